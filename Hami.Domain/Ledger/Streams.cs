@@ -1,0 +1,14 @@
+namespace Hami.Domain.Ledger;
+
+/// <summary>Names of the log's streams.</summary>
+public static class Streams
+{
+    /// <summary>The epoch nodes start with; a later epoch carries the state of the one before.</summary>
+    public const int FirstEpoch = 0;
+
+    private const string PodPrefix = "pod/";
+
+    public static string Node(string name, int epoch = FirstEpoch) => $"node/{name}/{epoch}";
+
+    public static string Pod(string uid) => PodPrefix + uid;
+}
