@@ -36,13 +36,12 @@ public sealed record ClusterLedger(
 
     /// <summary>Folds one more event.</summary>
     /// <param name="stream">Name of the event's stream, see <see cref="Streams"/>.</param>
-    /// <param name="node">Name of the node the stream belongs to; null for a pod's stream.</param>
-    public static ClusterLedger Evolve(ClusterLedger cluster, string stream, string? node, object happened)
+    public static ClusterLedger Evolve(ClusterLedger cluster, string stream, object happened)
     {
         cluster = cluster with { Versions = cluster.Versions.SetItem(stream, cluster.Version(stream) + 1) };
         return happened switch
         {
-            NodeEvent e => cluster.OnNode(node ?? throw new ArgumentNullException(nameof(node)), e),
+            NodeEvent e => cluster.OnNode(Streams.NodeOf(stream) ?? throw new ArgumentException($"{stream} is no stream of a node.", nameof(stream)), e),
             PlacementRefused e => cluster with { Waiting = cluster.Waiting.SetItem(e.PodUid, e) },
             WorkloadWithdrawn e => cluster with
             {
@@ -55,8 +54,7 @@ public sealed record ClusterLedger(
 
     private ClusterLedger OnNode(string name, NodeEvent happened)
     {
-        var before = Node(name);
-        var cluster = this with { Nodes = Nodes.SetItem(name, NodeLedger.Evolve(before, happened)) };
+        var cluster = this with { Nodes = Nodes.SetItem(name, NodeLedger.Evolve(Node(name), happened)) };
         return happened switch
         {
             AllocationPlaced e => cluster with
@@ -64,7 +62,7 @@ public sealed record ClusterLedger(
                 LiveByPod = LiveByPod.Add(e.PodUid, new(e.AllocationId, name)),
                 Waiting = Waiting.Remove(e.PodUid),
             },
-            AllocationReleased e => cluster with { LiveByPod = LiveByPod.Remove(before.Allocations[e.AllocationId].PodUid) },
+            AllocationReleased e => cluster with { LiveByPod = LiveByPod.Remove(e.PodUid) },
             _ => cluster,
         };
     }

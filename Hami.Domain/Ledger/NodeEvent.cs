@@ -20,7 +20,7 @@ public abstract record NodeEvent
     public sealed record AllocationAttached(Guid AllocationId) : NodeEvent;
 
     /// <summary>The pod no longer holds its shares.</summary>
-    public sealed record AllocationReleased(Guid AllocationId, ReleaseReason Reason) : NodeEvent;
+    public sealed record AllocationReleased(Guid AllocationId, string PodUid, ReleaseReason Reason) : NodeEvent;
 
     private NodeEvent() { }
 }

@@ -10,6 +10,6 @@ public static class ReleaseAllocationDecider
 {
     public static Verdict<NodeEvent> Decide(ReleaseAllocation command, ClusterLedger cluster) =>
         cluster.LiveByPod.TryGetValue(command.PodUid, out var live) && live.Id == command.AllocationId
-            ? new NodeEvent.AllocationReleased(live.Id, command.Reason)
+            ? new NodeEvent.AllocationReleased(live.Id, command.PodUid, command.Reason)
             : Verdict<NodeEvent>.Nothing;
 }
