@@ -140,7 +140,7 @@ public sealed class PostgresServer : IAsyncDisposable
         while (!IsReady())
         {
             if (_process.HasExited || since.Elapsed > Patience)
-                throw new InvalidOperationException($"PostgreSQL did not start; its log {log} ends with: {File.ReadLines(log).LastOrDefault()}");
+                throw new InvalidOperationException($"PostgreSQL did not start; its log {log} ends with: {(File.Exists(log) ? File.ReadLines(log).LastOrDefault() : null)}");
             await Task.Delay(20, ct);
         }
     }

@@ -26,6 +26,9 @@ internal static class Webhook
                 // HAMi's chart and ours default to this label for pods and namespaces that want no part in it.
                 ObjectSelector = NotIgnored(),
                 NamespaceSelector = NotIgnored(),
+                // The product's own is Fail, narrowed by matchConditions to pods that name our resources. The stand-in API server evaluates
+                // no CEL, and an unnarrowed Fail would stop every pod while the control plane is down. A pod that slips by unseen is
+                // still placed by the extender, as the scheduler asks it for every pod with our resources; it only lacks the defaults.
                 FailurePolicy = "Ignore",
                 ReinvocationPolicy = "Never",
                 SideEffects = "None",
