@@ -45,8 +45,10 @@ internal static class ServeVerb
         {
             return 0; // told to end, and everything has
         }
-        catch (InvalidOperationException e)
+        catch (Exception e)
         {
+            // `up` shows the last line of our output: the sentence.
+            await Console.Error.WriteLineAsync(e.ToString());
             await Console.Error.WriteLineAsync(e.Message);
             return 1;
         }

@@ -52,8 +52,10 @@ internal static class DemoVerb
         {
             return Failed("It was interrupted.");
         }
-        catch (Exception e) when (e is InvalidOperationException or HttpRequestException or k8s.Autorest.HttpOperationException)
+        catch (Exception e)
         {
+            // Whatever it was, its user gets a sentence and the logs get the rest.
+            await File.AppendAllTextAsync(paths.Log("demo"), e.ToString(), CancellationToken.None);
             return Failed(e.Message);
         }
 
