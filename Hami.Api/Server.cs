@@ -27,6 +27,7 @@ internal static class Server
         builder.Host.UseSerilog((_, logging) => logging
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", Serilog.Events.LogEventLevel.Warning)
+            .MinimumLevel.Override("Marten", Serilog.Events.LogEventLevel.Warning)
             .MinimumLevel.Override("System.Net.Http", Serilog.Events.LogEventLevel.Warning)
             .WriteTo.Console(outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {SourceContext} {Message:lj}{NewLine}{Exception}"));
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>

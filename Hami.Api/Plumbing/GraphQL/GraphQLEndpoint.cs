@@ -1,12 +1,9 @@
 using System.Text.Json;
 using GraphQL;
-using GraphQL.SystemTextJson;
+using GraphQL.Transport;
 using GraphQL.Types;
 
 namespace Hami.Api.Plumbing.GraphQL;
-
-/// <summary>A GraphQL request as clients post it.</summary>
-internal sealed record GraphQLPost(string? Query, string? OperationName, Inputs? Variables);
 
 /// <summary><c>POST /graphql</c> over HTTP; the registry holds no server package for this library, so these lines are ours.</summary>
 internal static class GraphQLEndpoint
@@ -14,10 +11,10 @@ internal static class GraphQLEndpoint
     public static void MapGraphQL(this IEndpointRouteBuilder routes) => routes.MapPost(
         "/graphql", async (HttpContext http, IDocumentExecuter executer, ISchema schema, IGraphQLTextSerializer serializer) =>
         {
-            GraphQLPost? post;
+            GraphQLRequest? post;
             try
             {
-                post = await serializer.ReadAsync<GraphQLPost>(http.Request.Body, http.RequestAborted);
+                post = await serializer.ReadAsync<GraphQLRequest>(http.Request.Body, http.RequestAborted);
             }
             catch (JsonException e)
             {
@@ -29,9 +26,9 @@ internal static class GraphQLEndpoint
             var result = await executer.ExecuteAsync(options =>
             {
                 options.Schema = schema;
-                options.Query = post.Query;
-                options.OperationName = post.OperationName;
-                options.Variables = post.Variables;
+                options.Query = post!.Query;
+                options.OperationName = post!.OperationName;
+                options.Variables = post!.Variables;
                 options.RequestServices = http.RequestServices;
                 options.CancellationToken = http.RequestAborted;
             });

@@ -37,12 +37,12 @@ internal abstract partial class ListWatch<T>(TimeProvider time, ILogger logger) 
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                LogBroken(logger, typeof(T).Name, e.Message, e);
+                LogBroken(logger, typeof(T).Name, e.Message);
             }
             await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Watching {Kind} broke off ({Why}); starting over.")]
-    private static partial void LogBroken(ILogger logger, string kind, string why, Exception exception);
+    private static partial void LogBroken(ILogger logger, string kind, string why);
 }
