@@ -72,7 +72,7 @@ internal sealed partial class Allocation(
         }
         if (owner is not null)
             return (owner.Pod, owner.Container);
-        return Repeated(ids, known) ?? throw NobodyWaits(known, listing);
+        return Repeated(ids, known) ?? throw await NobodyWaits(known, listing);
     }
 
     private async Task<ContainerAllocateResponse> Give(PodOnNode pod, ContainerShare container, IReadOnlyList<string> ids)
@@ -123,11 +123,14 @@ internal sealed partial class Allocation(
         return alive.ToList() is [var only] ? only : null;
     }
 
-    private RpcException NobodyWaits(IReadOnlyList<PodOnNode> known, IReadOnlyList<ListedPod>? listing)
+    private async Task<RpcException> NobodyWaits(IReadOnlyList<PodOnNode> known, IReadOnlyList<ListedPod>? listing)
     {
         var foreign = known.Where(p => !p.Over && p.Asks && p.Fault is not null)
             .Where(p => listing is null || listing.Any(l => l.Namespace == p.Namespace && l.Name == p.Name))
             .OrderByDescending(p => p.Order).FirstOrDefault();
+        // Ours, but unusable: the scheduler learns that it failed. Another scheduler's pod is not ours to write on.
+        if (foreign is { Fault: { } fault, Phase: BindPhases.Allocating })
+            return await Refuse(foreign, fault);
         return Error(foreign?.Fault
             ?? $"No pod on node {options.NodeName} with an allocation by the HAMi scheduler is waiting for {options.ResourceName}; create the pod again.");
     }

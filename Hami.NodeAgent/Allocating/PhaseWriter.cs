@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Hami.Domain.Protocol;
@@ -13,7 +12,8 @@ namespace Hami.NodeAgent.Allocating;
 /// <remarks>What is not written when this process ends, <see cref="PhaseRecovery"/> finds again.</remarks>
 internal sealed partial class PhaseWriter(IKubernetes kubernetes, TimeProvider time, ILogger<PhaseWriter> log) : IHostedService, IDisposable
 {
-    private readonly ConcurrentDictionary<string, Task> writing = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, (string Patch, Task Done)> writing = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stopping = new();
 
     /// <summary>All containers have their devices: nothing is left to allocate.</summary>
@@ -31,33 +31,43 @@ internal sealed partial class PhaseWriter(IKubernetes kubernetes, TimeProvider t
 
     public void Dispose() => stopping.Dispose();
 
-    // One write for each pod at a time; a later one follows the earlier.
+    // One write for each pod at a time; a later one follows the earlier, the same one joins it.
     private Task Write(PodOnNode pod, Dictionary<string, string> annotations)
     {
         var patch = JsonSerializer.Serialize(new { metadata = new { uid = pod.Uid, annotations } });
-        var phase = annotations[HamiKeys.BindPhase];
-        return writing.AddOrUpdate(pod.Uid, _ => Persist(Task.CompletedTask), (_, before) => Persist(before));
-
-        async Task Persist(Task before)
+        lock (gate)
         {
-            await Task.Yield();
-            await before;
-            for (var n = 0; !stopping.IsCancellationRequested && !await Try(pod, patch, phase); n++)
+            if (!writing.TryGetValue(pod.Uid, out var last))
+                last = ("", Task.CompletedTask);
+            if (last.Done.IsCompleted || last.Patch != patch)
+                writing[pod.Uid] = last = (patch, Persist(last.Done, pod, patch, annotations[HamiKeys.BindPhase]));
+            return last.Done;
+        }
+    }
+
+    private async Task Persist(Task before, PodOnNode pod, string patch, string phase)
+    {
+        await Task.Yield();
+        await before;
+        for (var n = 0; !stopping.IsCancellationRequested && !await Try(pod, patch, phase); n++)
+        {
+            try
             {
-                try
-                {
-                    await Task.Delay(Outage.BackOff(n, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30)), time, stopping.Token);
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
-                }
+                await Task.Delay(Outage.BackOff(n, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30)), time, stopping.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
             }
         }
     }
 
     /// <summary>Nothing is kept of a pod that is gone.</summary>
-    public void Forget(string podUid) => writing.TryRemove(podUid, out _);
+    public void Forget(string podUid)
+    {
+        lock (gate)
+            writing.Remove(podUid);
+    }
 
     private async Task<bool> Try(PodOnNode pod, string patch, string phase)
     {

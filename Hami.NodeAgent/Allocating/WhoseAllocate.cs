@@ -13,6 +13,8 @@ internal sealed record Owner(PodOnNode Pod, ContainerShare Container, bool Certa
 /// </remarks>
 internal static class WhoseAllocate
 {
+    private static readonly IEnumerable<ListedPod?> Unlisted = [null];
+
     /// <param name="listing">The kubelet's pod-resources; null when it did not answer, the oldest unserved pod is taken then.</param>
     /// <param name="served">Was this container (pod UID, name) answered already, as far as we and the checkpoint know?</param>
     /// <param name="inThisCall">Containers answered in this very call, which the kubelet cannot have listed yet.</param>
@@ -25,8 +27,8 @@ internal static class WhoseAllocate
             from pod in pods
             where !pod.Over && pod.Fault is null
             where pod.Phase is BindPhases.Allocating || (pod.Phase is BindPhases.Success && listing is not null)
-            let listed = listing?.FirstOrDefault(l => l.Namespace == pod.Namespace && l.Name == pod.Name)
-            where listing is null || listed is not null
+            // A listing has no UIDs: a pod of the same name that is still ending may be listed beside it.
+            from listed in listing?.Where(l => l.Namespace == pod.Namespace && l.Name == pod.Name) ?? Unlisted
             let next = pod.Shares.FirstOrDefault(c =>
                 inThisCall?.Contains((pod.Uid, c.Name)) is not true && !IsServed(pod, c, listed, served))
             where next is not null

@@ -57,7 +57,8 @@ internal static class CommandLine
         DefaultValueFactory = _ => 1,
     };
 
-    private static readonly Option<double> CoreScaling = new("--device-core-scaling")
+    // The second name is HAMi's.
+    private static readonly Option<double> CoreScaling = new("--device-core-scaling", "--device-cores-scaling")
     {
         Description = "Compute published for each card.",
         DefaultValueFactory = _ => 1,
@@ -74,11 +75,11 @@ internal static class CommandLine
         Description = "Address for GET /healthz, such as 127.0.0.1:9395; none when left out.",
     };
 
-    private static readonly Option<LogEventLevel> LogLevel = new("--log-level")
+    private static readonly Option<string> LogLevel = new Option<string>("--log-level")
     {
         Description = "Least level that is logged.",
-        DefaultValueFactory = _ => LogEventLevel.Information,
-    };
+        DefaultValueFactory = _ => "info",
+    }.AcceptOnlyFromAmong("debug", "info", "warning", "error");
 
     public static Task<int> Run(string[] args)
     {
@@ -128,13 +129,26 @@ internal static class CommandLine
 
         using var access = kubernetes;
         await using var logger = new LoggerConfiguration()
-            .MinimumLevel.Is(given.GetValue(LogLevel))
+            .MinimumLevel.Is(given.GetValue(LogLevel) switch
+            {
+                "debug" => LogEventLevel.Debug,
+                "warning" => LogEventLevel.Warning,
+                "error" => LogEventLevel.Error,
+                _ => LogEventLevel.Information,
+            })
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
             .WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}")
             .CreateLogger();
         using var host = AgentHost.Build(options, cards, kubernetes, logging => logging.AddSerilog(logger));
-        await host.RunAsync(cancellation);
+        try
+        {
+            await host.RunAsync(cancellation);
+        }
+        catch (IOException e) when (options.HttpBind is not null)
+        {
+            return await Fail($"{e.Message} Give --http-bind a free address.");
+        }
         return 0;
     }
 

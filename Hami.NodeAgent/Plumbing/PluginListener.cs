@@ -16,8 +16,11 @@ internal sealed class PluginListener : IAsyncDisposable
         identity = SocketFile.Identity(socket) ?? default;
     }
 
-    /// <summary>False when somebody removed or replaced our socket: nobody can reach us then.</summary>
-    public bool Reachable => SocketFile.Identity(socket) == identity;
+    /// <summary>Somebody removed our socket, as the kubelet does when it starts: nobody can reach us then.</summary>
+    public bool Removed => SocketFile.Identity(socket) is null;
+
+    /// <summary>A later copy of this program put its own socket in the place of ours.</summary>
+    public bool Replaced => SocketFile.Identity(socket) is { } now && now != identity;
 
     /// <param name="endpoint">Makes the service; streams must end when the token is cancelled, or closing waits for them.</param>
     public static async Task<PluginListener> Open<TService>(

@@ -27,9 +27,6 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
     /// <summary>A pod object is gone; the argument is the pod's UID.</summary>
     public event Action<string>? Gone;
 
-    /// <summary>The watch has listed all pods anew.</summary>
-    public event Action? Listed;
-
     public IReadOnlyCollection<SeenPod> Now => [.. seen.Values];
 
     public SeenPod? Find(string uid) => seen.GetValueOrDefault(uid);
@@ -51,10 +48,14 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
         {
             try
             {
-                var version = await List(stoppingToken);
+                string? version = await List(stoppingToken);
                 failures = 0;
                 while (version is not null)
+                {
                     version = await Watch(version, stoppingToken);
+                    // A server that ends each watch at once must not be asked in a tight loop.
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), time, stoppingToken);
+                }
             }
             catch (Exception e) when (Outage.Is(e, stoppingToken))
             {
@@ -79,7 +80,6 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
         }
         Synced = true;
         gone.ForEach(uid => Gone?.Invoke(uid));
-        Listed?.Invoke();
         return list.ResourceVersion();
     }
 

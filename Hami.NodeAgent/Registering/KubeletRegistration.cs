@@ -28,6 +28,7 @@ internal sealed partial class KubeletRegistration(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        (DateTime, DateTime)? known = null;
         (DateTime, DateTime)? registeredWith = null;
         long registeredAt = 0;
         var failures = 0;
@@ -45,12 +46,21 @@ internal sealed partial class KubeletRegistration(
                     && time.GetElapsedTime(registeredAt) > Outage.BackOff(ignored, TimeSpan.FromSeconds(2), TimeSpan.FromMinutes(1));
                 if (streams.Open > 0)
                     ignored = 0;
-                if (kubelet is not null && (kubelet != registeredWith || listener is not { Reachable: true } || forgotten))
+                if (listener is { Replaced: true })
+                {
+                    // During a rollout two copies run: the later one serves, and to take the socket back would be a fight without end.
+                    // When it goes, its socket goes with it, and we are back.
+                    if (registeredWith is not null)
+                        LogReplaced(options.PluginSocket);
+                    registeredWith = null;
+                }
+                else if (kubelet is not null && (kubelet != registeredWith || listener is not { Removed: false } || forgotten))
                 {
                     try
                     {
-                        if (kubelet != registeredWith && registeredWith is not null)
+                        if (kubelet != known && known is not null)
                             restarts.Happened();
+                        known = kubelet;
                         await Register(stoppingToken);
                         ignored = forgotten && kubelet == registeredWith ? ignored + 1 : 0;
                         registeredWith = kubelet;
@@ -84,7 +94,7 @@ internal sealed partial class KubeletRegistration(
 
     private async Task Register(CancellationToken stopping)
     {
-        if (listener is not { Reachable: true })
+        if (listener is not { Removed: false })
         {
             // First away with the old one: closing it removes the file of that name, whosever it is.
             if (listener is not null)
@@ -141,6 +151,9 @@ internal sealed partial class KubeletRegistration(
 
     [LoggerMessage(LogLevel.Information, "The kubelet knows {Resource} at {Endpoint}")]
     private partial void LogRegistered(string resource, string endpoint);
+
+    [LoggerMessage(LogLevel.Warning, "Another copy of this agent serves {Socket}; this one waits")]
+    private partial void LogReplaced(string socket);
 
     [LoggerMessage(LogLevel.Warning, "The kubelet did not take the registration ({Reason}); trying again in {Seconds} s")]
     private partial void LogRefused(string reason, double seconds);
