@@ -19,10 +19,10 @@ static bool is_in_driver(const void *address)
 
 static __attribute__((noinline)) void *lookup_hook(const struct hook *hook, void *handle, dlsym_function *real)
 {
-    /* From here "the next one" would be the next after us. Our wrapper calls the driver itself, never the next
+    /* Called from here "the next" would be the one after us. Our wrapper calls the driver itself, never the next
      * object, so it is a good answer whoever asked. */
-    if (handle == RTLD_NEXT)
-        return hook_has_real(hook, false) ? hook->wrapper : real(handle, hook->name);
+    if (handle == RTLD_NEXT && hook_has_real(hook, false))
+        return hook->wrapper;
 
     void *found = real(handle, hook->name);
     if (!found)

@@ -211,24 +211,32 @@ static bool slot_is_alone(const struct region *region)
 
 /* ---- limits ---- */
 
+static void region_announce_limit(struct region *region, unsigned int account, uint64_t limit_bytes)
+{
+    uint64_t v1_limit_bytes = limit_bytes == LIMIT_NONE ? 0 : limit_bytes == 0 ? 1 : limit_bytes;
+    atomic_store(&region->v1->limit_bytes[account], v1_limit_bytes); /* there 0 means none */
+    atomic_store(&region->v1->sm_limit_percent[account], limit_of_cores(account));
+}
+
 /* The first process to live here sets the container's limit. One that comes later with a larger limit, or with none,
  * is held to the container's; one with a smaller limit is held to its own and takes nothing from the others. */
 static void region_limit(struct region *region)
 {
     bool alone = slot_is_alone(region);
     for (unsigned int account = 0; account < DEVICES_MAX; account++) {
+        _Atomic uint64_t *shared = &region->extension->limit_complement[account];
         uint64_t limit_bytes = region->limit_bytes[account] = limit_of_memory(account);
-        if (alone) {
-            atomic_store(&region->extension->limit_complement[account], ~limit_bytes);
-            uint64_t v1_limit_bytes = limit_bytes == LIMIT_NONE ? 0 : limit_bytes == 0 ? 1 : limit_bytes;
-            atomic_store(&region->v1->limit_bytes[account], v1_limit_bytes); /* there 0 means none */
-            atomic_store(&region->v1->sm_limit_percent[account], limit_of_cores(account));
-        } else if (~atomic_load(&region->extension->limit_complement[account]) != limit_bytes) {
+        uint64_t unlimited = ~LIMIT_NONE;
+        /* Two that start together are both not alone: then whoever finds no limit sets it. */
+        if (alone)
+            atomic_store(shared, ~limit_bytes);
+        if (alone || (limit_bytes != 0 && atomic_compare_exchange_strong(shared, &unlimited, ~limit_bytes)))
+            region_announce_limit(region, account, limit_bytes);
+        else if (~atomic_load(shared) != limit_bytes)
             warn_once(WARNING_LIMIT_DIFFERS,
                       "hami: device %u has another memory limit here than in this container's other processes; "
                       "the smaller one holds.",
                       account);
-        }
     }
 }
 

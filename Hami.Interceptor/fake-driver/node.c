@@ -266,17 +266,18 @@ int node_injected(const char *symbol)
     static _Atomic unsigned int calls[16]; /* one per entry of the list */
     const char *list = getenv("HAMI_FAKE_FAIL");
     size_t length = strlen(symbol);
+    int hit = 0;
     for (int entry = 0; list && *list && entry < 16; entry++) {
         if (strncmp(list, symbol, length) == 0 && list[length] == ':') {
             char *end;
             unsigned long nth = strtoul(list + length + 1, &end, 10);
             int code = *end == ':' ? atoi(end + 1) : 0;
             unsigned int call = atomic_fetch_add(&calls[entry], 1) + 1;
-            if (nth == 0 || call == nth)
-                return code;
+            if (hit == 0 && (nth == 0 || call == nth))
+                hit = code;
         }
         list += strcspn(list, ",");
         list += *list == ',';
     }
-    return 0;
+    return hit;
 }
