@@ -33,7 +33,7 @@ public sealed record ShareAnswer(string Container, string DeviceUuid, long Memor
 public sealed record PendingAnswer(string PodUid, string Namespace, string Pod, string Message, IReadOnlyList<ReasonAnswer> Reasons, DateTimeOffset RefusedAt);
 
 /// <summary>A reason as GraphQL shows it.</summary>
-public sealed record ReasonAnswer(string Reason, int Count, IReadOnlyList<string> ExampleNodes);
+public sealed record ReasonAnswer(string Reason, int Cards, IReadOnlyList<string> ExampleNodes);
 
 /// <summary>The questions the lab and its tests ask.</summary>
 public static class ControlPlaneQuestions
@@ -55,7 +55,7 @@ public static class ControlPlaneQuestions
     public static Task<IReadOnlyList<PendingAnswer>> PendingPodsAsync(this ControlPlane control, CancellationToken ct) =>
         control.ListAsync<PendingAnswer>(
             "pendingPods",
-            "{ pendingPods { podUid namespace pod message reasons { reason count exampleNodes } refusedAt } }",
+            "{ pendingPods { podUid namespace pod message reasons { reason cards exampleNodes } refusedAt } }",
             ct);
 
     public static async Task<long> EventCountAsync(this ControlPlane control, CancellationToken ct) =>

@@ -67,7 +67,7 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
             Shares = [.. allocation?.Shares.Select(share => new ObservedShare(share.DeviceUuid, share.MemoryMiB, share.Cores)) ?? []],
             Attached = allocation?.AttachedAt is not null,
             Condition = ScheduledCondition(pod)?.Message,
-            Wait = wait is null ? null : new(wait.Message, wait.Reasons.ToDictionary(reason => reason.Reason, reason => reason.Count, StringComparer.Ordinal)),
+            Wait = wait is null ? null : new(wait.Message, wait.Reasons.ToDictionary(reason => reason.Reason, reason => reason.Cards, StringComparer.Ordinal)),
         };
         if (seen is not { Phase: "Running", Node: { } node })
             return seen;
