@@ -146,7 +146,7 @@ public sealed class KubeletRunning
     public async Task A_pod_deleted_by_force_leaves_no_process_behind()
     {
         await using var scene = await KubeletScene.Start(withPlugin: false);
-        await scene.Run("a1", Container("c0", 0, "sh", "-c", "echo $$; sleep 100"));
+        await scene.Run("a1", Container("c0", 0, "sh", "-c", "echo $$$$; sleep 100"));
         await scene.Until("a1", "Running");
         var pid = 0;
         await Eventually(async () => int.TryParse(await scene.Logs("a1", "c0"), out pid));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Scheduler;
@@ -136,11 +137,11 @@ public sealed class SchedulerPlacing : IAsyncLifetime
 
         await (what switch
         {
-            "a node's annotation" => _kubernetes.CoreV1.PatchNodeAsync(Merge("""{"metadata":{"annotations":{"a":"1"}}}"""), "node-a"),
+            "a node's annotation" => (Task)_kubernetes.CoreV1.PatchNodeAsync(Merge("""{"metadata":{"annotations":{"a":"1"}}}"""), "node-a"),
             "a node's label" => Label("node-a", "a", "1"),
             "its own annotation" => _kubernetes.CoreV1.PatchNamespacedPodAsync(Merge("""{"metadata":{"annotations":{"hami.io/wake":"1"}}}"""), "p1", "default"),
             "an assigned pod deleted" => _kubernetes.CoreV1.DeleteNamespacedPodAsync("other", "default", new V1DeleteOptions { GracePeriodSeconds = 0 }),
-            _ => (Task)_kubernetes.CoreV1.PatchNamespacedPodStatusAsync(Merge("""{"status":{"phase":"Succeeded"}}"""), "other", "default"),
+            _ => _kubernetes.CoreV1.PatchNamespacedPodStatusAsync(Merge("""{"status":{"phase":"Succeeded"}}"""), "other", "default"),
         });
 
         await Until("p1", p => p.Spec.NodeName == "node-a");
@@ -290,17 +291,17 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         }
     }
 
-    private Task Ready(string node, string status)
+    private Task<V1Node> Ready(string node, string status)
     {
         var heartbeat = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'");
         return _kubernetes.CoreV1.PatchNodeStatusAsync(
-            Merge($$"""{"status":{"conditions":[{"type":"Ready","status":"{{status}}","lastHeartbeatTime":"{{heartbeat}}"}]}}"""), node);
+            Merge($$$"""{"status":{"conditions":[{"type":"Ready","status":"{{{status}}}","lastHeartbeatTime":"{{{heartbeat}}}"}]}}"""), node);
     }
 
-    private Task Label(string node, string key, string value) =>
-        _kubernetes.CoreV1.PatchNodeAsync(Merge($$"""{"metadata":{"labels":{"{{key}}":"{{value}}"}}}"""), node);
+    private Task<V1Node> Label(string node, string key, string value) =>
+        _kubernetes.CoreV1.PatchNodeAsync(Merge(JsonSerializer.Serialize(new { metadata = new { labels = new Dictionary<string, string>(StringComparer.Ordinal) { [key] = value } } })), node);
 
-    private Task Create(string name, int gpus = 1, string? scheduler = "hami-scheduler", (string Key, string Value)? selector = null) =>
+    private Task<V1Pod> Create(string name, int gpus = 1, string? scheduler = "hami-scheduler", (string Key, string Value)? selector = null) =>
         _kubernetes.CoreV1.CreateNamespacedPodAsync(
             new()
             {
@@ -316,7 +317,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
             },
             "default");
 
-    private Task Bind(string pod, string node) => _kubernetes.CoreV1.CreateNamespacedPodBindingWithHttpMessagesAsync(
+    private async Task Bind(string pod, string node) => await _kubernetes.CoreV1.CreateNamespacedPodBindingWithHttpMessagesAsync(
         new() { ApiVersion = "v1", Kind = "Binding", Metadata = new() { Name = pod }, Target = new() { ApiVersion = "v1", Kind = "Node", Name = node } },
         pod,
         "default");
