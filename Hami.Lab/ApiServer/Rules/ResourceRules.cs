@@ -1,0 +1,67 @@
+using System.Text.Json.Nodes;
+
+namespace Hami.Lab.ApiServer;
+
+/// <summary>What the server does with objects of one resource on their way in; by default nothing.</summary>
+internal class ResourceRules
+{
+    /// <summary>Fills in what the client left out (the API's defaulting).</summary>
+    public virtual void Default(JsonObject body)
+    {
+    }
+
+    /// <summary>The built-in mutating admission of a new object, before any webhook.</summary>
+    public virtual void Admit(JsonObject body)
+    {
+    }
+
+    /// <summary>The built-in validating admission of a new object, after the webhooks.</summary>
+    public virtual void Review(JsonObject body, ObjectStore store, Resource resource)
+    {
+    }
+
+    /// <summary>Sets what a client may not choose on a new object.</summary>
+    public virtual void PrepareCreate(JsonObject body)
+    {
+    }
+
+    public virtual IEnumerable<Cause> Validate(JsonObject body) => [];
+
+    public virtual IEnumerable<Cause> ValidateUpdate(JsonObject body, JsonObject old) => [];
+
+    /// <summary>The seconds a deletion leaves the object; null where it goes at once without being marked.</summary>
+    public virtual long? GracePeriod(JsonObject body, long? asked) => null;
+}
+
+/// <summary>For objects whose status belongs to a controller from the start.</summary>
+internal sealed class StatusStartsEmptyRules : ResourceRules
+{
+    public override void PrepareCreate(JsonObject body) => body["status"] = new JsonObject();
+}
+
+internal sealed class SecretRules : ResourceRules
+{
+    public override void Default(JsonObject body)
+    {
+        body.SetIfMissing("type", "Opaque");
+        if (body["stringData"] is not JsonObject plain)
+            return;
+        // stringData is for writing only.
+        body.Remove("stringData");
+        foreach (var (name, value) in plain)
+            body.Child("data")[name] = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(value?.GetValue<string>() ?? ""));
+    }
+}
+
+internal sealed class NamespaceRules : ResourceRules
+{
+    public override void Default(JsonObject body)
+    {
+        // A selector can name a namespace without anybody having labelled it.
+        if (body.TextAt("metadata", "name") is { } name)
+            body.Child("metadata").Child("labels").SetIfMissing("kubernetes.io/metadata.name", name);
+        body.Child("spec").SetIfMissing("finalizers", new JsonArray("kubernetes"));
+    }
+
+    public override void PrepareCreate(JsonObject body) => body["status"] = new JsonObject { ["phase"] = "Active" };
+}

@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Hami.Lab.ApiServer;
+
+/// <summary>Brings a client's JSON into the form Kubernetes stores: unknown fields and nulls gone, quantities canonical, wrong types refused.</summary>
+internal static class Decoder
+{
+    /// <summary>Rewrites the object in place and returns the paths of the fields that its shape does not know.</summary>
+    public static List<string> Decode(JsonObject body, Resource resource)
+    {
+        var unknown = new List<string>();
+        try
+        {
+            Fields(body, resource.Shape, resource.Kind, "", unknown);
+        }
+        catch (FormatException e)
+        {
+            throw KubernetesError.Undecodable(resource, e.Message);
+        }
+        return unknown;
+    }
+
+    private static void Fields(JsonObject map, Shape shape, string owner, string path, List<string> unknown)
+    {
+        foreach (var (name, value) in map.ToArray())
+        {
+            var at = path.Length == 0 ? name : $"{path}.{name}";
+            if (!shape.Fields.TryGetValue(name, out var field))
+            {
+                unknown.Add(at);
+                map.Remove(name);
+            }
+            // Go keeps an explicit null only where the field has no omitempty; this one shows in every condition.
+            else if (value is null)
+            {
+                if (name is not "lastProbeTime")
+                    map.Remove(name);
+            }
+            else if (Rewrite(value, field, owner, at, unknown) is { } better)
+            {
+                map[name] = better;
+            }
+        }
+    }
+
+    /// <summary>Checks one value; returns its replacement when it must be written otherwise.</summary>
+    private static JsonNode? Rewrite(JsonNode value, Shape shape, string owner, string path, List<string> unknown)
+    {
+        var kind = value.GetValueKind();
+        switch (shape.Form)
+        {
+            case Form.Anything:
+                return null;
+            case Form.Quantity when kind is JsonValueKind.String or JsonValueKind.Number:
+                return Quantities.Canonical(kind is JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString());
+            case Form.Quantity:
+                throw new FormatException(Quantities.Malformed);
+            case Form.Text when kind is JsonValueKind.String:
+            case Form.Flag when kind is JsonValueKind.True or JsonValueKind.False:
+            case Form.Fraction when kind is JsonValueKind.Number:
+            case Form.WholeOrText when kind is JsonValueKind.String or JsonValueKind.Number:
+                return null;
+            case Form.Whole when kind is JsonValueKind.Number:
+                return long.TryParse(value.ToJsonString(), out _)
+                    ? null
+                    : throw new FormatException($"json: cannot unmarshal number {value.ToJsonString()} into Go struct field {owner}.{path} of type {shape.GoName}");
+            case Form.Object when value is JsonObject map:
+                Fields(map, shape, owner, path, unknown);
+                return null;
+            case Form.Map when value is JsonObject map:
+                foreach (var (name, item) in map.ToArray())
+                {
+                    if (item is null)
+                        map[name] = shape.Item.Form is Form.Text ? "" : null;
+                    else if (Rewrite(item, shape.Item, owner, path, unknown) is { } better)
+                        map[name] = better;
+                }
+                return null;
+            case Form.List when value is JsonArray list:
+                for (var i = 0; i < list.Count; i++)
+                {
+                    if (list[i] is { } item && Rewrite(item, shape.Item, owner, $"{path}[{i}]", unknown) is { } better)
+                        list[i] = better;
+                }
+                return null;
+            default:
+                throw new FormatException($"json: cannot unmarshal {Word(kind)} into Go struct field {owner}.{path} of type {shape.GoName}");
+        }
+    }
+
+    private static string Word(JsonValueKind kind) => kind switch
+    {
+        JsonValueKind.String => "string",
+        JsonValueKind.Number => "number",
+        JsonValueKind.True or JsonValueKind.False => "bool",
+        JsonValueKind.Array => "array",
+        _ => "object",
+    };
+}
