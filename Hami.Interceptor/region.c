@@ -130,12 +130,16 @@ static bool slot_is_dead(const struct region *region, unsigned int index, uint64
     return !identity_lives(owner);
 }
 
-/* Takes the slot over under our own name first: should we be killed here, the next one finds a dead owner again. */
+/* Takes the slot over under our own name first: should we be killed here, the next one finds a dead owner again. The
+ * slot's lock tells processes of other pid namespaces that we are alive and at it. */
 static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dead)
 {
     struct slot *slot = &region->extension->slots[index];
-    if (!atomic_compare_exchange_strong(&slot->owner, &dead, region->identity | IDENTITY_RECLAIMING))
+    slot_hold(region, index, F_WRLCK);
+    if (!atomic_compare_exchange_strong(&slot->owner, &dead, region->identity | IDENTITY_RECLAIMING)) {
+        slot_hold(region, index, F_UNLCK);
         return false;
+    }
     atomic_store(&slot->pid_namespace, region->pid_namespace);
 
     struct v1_process *mirror = &region->v1->processes[index];
@@ -153,12 +157,14 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
     }
     atomic_store(&slot->pid_namespace, 0);
     atomic_store(&slot->owner, 0);
+    slot_hold(region, index, F_UNLCK);
     return freed;
 }
 
 bool region_reclaim(struct region *region)
 {
     bool freed = false;
+    pthread_mutex_lock(&state.reclaiming);
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         uint64_t owner = atomic_load(&region->extension->slots[i].owner);
@@ -167,6 +173,7 @@ bool region_reclaim(struct region *region)
         if (slot_is_dead(region, i, owner))
             freed |= slot_reclaim(region, i, owner);
     }
+    pthread_mutex_unlock(&state.reclaiming);
     return freed;
 }
 
@@ -282,9 +289,10 @@ static void region_attach(struct region *region)
     region_limit(region);
 }
 
-static void fork_child(void)
+/* Before anything of ours can be locked, so that no child ever inherits a lock for good. */
+__attribute__((constructor)) static void watch_forks(void)
 {
-    region_forget();
+    pthread_atfork(NULL, NULL, region_forget);
 }
 
 struct region *region_get(void)
@@ -297,8 +305,6 @@ struct region *region_get(void)
     region = atomic_load(&state.region);
     if (!region) {
         int error = errno;
-        if (!state.fork_watched)
-            state.fork_watched = pthread_atfork(NULL, NULL, fork_child) == 0;
         region_attach(&state.attached);
         if (state.attached.v1) {
             region = &state.attached;
@@ -312,12 +318,18 @@ struct region *region_get(void)
 
 void region_forget(void)
 {
-    pthread_mutex_init(&state.attaching, NULL); /* another thread of the parent may have held it */
+    /* Other threads of the parent, which are not here, may have held these. */
+    pthread_mutex_init(&state.attaching, NULL);
+    pthread_mutex_init(&state.reclaiming, NULL);
+    pthread_mutex_init(&state.mapping, NULL);
     if (state.attached.v1)
         region_unmap(&state.attached);
     memset(&state.attached, 0, sizeof state.attached);
     atomic_store(&state.region, NULL);
-    allocations_forget(&state.allocations);
+    allocations_forget(&state.pointers);
+    allocations_forget(&state.blocks);
+    allocations_forget(&state.handles);
+    allocations_forget(&state.mappings);
     for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
         atomic_store(&state.account_of[i], 0);
 }

@@ -139,8 +139,8 @@ static void check_hammers(int processes, int threads, unsigned long rounds)
         expect(&client[i], "start 0", "0");
     }
     char question[64];
-    int length = snprintf(question, sizeof question, "hammer %d %lu %llu\n", threads, rounds,
-                          (unsigned long long)(8 * MIB));
+    int length =
+        snprintf(question, sizeof question, "hammer %d %lu %llu\n", threads, rounds, (unsigned long long)(8 * MIB));
     for (int i = 0; i < processes; i++)
         CHECK(write(client[i].to, question, (size_t)length) == length);
     for (int i = 0; i < processes; i++) {
