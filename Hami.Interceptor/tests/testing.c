@@ -242,7 +242,7 @@ static bool test_run(const struct test *test)
         setpgid(0, 0);
         signal(SIGPIPE, SIG_IGN);
         verdict = why[1];
-        alarm(test->lasting ? 300 : 30);
+        alarm(test->lasting ? 600 : 30);
         test->run();
         _exit(0);
     }
