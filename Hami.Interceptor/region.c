@@ -247,6 +247,43 @@ static void region_limit(struct region *region)
     }
 }
 
+/* ---- names of cards ---- */
+
+static void name_write(struct v1_region *v1, unsigned int account, const char *uuid, size_t length)
+{
+    if (account >= DEVICES_MAX || length >= sizeof v1->uuids[0])
+        return;
+    if (strncmp(v1->uuids[account], uuid, length) != 0 || v1->uuids[account][length] != '\0') {
+        memset(v1->uuids[account], 0, sizeof v1->uuids[account]);
+        memcpy(v1->uuids[account], uuid, length);
+    }
+    uint64_t count = atomic_load(&v1->device_count);
+    while (count < account + 1 && !atomic_compare_exchange_weak(&v1->device_count, &count, account + 1))
+        ;
+}
+
+/* Known from the start where the cards were allocated by name. */
+static void names_allocated(struct v1_region *v1)
+{
+    const char *list = getenv("NVIDIA_VISIBLE_DEVICES");
+    for (unsigned int account = 0; list && *list; account++) {
+        size_t length = strcspn(list, ",");
+        if (length > 4 && list[3] == '-')
+            name_write(v1, account, list, length);
+        list += length;
+        list += *list == ',';
+    }
+}
+
+void region_name(unsigned int account, const char *uuid)
+{
+    struct region *region = region_get();
+    pthread_mutex_lock(&state.attaching);
+    if (region)
+        name_write(region->v1, account, uuid, strlen(uuid));
+    pthread_mutex_unlock(&state.attaching);
+}
+
 /* ---- attaching ---- */
 
 static bool region_attach_shared(struct region *region)
@@ -287,6 +324,7 @@ static void region_attach(struct region *region)
         slot_claim(region);
     }
     region_limit(region);
+    names_allocated(region->v1);
 }
 
 /* Before anything of ours can be locked, so that no child ever inherits a lock for good. */

@@ -16,12 +16,11 @@ TEST(threads_and_forks_in_the_middle_of_everything_end_well)
 LASTING_TEST(the_address_and_undefined_behaviour_sanitizers_find_nothing)
 {
     check_hammer("LD_PRELOAD= CUDA_DEVICE_MEMORY_LIMIT=64m UBSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_leaks=0",
-                 "$BUILD/tests/hammer-address+undefined");
+                 "$BUILD/tests/hammer-address+undefined forks-late");
 }
 
-/* Without forks: this sanitizer does not follow them out of many threads. */
 LASTING_TEST(the_thread_sanitizer_finds_nothing)
 {
     check_hammer("LD_PRELOAD= CUDA_DEVICE_MEMORY_LIMIT=64m TSAN_OPTIONS=halt_on_error=1",
-                 "$BUILD/tests/hammer-thread no-forks");
+                 "$BUILD/tests/hammer-thread forks-late");
 }
