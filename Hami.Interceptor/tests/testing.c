@@ -211,7 +211,7 @@ const struct extension *extension_look(const char *path)
 
 static void folder_make(void)
 {
-    snprintf(test_folder, sizeof test_folder, "/tmp/hami-interceptor-XXXXXX");
+    snprintf(test_folder, sizeof test_folder, "/tmp/libvgpu-test-XXXXXX");
     CHECK(mkdtemp(test_folder) != NULL);
     char path[4200];
     snprintf(path, sizeof path, "%s/cards", test_folder);
