@@ -26,6 +26,7 @@ public sealed class LabApiServer : IAsyncDisposable
     public LabFaults Faults { get; }
 
     /// <summary>The text of a kubeconfig file for kubectl and KubernetesClient.</summary>
+    /// <remarks>The token means nothing here; KubernetesClient does not take a user without credentials.</remarks>
     public string Kubeconfig => $"""
         apiVersion: v1
         kind: Config
@@ -35,7 +36,8 @@ public sealed class LabApiServer : IAsyncDisposable
             server: {Address.GetLeftPart(UriPartial.Authority)}
         users:
         - name: admin
-          user: {"{}"}
+          user:
+            token: lab
         contexts:
         - name: lab
           context:
