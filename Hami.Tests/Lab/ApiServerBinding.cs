@@ -93,6 +93,26 @@ public sealed class ApiServerBinding
         Assert.Equal("n", (await lab.Read("p")).Spec.NodeName);
     }
 
+    [Fact]
+    public async Task A_server_stops_even_while_the_network_holds_a_request()
+    {
+        var lab = await Running();
+        var held = lab.Server.Faults.HoldNext(r => r.Path == "/api/v1/namespaces/default/pods");
+        var sending = lab.Create(Pod("p"));
+        await held.Arrived;
+        await lab.Server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10), Cancellation);
+        await Assert.ThrowsAnyAsync<Exception>(() => sending);
+    }
+
+    [Fact]
+    public async Task A_binding_may_also_be_posted_to_the_namespace()
+    {
+        await using var lab = await Running();
+        await lab.Create(Pod("p"));
+        Assert.Equal(201, (await lab.Send("POST", "/api/v1/namespaces/default/bindings", """{"metadata":{"name":"p"},"target":{"name":"n"}}""")).Code);
+        Assert.Equal("n", (await lab.Read("p")).Spec.NodeName);
+    }
+
     [Theory]
     [InlineData(LabFault.DropReply, "n")]
     [InlineData(LabFault.DropRequest, null)]

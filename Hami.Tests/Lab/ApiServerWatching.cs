@@ -55,10 +55,15 @@ public sealed class ApiServerWatching
         await lab.Send("PATCH", $"{Pods}/p/status", """{"status":{"phase":"Running"}}""", "application/merge-patch+json");
         await lab.Send("PATCH", $"{Pods}/p/status", """{"status":{"phase":"Succeeded"}}""", "application/merge-patch+json");
         var from = $"watch=true&timeoutSeconds=1&resourceVersion={start.ResourceVersion()}";
-        Assert.Equal(["ADDED p", "MODIFIED p", "MODIFIED p"], await Types(lab, $"{Pods}?{from}&fieldSelector=spec.nodeName%3Dn1"));
-        Assert.Equal(["DELETED p"], await Types(lab, $"{Pods}?{from}&fieldSelector=spec.nodeName%3D"));
-        Assert.Equal(["MODIFIED p", "MODIFIED p", "DELETED p"], await Types(lab, $"{Pods}?{from}&fieldSelector=status.phase!%3DSucceeded"));
-        Assert.Empty(await Types(lab, $"/api/v1/namespaces/kube-system/pods?{from}"));
+        var seen = await Task.WhenAll(
+            Types(lab, $"{Pods}?{from}&fieldSelector=spec.nodeName%3Dn1"),
+            Types(lab, $"{Pods}?{from}&fieldSelector=spec.nodeName%3D"),
+            Types(lab, $"{Pods}?{from}&fieldSelector=status.phase!%3DSucceeded"),
+            Types(lab, $"/api/v1/namespaces/kube-system/pods?{from}"));
+        Assert.Equal(["ADDED p", "MODIFIED p", "MODIFIED p"], seen[0]);
+        Assert.Equal(["DELETED p"], seen[1]);
+        Assert.Equal(["MODIFIED p", "MODIFIED p", "DELETED p"], seen[2]);
+        Assert.Empty(seen[3]);
     }
 
     [Fact]
