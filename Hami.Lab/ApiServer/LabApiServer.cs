@@ -11,6 +11,7 @@ public sealed class LabApiServer : IAsyncDisposable
     private readonly ObjectStore _store;
     private readonly Gateway _gateway;
     private readonly CancellationTokenSource _stopping;
+    private Task _expiry = Task.CompletedTask;
 
     private LabApiServer(WebApplication app, ObjectStore store, Gateway gateway, CancellationTokenSource stopping, LabFaults faults)
     {
@@ -26,6 +27,7 @@ public sealed class LabApiServer : IAsyncDisposable
     public LabFaults Faults { get; }
 
     /// <summary>The text of a kubeconfig file for kubectl and KubernetesClient.</summary>
+    /// <remarks>The token means nothing here; KubernetesClient does not take a user without credentials.</remarks>
     public string Kubeconfig => $"""
         apiVersion: v1
         kind: Config
@@ -70,7 +72,7 @@ public sealed class LabApiServer : IAsyncDisposable
         app.Run(gateway.Handle);
         await gateway.Prepare();
         await app.StartAsync(cancellationToken);
-        return new LabApiServer(app, store, gateway, stopping, faults);
+        return new LabApiServer(app, store, gateway, stopping, faults) { _expiry = gateway.ExpireEvents() };
     }
 
     /// <summary>Forgets the history of changes, as etcd's compaction does: watches that resume from before answer 410 Gone.</summary>
@@ -83,6 +85,7 @@ public sealed class LabApiServer : IAsyncDisposable
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
+        await _expiry;
         _gateway.Dispose();
         _store.Dispose();
         _stopping.Dispose();

@@ -49,6 +49,12 @@ internal sealed class PodRules : ResourceRules
             throw KubernetesError.Forbidden(resource, name, $"no PriorityClass with name {priority} was found");
     }
 
+    public override void Complete(JsonObject body)
+    {
+        foreach (var condition in body.ListAt("status", "conditions").Objects().Where(c => !c.ContainsKey("lastProbeTime")))
+            condition["lastProbeTime"] = null;
+    }
+
     public override void PrepareCreate(JsonObject body) =>
         body["status"] = new JsonObject { ["phase"] = "Pending", ["qosClass"] = QualityOf(body.Child("spec")) };
 

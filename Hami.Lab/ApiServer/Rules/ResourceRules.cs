@@ -20,6 +20,11 @@ internal class ResourceRules
     {
     }
 
+    /// <summary>Adds what Go writes even when nobody set it, whichever door the change came through.</summary>
+    public virtual void Complete(JsonObject body)
+    {
+    }
+
     /// <summary>Sets what a client may not choose on a new object.</summary>
     public virtual void PrepareCreate(JsonObject body)
     {

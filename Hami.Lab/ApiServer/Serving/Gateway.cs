@@ -40,6 +40,25 @@ internal sealed class Gateway : IDisposable
         }
     }
 
+    /// <summary>Ends events an hour after they were last seen, as a server does by default, until the server stops.</summary>
+    public async Task ExpireEvents()
+    {
+        using var minute = new PeriodicTimer(TimeSpan.FromMinutes(1), _time);
+        try
+        {
+            while (await minute.WaitForNextTickAsync(_stopping))
+            {
+                var oldest = _time.GetUtcNow().AddHours(-1);
+                foreach (var old in _store.List(Resources.Events).Objects.Where(e => LastSeen(e) < oldest).ToArray())
+                    _store.TryDelete(old);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+    }
+
     public async Task Handle(HttpContext http)
     {
         try
@@ -83,6 +102,9 @@ internal sealed class Gateway : IDisposable
         _logs.Dispose();
     }
 
+    private static DateTimeOffset? LastSeen(Stored e) => Ages.Parse(
+        e.Body.TextAt("series", "lastObservedTime") ?? e.Body.TextAt("lastTimestamp") ?? e.Body.TextAt("metadata", "creationTimestamp"));
+
     private async Task Answer(HttpContext http, ReadOnlyMemory<byte> body, LabFault fate)
     {
         if (fate is LabFault.DropReply)
@@ -92,6 +114,11 @@ internal sealed class Gateway : IDisposable
         }
         if (HttpMethods.IsGet(http.Request.Method) && await Discovery.TryAnswer(http))
             return;
+        if (http.Request is { Method: "POST", Path.Value: { } path } && path.Split('/') is ["", "api", "v1", "namespaces", var @namespace, "bindings"])
+        {
+            await Bind(http, @namespace, pod: null, body);
+            return;
+        }
         var at = ApiRequest.Parse(http.Request.Path.Value ?? "") ?? throw KubernetesError.NoSuchPath();
         await (at.Subresource is "" or "status" ? Object(http, at, body) : Subresource(http, at, body));
     }
@@ -167,9 +194,7 @@ internal sealed class Gateway : IDisposable
         switch (at.Resource.Plural, at.Subresource)
         {
             case ("pods", "binding" or "bindings") when method is "POST":
-                var options = WriteOptions.From(http.Request.Query, "CreateOptions");
-                await _bindings.Bind(at.Namespace!, at.Name, Intake.Object(body), options);
-                await Answers.Write(http, 201, Answers.Success(201));
+                await Bind(http, at.Namespace!, at.Name, body);
                 break;
             case ("pods", "log") when method is "GET":
                 await _logs.Send(http, at, _stopping);
@@ -188,6 +213,15 @@ internal sealed class Gateway : IDisposable
             default:
                 throw KubernetesError.NoSuchPath();
         }
+    }
+
+    // The older door, /namespaces/x/bindings, takes the pod's name from the Binding.
+    private async Task Bind(HttpContext http, string @namespace, string? pod, ReadOnlyMemory<byte> body)
+    {
+        var binding = Intake.Object(body);
+        var options = WriteOptions.From(http.Request.Query, "CreateOptions");
+        await _bindings.Bind(@namespace, pod ?? binding.TextAt("metadata", "name") ?? "", binding, options);
+        await Answers.Write(http, 201, Answers.Success(201));
     }
 
     private static (JsonObject Asked, WriteOptions Options) DeleteOptions(HttpContext http, ReadOnlyMemory<byte> body)

@@ -177,6 +177,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             await webhooks.Mutate(call, o => Renormalise(o, resource));
             options.Warnings.AddRange(call.Warnings);
             body = call.Object;
+            resource.Rules.Complete(body);
             CountGeneration(current, body, resource);
             Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);

@@ -1,0 +1,94 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using k8s;
+
+namespace Hami.Tests.Lab;
+
+using static ApiServerGiven;
+
+/// <summary>The real kubectl against the lab's API server, where there is one.</summary>
+public sealed class ApiServerKubectl : IDisposable
+{
+    private const string Manifest = """
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: solo
+          annotations: {nvidia.com/use-gputype: "A100,V100"}
+        spec:
+          containers:
+          - name: main
+            image: busybox
+            command: [sleep, "3600"]
+            resources: {limits: {nvidia.com/gpu: "2", nvidia.com/gpumem: 3000}}
+        """;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("hami-lab-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task The_flows_of_a_user_work_as_recorded()
+    {
+        await using var lab = await WithKubectl();
+        await File.WriteAllTextAsync(Path.Combine(_folder, "pod.yaml"), Manifest, Cancellation);
+        Assert.Equal("pod/solo created\n", await Kubectl("apply -f pod.yaml"));
+        Assert.Equal("pod/solo configured\n", await Kubectl("apply -f pod.yaml"));
+        Assert.Matches(@"^NAME   READY   STATUS    RESTARTS   AGE\nsolo   0/1     Pending   0          \d+s\n$", await Kubectl("get pods"));
+        Assert.Matches(@"IP       NODE     NOMINATED NODE   READINESS GATES\nsolo +0/1 +Pending +0 +\d+s +<none> +<none> +<none> +<none>\n$", await Kubectl("get pods -o wide"));
+        Assert.Contains("nvidia.com/gpumem: 3k", await Kubectl("get pod solo -o yaml"), StringComparison.Ordinal);
+        Assert.Contains("nvidia.com/gpumem:  3k", await Kubectl("describe pod solo"), StringComparison.Ordinal);
+        Assert.Equal("pod/solo annotated\n", await Kubectl("annotate pod solo note=hello"));
+        Assert.Equal("Error from server (NotFound): pods \"nope\" not found\n", await Kubectl("get pod nope"));
+        Assert.Equal("Error from server (AlreadyExists): error when creating \"pod.yaml\": pods \"solo\" already exists\n", await Kubectl("create -f pod.yaml"));
+        Assert.Equal("", await Kubectl("logs solo"));
+        Assert.Equal("pod \"solo\" deleted\n", await Kubectl("delete pod solo"));
+        Assert.Equal("No resources found in default namespace.\n", await Kubectl("get pods"));
+    }
+
+    [Fact]
+    public async Task Mistakes_are_found_by_the_server()
+    {
+        await using var lab = await WithKubectl();
+        await File.WriteAllTextAsync(Path.Combine(_folder, "bad.yaml"), Manifest.Replace("image: busybox", "imagee: busybox", StringComparison.Ordinal), Cancellation);
+        Assert.Contains("strict decoding error: unknown field \"spec.containers[0].imagee\"", await Kubectl("create -f bad.yaml"), StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "half.yaml"), Manifest.Replace("\"2\"", "half", StringComparison.Ordinal), Cancellation);
+        Assert.Equal(
+            "Error from server (BadRequest): error when creating \"half.yaml\": Pod in version \"v1\" cannot be handled as a Pod: "
+            + "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'\n",
+            await Kubectl("create -f half.yaml"));
+    }
+
+    private async Task<ApiServerGiven> WithKubectl()
+    {
+        var lab = await Running();
+        await File.WriteAllTextAsync(Path.Combine(_folder, "config"), lab.Server.Kubeconfig, Cancellation);
+        try
+        {
+            await Kubectl("version --client");
+        }
+        catch (Win32Exception)
+        {
+            await lab.DisposeAsync();
+            Assert.Skip("kubectl is not installed on this machine.");
+        }
+        return lab;
+    }
+
+    // What a user sees: both streams, less the warnings about versions and missing annotations.
+    private async Task<string> Kubectl(string arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("kubectl", arguments)
+        {
+            WorkingDirectory = _folder,
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["KUBECONFIG"] = Path.Combine(_folder, "config"), ["HOME"] = _folder },
+        })!;
+        var errors = process.StandardError.ReadToEndAsync(Cancellation);
+        var output = await process.StandardOutput.ReadToEndAsync(Cancellation);
+        await process.WaitForExitAsync(Cancellation);
+        return output + string.Concat((await errors).Split('\n').Where(l => l.Length > 0 && !l.StartsWith("Warning:", StringComparison.OrdinalIgnoreCase)).Select(l => l + "\n"));
+    }
+}

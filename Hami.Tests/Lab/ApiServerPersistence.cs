@@ -1,0 +1,88 @@
+using System.Text;
+using Hami.Lab.ApiServer;
+using k8s;
+using k8s.Models;
+
+namespace Hami.Tests.Lab;
+
+using static ApiServerGiven;
+
+/// <summary>What the API server has said stays true over its restarts.</summary>
+public sealed class ApiServerPersistence : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("hami-lab-").FullName;
+
+    private LabApiServerOptions Kept => new() { StorePath = Path.Combine(_folder, "store.jsonl") };
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Objects_and_revisions_are_there_again_after_a_restart()
+    {
+        V1Pod last;
+        await using (var lab = await Running(Kept))
+        {
+            await lab.Create(Pod("stays"));
+            await lab.Create(Pod("goes"));
+            await lab.Client.CoreV1.DeleteNamespacedPodAsync("goes", "default", cancellationToken: Cancellation);
+            await lab.Client.CoreV1.CreateNamespacedPodBindingAsync(Binding("stays", "n"), "stays", "default", cancellationToken: Cancellation);
+            last = await lab.Read("stays");
+        }
+        await using (var lab = await Running(Kept))
+        {
+            var pods = await lab.Client.CoreV1.ListNamespacedPodAsync("default", cancellationToken: Cancellation);
+            var pod = Assert.Single(pods.Items);
+            Assert.Equal((last.Uid(), last.ResourceVersion(), "n"), (pod.Uid(), pod.ResourceVersion(), pod.Spec.NodeName));
+            Assert.True(long.Parse((await lab.Create(Pod("next"))).ResourceVersion()) > long.Parse(pods.ResourceVersion()));
+        }
+    }
+
+    [Fact]
+    public async Task A_watch_resumes_over_a_restart()
+    {
+        string from;
+        await using (var lab = await Running(Kept))
+        {
+            from = (await lab.Create(Pod("a"))).ResourceVersion();
+            await lab.Create(Pod("b"));
+        }
+        await using (var lab = await Running(Kept))
+        {
+            await foreach (var (type, pod) in lab.Watch($"/api/v1/pods?watch=true&resourceVersion={from}&timeoutSeconds=2", Cancellation))
+            {
+                Assert.Equal("ADDED b", $"{type} {pod["metadata"]!["name"]}");
+                break;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_line_torn_by_a_crash_is_as_if_it_had_never_been()
+    {
+        await using (var lab = await Running(Kept))
+            await lab.Create(Pod("whole"));
+        await File.AppendAllTextAsync(Kept.StorePath!, """{"rev":99,"group":"","resource":"pods","object":{"metadata":{"na""", Cancellation);
+        await using (var lab = await Running(Kept))
+        {
+            Assert.Equal("whole", Assert.Single((await lab.Client.CoreV1.ListNamespacedPodAsync("default", cancellationToken: Cancellation)).Items).Name());
+            await lab.Create(Pod("after"));
+        }
+        await using (var lab = await Running(Kept))
+            Assert.Equal(2, (await lab.Client.CoreV1.ListNamespacedPodAsync("default", cancellationToken: Cancellation)).Items.Count);
+    }
+
+    [Fact]
+    public async Task The_log_does_not_grow_with_what_is_over()
+    {
+        await using (var lab = await Running(Kept))
+        {
+            await lab.Create(Pod("p"));
+            for (var i = 0; i < 50; i++)
+                await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", "{\"metadata\":{\"labels\":{\"i\":\"" + i + "\"}}}", "application/merge-patch+json");
+        }
+        await using (await Running(Kept))
+        {
+        }
+        Assert.InRange(File.ReadAllText(Kept.StorePath!, Encoding.UTF8).Count(c => c == '\n'), 2, 10);
+    }
+}
