@@ -23,14 +23,14 @@ internal sealed class ContainerStartException : Exception
 /// <summary>A container that runs: one local process and its children.</summary>
 internal sealed class ContainerProcess
 {
-    private readonly Process _process;
+    private readonly int _pid;
 
     private ContainerProcess(Process process, LaunchPlan plan, string logFile)
     {
-        _process = process;
+        _pid = process.Id;
         Plan = plan;
         LogFile = logFile;
-        Exited = Wait();
+        Exited = Wait(process);
     }
 
     public LaunchPlan Plan { get; }
@@ -89,7 +89,7 @@ internal sealed class ContainerProcess
     public void Signal(int signal)
     {
         if (!Exited.IsCompleted)
-            ProcessGroup.Signal(_process.Id, signal);
+            ProcessGroup.Signal(_pid, signal);
     }
 
     /// <summary>Kills what is recorded in a pid file of an earlier run; true when something was still alive.</summary>
@@ -122,11 +122,14 @@ internal sealed class ContainerProcess
         }
     }
 
-    private async Task<int> Wait()
+    private static async Task<int> Wait(Process process)
     {
-        await _process.WaitForExitAsync();
-        // When a container's first process ends, the kernel ends the rest of its pid namespace; here we do.
-        ProcessGroup.Signal(_process.Id, ProcessGroup.Kill);
-        return _process.ExitCode;
+        using (process)
+        {
+            await process.WaitForExitAsync();
+            // When a container's first process ends, the kernel ends the rest of its pid namespace; here we do.
+            ProcessGroup.KillRest(process.Id);
+            return process.ExitCode;
+        }
     }
 }

@@ -7,22 +7,35 @@ using Kubelet.DevicePlugin.V1Beta1;
 namespace Hami.Lab.Kubelet;
 
 /// <summary>A plugin that registered: the connection to its socket and the options it gave there.</summary>
-internal sealed class PluginEndpoint(string resource, GrpcChannel channel, DevicePluginOptions options) : IDisposable
+internal sealed class PluginEndpoint : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly GrpcChannel _channel;
 
-    public string Resource { get; } = resource;
+    public PluginEndpoint(string resource, GrpcChannel channel, DevicePluginOptions options)
+    {
+        _channel = channel;
+        Resource = resource;
+        Client = new(channel);
+        Options = options;
+        // Kept, because a disposed source gives no token any more.
+        Stopped = _stop.Token;
+    }
 
-    public DevicePlugin.DevicePluginClient Client { get; } = new(channel);
+    public string Resource { get; }
 
-    public DevicePluginOptions Options { get; } = options;
+    public DevicePlugin.DevicePluginClient Client { get; }
 
-    public CancellationToken Stopped => _stop.Token;
+    public DevicePluginOptions Options { get; }
+
+    public CancellationToken Stopped { get; }
 
     public void Dispose()
     {
+        if (Stopped.IsCancellationRequested)
+            return;
         _stop.Cancel();
-        channel.Dispose();
+        _channel.Dispose();
         _stop.Dispose();
     }
 }

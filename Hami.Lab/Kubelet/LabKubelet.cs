@@ -115,8 +115,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private async Task<WebApplication> Serve(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = _paths.Root });
-        builder.Logging.ClearProviders();
-        builder.Services.AddSingleton(_options.Logging);
+        builder.Logging.ClearProviders().AddProvider(new OurLogging(_options.Logging)).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(_plugins);
         builder.Services.AddSingleton(_ledger);
@@ -147,10 +146,22 @@ public sealed partial class LabKubelet : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Lets the inner server's warnings reach the lab's log.</summary>
+    private sealed class OurLogging(ILoggerFactory factory) : ILoggerProvider
+    {
+        public ILogger CreateLogger(string categoryName) => factory.CreateLogger(categoryName);
+
+        public void Dispose()
+        {
+            // The factory is its owner's.
+        }
+    }
+
     // A kubelet's start deletes every socket in the plugins' folder: that is how plugins notice it.
     private void DeleteSockets()
     {
-        foreach (var file in Directory.EnumerateFileSystemEntries(_paths.Plugins).Where(f => f != _paths.Checkpoint && !Directory.Exists(f)))
+        // A socket has no length; anything with content is somebody's file.
+        foreach (var file in Directory.EnumerateFiles(_paths.Plugins).Where(f => new FileInfo(f).Length == 0))
             File.Delete(file);
         File.Delete(_paths.PodResourcesSocket);
     }

@@ -76,7 +76,12 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     private DateTimeOffset Now => _kubelet.Options.Time.GetUtcNow();
 
-    public void Start() => _life = Task.Run(LiveAndReport, CancellationToken.None);
+    public void Start()
+    {
+        if (_endedEarlier)
+            _kubelet.Ledger.Release(Uid);
+        _life = Task.Run(LiveAndReport, CancellationToken.None);
+    }
 
     /// <summary>Takes the pod's devices; called for one pod of the node at a time.</summary>
     public async Task Admit(CancellationToken cancellationToken)
@@ -153,8 +158,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
             }
             _grace = grace;
         }
-        _noMoreStarts.Cancel();
+        // In this order: who stops because of the second looks at the first.
         _ending.Cancel();
+        _noMoreStarts.Cancel();
     }
 
     private void End(string phase)
@@ -331,6 +337,10 @@ internal sealed partial class PodWorker : IAsyncDisposable
         catch (RpcException e)
         {
             throw new OperationCanceledException("The pod ends.", e, _noMoreStarts.Token);
+        }
+        catch (ObjectDisposedException e)
+        {
+            throw new ContainerConfigException($"The plugin for {grant.Resource} went away before the container could be started.", e);
         }
     }
 

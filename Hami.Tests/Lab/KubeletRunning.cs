@@ -181,6 +181,18 @@ public sealed class KubeletRunning
     }
 
     [Fact]
+    public async Task A_log_is_read_through_the_API_server()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        await scene.Run("a1", Container("c0", 0, "sh", "-c", "echo one; echo two"));
+        await scene.Until("a1", "Succeeded");
+
+        using var log = new StreamReader(await scene.Kubernetes.CoreV1.ReadNamespacedPodLogAsync("a1", "default", tailLines: 1));
+
+        Assert.Equal("two\n", await log.ReadToEndAsync());
+    }
+
+    [Fact]
     public async Task After_a_restart_of_the_kubelet_pods_start_again_with_their_old_devices_and_no_new_Allocate()
     {
         await using var scene = await KubeletScene.Start();

@@ -58,6 +58,19 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_extender_that_ranks_decides_among_the_nodes_that_fit()
+    {
+        await Nodes("node-a", "node-b", "node-c");
+        _extender.Prioritize = _ => Task.FromResult("""[{"Host":"node-a","Score":1},{"Host":"node-b","Score":7},{"Host":"node-c","Score":7}]""");
+        await Start(prioritizes: true);
+
+        await Create("p1");
+
+        await Until("p1", p => p.Spec.NodeName == "node-b");
+        Assert.Equal(["Pod", "Nodes", "NodeNames"], Assert.Single(_extender.Priorities).Select(m => m.Key));
+    }
+
+    [Fact]
     public async Task A_pod_without_cards_is_bound_by_the_scheduler_itself()
     {
         await Nodes("node-a");
@@ -278,8 +291,8 @@ public sealed class SchedulerPlacing : IAsyncLifetime
 
     private static V1Patch Merge(string patch) => new(patch, V1Patch.PatchType.MergePatch);
 
-    private async Task Start(TimeSpan? timeout = null) => _scheduler = await LabScheduler.StartAsync(
-        new() { Kubernetes = _kubernetes, ExtenderUrl = _extender.Address, HttpTimeout = timeout ?? TimeSpan.FromSeconds(10) },
+    private async Task Start(TimeSpan? timeout = null, bool prioritizes = false) => _scheduler = await LabScheduler.StartAsync(
+        new() { Kubernetes = _kubernetes, ExtenderUrl = _extender.Address, HttpTimeout = timeout ?? TimeSpan.FromSeconds(10), Prioritizes = prioritizes },
         TestContext.Current.CancellationToken);
 
     private async Task Nodes(params string[] names)
