@@ -17,6 +17,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly DeviceLedger _ledger = new();
     private readonly PodDirectory _pods = new();
     private readonly Launcher _launcher = new();
+    private readonly KubeletEvents _events;
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
@@ -37,7 +38,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
             Path.GetFullPath(options.DriverDirectory),
             Path.GetFullPath(options.DriverDevicesFile),
             Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin");
-        _surroundings = new(options, node, _paths, _launcher, admission, _plugins, _ledger, options.Logging.CreateLogger<PodWorker>());
+        _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
+        _surroundings = new(options, node, _paths, _launcher, admission, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
     /// <summary>The kubelet's own HTTP server: logs and health.</summary>
@@ -106,6 +108,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _loops = Task.WhenAll(
             Task.Run(() => node.KeepFresh(_stop.Token), CancellationToken.None),
+            Task.Run(() => _events.WriteAll(_stop.Token), CancellationToken.None),
             Task.Run(() => WatchPods(listed), CancellationToken.None),
             Task.Run(AdmitOneByOne, CancellationToken.None));
         await listed.Task.WaitAsync(cancellationToken);

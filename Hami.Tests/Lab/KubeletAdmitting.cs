@@ -76,6 +76,17 @@ public sealed class KubeletAdmitting
     }
 
     [Fact]
+    public async Task A_rejection_is_an_event_too()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+
+        await scene.Run("a1", Container("c0", 1, "true"));
+
+        await Eventually(async () => (await scene.Kubernetes.CoreV1.ListNamespacedEventAsync("default")).Items.Any(e =>
+            e.Reason == "UnexpectedAdmissionError" && e.Message.StartsWith("Allocate failed due to", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task An_empty_answer_fails_the_pod()
     {
         await using var scene = await KubeletScene.Start();

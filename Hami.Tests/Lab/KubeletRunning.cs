@@ -181,6 +181,20 @@ public sealed class KubeletRunning
     }
 
     [Fact]
+    public async Task While_the_API_server_is_away_pods_go_on_and_their_ends_are_told_when_it_is_back()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        await scene.Run("a1", Container("c0", 0, "sleep", "0.5"));
+        await scene.Until("a1", "Running");
+
+        await scene.RestartServer(TimeSpan.FromSeconds(1));
+
+        await scene.Until("a1", "Succeeded");
+        await scene.Run("a2", Container("c0", 0, "true"));
+        await scene.Until("a2", "Succeeded");
+    }
+
+    [Fact]
     public async Task A_log_is_read_through_the_API_server()
     {
         await using var scene = await KubeletScene.Start(withPlugin: false);

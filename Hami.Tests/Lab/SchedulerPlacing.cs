@@ -264,6 +264,22 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_scheduler_goes_on_when_the_API_server_was_away()
+    {
+        await Nodes("node-a");
+        await Start();
+
+        var port = _server.Address.Port;
+        await _server.DisposeAsync();
+        _server = await LabApiServer.StartAsync(new() { Port = port }, TestContext.Current.CancellationToken);
+        await Nodes("node-b");
+        await Create("p1");
+
+        // The new server never knew node-a, so the scheduler must have forgotten it.
+        await Until("p1", p => p.Spec.NodeName == "node-b");
+    }
+
+    [Fact]
     public async Task A_pod_deleted_while_it_waits_is_forgotten()
     {
         await Nodes("node-a");
