@@ -76,7 +76,11 @@ internal sealed class ContainerProcess
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
         try
         {
-            await process.WaitForExitAsync(cancellationToken);
+            // What runs inside a container ends with it.
+            var ended = process.WaitForExitAsync(cancellationToken);
+            if (await Task.WhenAny(ended, Exited) == Exited)
+                ProcessGroup.Signal(process.Id, ProcessGroup.Kill);
+            await ended;
             return new(process.ExitCode, await output, await errors);
         }
         catch (OperationCanceledException)

@@ -181,6 +181,23 @@ public sealed class KubeletAdmitting
     }
 
     [Fact]
+    public async Task When_an_old_plugin_ends_the_one_that_registered_since_is_dropped_too()
+    {
+        await using var scene = await KubeletScene.Start();
+        var old = scene.Plugin;
+        await scene.StartPlugin("new.sock");
+        await scene.Run("a1", Container("c0", 1, "sleep", "100"));
+        await scene.Until("a1", "Running");
+        Assert.Contains(scene.Plugin.Calls, c => c.StartsWith("Allocate", StringComparison.Ordinal));
+
+        await old.DisposeAsync();
+        await Eventually(async () => await scene.Healthy() == "0");
+
+        await scene.Plugin.Register(scene.Kubelet.PluginsDirectory);
+        await Eventually(async () => await scene.Healthy() == "4");
+    }
+
+    [Fact]
     public async Task Unhealthy_devices_count_as_capacity_but_are_not_allocatable()
     {
         await using var scene = await KubeletScene.Start();

@@ -272,6 +272,8 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         var port = _server.Address.Port;
         await _server.DisposeAsync();
         _server = await LabApiServer.StartAsync(new() { Port = port }, TestContext.Current.CancellationToken);
+        // The test's own client starts anew; the scheduler keeps its stale connections and has to cope.
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
         await Nodes("node-b");
         await Create("p1");
 
@@ -289,11 +291,12 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         await Until("p1", p => p.Status.Conditions?.Any(c => c.Type == "PodScheduled") == true);
 
         await _kubernetes.CoreV1.DeleteNamespacedPodAsync("p1", "default", new V1DeleteOptions { GracePeriodSeconds = 0 });
-        await Label("node-a", "a", "1");
         await Create("p2");
         await Eventually(() => Task.FromResult(_extender.Filters.Count == 2));
+        await Label("node-a", "a", "1");
+        await Eventually(() => Task.FromResult(_extender.Filters.Count == 3));
 
-        Assert.Equal("p2", _extender.Filters.Last()["Pod"]!["metadata"]!["name"]!.GetValue<string>());
+        Assert.Equal(["p1", "p2", "p2"], _extender.Filters.Select(f => f["Pod"]!["metadata"]!["name"]!.GetValue<string>()));
     }
 
     private static Task<string> RefuseAll(JsonObject body)
