@@ -214,7 +214,8 @@ public sealed class KubeletRunning
         await scene.Run("gone", "Never", [], Container("c0", 2, "sleep", "100"));
         await scene.Until("a1", "Running");
         await scene.Until("gone", "Running");
-        var given = await scene.Logs("a1", "c0");
+        var given = "";
+        await Eventually(async () => (given = await scene.Logs("a1", "c0")).EndsWith('\n'));
 
         await scene.Kubelet.DisposeAsync();
         await scene.Plugin.DisposeAsync();
