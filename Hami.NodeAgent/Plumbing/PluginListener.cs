@@ -63,13 +63,6 @@ internal sealed class PluginListener : IAsyncDisposable
         await app.DisposeAsync();
         closing.Dispose();
     }
-
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }
 
 /// <summary>Tells one socket file from a later one of the same name.</summary>

@@ -87,4 +87,20 @@ public sealed class NodeAgentRegistering
         Assert.False(File.Exists(Path.Combine(node.Dir, "device-plugins", "nvidia-gpu.sock")));
         await Eventually(() => node.Kubelet.Health.Count == 0);
     }
+
+    [Fact]
+    public async Task Of_two_copies_the_later_serves_and_the_earlier_takes_over_again_when_it_goes()
+    {
+        await using var node = await Start();
+        using var later = await node.StartCopy();
+        await Eventually(() => node.Kubelet.Registrations.Count == 2);
+        await Task.Delay(1500);
+        Assert.Equal(2, node.Kubelet.Registrations.Count);
+
+        await later.StopAsync();
+
+        await Eventually(() => node.Kubelet.Registrations.Count == 3 && node.Kubelet.Health.Count == 20);
+        var pod = node.Bind(NodePods.Pod("p", "GPU-b,NVIDIA,3000,50:;", [1]));
+        Assert.Equal("GPU-b", (await node.Kubelet.Admit(pod))["c0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+    }
 }
