@@ -61,7 +61,7 @@ internal sealed partial class KubeletRegistration(
                         // The socket's file is there a moment before the kubelet listens on it, so the first waits are short and quiet.
                         wait = Outage.BackOff(failures, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5));
                         if (failures++ > 4 || e is not RpcException { StatusCode: StatusCode.Unavailable })
-                            LogRefused(e.Message, wait.TotalSeconds);
+                            LogRefused(Outage.Reason(e), wait.TotalSeconds);
                     }
                 }
                 await woken.WaitAsync(wait, stoppingToken);
