@@ -158,12 +158,13 @@ public sealed partial class Journal(
 
         var recorded = await CatchUpAsync(session, head, cancellationToken);
         var ledger = recorded.Aggregate(_ledger, Fold) with { Position = head.Position };
-        var (decided, after, statements) = Decide(group, ledger);
+        head = head with { At = NextTime(head.At) };
+        var (decided, after, statements) = Decide(group, ledger, head.At);
         if (decided.Count > 0)
         {
-            var (events, newHead) = Append(session, head, ledger, decided);
+            var (events, hash) = Append(session, head, decided);
             await session.SaveChangesAsync(cancellationToken);
-            newHead = newHead with { Position = events.Max(e => e.Sequence) };
+            var newHead = head with { Position = events.Max(e => e.Sequence), Hash = hash };
             await using var batch = new NpgsqlBatch(connection, transaction);
             foreach (var statement in statements.Append(JournalTables.MoveHead(newHead)))
                 batch.BatchCommands.Add(statement);
@@ -196,7 +197,7 @@ public sealed partial class Journal(
     }
 
     private (List<(string Stream, object Event)> Decided, ClusterLedger After, List<NpgsqlBatchCommand> Statements) Decide(
-        List<Waiting> group, ClusterLedger ledger)
+        List<Waiting> group, ClusterLedger ledger, DateTimeOffset at)
     {
         var decided = new List<(string, object)>();
         var statements = new List<NpgsqlBatchCommand>();
@@ -206,35 +207,41 @@ public sealed partial class Journal(
             {
                 statements.AddRange(companion.Follow(happened));
                 decided.Add((command.Stream, happened));
-                ledger = ClusterLedger.Evolve(ledger, command.Stream, happened);
+                ledger = ClusterLedger.Evolve(ledger, command.Stream, at, happened);
             }
         }
         return (decided, ledger, statements);
     }
 
-    /// <summary>One append per stream; the chain follows the order in which Marten writes them, stream by stream.</summary>
-    private (List<IEvent> Events, JournalHead Head) Append(
-        IDocumentSession session, JournalHead head, ClusterLedger before, List<(string Stream, object Event)> decided)
+    /// <summary>
+    /// One append per stream; the chain follows the order in which Marten writes them, stream by stream. No expected version:
+    /// the lock is ours and everything up to the head is folded, so nobody can have been faster.
+    /// </summary>
+    private (List<IEvent> Events, string Hash) Append(IDocumentSession session, JournalHead head, List<(string Stream, object Event)> decided)
     {
-        var now = time.GetUtcNow();
-        now = new DateTimeOffset(now.Ticks - (now.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
-        head = head with { At = now > head.At ? now : head.At };
+        var hash = head.Hash;
         var all = new List<IEvent>(decided.Count);
         foreach (var stream in decided.GroupBy(d => d.Stream, d => d.Event))
         {
-            var events = new List<object>();
-            foreach (var data in stream)
+            var events = stream.Select(session.Events.BuildEvent).ToList();
+            foreach (var e in events)
             {
-                var e = session.Events.BuildEvent(data);
-                head = head with { Hash = EventHash.Of(head.Hash, head.At, stream.Key, e.EventTypeName, Body(data)) };
+                hash = EventHash.Of(hash, head.At, stream.Key, e.EventTypeName, Body(e.Data));
                 e.Timestamp = head.At;
-                e.SetHeader("hash", head.Hash);
-                events.Add(e);
-                all.Add(e);
+                e.SetHeader("hash", hash);
             }
-            session.Events.Append(stream.Key, before.Version(stream.Key) + events.Count, events);
+            session.Events.Append(stream.Key, events);
+            all.AddRange(events);
         }
-        return (all, head);
+        return (all, hash);
+    }
+
+    /// <summary>Now in whole microseconds, as PostgreSQL keeps it, and never before the last event.</summary>
+    private DateTimeOffset NextTime(DateTimeOffset last)
+    {
+        var now = time.GetUtcNow();
+        now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+        return now > last ? now : last;
     }
 
     private JsonElement Body(object data)
@@ -243,7 +250,7 @@ public sealed partial class Journal(
         return json.RootElement.Clone();
     }
 
-    private static ClusterLedger Fold(ClusterLedger ledger, Recorded e) => ClusterLedger.Evolve(ledger, e.Stream, e.Event);
+    private static ClusterLedger Fold(ClusterLedger ledger, Recorded e) => ClusterLedger.Evolve(ledger, e.Stream, e.At, e.Event);
 
     /// <summary>A command that waits for its turn.</summary>
     private abstract class Waiting(string stream)

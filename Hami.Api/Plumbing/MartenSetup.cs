@@ -4,6 +4,8 @@ using Hami.Domain.Ledger;
 using JasperFx;
 using JasperFx.Events;
 using JasperFx.Events.Daemon;
+using Hami.Api.Observing;
+using JasperFx.Events.Projections;
 using Marten;
 using Weasel.Core;
 
@@ -17,7 +19,6 @@ internal static class MartenSetup
     public static void AddEventStore(this IServiceCollection services, string connectionString) => services
         .AddMarten(options => Configure(options, connectionString))
         .AddAsyncDaemon(DaemonMode.HotCold)
-        .ApplyAllDatabaseChangesOnStartup()
         .UseLightweightSessions();
 
     internal static void Configure(StoreOptions options, string connectionString)
@@ -36,6 +37,7 @@ internal static class MartenSetup
         NameEvents(options);
 
         // A read model that skips what it cannot read is wrong without saying so.
+        options.Projections.Add<AllocationHistory>(ProjectionLifecycle.Async);
         options.Projections.Errors.SkipApplyErrors = false;
         options.Projections.Errors.SkipSerializationErrors = false;
         options.Projections.Errors.SkipUnknownEvents = false;

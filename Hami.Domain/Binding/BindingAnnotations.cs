@@ -31,6 +31,6 @@ public static class BindingAnnotations
             : new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.PodNode] = node };
 
     private static ListedDevice[] Devices(Allocation allocation, int container) =>
-        [.. allocation.Shares.Where(s => s.Container == container)
+        [.. allocation.Shares.Where(s => s.ContainerIndex == container)
             .Select(s => new ListedDevice(s.DeviceUuid, ResourceNames.VendorWord, s.MemoryMiB, s.Cores))];
 }

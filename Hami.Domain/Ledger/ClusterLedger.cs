@@ -7,24 +7,28 @@ namespace Hami.Domain.Ledger;
 /// <summary>Where a pod's live allocation is.</summary>
 public sealed record LiveAllocation(Guid Id, string Node);
 
+/// <summary>A pod that found no node.</summary>
+/// <param name="At">When it was last refused for other reasons than before.</param>
+public sealed record WaitingPod(PlacementRefused Refusal, DateTimeOffset At);
+
 /// <summary>Everything that is true now, folded from the whole log in its order.</summary>
 /// <param name="Position">Sequence of the last event folded.</param>
 /// <param name="LiveByPod">The one live allocation a pod may have, by pod UID.</param>
 /// <param name="Waiting">Latest refusal of each pod that still waits, by pod UID.</param>
-/// <param name="Versions">Number of events in each stream.</param>
+/// <param name="EventCount">Number of events folded; positions may have gaps, so it is not the position.</param>
 public sealed record ClusterLedger(
     long Position,
     ImmutableDictionary<string, NodeLedger> Nodes,
     ImmutableDictionary<string, LiveAllocation> LiveByPod,
-    ImmutableDictionary<string, PlacementRefused> Waiting,
-    ImmutableDictionary<string, long> Versions)
+    ImmutableDictionary<string, WaitingPod> Waiting,
+    long EventCount)
 {
     public static readonly ClusterLedger Empty = new(
         0,
         ImmutableDictionary<string, NodeLedger>.Empty,
         ImmutableDictionary<string, LiveAllocation>.Empty,
-        ImmutableDictionary<string, PlacementRefused>.Empty,
-        ImmutableDictionary<string, long>.Empty);
+        ImmutableDictionary<string, WaitingPod>.Empty,
+        0);
 
     public NodeLedger Node(string name) => Nodes.GetValueOrDefault(name, NodeLedger.Empty);
 
@@ -32,22 +36,17 @@ public sealed record ClusterLedger(
     public Allocation? AllocationOf(string podUid) =>
         LiveByPod.TryGetValue(podUid, out var live) ? Node(live.Node).Allocations[live.Id] : null;
 
-    public long Version(string stream) => Versions.GetValueOrDefault(stream);
-
     /// <summary>Folds one more event.</summary>
     /// <param name="stream">Name of the event's stream, see <see cref="Streams"/>.</param>
-    public static ClusterLedger Evolve(ClusterLedger cluster, string stream, object happened)
+    /// <param name="at">The event's time.</param>
+    public static ClusterLedger Evolve(ClusterLedger cluster, string stream, DateTimeOffset at, object happened)
     {
-        cluster = cluster with { Versions = cluster.Versions.SetItem(stream, cluster.Version(stream) + 1) };
+        cluster = cluster with { EventCount = cluster.EventCount + 1 };
         return happened switch
         {
             NodeEvent e => cluster.OnNode(Streams.NodeOf(stream) ?? throw new ArgumentException($"{stream} is no stream of a node.", nameof(stream)), e),
-            PlacementRefused e => cluster with { Waiting = cluster.Waiting.SetItem(e.PodUid, e) },
-            WorkloadWithdrawn e => cluster with
-            {
-                Waiting = cluster.Waiting.Remove(e.PodUid),
-                Versions = cluster.Versions.Remove(stream),
-            },
+            PlacementRefused e => cluster with { Waiting = cluster.Waiting.SetItem(e.PodUid, new(e, at)) },
+            WorkloadWithdrawn e => cluster with { Waiting = cluster.Waiting.Remove(e.PodUid) },
             _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "This ledger does not know the event."),
         };
     }

@@ -53,11 +53,12 @@ public enum ReleaseReason
 public sealed record Card(string Uuid, int Index, string Model, long MemoryMiB, int Cores, int Slots, int Numa, string Mode, bool Healthy);
 
 /// <summary>One container's part of one card.</summary>
-/// <param name="Container">Position among the pod's containers, init containers first.</param>
+/// <param name="ContainerIndex">Position among the pod's containers, init containers first.</param>
+/// <param name="Container">Name of the container.</param>
 /// <param name="EndsBeforeApps">True for an init container that has ended when the app containers start.</param>
 /// <param name="MemoryMiB">Device memory in MiB.</param>
 /// <param name="Cores">Percent of one card.</param>
-public sealed record Share(int Container, string ContainerName, bool EndsBeforeApps, string DeviceUuid, long MemoryMiB, int Cores);
+public sealed record Share(int ContainerIndex, string Container, bool EndsBeforeApps, string DeviceUuid, long MemoryMiB, int Cores);
 
 /// <summary>What the decision saw, so that it can be explained and run again.</summary>
 /// <param name="LogPosition">Sequence of the last event folded into the view.</param>

@@ -17,7 +17,7 @@ public static class RefusePlacementDecider
         if (cluster.LiveByPod.ContainsKey(ask.Uid))
             return Verdict<PodEvent>.Nothing;
         var reasons = Reasons(command);
-        if (cluster.Waiting.TryGetValue(ask.Uid, out var before) && before.Reasons.Select(Key).SequenceEqual(reasons.Select(Key)))
+        if (cluster.Waiting.TryGetValue(ask.Uid, out var before) && before.Refusal.Reasons.Select(Key).SequenceEqual(reasons.Select(Key)))
             return Verdict<PodEvent>.Nothing;
         return new PodEvent.PlacementRefused(ask.Uid, ask.Namespace, ask.Name, Message(command, reasons), reasons, command.LogPosition);
     }

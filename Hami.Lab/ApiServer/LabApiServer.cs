@@ -35,7 +35,8 @@ public sealed class LabApiServer : IAsyncDisposable
             server: {Address.GetLeftPart(UriPartial.Authority)}
         users:
         - name: admin
-          user: {"{}"}
+          user:
+            token: lab # KubernetesClient reads no user without credentials; nothing checks them
         contexts:
         - name: lab
           context:

@@ -24,12 +24,13 @@ public sealed class PostgresServer : IAsyncDisposable
     public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=hami;Database=hami";
 
     /// <summary>Starts the server of a data directory, made first when empty; returns once it answers.</summary>
-    /// <param name="directory">The data directory. Its log is <c>&lt;directory&gt;.log</c>.</param>
+    /// <param name="directory">The data directory.</param>
     /// <param name="port">A loopback port; null takes a free one.</param>
     /// <param name="durable">Whether a commit is on disk before it is answered; false is for data nobody will miss.</param>
+    /// <param name="log">Where it logs; null for <c>&lt;directory&gt;.log</c>.</param>
     /// <param name="ct">Gives up waiting; the server is then stopped.</param>
     /// <exception cref="InvalidOperationException">No PostgreSQL on this machine, or it did not start; the message says what to do.</exception>
-    public static async Task<PostgresServer> StartAsync(string directory, int? port = null, bool durable = true, CancellationToken ct = default)
+    public static async Task<PostgresServer> StartAsync(string directory, int? port = null, bool durable = true, string? log = null, CancellationToken ct = default)
     {
         var binaries = await PostgresBinaries.FindAsync(ct);
         var place = PostgresDirectory.For(directory);
@@ -39,7 +40,7 @@ public sealed class PostgresServer : IAsyncDisposable
             await InitializeAsync(binaries, place, durable, ct);
 
         var chosen = port ?? Loopback.FreePort();
-        var log = place.Wanted + ".log";
+        log ??= place.Wanted + ".log";
         var process = await ChildProcess.StartAsync(
             "PostgreSQL",
             [Path.Combine(binaries, "postgres"), "-D", place.Actual, .. Settings(chosen, durable)],
@@ -139,7 +140,7 @@ public sealed class PostgresServer : IAsyncDisposable
         while (!IsReady())
         {
             if (_process.HasExited || since.Elapsed > Patience)
-                throw new InvalidOperationException($"PostgreSQL did not start; its log {log} ends with: {File.ReadLines(log).LastOrDefault()}");
+                throw new InvalidOperationException($"PostgreSQL did not start; its log {log} ends with: {(File.Exists(log) ? File.ReadLines(log).LastOrDefault() : null)}");
             await Task.Delay(20, ct);
         }
     }

@@ -26,7 +26,7 @@ public sealed class WritingTheJournal
 
         Assert.Equal(first.Journal.Ledger.Position, second.Journal.Ledger.Position);
         Assert.Equal(["pod-2"], second.Journal.Ledger.LiveByPod.Keys);
-        Assert.Equal(first.Journal.Ledger.Versions.Order(), second.Journal.Ledger.Versions.Order());
+        Assert.Equal(first.Journal.Ledger.EventCount, second.Journal.Ledger.EventCount);
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class WritingTheJournal
             Assert.Equal(EventHash.Of(previous, at, rows.GetString(0), rows.GetString(1), body.RootElement), rows.GetString(4));
             (previous, last, count) = (rows.GetString(4), at, count + 1);
         }
-        Assert.Equal(journal.Journal.Ledger.Versions.Values.Sum(), count);
+        Assert.Equal(journal.Journal.Ledger.EventCount, count);
         Assert.True(count > 50, $"only {count} events were written");
     }
 
