@@ -6,16 +6,11 @@ namespace Hami.Lab.Demo;
 /// <summary>The report for people.</summary>
 internal static class DemoTable
 {
-    // What every row needs; a pipe has no width of its own.
-    private const int Width = 100;
-
     private static readonly Dictionary<string, LabCard> Cards =
         LabNode.Three.SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
 
     public static void Print(IAnsiConsole console, DemoReport report)
     {
-        if (!console.Profile.Out.IsTerminal)
-            console.Profile.Width = Width;
         var table = new Table().Border(TableBorder.Rounded);
         foreach (var title in new[] { "Workload", "Node", "Cards", "Seen inside", "Cores", "More is answered", "" })
             table.AddColumn(title);
