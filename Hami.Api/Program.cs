@@ -1,1 +1,3 @@
-return 0;
+using Hami.Api;
+
+return await CommandLine.Create().Parse(args).InvokeAsync();

@@ -1,1 +1,1 @@
-return 0;
+return await Hami.NodeAgent.Plumbing.CommandLine.Run(args);

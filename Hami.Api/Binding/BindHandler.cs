@@ -1,0 +1,129 @@
+using Hami.Api.Placing;
+using Hami.Api.Plumbing;
+using Hami.Api.Plumbing.Kubernetes;
+using Hami.Domain.Binding;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
+using Hami.Domain.Releasing;
+using k8s.Autorest;
+using Mediator;
+
+namespace Hami.Api.Binding;
+
+/// <summary>Put a pod on a node: decide, write it down, then tell Kubernetes.</summary>
+internal sealed record Bind(string Namespace, string Pod, string PodUid, string Node) : ICommand<BindResult>;
+
+internal sealed partial class BindHandler(
+    Journal journal, ClusterView view, PodBinder binder, Settling settling, KeyedLock podLock, Readiness readiness, PlacementPolicy policy,
+    ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
+{
+    public async ValueTask<BindResult> Handle(Bind command, CancellationToken cancellationToken)
+    {
+        if (readiness.WhyNot is { } whyNot)
+            return new(whyNot);
+        using var turn = await podLock.AcquireAsync(command.PodUid, cancellationToken);
+        try
+        {
+            return await BindAsync(command, cancellationToken);
+        }
+        catch (JournalUnavailableException e)
+        {
+            return new(e.Message);
+        }
+        catch (FormatException e)
+        {
+            return new(e.Message);
+        }
+        catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException)
+        {
+            LogUnreachable(logger, command.Namespace, command.Pod, e);
+            return new($"the API server could not be asked about pod {command.Namespace}/{command.Pod}: {e.Message}");
+        }
+    }
+
+    private async Task<BindResult> BindAsync(Bind command, CancellationToken cancellationToken)
+    {
+        // A bind of this pod on another node that never came to an end is settled before a new one begins.
+        if (journal.Ledger.LiveByPod.TryGetValue(command.PodUid, out var live) && live.Node != command.Node
+            && await settling.SettleAsync(command.PodUid, cancellationToken) is { } stays)
+        {
+            return new(stays);
+        }
+
+        var (ask, resourceVersion, error) = await AskOf(command, cancellationToken);
+        if (ask is null)
+            return new(error!);
+        var refusal = await PlaceAsync(command, ask, cancellationToken);
+        if (refusal is not null)
+        {
+            view.DropReservation(command.PodUid);
+            return new(refusal.Sentence);
+        }
+
+        var allocation = journal.Ledger.AllocationOf(command.PodUid);
+        if (allocation is null)
+            return new($"pod {command.Namespace}/{command.Pod} gave its allocation back during its bind; ask again");
+        var (outcome, why) = await binder.BindAsync(allocation, command.Node, resourceVersion, cancellationToken);
+        return await ConcludeAsync(command, allocation, outcome, why, cancellationToken);
+    }
+
+    private async Task<Refusal?> PlaceAsync(Bind command, PodAsk ask, CancellationToken cancellationToken)
+    {
+        var reservation = view.ReservationOf(command.PodUid) is { } r && r.Node == command.Node ? r : null;
+        var place = new PlaceAllocation(
+            Guid.CreateVersion7(), ask, command.Node, reservation?.Candidates ?? 0, reservation?.RunnersUp ?? [],
+            view.ReservedByOthers(command.Node, command.PodUid));
+        var verdict = await journal.DecideAsync(
+            Streams.Node(command.Node), ledger => PlaceAllocationDecider.Decide(place, ledger), cancellationToken);
+        return verdict.Refusal;
+    }
+
+    private async Task<BindResult> ConcludeAsync(
+        Bind command, Allocation allocation, BindingOutcome outcome, string? why, CancellationToken cancellationToken)
+    {
+        var stream = Streams.Node(command.Node);
+        switch (outcome)
+        {
+            case BindingOutcome.Bound:
+                // Not waited for: should it be lost, the pod watch says it again.
+                _ = settling.ObserveAsync(journal.DecideAsync(
+                    stream, ledger => ConfirmBoundDecider.Decide(new(allocation.PodUid, allocation.Id), ledger), CancellationToken.None));
+                return BindResult.Bound;
+            case BindingOutcome.PodGone:
+                await Release(ReleaseReason.Deleted);
+                break;
+            case BindingOutcome.Elsewhere or BindingOutcome.Refused:
+                await Release(ReleaseReason.BindFailed);
+                break;
+            default:
+                settling.Later(allocation.PodUid);
+                break;
+        }
+        LogFailed(logger, command.Namespace, command.Pod, command.Node, why);
+        return new(why ?? "the Binding failed");
+
+        Task Release(ReleaseReason reason) => journal.DecideAsync(
+            stream, ledger => ReleaseAllocationDecider.Decide(new(allocation.PodUid, allocation.Id, reason), ledger), cancellationToken);
+    }
+
+    /// <summary>What the pod asks: as its filter left it, else read again (we may have been restarted in between).</summary>
+    private async Task<(PodAsk? Ask, string ResourceVersion, string? Error)> AskOf(Bind command, CancellationToken cancellationToken)
+    {
+        if (view.ReservationOf(command.PodUid) is { } reservation)
+            return (reservation.Ask, reservation.ResourceVersion, null);
+        var pod = await binder.FindAsync(command.Namespace, command.Pod, cancellationToken);
+        if (pod is null || pod.Metadata.Uid != command.PodUid)
+            return (null, "", $"pod {command.Namespace}/{command.Pod} with uid {command.PodUid} does not exist");
+        var (ask, refused) = PodAskParser.Parse(PodReading.Shape(pod), ResourceNames.Nvidia, policy);
+        return refused is not null ? (null, "", refused.Sentence)
+            : !ask.AsksCards ? (null, "", $"pod {command.Namespace}/{command.Pod} asks for no cards, so its bind is not ours")
+            : (ask, pod.Metadata.ResourceVersion, null);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Binding {Namespace}/{Pod} to {Node} failed: {Why}")]
+    private static partial void LogFailed(ILogger logger, string @namespace, string pod, string node, string? why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The API server could not be asked about {Namespace}/{Pod}.")]
+    private static partial void LogUnreachable(ILogger logger, string @namespace, string pod, Exception exception);
+}

@@ -1,0 +1,135 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Hami.Api.Binding;
+using Hami.Api.Placing;
+using Hami.Api.Plumbing;
+using Hami.Domain.Allocating;
+using Hami.Domain.Binding;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
+using Hami.Domain.Releasing;
+using k8s.Models;
+
+namespace Hami.Api.Observing;
+
+/// <summary>
+/// Brings the ledger and what is seen of a pod together. It looks at the state, not at the change, so it may be asked twice,
+/// late or after a failure, and does only what is still to be done.
+/// </summary>
+internal sealed partial class PodReconciler(
+    Journal journal, ClusterView view, WaitingPods waiting, PodBinder binder, Settling settling, TimeProvider time, ILogger<PodReconciler> logger)
+    : BackgroundService
+{
+    private const int Workers = 32;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, SeenPod> _seen = new(StringComparer.Ordinal);
+    private readonly Channel<string> _due = Channel.CreateUnbounded<string>();
+
+    public void Seen(SeenPod pod)
+    {
+        _seen[pod.Uid] = pod;
+        // Most pods of a cluster are none of ours.
+        if (journal.Ledger.LiveByPod.ContainsKey(pod.Uid) || pod.AllocationId.Length > 0 || (pod.IsTerminal && IsWaiting(pod.Uid)))
+            _due.Writer.TryWrite(pod.Uid);
+    }
+
+    public void Gone(string podUid)
+    {
+        _seen.TryRemove(podUid, out _);
+        waiting.Forget(podUid);
+        view.DropReservation(podUid);
+        if (journal.Ledger.LiveByPod.ContainsKey(podUid) || IsWaiting(podUid))
+            _due.Writer.TryWrite(podUid);
+    }
+
+    /// <summary>Compares the whole ledger with a complete list of pods; returns when all is settled.</summary>
+    public async Task ListedAsync(IReadOnlyCollection<SeenPod> pods, CancellationToken cancellationToken)
+    {
+        var listed = pods.ToDictionary(p => p.Uid, StringComparer.Ordinal);
+        foreach (var uid in _seen.Keys.Where(uid => !listed.ContainsKey(uid)))
+            _seen.TryRemove(uid, out _);
+        foreach (var pod in pods)
+            _seen[pod.Uid] = pod;
+
+        var ledger = journal.Ledger;
+        var uids = ledger.LiveByPod.Keys.Concat(ledger.Waiting.Keys).Distinct(StringComparer.Ordinal);
+        await Parallel.ForEachAsync(uids, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellationToken }, async (uid, token) =>
+        {
+            await ReconcileUntilDoneAsync(uid, token);
+            // Placed and not bound: the process that was at it is gone, or has lost the answer.
+            if (journal.Ledger.AllocationOf(uid) is { Phase: AllocationPhase.Placed })
+                await settling.UntilSettledAsync(uid, token);
+        });
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Parallel.ForEachAsync(
+        _due.Reader.ReadAllAsync(stoppingToken),
+        new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = stoppingToken },
+        async (uid, token) => await ReconcileUntilDoneAsync(uid, token));
+
+    private bool IsWaiting(string podUid) => journal.Ledger.Waiting.ContainsKey(podUid);
+
+    private async Task ReconcileUntilDoneAsync(string podUid, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await ReconcileAsync(podUid, cancellationToken);
+                return;
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogNotReconciled(logger, podUid, e);
+                await Task.Delay(Pause, time, cancellationToken);
+            }
+        }
+    }
+
+    private async Task ReconcileAsync(string podUid, CancellationToken cancellationToken)
+    {
+        var pod = _seen.GetValueOrDefault(podUid);
+        if (journal.Ledger.AllocationOf(podUid) is { } allocation)
+        {
+            if (pod is null && await StillThereAsync(allocation, cancellationToken) is { } there)
+                _seen[podUid] = pod = there;
+            await HoldingAsync(allocation, pod, cancellationToken);
+        }
+        else if (IsWaiting(podUid) && pod is null or { IsTerminal: true })
+        {
+            await journal.DecideAsync(Streams.Pod(podUid), ledger => WithdrawWorkloadDecider.Decide(new(podUid), ledger), cancellationToken);
+        }
+    }
+
+    private async Task HoldingAsync(Allocation allocation, SeenPod? pod, CancellationToken cancellationToken)
+    {
+        var (uid, id) = (allocation.PodUid, allocation.Id);
+        if (!journal.Ledger.LiveByPod.TryGetValue(uid, out var live))
+            return;
+        var stream = Streams.Node(live.Node);
+        if (pod is null or { IsTerminal: true })
+        {
+            var reason = pod is null ? ReleaseReason.Deleted : pod.Phase == "Succeeded" ? ReleaseReason.Completed : ReleaseReason.Failed;
+            await journal.DecideAsync(stream, ledger => ReleaseAllocationDecider.Decide(new(uid, id, reason), ledger), cancellationToken);
+        }
+        else if (pod.Node.Length > 0 && pod.AllocationId == id.ToString())
+        {
+            if (pod.BindPhase == BindPhases.Success)
+                await journal.DecideAsync(stream, ledger => ConfirmAttachedDecider.Decide(new(uid, id), ledger), cancellationToken);
+            else
+                await journal.DecideAsync(stream, ledger => ConfirmBoundDecider.Decide(new(uid, id), ledger), cancellationToken);
+        }
+    }
+
+    /// <summary>The watch does not know the pod, perhaps not yet: the API server has the last word.</summary>
+    private async Task<SeenPod?> StillThereAsync(Allocation allocation, CancellationToken cancellationToken)
+    {
+        var pod = await binder.FindAsync(allocation.Namespace, allocation.Pod, cancellationToken);
+        return pod is not null && pod.Uid() == allocation.PodUid ? SeenPod.Of(pod) : null;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Pod {PodUid} could not be reconciled yet; trying again.")]
+    private static partial void LogNotReconciled(ILogger logger, string podUid, Exception exception);
+}

@@ -1,0 +1,36 @@
+using Hami.Api.Plumbing;
+using Hami.Api.Plumbing.Kubernetes;
+using k8s;
+using k8s.Models;
+
+namespace Hami.Api.Observing;
+
+/// <summary>Follows the cluster's pods.</summary>
+internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodReconciler reconciler, Readiness readiness, TimeProvider time, ILogger<PodWatch> logger)
+    : ListWatch<V1Pod>(time, logger)
+{
+    protected override async Task<(IList<V1Pod> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
+    {
+        await journal.Loaded.WaitAsync(cancellationToken);
+        var list = await kubernetes.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: cancellationToken);
+        return (list.Items, list.ResourceVersion());
+    }
+
+    protected override IAsyncEnumerable<(WatchEventType Type, V1Pod Object)> WatchAsync(string resourceVersion, CancellationToken cancellationToken) =>
+        kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(resourceVersion: resourceVersion, allowWatchBookmarks: true, cancellationToken: cancellationToken);
+
+    protected override async Task ListedAsync(IList<V1Pod> items, CancellationToken cancellationToken)
+    {
+        await reconciler.ListedAsync([.. items.Select(SeenPod.Of)], cancellationToken);
+        readiness.PodsReconciled();
+    }
+
+    protected override Task ChangedAsync(WatchEventType type, V1Pod item, CancellationToken cancellationToken)
+    {
+        if (type is WatchEventType.Deleted)
+            reconciler.Gone(item.Uid());
+        else
+            reconciler.Seen(SeenPod.Of(item));
+        return Task.CompletedTask;
+    }
+}

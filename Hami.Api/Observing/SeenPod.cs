@@ -1,0 +1,14 @@
+using Hami.Domain.Protocol;
+using k8s.Models;
+
+namespace Hami.Api.Observing;
+
+/// <summary>What the watch last said of a pod, as far as the ledger cares.</summary>
+internal sealed record SeenPod(string Uid, string Namespace, string Name, string Node, string Phase, string AllocationId, string BindPhase)
+{
+    public bool IsTerminal => Phase is "Succeeded" or "Failed";
+
+    public static SeenPod Of(V1Pod pod) => new(
+        pod.Uid(), pod.Namespace(), pod.Name(), pod.Spec.NodeName ?? "", pod.Status?.Phase ?? "",
+        pod.GetAnnotation(HamiKeys.AllocationId) ?? "", pod.GetAnnotation(HamiKeys.BindPhase) ?? "");
+}

@@ -1,0 +1,309 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using Hami.Domain.Ledger;
+using JasperFx.Events;
+using Marten;
+using Npgsql;
+
+namespace Hami.Api.Plumbing;
+
+/// <summary>The journal cannot write: PostgreSQL is away, or the process is stopping.</summary>
+public sealed class JournalUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>Rows written and deleted in the transaction that appends an event, so that the database itself guards what they promise.</summary>
+public interface ICompanionTable
+{
+    /// <summary>SQL that creates the table when it is missing.</summary>
+    string Create { get; }
+
+    /// <summary>The statements that keep the table in step with one event.</summary>
+    IEnumerable<NpgsqlBatchCommand> Follow(object happened);
+}
+
+/// <summary>Told of every commit, in the order of the log.</summary>
+public interface ILogFollower
+{
+    /// <summary>Called in the journal's loop before its callers are answered; must be quick and must not throw.</summary>
+    void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded);
+}
+
+/// <summary>
+/// The one way into the log. A single loop takes all waiting commands, decides them one after another against the state
+/// folded so far, appends what they decided in one transaction, and answers after the commit.
+/// </summary>
+public sealed partial class Journal(
+    IDocumentStore store, NpgsqlDataSource database, ICompanionTable companion, IEnumerable<ILogFollower> followers, TimeProvider time,
+    ILogger<Journal> logger) : BackgroundService
+{
+    private const int LargestGroup = 256;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly ILogFollower[] _followers = [.. followers];
+    private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>(new() { SingleReader = true });
+    private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile ClusterLedger _ledger = ClusterLedger.Empty;
+    private volatile bool _writable;
+
+    /// <summary>Everything folded from the log so far.</summary>
+    public ClusterLedger Ledger => _ledger;
+
+    /// <summary>False while the last attempt to write failed.</summary>
+    public bool IsWritable => _writable;
+
+    /// <summary>Completes when the whole log has been folded once.</summary>
+    public Task Loaded => _loaded.Task;
+
+    /// <summary>Decides at the head of the log and appends what was decided.</summary>
+    /// <param name="stream">Stream the events belong to.</param>
+    /// <param name="decide">A pure function; it may be asked more than once.</param>
+    /// <exception cref="JournalUnavailableException">Nothing is known to be written; ask again.</exception>
+    public async Task<Verdict<TEvent>> DecideAsync<TEvent>(
+        string stream, Func<ClusterLedger, Verdict<TEvent>> decide, CancellationToken cancellationToken = default) where TEvent : notnull
+    {
+        var waiting = new Waiting<TEvent>(stream, decide);
+        if (!_waiting.Writer.TryWrite(waiting))
+            throw new JournalUnavailableException("The journal is stopping.");
+        return await waiting.Answer.WaitAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await LoadAsync(stoppingToken);
+            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+            {
+                var group = TakeGroup();
+                try
+                {
+                    await CommitAsync(group, stoppingToken);
+                    _writable = true;
+                }
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+                {
+                    _writable = false;
+                    LogNotWritten(logger, group.Count, e);
+                    foreach (var command in group)
+                        command.Fail(new JournalUnavailableException($"The journal could not write: {e.Message}", e));
+                    await Task.Delay(Pause, time, stoppingToken);
+                    await ProbeAsync(stoppingToken);
+                }
+            }
+        }
+        finally
+        {
+            _writable = false;
+            _waiting.Writer.TryComplete();
+            while (_waiting.Reader.TryRead(out var command))
+                command.Fail(new JournalUnavailableException("The journal is stopping."));
+        }
+    }
+
+    private List<Waiting> TakeGroup()
+    {
+        var group = new List<Waiting>();
+        while (group.Count < LargestGroup && _waiting.Reader.TryRead(out var command))
+            group.Add(command);
+        return group;
+    }
+
+    private async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await store.Storage.ApplyAllConfiguredChangesToDatabaseAsync();
+                await JournalTables.EnsureAsync(database, companion.Create, cancellationToken);
+                await CommitAsync([], cancellationToken);
+                _writable = true;
+                LogLoaded(logger, _ledger.Position, _ledger.LiveByPod.Count);
+                _loaded.TrySetResult();
+                return;
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogNotLoaded(logger, e);
+                await Task.Delay(Pause, time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>After a failure: is the database back? Also folds a group whose commit succeeded although its answer was lost.</summary>
+    private async Task ProbeAsync(CancellationToken cancellationToken)
+    {
+        while (!_writable)
+        {
+            try
+            {
+                await CommitAsync([], cancellationToken);
+                _writable = true;
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogNotWritten(logger, 0, e);
+                while (_waiting.Reader.TryRead(out var command))
+                    command.Fail(new JournalUnavailableException($"The journal could not write: {e.Message}", e));
+                await Task.Delay(Pause, time, cancellationToken);
+            }
+        }
+    }
+
+    private async Task CommitAsync(List<Waiting> group, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var head = await JournalTables.LockAsync(transaction, cancellationToken);
+        await using var session = store.LightweightSession(Marten.Services.SessionOptions.ForTransaction(transaction));
+
+        var recorded = await CatchUpAsync(session, head, cancellationToken);
+        var ledger = recorded.Aggregate(_ledger, Fold) with { Position = head.Position };
+        head = head with { At = NextTime(head.At) };
+        var (decided, after, statements) = Decide(group, ledger, head.At);
+        if (decided.Count > 0)
+        {
+            var (events, hash) = Append(session, head, decided);
+            await session.SaveChangesAsync(cancellationToken);
+            var newHead = head with { Position = events.Max(e => e.Sequence), Hash = hash };
+            await using var batch = new NpgsqlBatch(connection, transaction);
+            foreach (var statement in statements.Append(JournalTables.MoveHead(newHead)))
+                batch.BatchCommands.Add(statement);
+            await batch.ExecuteNonQueryAsync(cancellationToken);
+            recorded.AddRange(events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data)));
+            after = after with { Position = newHead.Position };
+        }
+        // Not to be cut off: a commit whose answer is thrown away would leave callers without theirs.
+        await transaction.CommitAsync(CancellationToken.None);
+
+        _ledger = after;
+        if (recorded.Count > 0)
+        {
+            foreach (var follower in _followers)
+                follower.Committed(after, recorded);
+        }
+        foreach (var command in group)
+            command.Complete();
+    }
+
+    /// <summary>What others have appended since we last looked.</summary>
+    private async Task<List<Recorded>> CatchUpAsync(IDocumentSession session, JournalHead head, CancellationToken cancellationToken)
+    {
+        if (head.Position == _ledger.Position)
+            return [];
+        var from = _ledger.Position;
+        var events = await session.Events.QueryAllRawEvents()
+            .Where(e => e.Sequence > from).OrderBy(e => e.Sequence).ToListAsync(cancellationToken);
+        return [.. events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))];
+    }
+
+    private (List<(string Stream, object Event)> Decided, ClusterLedger After, List<NpgsqlBatchCommand> Statements) Decide(
+        List<Waiting> group, ClusterLedger ledger, DateTimeOffset at)
+    {
+        var decided = new List<(string, object)>();
+        var statements = new List<NpgsqlBatchCommand>();
+        foreach (var command in group)
+        {
+            foreach (var happened in command.Decide(ledger))
+            {
+                statements.AddRange(companion.Follow(happened));
+                decided.Add((command.Stream, happened));
+                ledger = ClusterLedger.Evolve(ledger, command.Stream, at, happened);
+            }
+        }
+        return (decided, ledger, statements);
+    }
+
+    /// <summary>
+    /// One append per stream; the chain follows the order in which Marten writes them, stream by stream. No expected version:
+    /// the lock is ours and everything up to the head is folded, so nobody can have been faster.
+    /// </summary>
+    private (List<IEvent> Events, string Hash) Append(IDocumentSession session, JournalHead head, List<(string Stream, object Event)> decided)
+    {
+        var hash = head.Hash;
+        var all = new List<IEvent>(decided.Count);
+        foreach (var stream in decided.GroupBy(d => d.Stream, d => d.Event))
+        {
+            var events = stream.Select(session.Events.BuildEvent).ToList();
+            foreach (var e in events)
+            {
+                hash = EventHash.Of(hash, head.At, stream.Key, e.EventTypeName, Body(e.Data));
+                e.Timestamp = head.At;
+                e.SetHeader("hash", hash);
+            }
+            session.Events.Append(stream.Key, events);
+            all.AddRange(events);
+        }
+        return (all, hash);
+    }
+
+    /// <summary>Now in whole microseconds, as PostgreSQL keeps it, and never before the last event.</summary>
+    private DateTimeOffset NextTime(DateTimeOffset last)
+    {
+        var now = time.GetUtcNow();
+        now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+        return now > last ? now : last;
+    }
+
+    private JsonElement Body(object data)
+    {
+        using var json = JsonDocument.Parse(store.Options.Serializer().ToCleanJson(data));
+        return json.RootElement.Clone();
+    }
+
+    private static ClusterLedger Fold(ClusterLedger ledger, Recorded e) => ClusterLedger.Evolve(ledger, e.Stream, e.At, e.Event);
+
+    /// <summary>A command that waits for its turn.</summary>
+    private abstract class Waiting(string stream)
+    {
+        public string Stream { get; } = stream;
+
+        public abstract IEnumerable<object> Decide(ClusterLedger ledger);
+
+        public abstract void Complete();
+
+        public abstract void Fail(Exception exception);
+    }
+
+    private sealed class Waiting<TEvent>(string stream, Func<ClusterLedger, Verdict<TEvent>> decide) : Waiting(stream) where TEvent : notnull
+    {
+        private readonly TaskCompletionSource<Verdict<TEvent>> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private Exception? _bug;
+        private Verdict<TEvent> _verdict = Verdict<TEvent>.Nothing;
+
+        public Task<Verdict<TEvent>> Answer => _answer.Task;
+
+        /// <summary>A decider that throws is a bug of that command alone; the group goes on without it.</summary>
+        public override IEnumerable<object> Decide(ClusterLedger ledger)
+        {
+            try
+            {
+                _verdict = decide(ledger);
+            }
+            catch (Exception e)
+            {
+                _bug = e;
+                _verdict = Verdict<TEvent>.Nothing;
+            }
+            return _verdict.Events.Cast<object>();
+        }
+
+        public override void Complete()
+        {
+            if (_bug is null)
+                _answer.TrySetResult(_verdict);
+            else
+                _answer.TrySetException(_bug);
+        }
+
+        public override void Fail(Exception exception) => _answer.TrySetException(exception);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Folded the log up to {Position}; {Live} allocations are live.")]
+    private static partial void LogLoaded(ILogger logger, long position, int live);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "PostgreSQL cannot be read yet; trying again.")]
+    private static partial void LogNotLoaded(ILogger logger, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A group of {Count} commands was not written; their callers are told to ask again.")]
+    private static partial void LogNotWritten(ILogger logger, int count, Exception exception);
+}

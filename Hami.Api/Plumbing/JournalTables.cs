@@ -1,0 +1,60 @@
+using Npgsql;
+
+namespace Hami.Api.Plumbing;
+
+/// <summary>Where the log ends.</summary>
+/// <param name="Position">Sequence of the last event; 0 for an empty log.</param>
+/// <param name="Hash">Its hash in the chain.</param>
+/// <param name="At">Its time; the next event is not older.</param>
+internal sealed record JournalHead(long Position, string Hash, DateTimeOffset At);
+
+/// <summary>The head of the log and the lock around it: one small row, written in the transaction that appends.</summary>
+internal static class JournalTables
+{
+    // Any number will do that nobody else in this database locks: "hami" in ASCII.
+    private const long WriterLock = 0x68616d69;
+
+    private const string Create = $"""
+        create table if not exists {MartenSetup.Schema}.journal_head (
+            id integer primary key default 1 check (id = 1),
+            position bigint not null,
+            hash text not null,
+            at timestamptz not null);
+        insert into {MartenSetup.Schema}.journal_head (position, hash, at) values (0, '', '-infinity') on conflict do nothing;
+        """;
+
+    public static async Task EnsureAsync(NpgsqlDataSource database, string companionTables, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(Create + companionTables);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Waits for the one writer's turn, until the transaction ends, and reads the head.</summary>
+    public static async Task<JournalHead> LockAsync(NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction)
+        {
+            BatchCommands =
+            {
+                // A holder that hangs must not stop the cluster: PostgreSQL ends its session.
+                new("set local idle_in_transaction_session_timeout = '10s'"),
+                new("select pg_advisory_xact_lock($1)") { Parameters = { new() { Value = WriterLock } } },
+            },
+        };
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+
+        // A statement of its own: under READ COMMITTED it sees what the writer before us committed.
+        await using var read = new NpgsqlCommand(
+            $"select position, hash, case when at = '-infinity' then 'epoch' else at end from {MartenSetup.Schema}.journal_head",
+            transaction.Connection, transaction);
+        await using var row = await read.ExecuteReaderAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return new(row.GetInt64(0), row.GetString(1), row.GetFieldValue<DateTimeOffset>(2));
+    }
+
+    public static NpgsqlBatchCommand MoveHead(JournalHead head) =>
+        new($"update {MartenSetup.Schema}.journal_head set position = $1, hash = $2, at = $3")
+        {
+            Parameters = { new() { Value = head.Position }, new() { Value = head.Hash }, new() { Value = head.At.ToUniversalTime() } },
+        };
+}

@@ -1,0 +1,48 @@
+using k8s;
+using k8s.Models;
+
+namespace Hami.Api.Plumbing.Kubernetes;
+
+/// <summary>Lists a resource, then watches it; starts over whenever the watch ends, so that nothing is missed.</summary>
+internal abstract partial class ListWatch<T>(TimeProvider time, ILogger logger) : BackgroundService
+    where T : IKubernetesObject<V1ObjectMeta>
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    /// <summary>All objects, and the resource version the watch goes on from.</summary>
+    protected abstract Task<(IList<T> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken);
+
+    protected abstract IAsyncEnumerable<(WatchEventType Type, T Object)> WatchAsync(string resourceVersion, CancellationToken cancellationToken);
+
+    /// <summary>What stands in the cluster now; anything not among the items is gone.</summary>
+    protected abstract Task ListedAsync(IList<T> items, CancellationToken cancellationToken);
+
+    protected abstract Task ChangedAsync(WatchEventType type, T item, CancellationToken cancellationToken);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                var (items, resourceVersion) = await ListAsync(stoppingToken);
+                await ListedAsync(items, stoppingToken);
+                await foreach (var (type, item) in WatchAsync(resourceVersion, stoppingToken))
+                {
+                    if (type is WatchEventType.Error)
+                        break;
+                    if (type is not WatchEventType.Bookmark)
+                        await ChangedAsync(type, item, stoppingToken);
+                }
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogBroken(logger, typeof(T).Name, e.Message);
+            }
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Watching {Kind} broke off ({Why}); starting over.")]
+    private static partial void LogBroken(ILogger logger, string kind, string why);
+}

@@ -1,0 +1,20 @@
+namespace Hami.Api.Plumbing;
+
+/// <summary>May we decide yet? Not before the log is folded and has been reconciled with the cluster once.</summary>
+public sealed class Readiness(Journal journal)
+{
+    private volatile bool _nodesListed;
+    private volatile bool _podsReconciled;
+
+    public void NodesListed() => _nodesListed = true;
+
+    public void PodsReconciled() => _podsReconciled = true;
+
+    /// <summary>Why not, in a sentence; null when ready.</summary>
+    public string? WhyNot =>
+        !journal.Loaded.IsCompletedSuccessfully ? "hami is reading its log from PostgreSQL"
+        : !_nodesListed ? "hami has not listed the cluster's nodes yet"
+        : !_podsReconciled ? "hami is reconciling its log with the cluster's pods"
+        : !journal.IsWritable ? "hami cannot write its log: PostgreSQL is away"
+        : null;
+}

@@ -1,0 +1,5 @@
+namespace Hami.Api.Plumbing;
+
+/// <summary>An event as it stands in the log.</summary>
+/// <param name="Position">Its sequence in the log.</param>
+public sealed record Recorded(long Position, DateTimeOffset At, string Stream, object Event);

@@ -1,0 +1,19 @@
+namespace Hami.Domain.Ledger;
+
+/// <summary>Names of the log's streams.</summary>
+public static class Streams
+{
+    /// <summary>The epoch nodes start with; a later epoch carries the state of the one before.</summary>
+    public const int FirstEpoch = 0;
+
+    private const string NodePrefix = "node/";
+    private const string PodPrefix = "pod/";
+
+    public static string Node(string name, int epoch = FirstEpoch) => $"{NodePrefix}{name}/{epoch}";
+
+    public static string Pod(string uid) => PodPrefix + uid;
+
+    /// <summary>The node a stream belongs to; null for another kind of stream.</summary>
+    public static string? NodeOf(string stream) =>
+        stream.StartsWith(NodePrefix, StringComparison.Ordinal) ? stream[NodePrefix.Length..stream.LastIndexOf('/')] : null;
+}

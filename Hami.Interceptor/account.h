@@ -1,0 +1,18 @@
+/* The budget of one card, shared by all processes of the container. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Charges the bytes if the container stays within its limit, dead processes' share taken back first if need be.
+ * Atomic across processes: what all hold together never exceeds the limit. */
+bool account_reserve(unsigned int account, uint64_t bytes);
+
+/* Gives back what was reserved. */
+void account_return(unsigned int account, uint64_t bytes);
+
+/* Bytes all live processes hold; dead ones are cleared away first. */
+uint64_t account_used(unsigned int account);
+
+/* Bytes, or LIMIT_NONE. */
+uint64_t account_limit(unsigned int account);

@@ -1,0 +1,46 @@
+/* Which pointer holds how much of which account. Sharded open addressing: no malloc per allocation, O(1) free. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ALLOCATION_SHARDS = 16 };
+
+struct allocation {
+    uint64_t pointer; /* 0 = empty place */
+    uint64_t bytes;
+    uint32_t account;
+};
+
+struct allocation_shard {
+    pthread_mutex_t lock;
+    struct allocation *places; /* power of two many, mapped */
+    size_t capacity, count;
+};
+
+struct allocations {
+    struct allocation_shard shard[ALLOCATION_SHARDS];
+};
+
+#define ALLOCATION_SHARD_EMPTY                                                                                         \
+    {                                                                                                                  \
+        .lock = PTHREAD_MUTEX_INITIALIZER                                                                              \
+    }
+#define ALLOCATION_SHARDS_4                                                                                            \
+    ALLOCATION_SHARD_EMPTY, ALLOCATION_SHARD_EMPTY, ALLOCATION_SHARD_EMPTY, ALLOCATION_SHARD_EMPTY
+#define ALLOCATIONS_EMPTY                                                                                              \
+    {                                                                                                                  \
+        .shard = { ALLOCATION_SHARDS_4, ALLOCATION_SHARDS_4, ALLOCATION_SHARDS_4, ALLOCATION_SHARDS_4 }                \
+    }
+
+/* Remembers an allocation. True when the pointer was known already; `former` then has what it held: the driver
+ * only gives an address again when it has freed it behind our back (a destroyed context). */
+bool allocations_put(struct allocations *all, const struct allocation *entry, struct allocation *former);
+
+/* Forgets an allocation; false when the pointer is not ours. */
+bool allocations_take(struct allocations *all, uint64_t pointer, struct allocation *taken);
+
+/* In a forked child: the pointers were the parent's. */
+void allocations_forget(struct allocations *all);

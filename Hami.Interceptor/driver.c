@@ -1,0 +1,160 @@
+#define _GNU_SOURCE
+#include "driver.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+dlsym_function *real_dlsym(void)
+{
+    dlsym_function *real = atomic_load_explicit(&state.real_dlsym, memory_order_relaxed);
+    if (real)
+        return real;
+    const char *const versions[] = {"GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.34"}; /* x86-64, aarch64, newer ports */
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0] && !real; i++)
+        real = (dlsym_function *)dlvsym(RTLD_NEXT, "dlsym", versions[i]);
+    atomic_store_explicit(&state.real_dlsym, real, memory_order_relaxed);
+    return real;
+}
+
+static int cuda_absent(void)
+{
+    return CUDA_ERROR_NO_DEVICE;
+}
+
+static int cuda_lacking(void)
+{
+    return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+static int nvml_absent(void)
+{
+    return NVML_ERROR_LIBRARY_NOT_FOUND;
+}
+
+static int nvml_lacking(void)
+{
+    return NVML_ERROR_FUNCTION_NOT_FOUND;
+}
+
+static bool is_stand_in(const void *function)
+{
+    return function == (void *)cuda_absent || function == (void *)cuda_lacking || function == (void *)nvml_absent ||
+           function == (void *)nvml_lacking;
+}
+
+/* Stores whole words: two threads that load at once write the same. */
+static void fill(void **place, void *library, const char *name, void *absent, void *lacking)
+{
+    void *found = library ? real_dlsym()(library, name) : NULL;
+    __atomic_store_n(place, found ? found : library ? lacking : absent, __ATOMIC_RELAXED);
+}
+
+/* No lock and no pthread_once around dlopen: a constructor of the driver may call us back, or another thread may be
+ * in dlopen and call us from there. Loading twice is harmless. */
+static bool cuda_load(int flags)
+{
+    if (atomic_load_explicit(&state.cuda_ready, memory_order_acquire))
+        return true;
+    void *library = real_dlsym() ? dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | flags) : NULL;
+    if (!library && flags)
+        return false;
+#define HOOK(symbol, parameters, chapter)                                                                              \
+    fill((void **)&state.cuda.symbol, library, #symbol, (void *)cuda_absent, (void *)cuda_lacking);
+#define CALL(symbol, parameters) HOOK(symbol, parameters, )
+#define NVML_HOOK(symbol, parameters)
+#define NVML_CALL(symbol, parameters)
+#include "hooks.def"
+#undef HOOK
+#undef CALL
+#undef NVML_HOOK
+#undef NVML_CALL
+    atomic_store_explicit(&state.cuda_ready, true, memory_order_release);
+    return true;
+}
+
+static bool nvml_load(int flags)
+{
+    if (atomic_load_explicit(&state.nvml_ready, memory_order_acquire))
+        return true;
+    void *library = real_dlsym() ? dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL | flags) : NULL;
+    if (!library && flags)
+        return false;
+#define HOOK(symbol, parameters, chapter)
+#define CALL(symbol, parameters)
+#define NVML_HOOK(symbol, parameters)                                                                                  \
+    fill((void **)&state.nvml.symbol, library, #symbol, (void *)nvml_absent, (void *)nvml_lacking);
+#define NVML_CALL(symbol, parameters) NVML_HOOK(symbol, parameters)
+#include "hooks.def"
+#undef HOOK
+#undef CALL
+#undef NVML_HOOK
+#undef NVML_CALL
+    atomic_store_explicit(&state.nvml_ready, true, memory_order_release);
+    return true;
+}
+
+const struct cuda *cuda(void)
+{
+    cuda_load(0);
+    return &state.cuda;
+}
+
+const struct nvml *nvml(void)
+{
+    nvml_load(0);
+    return &state.nvml;
+}
+
+/* cuda_abi.h, nvml_abi.h and hooks.def must agree on every signature. */
+#define HOOK(symbol, parameters, chapter)                                                                              \
+    _Static_assert(_Generic(&symbol, CUresult(*) parameters : 1, default : 0), #symbol " differs from cuda_abi.h");
+#define CALL(symbol, parameters) HOOK(symbol, parameters, )
+#define NVML_HOOK(symbol, parameters)                                                                                  \
+    _Static_assert(_Generic(&symbol, nvmlReturn_t(*) parameters : 1, default : 0), #symbol " differs from "            \
+                                                                                           "nvml_abi.h");
+#define NVML_CALL(symbol, parameters) NVML_HOOK(symbol, parameters)
+#include "hooks.def"
+#undef HOOK
+#undef CALL
+#undef NVML_HOOK
+#undef NVML_CALL
+
+static const struct hook hooks[] = {
+#define HOOK(symbol, parameters, chapter) {#symbol, (void *)symbol, (void *const *)&state.cuda.symbol, false},
+#define CALL(symbol, parameters)
+#define NVML_HOOK(symbol, parameters) {#symbol, (void *)symbol, (void *const *)&state.nvml.symbol, true},
+#define NVML_CALL(symbol, parameters)
+#include "hooks.def"
+#undef HOOK
+#undef CALL
+#undef NVML_HOOK
+#undef NVML_CALL
+};
+
+enum { HOOKS = sizeof hooks / sizeof hooks[0] };
+
+const struct hook *hook_named(const char *name)
+{
+    if (!(name[0] == 'c' && name[1] == 'u') && !(name[0] == 'n' && name[1] == 'v'))
+        return NULL;
+    for (size_t i = 0; i < HOOKS; i++)
+        if (strcmp(hooks[i].name, name) == 0)
+            return &hooks[i];
+    return NULL;
+}
+
+const struct hook *hook_at(const void *address)
+{
+    for (size_t i = 0; i < HOOKS; i++)
+        if (__atomic_load_n(hooks[i].real, __ATOMIC_RELAXED) == address)
+            return is_stand_in(address) ? NULL : &hooks[i];
+    return NULL;
+}
+
+bool hook_has_real(const struct hook *hook, bool load)
+{
+    int flags = load ? 0 : RTLD_NOLOAD;
+    if (!(hook->nvml ? nvml_load(flags) : cuda_load(flags)))
+        return false;
+    return !is_stand_in(__atomic_load_n(hook->real, __ATOMIC_RELAXED));
+}

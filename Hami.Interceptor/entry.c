@@ -1,0 +1,85 @@
+/* The ways by which a program asks for a driver function by name. A directly linked program needs none of them: it
+ * finds our exported names before the driver's. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+
+#include "driver.h"
+
+/* A second copy of the driver, opened by another path or in another link namespace, is still the driver. */
+static bool is_in_driver(const void *address)
+{
+    Dl_info object;
+    if (!dladdr(address, &object) || !object.dli_fname)
+        return false;
+    const char *slash = strrchr(object.dli_fname, '/');
+    const char *file = slash ? slash + 1 : object.dli_fname;
+    return strncmp(file, "libcuda.so", 10) == 0 || strncmp(file, "libnvidia-ml.so", 15) == 0;
+}
+
+static __attribute__((noinline)) void *lookup_hook(const struct hook *hook, void *handle, dlsym_function *real)
+{
+    /* Called from here "the next" would be the one after us. Our wrapper calls the driver itself, never the next
+     * object, so it is a good answer whoever asked. */
+    if (handle == RTLD_NEXT && hook_has_real(hook, false))
+        return hook->wrapper;
+
+    void *found = real(handle, hook->name);
+    if (!found)
+        return NULL;
+    if (found == hook->wrapper) /* a search through the whole program finds us, also where there is no driver */
+        return hook_has_real(hook, true) ? found : NULL;
+    if ((hook_has_real(hook, false) && hook_at(found) == hook) || is_in_driver(found))
+        return hook->wrapper;
+    return found; /* someone else's function of that name */
+}
+
+EXPORT void *dlsym(void *restrict handle, const char *restrict name)
+{
+    dlsym_function *real = real_dlsym();
+    if (!real)
+        return NULL;
+    const struct hook *hook = hook_named(name);
+    if (hook)
+        return lookup_hook(hook, handle, real);
+    /* A tail call: the C library sees our caller's return address, which RTLD_NEXT and RTLD_DEFAULT depend on. */
+    return real(handle, name);
+}
+
+/* The driver has chosen by version and flags; we only exchange its function for our wrapper of that very function. */
+static void exchange(const char *symbol, int cuda_version, void **address)
+{
+    if (!symbol || !address || !*address)
+        return;
+    const struct hook *hook = hook_at(*address);
+    if (!hook && is_in_driver(*address)) {
+        /* An inner copy of a function we know by name: since CUDA 3.2 these are the 64-bit ones, called _v2. */
+        char second[64];
+        size_t length = strlen(symbol);
+        if (cuda_version >= 3020 && length < sizeof second - 3) {
+            memcpy(second, symbol, length);
+            memcpy(second + length, "_v2", 4);
+            hook = strcmp(symbol, "cuGetProcAddress") == 0 ? NULL : hook_named(second);
+        }
+        if (!hook)
+            hook = hook_named(symbol);
+    }
+    if (hook)
+        *address = hook->wrapper;
+}
+
+EXPORT CUresult cuGetProcAddress(const char *symbol, void **address, int cuda_version, uint64_t flags)
+{
+    CUresult result = cuda()->cuGetProcAddress(symbol, address, cuda_version, flags);
+    if (result == CUDA_SUCCESS)
+        exchange(symbol, cuda_version, address);
+    return result;
+}
+
+EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **address, int cuda_version, uint64_t flags, int *status)
+{
+    CUresult result = cuda()->cuGetProcAddress_v2(symbol, address, cuda_version, flags, status);
+    if (result == CUDA_SUCCESS)
+        exchange(symbol, cuda_version, address);
+    return result;
+}

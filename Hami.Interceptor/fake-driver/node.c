@@ -1,0 +1,283 @@
+#define _GNU_SOURCE
+#include "node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- cards ---- */
+
+static bool card_parse(char *line, struct card *card)
+{
+    char *field[4], *rest = line;
+    line[strcspn(line, "#\r\n")] = '\0';
+    for (int i = 0; i < 4; i++) {
+        char *text = strsep(&rest, ";");
+        if (!text)
+            return false;
+        text += strspn(text, " \t");
+        size_t length = strlen(text);
+        while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+            text[--length] = '\0';
+        field[i] = text;
+    }
+    if (!*field[0])
+        return false;
+    snprintf(card->uuid, sizeof card->uuid, "%s", field[0]);
+    snprintf(card->model, sizeof card->model, "%s", field[1]);
+    card->memory_bytes = strtoull(field[2], NULL, 10) << 20;
+    card->multiprocessors = (unsigned int)strtoul(field[3], NULL, 10);
+    return true;
+}
+
+static int node_read(struct card cards[CARDS_MAX])
+{
+    const char *path = getenv("HAMI_FAKE_DRIVER");
+    FILE *file = path && *path ? fopen(path, "re") : NULL;
+    if (!file)
+        return -1;
+    int count = 0;
+    char line[512];
+    while (count < CARDS_MAX && fgets(line, sizeof line, file)) {
+        if (!card_parse(line, &cards[count]))
+            continue;
+        cards[count].number = (unsigned int)count;
+        count++;
+    }
+    fclose(file);
+    return count;
+}
+
+int node_cards(struct card cards[CARDS_MAX])
+{
+    struct card all[CARDS_MAX];
+    int count = node_read(all);
+    const char *visible = getenv("NVIDIA_VISIBLE_DEVICES");
+    if (count < 0)
+        return -1;
+    if (!visible || strcmp(visible, "all") == 0) {
+        memcpy(cards, all, sizeof(struct card) * (size_t)count);
+        return count;
+    }
+    int kept = 0;
+    while (*visible && kept < CARDS_MAX) { /* "none" and "void" name no card */
+        size_t length = strcspn(visible, ",");
+        for (int i = 0; i < count; i++)
+            if (strlen(all[i].uuid) == length && strncmp(all[i].uuid, visible, length) == 0) {
+                cards[kept++] = all[i];
+                break;
+            }
+        visible += length;
+        visible += *visible == ',';
+    }
+    return kept;
+}
+
+void uuid_bytes(const char *uuid, unsigned char bytes[16])
+{
+    const char *text = strncmp(uuid, "GPU-", 4) == 0 || strncmp(uuid, "MIG-", 4) == 0 ? uuid + 4 : uuid;
+    unsigned int b[16];
+    int end = 0;
+    int found = sscanf(text, "%2x%2x%2x%2x-%2x%2x-%2x%2x-%2x%2x-%2x%2x%2x%2x%2x%2x%n", &b[0], &b[1], &b[2], &b[3],
+                       &b[4], &b[5], &b[6], &b[7], &b[8], &b[9], &b[10], &b[11], &b[12], &b[13], &b[14], &b[15], &end);
+    if (found == 16 && text[end] == '\0') {
+        for (int i = 0; i < 16; i++)
+            bytes[i] = (unsigned char)b[i];
+        return;
+    }
+    uint64_t hash[2] = {UINT64_C(14695981039346656037), UINT64_C(1099511628211)};
+    for (const char *at = uuid; *at; at++)
+        for (int i = 0; i < 2; i++)
+            hash[i] = (hash[i] ^ (unsigned char)*at) * UINT64_C(1099511628211) + (uint64_t)i;
+    memcpy(bytes, hash, 16);
+}
+
+/* ---- ledger ---- */
+
+struct process {
+    int32_t pid; /* 0 = free */
+    uint64_t start_ticks;
+    uint64_t used_bytes[CARDS_MAX];
+};
+
+struct ledger {
+    uint64_t peak_bytes[CARDS_MAX]; /* the most that was ever given out at one time; tests read it */
+    struct process process[PROCESSES_MAX];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    int file;
+    pid_t pid;
+    struct ledger *ledger;
+    struct process *own;
+} node = {.lock = PTHREAD_MUTEX_INITIALIZER, .file = -1};
+
+static uint64_t start_ticks(int pid, bool *gone)
+{
+    char path[32], text[1024], process_state = 0;
+    unsigned long long ticks = 0;
+    long threads = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    *gone = false;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        *gone = errno == ENOENT;
+        return 0;
+    }
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+    char *after_name = strrchr(text, ')');
+    if (!after_name ||
+        sscanf(after_name + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu",
+               &process_state, &threads, &ticks) != 3)
+        *gone = true;
+    else
+        *gone = (process_state == 'Z' && threads <= 1) || process_state == 'X';
+    return ticks;
+}
+
+static void ledger_open(void)
+{
+    char path[4096];
+    if (!node.ledger) {
+        const char *cards = getenv("HAMI_FAKE_DRIVER");
+        snprintf(path, sizeof path, "%s.state", cards ? cards : "");
+        node.file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (node.file >= 0 && ftruncate(node.file, sizeof(struct ledger)) != 0) {
+            close(node.file);
+            node.file = -1;
+        }
+        int kind = node.file >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+        node.ledger = mmap(NULL, sizeof(struct ledger), PROT_READ | PROT_WRITE, kind, node.file, 0);
+        if (node.ledger == MAP_FAILED)
+            abort();
+    }
+}
+
+static void ledger_lock(short kind)
+{
+    struct flock lock = {.l_type = kind, .l_whence = SEEK_SET, .l_len = 1}; /* ends with the process */
+    while (node.file >= 0 && fcntl(node.file, F_SETLKW, &lock) != 0 && errno == EINTR)
+        ;
+}
+
+static void reap(void)
+{
+    for (int i = 0; i < PROCESSES_MAX; i++) {
+        struct process *process = &node.ledger->process[i];
+        bool gone;
+        if (process->pid == 0 || process == node.own)
+            continue;
+        uint64_t ticks = start_ticks(process->pid, &gone);
+        if (gone || (ticks != 0 && ticks != process->start_ticks))
+            memset(process, 0, sizeof *process);
+    }
+}
+
+static struct process *own_process(void)
+{
+    if (node.own && node.pid == getpid())
+        return node.own;
+    node.own = NULL;
+    for (int round = 0; round < 2 && !node.own; round++) {
+        for (int i = 0; i < PROCESSES_MAX && !node.own; i++)
+            if (node.ledger->process[i].pid == 0)
+                node.own = &node.ledger->process[i];
+        if (!node.own)
+            reap();
+    }
+    if (!node.own)
+        abort();
+    bool gone;
+    node.pid = getpid();
+    node.own->start_ticks = start_ticks(node.pid, &gone);
+    node.own->pid = node.pid;
+    return node.own;
+}
+
+static uint64_t sum_used(unsigned int card)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < PROCESSES_MAX; i++)
+        if (node.ledger->process[i].pid != 0)
+            sum += node.ledger->process[i].used_bytes[card];
+    return sum;
+}
+
+bool node_take(const struct card *card, uint64_t bytes)
+{
+    pthread_mutex_lock(&node.lock);
+    ledger_open();
+    ledger_lock(F_WRLCK);
+    struct process *own = own_process();
+    uint64_t used = sum_used(card->number);
+    if (bytes > card->memory_bytes || used + bytes > card->memory_bytes ||
+        used + bytes > node.ledger->peak_bytes[card->number]) {
+        reap();
+        used = sum_used(card->number);
+    }
+    bool fits = bytes <= card->memory_bytes && used <= card->memory_bytes - bytes;
+    if (fits) {
+        own->used_bytes[card->number] += bytes;
+        if (used + bytes > node.ledger->peak_bytes[card->number])
+            node.ledger->peak_bytes[card->number] = used + bytes;
+    }
+    ledger_lock(F_UNLCK);
+    pthread_mutex_unlock(&node.lock);
+    return fits;
+}
+
+void node_give(const struct card *card, uint64_t bytes)
+{
+    pthread_mutex_lock(&node.lock);
+    ledger_open();
+    ledger_lock(F_WRLCK);
+    own_process()->used_bytes[card->number] -= bytes;
+    ledger_lock(F_UNLCK);
+    pthread_mutex_unlock(&node.lock);
+}
+
+uint64_t node_used(const struct card *card)
+{
+    pthread_mutex_lock(&node.lock);
+    ledger_open();
+    ledger_lock(F_WRLCK);
+    reap();
+    uint64_t used = sum_used(card->number);
+    ledger_lock(F_UNLCK);
+    pthread_mutex_unlock(&node.lock);
+    return used;
+}
+
+/* ---- failures on demand ---- */
+
+int node_injected(const char *symbol)
+{
+    static _Atomic unsigned int calls[16]; /* one per entry of the list */
+    const char *list = getenv("HAMI_FAKE_FAIL");
+    size_t length = strlen(symbol);
+    int hit = 0;
+    for (int entry = 0; list && *list && entry < 16; entry++) {
+        if (strncmp(list, symbol, length) == 0 && list[length] == ':') {
+            char *end;
+            unsigned long nth = strtoul(list + length + 1, &end, 10);
+            int code = *end == ':' ? atoi(end + 1) : 0;
+            unsigned int call = atomic_fetch_add(&calls[entry], 1) + 1;
+            if (hit == 0 && (nth == 0 || call == nth))
+                hit = code;
+        }
+        list += strcspn(list, ",");
+        list += *list == ',';
+    }
+    return hit;
+}

@@ -1,0 +1,173 @@
+/* Chapter "Memory Management": reserve, call, keep or give back. */
+#define _GNU_SOURCE
+#include "memory.h"
+
+#include "account.h"
+#include "device.h"
+#include "driver.h"
+#include "limits.h"
+
+CUresult charge_open(struct charge *charge, uint64_t bytes)
+{
+    CUdevice device;
+    CUresult result = cuda()->cuCtxGetDevice(&device);
+    if (result == CUDA_SUCCESS)
+        result = account_of_cuda(device, &charge->account);
+    if (result != CUDA_SUCCESS)
+        return result;
+    charge->bytes = bytes;
+    return account_reserve(charge->account, bytes) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+CUresult charge_close(const struct charge *charge, CUresult result, CUdeviceptr pointer)
+{
+    if (result != CUDA_SUCCESS) {
+        account_return(charge->account, charge->bytes);
+        return result;
+    }
+    struct allocation former;
+    struct allocation entry = {.pointer = pointer, .bytes = charge->bytes, .account = charge->account};
+    if (allocations_put(&state.allocations, &entry, &former))
+        account_return(former.account, former.bytes);
+    return result;
+}
+
+bool charge_lift(struct allocation *lifted, CUdeviceptr pointer)
+{
+    return allocations_take(&state.allocations, pointer, lifted);
+}
+
+CUresult charge_settle(bool known, const struct allocation *lifted, CUresult result)
+{
+    if (known && result == CUDA_SUCCESS) {
+        account_return(lifted->account, lifted->bytes);
+    } else if (known) {
+        struct allocation former;
+        if (allocations_put(&state.allocations, lifted, &former))
+            account_return(former.account, former.bytes);
+    }
+    return result;
+}
+
+EXPORT CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes)
+{
+    if (!pointer || bytes == 0)
+        return cuda()->cuMemAlloc_v2(pointer, bytes); /* the driver knows what to say */
+    struct charge charge;
+    CUresult result = charge_open(&charge, bytes);
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = cuda()->cuMemAlloc_v2(pointer, bytes);
+    return charge_close(&charge, result, *pointer);
+}
+
+EXPORT CUresult cuMemAlloc(CUdeviceptr_v1 *pointer, unsigned int bytes)
+{
+    if (!pointer || bytes == 0)
+        return cuda()->cuMemAlloc(pointer, bytes);
+    struct charge charge;
+    CUresult result = charge_open(&charge, bytes);
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = cuda()->cuMemAlloc(pointer, bytes);
+    return charge_close(&charge, result, *pointer);
+}
+
+EXPORT CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t bytes, unsigned int flags)
+{
+    if (!pointer || bytes == 0)
+        return cuda()->cuMemAllocManaged(pointer, bytes, flags);
+    struct charge charge;
+    CUresult result = charge_open(&charge, bytes);
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = cuda()->cuMemAllocManaged(pointer, bytes, flags);
+    return charge_close(&charge, result, *pointer);
+}
+
+/* The driver chooses the pitch, so only it knows the size. We reserve for rows of 512 bytes, what cards use today,
+ * and correct that afterwards. */
+EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height,
+                                   unsigned int element)
+{
+    size_t row, bytes;
+    if (!pointer || !pitch || width == 0 || height == 0)
+        return cuda()->cuMemAllocPitch_v2(pointer, pitch, width, height, element);
+    if (__builtin_add_overflow(width, 511, &row) || __builtin_mul_overflow(row & ~(size_t)511, height, &bytes))
+        bytes = SIZE_MAX;
+    struct charge charge;
+    CUresult result = charge_open(&charge, bytes);
+    if (result != CUDA_SUCCESS)
+        return result;
+    result = cuda()->cuMemAllocPitch_v2(pointer, pitch, width, height, element);
+    if (result != CUDA_SUCCESS)
+        return charge_close(&charge, result, 0);
+
+    uint64_t true_bytes = (uint64_t)*pitch * height;
+    if (true_bytes > charge.bytes && !account_reserve(charge.account, true_bytes - charge.bytes)) {
+        cuda()->cuMemFree_v2(*pointer);
+        return charge_close(&charge, CUDA_ERROR_OUT_OF_MEMORY, 0);
+    }
+    if (true_bytes < charge.bytes)
+        account_return(charge.account, charge.bytes - true_bytes);
+    charge.bytes = true_bytes;
+    return charge_close(&charge, result, *pointer);
+}
+
+EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer)
+{
+    /* Forgotten before the driver frees: afterwards another thread may be given the same address. */
+    struct allocation lifted;
+    bool known = charge_lift(&lifted, pointer);
+    return charge_settle(known, &lifted, cuda()->cuMemFree_v2(pointer));
+}
+
+EXPORT CUresult cuMemFree(CUdeviceptr_v1 pointer)
+{
+    struct allocation lifted;
+    bool known = charge_lift(&lifted, pointer);
+    return charge_settle(known, &lifted, cuda()->cuMemFree(pointer));
+}
+
+/* Bytes free and in all on the current device, as a card of the limit's size would say; false without a limit. */
+static bool memory_granted(uint64_t *free_bytes, uint64_t *total_bytes)
+{
+    CUdevice device;
+    unsigned int account;
+    if (cuda()->cuCtxGetDevice(&device) != CUDA_SUCCESS || account_of_cuda(device, &account) != CUDA_SUCCESS)
+        return false;
+    uint64_t limit_bytes = account_limit(account);
+    if (limit_bytes == LIMIT_NONE)
+        return false;
+    uint64_t used_bytes = account_used(account);
+    if (*total_bytes > limit_bytes)
+        *total_bytes = limit_bytes;
+    *free_bytes = *total_bytes > used_bytes ? *total_bytes - used_bytes : 0;
+    return true;
+}
+
+EXPORT CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes)
+{
+    CUresult result = cuda()->cuMemGetInfo_v2(free_bytes, total_bytes);
+    if (result != CUDA_SUCCESS || !free_bytes || !total_bytes)
+        return result;
+    uint64_t free_granted = *free_bytes, total_granted = *total_bytes;
+    if (memory_granted(&free_granted, &total_granted)) {
+        *free_bytes = free_granted;
+        *total_bytes = total_granted;
+    }
+    return result;
+}
+
+EXPORT CUresult cuMemGetInfo(unsigned int *free_bytes, unsigned int *total_bytes)
+{
+    CUresult result = cuda()->cuMemGetInfo(free_bytes, total_bytes);
+    if (result != CUDA_SUCCESS || !free_bytes || !total_bytes)
+        return result;
+    uint64_t free_granted = *free_bytes, total_granted = *total_bytes;
+    if (memory_granted(&free_granted, &total_granted)) {
+        *free_bytes = (unsigned int)free_granted; /* at most the total, which fits */
+        *total_bytes = (unsigned int)total_granted;
+    }
+    return result;
+}

@@ -1,0 +1,240 @@
+/* A CUDA program that does what it is told, a line at a time. ROUTE=link|dlsym|proc chooses how it finds the driver. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../cuda_abi.h"
+#include "../nvml_abi.h"
+
+#define CUDA_FUNCTIONS(with)                                                                                           \
+    with(cuInit, cuInit) with(cuCtxSetCurrent, cuCtxSetCurrent)                                                        \
+        with(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain) with(cuDeviceTotalMem, cuDeviceTotalMem_v2)           \
+            with(cuMemGetInfo, cuMemGetInfo_v2) with(cuMemAlloc, cuMemAlloc_v2)                                        \
+                with(cuMemAllocManaged, cuMemAllocManaged) with(cuMemAllocPitch, cuMemAllocPitch_v2)                   \
+                    with(cuMemAllocAsync, cuMemAllocAsync) with(cuMemFreeAsync, cuMemFreeAsync)                        \
+                        with(cuMemFree, cuMemFree_v2)
+
+static struct {
+#define MEMBER(name, symbol) __typeof__(&symbol) name;
+    CUDA_FUNCTIONS(MEMBER)
+} cuda = {
+#define LINKED(name, symbol) .name = symbol,
+    CUDA_FUNCTIONS(LINKED)};
+
+static struct {
+    __typeof__(&nvmlInit_v2) init;
+    __typeof__(&nvmlDeviceGetHandleByIndex_v2) handle;
+    __typeof__(&nvmlDeviceGetMemoryInfo) memory;
+    __typeof__(&nvmlDeviceGetMemoryInfo_v2) memory_v2;
+} nvml;
+
+static CUcontext context;
+
+static void *need(void *function)
+{
+    if (!function)
+        exit(3);
+    return function;
+}
+
+static void routes_choose(void)
+{
+    const char *route = getenv("ROUTE");
+    void *library = need(dlopen("libcuda.so.1", RTLD_NOW));
+    if (route && strcmp(route, "dlsym") == 0) {
+#define BY_DLSYM(name, symbol) *(void **)&cuda.name = need(dlsym(library, #symbol));
+        CUDA_FUNCTIONS(BY_DLSYM)
+    }
+    if (route && strcmp(route, "proc") == 0) {
+        __typeof__(&cuGetProcAddress_v2) get;
+        *(void **)&get = need(dlsym(library, "cuGetProcAddress_v2"));
+#define BY_ADDRESS(name, symbol)                                                                                       \
+    if (get(#name, (void **)&cuda.name, 12080, 0, NULL) != CUDA_SUCCESS)                                               \
+        exit(3);
+        CUDA_FUNCTIONS(BY_ADDRESS)
+    }
+    void *management = need(dlopen("libnvidia-ml.so.1", RTLD_NOW));
+    *(void **)&nvml.init = need(dlsym(management, "nvmlInit_v2"));
+    *(void **)&nvml.handle = need(dlsym(management, "nvmlDeviceGetHandleByIndex_v2"));
+    *(void **)&nvml.memory = need(dlsym(management, "nvmlDeviceGetMemoryInfo"));
+    *(void **)&nvml.memory_v2 = need(dlsym(management, "nvmlDeviceGetMemoryInfo_v2"));
+}
+
+static CUresult start(int ordinal)
+{
+    CUresult result = cuda.cuInit(0);
+    if (result == CUDA_SUCCESS)
+        result = cuda.cuDevicePrimaryCtxRetain(&context, ordinal);
+    if (result == CUDA_SUCCESS)
+        result = cuda.cuCtxSetCurrent(context);
+    return result;
+}
+
+struct hammer {
+    pthread_t thread;
+    unsigned int seed;
+    unsigned long rounds, most_bytes, refused, wrong;
+};
+
+static void *hammer(void *argument)
+{
+    struct hammer *job = argument;
+    CUdeviceptr held[8] = {0};
+    cuda.cuCtxSetCurrent(context);
+    for (unsigned long i = 0; i < job->rounds; i++) {
+        CUdeviceptr *place = &held[rand_r(&job->seed) % 8];
+        CUresult result = CUDA_SUCCESS;
+        if (*place) {
+            result = cuda.cuMemFree(*place);
+            *place = 0;
+        } else {
+            result = cuda.cuMemAlloc(place, 1 + (size_t)rand_r(&job->seed) % job->most_bytes);
+            if (result != CUDA_SUCCESS)
+                *place = 0;
+        }
+        job->refused += result == CUDA_ERROR_OUT_OF_MEMORY;
+        job->wrong += result != CUDA_SUCCESS && result != CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    for (int i = 0; i < 8; i++)
+        if (held[i])
+            job->wrong += cuda.cuMemFree(held[i]) != CUDA_SUCCESS;
+    return NULL;
+}
+
+static void hammers(int threads, unsigned long rounds, unsigned long most_bytes)
+{
+    struct hammer job[64] = {0};
+    unsigned long refused = 0, wrong = 0;
+    for (int i = 0; i < threads; i++) {
+        job[i] = (struct hammer){.seed = (unsigned int)(getpid() * 64 + i), .rounds = rounds, .most_bytes = most_bytes};
+        pthread_create(&job[i].thread, NULL, hammer, &job[i]);
+    }
+    for (int i = 0; i < threads; i++) {
+        pthread_join(job[i].thread, NULL);
+        refused += job[i].refused;
+        wrong += job[i].wrong;
+    }
+    printf("wrong %lu refused %lu\n", wrong, refused);
+}
+
+/* A child that starts CUDA anew, allocates, answers with the result, and waits for its parent's end of the pipe. */
+static int child_stop = -1;
+
+static void fork_allocating(size_t bytes)
+{
+    int stop[2], answer[2];
+    int result = -1;
+    if (pipe(stop) != 0 || pipe(answer) != 0)
+        exit(3);
+    if (fork() == 0) {
+        char end;
+        CUdeviceptr pointer;
+        close(stop[1]);
+        result = start(0);
+        if (result == CUDA_SUCCESS)
+            result = cuda.cuMemAlloc(&pointer, bytes);
+        if (write(answer[1], &result, sizeof result) != sizeof result)
+            _exit(3);
+        _exit(read(stop[0], &end, 1) != 0);
+    }
+    close(stop[0]);
+    child_stop = stop[1];
+    if (read(answer[0], &result, sizeof result) != sizeof result)
+        exit(3);
+    printf("%d\n", result);
+}
+
+static void nvml_print(unsigned int index, unsigned int version)
+{
+    nvmlDevice_t device;
+    nvmlReturn_t result = nvml.init();
+    if (result == NVML_SUCCESS)
+        result = nvml.handle(index, &device);
+    if (result == NVML_SUCCESS && version == 0) {
+        nvmlMemory_t memory = {0, 0, 0};
+        result = nvml.memory(device, &memory);
+        printf("%d total %llu used %llu free %llu\n", result, memory.total, memory.used, memory.free);
+        return;
+    }
+    nvmlMemory_v2_t memory = {.version = version};
+    if (result == NVML_SUCCESS)
+        result = nvml.memory_v2(device, &memory);
+    printf("%d total %llu used %llu free %llu\n", result, memory.total, memory.used, memory.free);
+}
+
+static void answer(const char *line)
+{
+    unsigned long long a = 0, b = 0, c = 0;
+    char verb[32] = "";
+    CUdeviceptr pointer = 0;
+    size_t pitch = 0, free_bytes = 7, total_bytes = 7;
+    sscanf(line, "%31s %llu %llu %llu", verb, &a, &b, &c);
+    if (strcmp(verb, "start") == 0)
+        printf("%d\n", start((int)a));
+    else if (strcmp(verb, "init") == 0)
+        printf("%d\n", cuda.cuInit(0));
+    else if (strcmp(verb, "alloc") == 0) {
+        CUresult result = cuda.cuMemAlloc(&pointer, a);
+        printf("%d %llx\n", result, pointer);
+    } else if (strcmp(verb, "alloc-to-null") == 0)
+        printf("%d\n", cuda.cuMemAlloc(NULL, a));
+    else if (strcmp(verb, "managed") == 0) {
+        CUresult result = cuda.cuMemAllocManaged(&pointer, a, 1);
+        printf("%d %llx\n", result, pointer);
+    } else if (strcmp(verb, "async") == 0) {
+        CUresult result = cuda.cuMemAllocAsync(&pointer, a, NULL);
+        printf("%d %llx\n", result, pointer);
+    } else if (strcmp(verb, "pitch") == 0) {
+        CUresult result = cuda.cuMemAllocPitch(&pointer, &pitch, a, b, (unsigned int)c);
+        printf("%d %llx\n", result, pointer);
+    } else if (strcmp(verb, "free") == 0) {
+        printf("%d\n", cuda.cuMemFree(strtoull(line + 5, NULL, 16)));
+    } else if (strcmp(verb, "free-async") == 0) {
+        printf("%d\n", cuda.cuMemFreeAsync(strtoull(line + 11, NULL, 16), NULL));
+    } else if (strcmp(verb, "info") == 0) {
+        CUresult result = cuda.cuMemGetInfo(&free_bytes, &total_bytes);
+        printf("%d free %zu total %zu\n", result, free_bytes, total_bytes);
+    } else if (strcmp(verb, "info-to-null") == 0) {
+        CUresult first = cuda.cuMemGetInfo(NULL, &total_bytes), second = cuda.cuMemGetInfo(&free_bytes, NULL);
+        printf("%d %d %d\n", first, second, cuda.cuMemGetInfo(NULL, NULL));
+    } else if (strcmp(verb, "total") == 0) {
+        CUresult result = cuda.cuDeviceTotalMem(&total_bytes, (int)a);
+        printf("%d %zu\n", result, total_bytes);
+    } else if (strcmp(verb, "total-to-null") == 0)
+        printf("%d\n", cuda.cuDeviceTotalMem(NULL, (int)a));
+    else if (strcmp(verb, "no-context") == 0)
+        printf("%d\n", cuda.cuCtxSetCurrent(NULL));
+    else if (strcmp(verb, "nvml") == 0)
+        nvml_print((unsigned int)a, 0);
+    else if (strcmp(verb, "nvml-v2") == 0)
+        nvml_print((unsigned int)a, b ? (unsigned int)b : NVML_MEMORY_V2);
+    else if (strcmp(verb, "hammer") == 0)
+        hammers((int)a, b, c);
+    else if (strcmp(verb, "fork") == 0)
+        fork_allocating(a);
+    else if (strcmp(verb, "join") == 0) {
+        int status = -1;
+        close(child_stop);
+        wait(&status);
+        printf("%d\n", status);
+    } else if (strcmp(verb, "exec") == 0) {
+        execl("/proc/self/exe", "client", NULL);
+    } else
+        printf("what?\n");
+    fflush(stdout);
+}
+
+int main(void)
+{
+    char line[512];
+    setvbuf(stdin, NULL, _IONBF, 0); /* what comes after "exec" is for the next image */
+    routes_choose();
+    while (fgets(line, sizeof line, stdin))
+        answer(line);
+    return 0;
+}

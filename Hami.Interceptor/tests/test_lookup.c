@@ -1,0 +1,111 @@
+#define _GNU_SOURCE
+#include "testing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* tests/lookup.c does the looking up and ends with 0, or says what was wrong. */
+static void check_lookup(const char *settings, const char *what)
+{
+    char command[256], output[1024];
+    snprintf(command, sizeof command, "SHIM=$BUILD/tests/libshim.so $BUILD/tests/lookup %s", what);
+    int status = run(settings, command, output, sizeof output);
+    if (status != 0)
+        FAIL("%d %s", status, output);
+}
+
+TEST(without_a_driver_programs_run_and_lookups_find_none)
+{
+    char output[1024];
+    CHECK_EQUAL(run("LD_LIBRARY_PATH=/nowhere CUDA_DEVICE_MEMORY_LIMIT=1g", "/bin/true", output, sizeof output), 0);
+    CHECK_EQUAL(strlen(output), 0);
+    check_lookup("LD_LIBRARY_PATH=/nowhere CUDA_DEVICE_MEMORY_LIMIT=1g", "absent");
+}
+
+TEST(the_first_call_need_not_be_cuInit)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "uninitialised");
+}
+
+TEST(lookups_from_the_whole_program_find_the_wrapper)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "everywhere");
+}
+
+TEST(other_names_are_left_alone)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "others");
+}
+
+TEST(the_next_object_is_counted_from_the_caller)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "next");
+}
+
+TEST(cuGetProcAddress_answers_with_the_very_version_the_driver_chose)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "versions");
+}
+
+TEST(signals_umask_and_open_files_of_the_program_stay_as_they_were)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "guest");
+}
+
+TEST(nothing_is_printed)
+{
+    char output[4096];
+    run("CUDA_DEVICE_MEMORY_LIMIT=1g",
+        "$BUILD/bin/lab-cuda alloc 4096 >/dev/null; $BUILD/bin/lab-smi >/dev/null; $BUILD/bin/lab-cuda probe "
+        ">/dev/null",
+        output, sizeof output);
+    if (*output)
+        FAIL("%s", output);
+}
+
+TEST(lab_smi_shows_the_share)
+{
+    char output[8192];
+    CHECK_EQUAL(run("CUDA_DEVICE_MEMORY_LIMIT_0=10240m NVIDIA_VISIBLE_DEVICES=" CARD_0, "$BUILD/bin/nvidia-smi", output,
+                    sizeof output),
+                0);
+    CHECK(strstr(output, " 0MiB / 10240MiB |"));
+    CHECK(strstr(output, "Pretended A100"));
+    CHECK_EQUAL(run("NVIDIA_VISIBLE_DEVICES=none", "$BUILD/bin/nvidia-smi", output, sizeof output), 1);
+    CHECK(strcmp(output, "No devices were found.\n") == 0);
+    CHECK_EQUAL(run("LD_LIBRARY_PATH=/nowhere", "$BUILD/bin/lab-smi", output, sizeof output), 1);
+    CHECK_EQUAL(run("", "$BUILD/bin/lab-smi --stay & sleep 0.3; kill $!; wait $!", output, sizeof output), 0);
+    CHECK(strstr(output, "40960MiB"));
+}
+
+TEST(lab_cuda_probes_within_and_beyond)
+{
+    char output[1024];
+    CHECK_EQUAL(run("CUDA_DEVICE_MEMORY_LIMIT_0=10240m NVIDIA_VISIBLE_DEVICES=" CARD_0, "$BUILD/bin/lab-cuda probe",
+                    output, sizeof output),
+                0);
+    if (strcmp(output, "{\"device\":0,\"uuid\":\"" CARD_0
+                       "\",\"totalMiB\":10240,\"nvmlTotalMiB\":10240,\"within\":\"CUDA_SUCCESS\","
+                       "\"beyond\":\"CUDA_ERROR_OUT_OF_MEMORY\"}\n") != 0)
+        FAIL("%s", output);
+}
+
+TEST(the_library_exports_the_approved_names_and_needs_no_driver_and_no_new_C_library)
+{
+    char output[4096];
+    CHECK_EQUAL(run("LD_PRELOAD=",
+                    "nm -D --defined-only $BUILD/libvgpu.so | awk '{print $3}' | LC_ALL=C sort | diff - "
+                    "$BUILD/../tests/approved/exports.txt",
+                    output, sizeof output),
+                0);
+    run("LD_PRELOAD=", "readelf -d $BUILD/libvgpu.so | grep NEEDED | grep -E 'cuda|nvidia'", output, sizeof output);
+    CHECK_EQUAL(strlen(output), 0);
+    run("LD_PRELOAD=",
+        "readelf -V $BUILD/libvgpu.so | grep -o 'GLIBC_[0-9.]*' | sort -uV; echo GLIBC_2.17 | sort -C -V", output,
+        sizeof output);
+    CHECK_EQUAL(run("LD_PRELOAD=",
+                    "(readelf -V $BUILD/libvgpu.so | grep -o 'GLIBC_[0-9.]*'; echo GLIBC_2.17) | sort -V | tail -1 | "
+                    "grep -qx GLIBC_2.17",
+                    output, sizeof output),
+                0);
+}

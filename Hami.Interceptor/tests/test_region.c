@@ -1,0 +1,142 @@
+#define _GNU_SOURCE
+#include "testing.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *region_path(void)
+{
+    static char path[4200];
+    snprintf(path, sizeof path, "%s/region", test_folder);
+    return path;
+}
+
+static uint64_t word(const char *start, size_t offset)
+{
+    uint64_t value;
+    memcpy(&value, start + offset, sizeof value);
+    return value;
+}
+
+static int32_t half(const char *start, size_t offset)
+{
+    int32_t value;
+    memcpy(&value, start + offset, sizeof value);
+    return value;
+}
+
+TEST(the_region_reads_as_HAMi_v1_2_at_its_byte_offsets)
+{
+    struct client client = client_start(
+        "CUDA_DEVICE_MEMORY_LIMIT_0=1g CUDA_DEVICE_SM_LIMIT=30 CUDA_TASK_PRIORITY=0 NVIDIA_VISIBLE_DEVICES=" CARD_0);
+    expect(&client, "start 0", "0");
+    uint64_t pointer = allocate(&client, 123456);
+    const char *v1 = (const char *)region_look(region_path());
+    CHECK_EQUAL(half(v1, 0), 19920718);
+    CHECK_EQUAL(half(v1, 4), 1);
+    CHECK_EQUAL(half(v1, 8), 2);
+    CHECK_EQUAL(word(v1, 1600), GIB);
+    CHECK_EQUAL(word(v1, 1608), 0);
+    CHECK_EQUAL(word(v1, 1728), 30);
+    CHECK_EQUAL(half(v1, 1856), client.pid);
+    CHECK_EQUAL(word(v1, 1856 + 8 + 16), 123456); /* data */
+    CHECK_EQUAL(word(v1, 1856 + 8 + 32), 123456); /* total */
+    CHECK_EQUAL(half(v1, 1856 + 1928), 1);
+    CHECK_EQUAL(half(v1, 2008896), 1);
+    CHECK_EQUAL(half(v1, 2008900), 1);
+    CHECK_EQUAL(half(v1, 2008904), 2);
+    CHECK_EQUAL(half(v1, 2008908), 0);
+    CHECK(word(v1, 2008912) > 1700000000);
+    CHECK_EQUAL(ask_number(&client, "free %llx", (unsigned long long)pointer), 0);
+    CHECK_EQUAL(word(v1, 1856 + 8 + 32), 0);
+    struct stat file;
+    CHECK(stat(region_path(), &file) == 0);
+    CHECK_EQUAL(file.st_size, REGION_BYTES);
+    CHECK_EQUAL(file.st_mode & 0777, 0666);
+    client_end(&client);
+}
+
+TEST(a_reclaimed_slot_is_empty_in_both_layouts)
+{
+    struct client one = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
+    expect(&one, "start 0", "0");
+    allocate(&one, GIB);
+    client_kill(&one);
+    struct client two = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
+    expect(&two, "start 0", "0");
+    expect(&two, "info", "0 free 1073741824 total 1073741824");
+    const struct v1_region *v1 = region_look(region_path());
+    const struct extension *extension = extension_look(region_path());
+    CHECK_EQUAL(v1->processes[0].pid, two.pid); /* the place is taken again */
+    CHECK_EQUAL(v1->processes[0].used[0].total_bytes, 0);
+    CHECK_EQUAL(extension->slots[0].device[0].used_bytes, 0);
+    CHECK_EQUAL(extension->slots_high, 1);
+    client_end(&two);
+}
+
+TEST(a_region_made_beforehand_at_its_full_size_is_used)
+{
+    int file = open(region_path(), O_RDWR | O_CREAT, 0666);
+    CHECK(file >= 0 && ftruncate(file, REGION_BYTES) == 0);
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
+    expect(&client, "start 0", "0");
+    allocate(&client, GIB);
+    CHECK_EQUAL(region_look(region_path())->processes[0].used[0].total_bytes, GIB);
+    client_end(&client);
+}
+
+static void check_alone(const char *settings, const char *expected_warning)
+{
+    char output[1024];
+    CHECK_EQUAL(run(settings, "$LD_LIBRARY_PATH/../bin/lab-cuda alloc 1025", output, sizeof output), 2);
+    if (!strstr(output, expected_warning) ||
+        strstr(output, "\n") != strrchr(output, '\n') - strlen("CUDA_ERROR_OUT_OF_MEMORY") - 1)
+        FAIL("%s", output);
+    CHECK_EQUAL(run(settings, "$LD_LIBRARY_PATH/../bin/lab-cuda alloc 1024", output, sizeof output), 0);
+}
+
+TEST(without_a_usable_region_the_limit_holds_for_the_process_and_one_line_says_so)
+{
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g CUDA_DEVICE_MEMORY_SHARED_CACHE=/nowhere/region",
+                "hami: /nowhere/region cannot be used (No such file or directory)");
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g CUDA_DEVICE_MEMORY_SHARED_CACHE=/proc/version", "cannot be used");
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g CUDA_DEVICE_MEMORY_SHARED_CACHE=/tmp", "cannot be used");
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g CUDA_DEVICE_MEMORY_SHARED_CACHE=/dev/null", "cannot be used");
+    char *path = region_path();
+    CHECK(mkfifo(path, 0666) == 0);
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g", "cannot be used");
+    CHECK(unlink(path) == 0 && symlink("/dev/null", path) == 0);
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g", "cannot be used");
+    CHECK(unlink(path) == 0);
+    FILE *garbage = fopen(path, "w");
+    fputs("this is somebody's letter", garbage);
+    fclose(garbage);
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g", "has another format");
+}
+
+TEST(a_full_table_leaves_the_process_with_a_budget_of_its_own)
+{
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
+    expect(&client, "start 0", "0");
+    allocate(&client, 1);
+    int file = open(region_path(), O_RDWR);
+    uint64_t owner = extension_look(region_path())->slots[0].owner;
+    uint32_t namespace = extension_look(region_path())->slots[0].pid_namespace, all = SLOTS_MAX;
+    for (int i = 1; i < SLOTS_MAX; i++) { /* as if taken by living processes */
+        off_t slot = EXTENSION_OFFSET + (off_t)offsetof(struct extension, slots) + i * (off_t)sizeof(struct slot);
+        CHECK(pwrite(file, &namespace, 4, slot + (off_t)offsetof(struct slot, pid_namespace)) == 4);
+        CHECK(pwrite(file, &owner, 8, slot) == 8);
+    }
+    CHECK(pwrite(file, &all, 4, EXTENSION_OFFSET + (off_t)offsetof(struct extension, slots_high)) == 4);
+    check_alone("CUDA_DEVICE_MEMORY_LIMIT_0=1g", "has 1024 live processes already");
+    client_end(&client);
+    char output[1024]; /* their end empties the table */
+    CHECK_EQUAL(
+        run("CUDA_DEVICE_MEMORY_LIMIT_0=1g", "$LD_LIBRARY_PATH/../bin/lab-cuda alloc 1024", output, sizeof output), 0);
+    if (strcmp(output, "CUDA_SUCCESS\n") != 0)
+        FAIL("%s", output);
+}

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace Hami.Lab.Cluster;
+
+/// <summary>What the build left where: found from our own place in the tree, so a test sees the build it belongs to.</summary>
+internal static class BuiltPrograms
+{
+    /// <summary>The folder of Hami.sln.</summary>
+    public static string Root { get; } = FindRoot();
+
+    public static string Examples => Path.Combine(Root, "deploy", "examples");
+
+    /// <summary>Where make puts libvgpu.so, the fake driver and the small programs.</summary>
+    public static string Interceptor => Path.Combine(Root, "Hami.Interceptor", "build");
+
+    public static IReadOnlyList<string> Api => Command("Hami.Api", "hami-api");
+
+    public static IReadOnlyList<string> NodeAgent => Command("Hami.NodeAgent", "hami-node-agent");
+
+    public static IReadOnlyList<string> Lab => Command("Hami.Lab", "hami-lab");
+
+    // The runtime that runs us, wherever it is installed; an apphost would look only in the usual places.
+    private static string Dotnet => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+
+    private static IReadOnlyList<string> Command(string project, string assembly)
+    {
+        // …/Hami.Lab/bin/Release/net10.0/ or …/Hami.Tests/bin/Debug/net10.0/
+        var ours = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
+        var built = Path.Combine(Root, project, "bin", ours.Parent!.Name, ours.Name, assembly + ".dll");
+        return File.Exists(built) ? [Dotnet, built] : throw new InvalidOperationException($"{built} is not built; run `./hami build`.");
+    }
+
+    private static string FindRoot()
+    {
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+            if (File.Exists(Path.Combine(at.FullName, "Hami.sln")))
+                return at.FullName;
+        throw new InvalidOperationException("The lab runs from a checkout: no Hami.sln above its programs.");
+    }
+}

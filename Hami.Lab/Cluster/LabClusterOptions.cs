@@ -1,0 +1,34 @@
+namespace Hami.Lab.Cluster;
+
+/// <summary>What a lab is made of.</summary>
+public sealed record LabClusterOptions
+{
+    /// <summary>Everything the lab keeps: PostgreSQL's data, the API server's store, logs, addresses. Started again on it, the lab continues.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>Whether the control plane's process is started again when it dies, as a Deployment would; tests that kill it say false.</summary>
+    public bool RestartsApi { get; init; } = true;
+
+    /// <summary>Whether PostgreSQL's commits are on disk before they are answered.</summary>
+    public bool Durable { get; init; } = true;
+
+    public IReadOnlyList<LabNode> Nodes { get; init; } = LabNode.Three;
+
+    /// <summary>Ports wanted again, as kubectl and browsers know them from last time; taken ones are replaced.</summary>
+    public LabPorts Ports { get; init; } = new(0, 0, 0);
+
+    /// <summary>Told what is being waited for.</summary>
+    public Action<string> Progress { get; init; } = _ => { };
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
+
+/// <summary>Where a lab listens on loopback; 0 for "any".</summary>
+/// <param name="ApiServer">The stand-in for kube-apiserver.</param>
+/// <param name="Http">The control plane: GraphQL and the extender.</param>
+/// <param name="Https">The control plane: webhook and the extender.</param>
+public sealed record LabPorts(int ApiServer, int Http, int Https)
+{
+    /// <summary>The same ports where they are free, others where not.</summary>
+    internal LabPorts Chosen() => new(Loopback.FreePort(ApiServer), Loopback.FreePort(Http), Loopback.FreePort(Https));
+}

@@ -1,0 +1,44 @@
+namespace Hami.Lab.Cluster;
+
+/// <summary>A card of a lab node, as its fake driver and its node agent both describe it.</summary>
+/// <param name="Index">Position in the node, from 0.</param>
+/// <param name="Uuid">The card's UUID, the same at every start.</param>
+/// <param name="Model">The name the driver gives it.</param>
+/// <param name="MemoryMiB">Its memory in MiB.</param>
+/// <param name="Multiprocessors">Its streaming multiprocessors.</param>
+/// <param name="Numa">The NUMA node it hangs on.</param>
+public sealed record LabCard(int Index, string Uuid, string Model, long MemoryMiB, int Multiprocessors, int Numa);
+
+/// <summary>A node of the lab and its cards.</summary>
+public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
+{
+    /// <summary>The article's machine, and two of other kinds beside it.</summary>
+    public static readonly IReadOnlyList<LabNode> Three =
+    [
+        Of(1, 8, "NVIDIA GeForce RTX 4090", "4090", 24564, 128),
+        Of(2, 4, "NVIDIA A100-SXM4-40GB", "a100", 40960, 108),
+        Of(3, 4, "Tesla V100-SXM2-32GB", "100", 32768, 80),
+    ];
+
+    // deploy/examples names some of these UUIDs: they say kind, node and position, and never change.
+    private static LabNode Of(int number, int cards, string model, string kind, long memoryMiB, int multiprocessors) => new(
+        $"n{number}",
+        [
+            .. Enumerable.Range(0, cards).Select(index => new LabCard(
+                index,
+                $"GPU-{kind.PadLeft(8, '0')}-{number:x4}-4000-8000-{index:x12}",
+                model,
+                memoryMiB,
+                multiprocessors,
+                Numa: index * 2 / cards)),
+        ]);
+
+    /// <summary>What the fake driver reads from the file in <c>HAMI_FAKE_DRIVER</c>.</summary>
+    public string AsDriverFile() =>
+        string.Concat(Cards.Select(card => $"{card.Uuid};{card.Model};{card.MemoryMiB};{card.Multiprocessors}\n"));
+
+    /// <summary>What the node agent reads with <c>--simulate</c>.</summary>
+    public string AsAgentFile() =>
+        "devices:\n" + string.Concat(Cards.Select(card =>
+            $"  - {{ uuid: {card.Uuid}, model: \"{card.Model}\", memoryMiB: {card.MemoryMiB}, numa: {card.Numa} }}\n"));
+}

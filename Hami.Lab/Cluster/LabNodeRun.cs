@@ -1,0 +1,75 @@
+using Hami.Lab.Kubelet;
+using k8s;
+
+namespace Hami.Lab.Cluster;
+
+/// <summary>A node at work: the stand-in for its kubelet, in our process, and its agent, in one of its own.</summary>
+internal sealed class LabNodeRun : IAsyncDisposable
+{
+    private LabNodeRun(LabNode node, LabKubelet kubelet, SupervisedProcess agent)
+    {
+        Node = node;
+        Kubelet = kubelet;
+        Agent = agent;
+    }
+
+    public LabNode Node { get; }
+
+    public LabKubelet Kubelet { get; }
+
+    public SupervisedProcess Agent { get; }
+
+    public static async Task<LabNodeRun> StartAsync(
+        LabNode node, LabPaths paths, IKubernetes kubernetes, ILoggerFactory logging, TimeProvider time, CancellationToken ct)
+    {
+        var folder = new NodeFolder(node, Path.Combine(paths.Nodes, node.Name));
+        folder.Prepare();
+        var kubelet = await LabKubelet.StartAsync(
+            new LabKubeletOptions
+            {
+                Kubernetes = kubernetes,
+                NodeName = node.Name,
+                Directory = folder.Kubelet,
+                DriverDirectory = Path.Combine(BuiltPrograms.Interceptor, "driver"),
+                DriverDevicesFile = folder.Driver,
+                ProgramsDirectory = Path.Combine(BuiltPrograms.Interceptor, "bin"),
+                Time = time,
+                Logging = logging,
+            },
+            ct);
+        var program = $"hami-node-agent-{node.Name}";
+        var agent = new SupervisedProcess(
+            () => ChildProcess.StartAsync(
+                program,
+                [
+                    .. BuiltPrograms.NodeAgent, "serve",
+                    "--node-name", node.Name,
+                    "--kubeconfig", paths.Kubeconfig,
+                    "--kubelet-dir", folder.Kubelet,
+                    "--hook-path", folder.Hook,
+                    "--lock-path", folder.Lock,
+                    "--simulate", folder.Devices,
+                ],
+                paths.Log(program)),
+            restarts: true,
+            time);
+        try
+        {
+            await agent.StartAsync();
+            return new LabNodeRun(node, kubelet, agent);
+        }
+        catch
+        {
+            await agent.DisposeAsync();
+            await kubelet.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // The agent last: a kubelet that ends its containers may still talk to it.
+        await Kubelet.DisposeAsync();
+        await Agent.DisposeAsync();
+    }
+}

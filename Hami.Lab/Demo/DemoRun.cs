@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using Hami.Lab.Cluster;
+
+namespace Hami.Lab.Demo;
+
+/// <summary>The article's workloads, from YAML to a limited process and back to free cards.</summary>
+internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private readonly PodsOfTheDemo _pods = new(cluster);
+
+    public async Task<DemoReport> RunAsync(Stopwatch since, CancellationToken ct)
+    {
+        progress("Applying deploy/examples");
+        foreach (var workload in Workloads.InOrderOfApplying)
+            await _pods.ApplyAsync(workload, ct);
+
+        progress("Waiting until they run, or say why not");
+        await UntilAsync(SettledAsync, ct);
+
+        progress("Asking a process in each container what it sees, and for more than it may have");
+        var seen = await _pods.ObserveAsync(ct);
+        var trouble = SharingCheck.Complaints(seen.Values.SelectMany(observation => observation.Shares), cluster.Nodes).ToList();
+
+        progress("Deleting them");
+        foreach (var workload in Workloads.InOrderOfApplying)
+            await _pods.DeleteAsync(workload, ct);
+        if (!await UntilAsync(EverythingIsFreeAsync, ct))
+            trouble.Add(await WhatIsNotFreeAsync(ct));
+
+        var workloads = Workloads.All.Select(workload => WorkloadReport.Of(workload, seen.GetValueOrDefault(workload.Name) ?? new(), cluster.Nodes)).ToList();
+        return new DemoReport(
+            trouble.Count == 0 && workloads.TrueForAll(workload => workload.Ok),
+            Math.Round(since.Elapsed.TotalSeconds, 1),
+            workloads,
+            await cluster.ControlPlane.EventCountAsync(ct))
+        {
+            Reason = trouble.Count == 0 ? null : string.Join(' ', trouble),
+        };
+    }
+
+    private async Task<bool> SettledAsync(CancellationToken ct)
+    {
+        foreach (var workload in Workloads.InOrderOfApplying)
+            if (!await _pods.HasSettledAsync(workload, ct))
+                return false;
+        return true;
+    }
+
+    private async Task<bool> EverythingIsFreeAsync(CancellationToken ct) =>
+        (await cluster.ControlPlane.LiveAllocationsAsync(ct)).Count == 0
+        && (await cluster.ControlPlane.PendingPodsAsync(ct)).Count == 0
+        && (await cluster.ControlPlane.NodesAsync(ct)).All(node => node.Devices.All(device => device.IsFree))
+        && !await _pods.AnyLeftAsync(ct);
+
+    private async Task<string> WhatIsNotFreeAsync(CancellationToken ct)
+    {
+        var live = await cluster.ControlPlane.LiveAllocationsAsync(ct);
+        var taken = (await cluster.ControlPlane.NodesAsync(ct)).SelectMany(node => node.Devices).Count(device => !device.IsFree);
+        return $"After the pods were deleted {live.Count} allocations ({string.Join(", ", live.Select(allocation => allocation.Pod))}) and shares of {taken} cards are left.";
+    }
+
+    // False when patience ran out: the checks then say what is missing.
+    private static async Task<bool> UntilAsync(Func<CancellationToken, Task<bool>> holds, CancellationToken ct)
+    {
+        var since = Stopwatch.StartNew();
+        while (!await holds(ct))
+        {
+            if (since.Elapsed > Patience)
+                return false;
+            await Task.Delay(100, ct);
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,112 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hami.Lab.Cluster;
+using k8s;
+using k8s.Autorest;
+using k8s.Models;
+
+namespace Hami.Lab.Demo;
+
+/// <summary>The demo's pods, through the same doors that kubectl and a GraphQL client use.</summary>
+internal sealed class PodsOfTheDemo(LabCluster cluster)
+{
+    private const string Namespace = "default";
+    private const string Container = "cuda";
+    private static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
+    private readonly Dictionary<string, string> _uids = new(StringComparer.Ordinal);
+
+    /// <summary>Creates what the workload's file holds, as <c>kubectl create -f</c> would: our YAML, not a typed object, crosses the wire.</summary>
+    public async Task ApplyAsync(Workload workload, CancellationToken ct)
+    {
+        var yaml = await File.ReadAllTextAsync(Path.Combine(BuiltPrograms.Examples, workload.File), ct);
+        foreach (var manifest in Manifests.Read(yaml))
+        {
+            var kubernetes = (Kubernetes)cluster.Kubernetes;
+            using var body = new StringContent(manifest.ToJsonString(), Encoding.UTF8, "application/json");
+            using var answer = await kubernetes.HttpClient.PostAsync(new Uri(kubernetes.BaseUri, $"api/v1/namespaces/{Namespace}/pods"), body, ct);
+            var text = await answer.Content.ReadAsStringAsync(ct);
+            if (!answer.IsSuccessStatusCode)
+                throw new InvalidOperationException($"The API server refused {workload.File}: {JsonNode.Parse(text)?["message"]}");
+            _uids[workload.Name] = JsonNode.Parse(text)!["metadata"]!["uid"]!.GetValue<string>();
+        }
+    }
+
+    /// <summary>Whether it has come to what it is meant to come to.</summary>
+    public async Task<bool> HasSettledAsync(Workload workload, CancellationToken ct)
+    {
+        var pod = await FindAsync(workload, ct);
+        if (workload.Outcome is Outcome.StaysPending)
+            return ScheduledCondition(pod) is { Status: "False" } && await WaitOfAsync(workload, ct) is not null;
+        return pod?.Status?.Phase is "Running" && await AllocationOfAsync(workload, ct) is { AttachedAt: not null } && (await LogOfAsync(workload, ct)).Length > 0;
+    }
+
+    public async Task<IReadOnlyDictionary<string, Observation>> ObserveAsync(CancellationToken ct)
+    {
+        var seen = new Dictionary<string, Observation>(StringComparer.Ordinal);
+        foreach (var workload in Workloads.InOrderOfApplying)
+            seen[workload.Name] = await ObserveAsync(workload, ct);
+        return seen;
+    }
+
+    public Task DeleteAsync(Workload workload, CancellationToken ct) =>
+        cluster.Kubernetes.CoreV1.DeleteNamespacedPodAsync(workload.Name, Namespace, cancellationToken: ct);
+
+    public async Task<bool> AnyLeftAsync(CancellationToken ct) =>
+        (await cluster.Kubernetes.CoreV1.ListNamespacedPodAsync(Namespace, cancellationToken: ct)).Items.Count > 0;
+
+    private async Task<Observation> ObserveAsync(Workload workload, CancellationToken ct)
+    {
+        var pod = await FindAsync(workload, ct);
+        var allocation = await AllocationOfAsync(workload, ct);
+        var wait = await WaitOfAsync(workload, ct);
+        var seen = new Observation
+        {
+            Phase = pod?.Status?.Phase ?? "Missing",
+            Node = pod?.Spec?.NodeName,
+            Shares = [.. allocation?.Shares.Select(share => new ObservedShare(share.DeviceUuid, share.MemoryMiB, share.Cores)) ?? []],
+            Attached = allocation?.AttachedAt is not null,
+            Condition = ScheduledCondition(pod)?.Message,
+            Wait = wait is null ? null : new(wait.Message, wait.Reasons.ToDictionary(reason => reason.Reason, reason => reason.Cards, StringComparer.Ordinal)),
+        };
+        if (seen is not { Phase: "Running", Node: { } node })
+            return seen;
+
+        var run = await cluster.Kubelet(node).ExecAsync(Namespace, workload.Name, Container, ["lab-cuda", "probe"], ct);
+        if (run.ExitCode != 0)
+            return seen with { Trouble = $"A process in its container ended with {run.ExitCode}: {run.Errors.Trim()}" };
+        return seen with
+        {
+            Probes = [.. run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<Probe>(line, Web)!)],
+            Log = await LogOfAsync(workload, ct),
+        };
+    }
+
+    private async Task<V1Pod?> FindAsync(Workload workload, CancellationToken ct)
+    {
+        try
+        {
+            return await cluster.Kubernetes.CoreV1.ReadNamespacedPodAsync(workload.Name, Namespace, cancellationToken: ct);
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is System.Net.HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    private async Task<AllocationAnswer?> AllocationOfAsync(Workload workload, CancellationToken ct) =>
+        (await cluster.ControlPlane.LiveAllocationsAsync(ct)).SingleOrDefault(allocation => allocation.PodUid == _uids[workload.Name]);
+
+    private async Task<PendingAnswer?> WaitOfAsync(Workload workload, CancellationToken ct) =>
+        (await cluster.ControlPlane.PendingPodsAsync(ct)).SingleOrDefault(pending => pending.PodUid == _uids[workload.Name]);
+
+    private async Task<string> LogOfAsync(Workload workload, CancellationToken ct)
+    {
+        await using var log = await cluster.Kubernetes.CoreV1.ReadNamespacedPodLogAsync(workload.Name, Namespace, cancellationToken: ct);
+        using var reader = new StreamReader(log);
+        return await reader.ReadToEndAsync(ct);
+    }
+
+    private static V1PodCondition? ScheduledCondition(V1Pod? pod) =>
+        pod?.Status?.Conditions?.FirstOrDefault(condition => condition.Type == "PodScheduled");
+}

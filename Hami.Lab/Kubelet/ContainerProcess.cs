@@ -1,0 +1,132 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+
+namespace Hami.Lab.Kubelet;
+
+/// <summary>A container's command could not be started at all.</summary>
+internal sealed class ContainerStartException : Exception
+{
+    public ContainerStartException(string message) : base(message)
+    {
+    }
+
+    public ContainerStartException(string message, Exception inner) : base(message, inner)
+    {
+    }
+
+    public ContainerStartException()
+    {
+    }
+}
+
+/// <summary>A container that runs: one local process and its children.</summary>
+internal sealed class ContainerProcess
+{
+    private readonly Process _process;
+
+    private ContainerProcess(Process process, LaunchPlan plan, string logFile)
+    {
+        _process = process;
+        Plan = plan;
+        LogFile = logFile;
+        Exited = Wait();
+    }
+
+    public LaunchPlan Plan { get; }
+
+    public string LogFile { get; }
+
+    /// <summary>The exit code, as a shell would give it: 128 + signal for a process that was killed.</summary>
+    public Task<int> Exited { get; }
+
+    /// <summary>Starts the plan's command, writing both of its streams to the log file. Throws <see cref="ContainerStartException"/>.</summary>
+    public static async Task<ContainerProcess> Start(Launcher launcher, LaunchPlan plan, string logFile, string pidFile)
+    {
+        if (Programs.Find(plan.Command[0], plan.Environment["PATH"]) is null)
+        {
+            var where = plan.Command[0].Contains('/') ? "no such file or directory" : "executable file not found in $PATH";
+            throw new ContainerStartException($"failed to start the container: exec: \"{plan.Command[0]}\": {where}");
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(logFile)!);
+        Directory.CreateDirectory(Path.Combine(plan.WorkingDirectory, "tmp"));
+        // The shell only points the streams at the log: no pipe that would break with the kubelet.
+        var how = Bare("/bin/sh", plan.WorkingDirectory);
+        foreach (var word in (string[])["-c", "exec </dev/null >>\"$0\" 2>&1; exec \"$@\"", logFile, .. ProcessGroup.Wrap(plan, plan.Command)])
+            how.ArgumentList.Add(word);
+        var process = await Launch(launcher, how);
+        if (ProcessGroup.StartTime(process.Id) is { } startTime)
+            await File.WriteAllTextAsync(pidFile, $"{process.Id} {startTime}");
+        return new(process, plan, logFile);
+    }
+
+    /// <summary>Runs another command with the same environment, as CRI's ExecSync would.</summary>
+    public async Task<ContainerRun> Exec(Launcher launcher, IReadOnlyList<string> command, CancellationToken cancellationToken)
+    {
+        var words = ProcessGroup.Wrap(Plan, command).ToList();
+        var how = Bare(words[0], Plan.WorkingDirectory);
+        how.RedirectStandardOutput = how.RedirectStandardError = how.RedirectStandardInput = true;
+        how.StandardOutputEncoding = how.StandardErrorEncoding = Encoding.UTF8;
+        foreach (var word in words.Skip(1))
+            how.ArgumentList.Add(word);
+        using var process = await Launch(launcher, how);
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+        try
+        {
+            await process.WaitForExitAsync(cancellationToken);
+            return new(process.ExitCode, await output, await errors);
+        }
+        catch (OperationCanceledException)
+        {
+            ProcessGroup.Signal(process.Id, ProcessGroup.Kill);
+            throw;
+        }
+    }
+
+    public void Signal(int signal)
+    {
+        if (!Exited.IsCompleted)
+            ProcessGroup.Signal(_process.Id, signal);
+    }
+
+    /// <summary>Kills what is recorded in a pid file of an earlier run; true when something was still alive.</summary>
+    public static bool KillStale(string pidFile)
+    {
+        var fields = File.ReadAllText(pidFile).Split(' ');
+        File.Delete(pidFile);
+        return fields.Length == 2 && int.TryParse(fields[0], out var pid) && long.TryParse(fields[1], out var startTime)
+            && ProcessGroup.KillStale(pid, startTime);
+    }
+
+    private static ProcessStartInfo Bare(string program, string workingDirectory)
+    {
+        Directory.CreateDirectory(workingDirectory);
+        var how = new ProcessStartInfo(program) { WorkingDirectory = workingDirectory, UseShellExecute = false };
+        how.Environment.Clear();
+        how.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin";
+        return how;
+    }
+
+    private static async Task<Process> Launch(Launcher launcher, ProcessStartInfo how)
+    {
+        try
+        {
+            return await launcher.Start(how);
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException)
+        {
+            throw new ContainerStartException($"failed to start the container: {e.Message}", e);
+        }
+    }
+
+    private async Task<int> Wait()
+    {
+        await _process.WaitForExitAsync();
+        // When a container's first process ends, the kernel ends the rest of its pid namespace; here we do.
+        ProcessGroup.Signal(_process.Id, ProcessGroup.Kill);
+        return _process.ExitCode;
+    }
+}

@@ -1,0 +1,83 @@
+using Kubelet.DevicePlugin.V1Beta1;
+
+namespace Hami.Lab.Kubelet;
+
+/// <summary>Devices given to one container, and the plugin's answer that came with them.</summary>
+internal sealed record DeviceGrant(
+    string PodUid,
+    string Container,
+    string Resource,
+    IReadOnlyList<string> DeviceIds,
+    ContainerAllocateResponse Answer);
+
+/// <summary>Which container holds which device ids: the kubelet's device manager without its plugins.</summary>
+internal sealed class DeviceLedger
+{
+    private readonly Lock _gate = new();
+    private readonly List<DeviceGrant> _grants = [];
+
+    // Ids of run-to-completion init containers that later containers of the same pod take first.
+    private readonly Dictionary<(string PodUid, string Resource), HashSet<string>> _reusable = [];
+
+    /// <summary>Everything given at this moment, in the order it was given.</summary>
+    public IReadOnlyList<DeviceGrant> Grants
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _grants];
+        }
+    }
+
+    public IReadOnlyList<DeviceGrant> Of(string podUid, string container)
+    {
+        lock (_gate)
+            return [.. _grants.Where(g => g.PodUid == podUid && g.Container == container)];
+    }
+
+    public IReadOnlySet<string> InUse(string resource)
+    {
+        lock (_gate)
+            return _grants.Where(g => g.Resource == resource).SelectMany(g => g.DeviceIds).ToHashSet(StringComparer.Ordinal);
+    }
+
+    public IReadOnlyList<string> Reusable(string podUid, string resource)
+    {
+        lock (_gate)
+            return _reusable.TryGetValue((podUid, resource), out var ids) ? [.. ids.Order(StringComparer.Ordinal)] : [];
+    }
+
+    /// <summary>Writes down what a container was given; what a run-to-completion init container holds may be used again in its pod.</summary>
+    public void Give(DeviceGrant grant, bool reusableLater)
+    {
+        lock (_gate)
+        {
+            _grants.Add(grant);
+            var key = (grant.PodUid, grant.Resource);
+            if (!_reusable.TryGetValue(key, out var ids))
+                _reusable[key] = ids = new(StringComparer.Ordinal);
+            if (reusableLater)
+                ids.UnionWith(grant.DeviceIds);
+            else
+                ids.ExceptWith(grant.DeviceIds);
+        }
+    }
+
+    /// <summary>Frees what a pod held: it is terminal, rejected or gone.</summary>
+    public void Release(string podUid)
+    {
+        lock (_gate)
+        {
+            _grants.RemoveAll(g => g.PodUid == podUid);
+            foreach (var key in _reusable.Keys.Where(k => k.PodUid == podUid).ToList())
+                _reusable.Remove(key);
+        }
+    }
+
+    /// <summary>Takes over what an earlier run of this kubelet had given.</summary>
+    public void Restore(IEnumerable<DeviceGrant> grants)
+    {
+        lock (_gate)
+            _grants.AddRange(grants);
+    }
+}

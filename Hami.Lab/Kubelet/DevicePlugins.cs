@@ -1,0 +1,193 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Kubelet.DevicePlugin.V1Beta1;
+
+namespace Hami.Lab.Kubelet;
+
+/// <summary>A plugin that registered: the connection to its socket and the options it gave there.</summary>
+internal sealed class PluginEndpoint(string resource, GrpcChannel channel, DevicePluginOptions options) : IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+
+    public string Resource { get; } = resource;
+
+    public DevicePlugin.DevicePluginClient Client { get; } = new(channel);
+
+    public DevicePluginOptions Options { get; } = options;
+
+    public CancellationToken Stopped => _stop.Token;
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        channel.Dispose();
+        _stop.Dispose();
+    }
+}
+
+/// <summary>The device plugins of this node, and what each of them last said about its devices.</summary>
+internal sealed partial class DevicePlugins(string folder, TimeProvider time, ILogger<DevicePlugins> log) : IAsyncDisposable
+{
+    private static readonly TimeSpan OptionsDeadline = TimeSpan.FromSeconds(10);
+    private readonly ConcurrentDictionary<string, Resource> _resources = new(StringComparer.Ordinal);
+    private readonly ConcurrentBag<Task> _watches = [];
+    private volatile bool _closing;
+
+    private sealed record Resource(PluginEndpoint? Endpoint, IReadOnlyDictionary<string, Device> Devices, bool Alive);
+
+    /// <summary>Called when the number of devices or of healthy ones may have changed.</summary>
+    public Action Changed { get; set; } = static () => { };
+
+    /// <summary>Capacity and healthy devices of every resource ever registered.</summary>
+    public IReadOnlyDictionary<string, (int Capacity, int Healthy)> Counts => _resources.ToDictionary(
+        r => r.Key,
+        r => (r.Value.Devices.Count, r.Value.Alive ? r.Value.Devices.Values.Count(IsHealthy) : 0),
+        StringComparer.Ordinal);
+
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Registered => _resources.ToDictionary(
+        r => r.Key,
+        IReadOnlyList<string> (r) => [.. r.Value.Devices.Keys.Order(StringComparer.Ordinal)],
+        StringComparer.Ordinal);
+
+    public bool Knows(string resource) => _resources.ContainsKey(resource);
+
+    /// <summary>Remembers a resource of an earlier run: it has no devices until its plugin registers again.</summary>
+    public void Remember(string resource) => _resources.TryAdd(resource, new(null, new Dictionary<string, Device>(StringComparer.Ordinal), Alive: false));
+
+    /// <summary>The resource's plugin, null when none is registered.</summary>
+    public PluginEndpoint? Endpoint(string resource) => _resources.GetValueOrDefault(resource)?.Endpoint;
+
+    public IReadOnlyList<string> Healthy(string resource) =>
+        _resources.GetValueOrDefault(resource) is { Alive: true } r
+            ? [.. r.Devices.Values.Where(IsHealthy).Select(d => d.ID).Order(StringComparer.Ordinal)]
+            : [];
+
+    public long? NumaNode(string resource, string deviceId) =>
+        _resources.GetValueOrDefault(resource)?.Devices.GetValueOrDefault(deviceId)?.Topology?.Nodes.FirstOrDefault()?.ID;
+
+    /// <summary>Dials the plugin back and asks its options before Register returns, then listens to its devices.</summary>
+    public async Task Register(RegisterRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Version != "v1beta1")
+            throw new RpcException(new(StatusCode.InvalidArgument, $"the version {request.Version} is not supported, this kubelet speaks v1beta1"));
+        var socket = Path.Combine(folder, request.Endpoint);
+        KubeletPaths.EnsureShort(socket);
+
+        var channel = Dial(socket);
+        PluginEndpoint endpoint;
+        try
+        {
+            var options = await new DevicePlugin.DevicePluginClient(channel).GetDevicePluginOptionsAsync(
+                new Empty(),
+                deadline: time.GetUtcNow().Add(OptionsDeadline).UtcDateTime,
+                cancellationToken: cancellationToken);
+            endpoint = new(request.ResourceName, channel, options);
+        }
+        catch (RpcException e)
+        {
+            channel.Dispose();
+            throw new RpcException(new(StatusCode.Unknown, $"failed to dial device plugin with socketPath {socket}: {Words.Of(e)}"));
+        }
+
+        _resources.AddOrUpdate(
+            request.ResourceName,
+            _ => new(endpoint, new Dictionary<string, Device>(StringComparer.Ordinal), Alive: false),
+            (_, known) => known with { Endpoint = endpoint, Alive = false });
+        Registers(log, request.ResourceName, request.Endpoint);
+        _watches.Add(Task.Run(() => Listen(endpoint), CancellationToken.None));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _closing = true;
+        foreach (var resource in _resources.Values)
+            resource.Endpoint?.Dispose();
+        await Task.WhenAll(_watches).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private static bool IsHealthy(Device device) => device.Health == "Healthy";
+
+    private static GrpcChannel Dial(string socket) => GrpcChannel.ForAddress(
+        "http://localhost",
+        new()
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                UseProxy = false,
+                ConnectCallback = async (_, cancellationToken) =>
+                {
+                    var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                    try
+                    {
+                        await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellationToken);
+                        return new NetworkStream(connection, ownsSocket: true);
+                    }
+                    catch
+                    {
+                        connection.Dispose();
+                        throw;
+                    }
+                },
+            },
+            DisposeHttpClient = true,
+            MaxReceiveMessageSize = 16 * 1024 * 1024,
+        });
+
+    private async Task Listen(PluginEndpoint endpoint)
+    {
+        var why = "its stream ended";
+        try
+        {
+            using var stream = endpoint.Client.ListAndWatch(new Empty(), cancellationToken: endpoint.Stopped);
+            while (await stream.ResponseStream.MoveNext(endpoint.Stopped))
+                Heard(endpoint, stream.ResponseStream.Current.Devices);
+        }
+        catch (RpcException e)
+        {
+            why = Words.Of(e);
+        }
+        catch (OperationCanceledException)
+        {
+            why = "it was dropped";
+        }
+        if (!_closing)
+            Lost(endpoint, why);
+    }
+
+    // A list is whole, not a difference.
+    private void Heard(PluginEndpoint endpoint, IEnumerable<Device> devices)
+    {
+        var list = devices.ToDictionary(d => d.ID, StringComparer.Ordinal);
+        if (_resources.TryGetValue(endpoint.Resource, out var known) && known.Endpoint == endpoint)
+        {
+            _resources[endpoint.Resource] = known with { Devices = list, Alive = true };
+            var healthy = list.Values.Count(IsHealthy);
+            Lists(log, endpoint.Resource, list.Count, healthy);
+            Changed();
+        }
+    }
+
+    // Recorded on a real kubelet: when an old plugin's stream ends, the kubelet drops whoever has registered since, too.
+    private void Lost(PluginEndpoint endpoint, string why)
+    {
+        if (!_resources.TryGetValue(endpoint.Resource, out var known) || known.Endpoint is null)
+            return;
+        PluginIsLost(log, endpoint.Resource, why);
+        _resources[endpoint.Resource] = known with { Endpoint = null, Alive = false };
+        known.Endpoint.Dispose();
+        if (known.Endpoint != endpoint)
+            endpoint.Dispose();
+        Changed();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "A plugin for {Resource} registered at {Socket}.")]
+    private static partial void Registers(ILogger logger, string resource, string socket);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Resource} has {Count} devices, {Healthy} of them healthy.")]
+    private static partial void Lists(ILogger logger, string resource, int count, int healthy);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The plugin for {Resource} is lost, its devices are unhealthy: {Why}.")]
+    private static partial void PluginIsLost(ILogger logger, string resource, string why);
+}

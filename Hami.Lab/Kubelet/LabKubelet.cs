@@ -1,0 +1,277 @@
+using System.Net;
+using System.Threading.Channels;
+using k8s.Models;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Hami.Lab.Kubelet;
+
+/// <summary>Stands in for one node's kubelet: speaks to device plugins as a kubelet does and runs containers as local processes.</summary>
+public sealed partial class LabKubelet : IAsyncDisposable
+{
+    private readonly LabKubeletOptions _options;
+    private readonly ILogger _log;
+    private readonly KubeletPaths _paths;
+    private readonly DevicePlugins _plugins;
+    private readonly DeviceLedger _ledger = new();
+    private readonly PodDirectory _pods = new();
+    private readonly Launcher _launcher = new();
+    private readonly PodSurroundings _surroundings;
+    private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
+    private readonly CancellationTokenSource _stop = new();
+    private WebApplication? _server;
+    private Task _loops = Task.CompletedTask;
+    private long _turn;
+
+    private LabKubelet(LabKubeletOptions options)
+    {
+        _options = options;
+        _log = options.Logging.CreateLogger<LabKubelet>();
+        _paths = KubeletPaths.Create(options.Directory);
+        _plugins = new(_paths.Plugins, options.Time, options.Logging.CreateLogger<DevicePlugins>());
+        var admission = new Admission(_plugins, _ledger, options.DeviceResources.ToList(), new Random(options.Seed), WriteCheckpoint);
+        var node = new NodeSurroundings(
+            options.NodeName,
+            Path.GetFullPath(options.ProgramsDirectory),
+            Path.GetFullPath(options.DriverDirectory),
+            Path.GetFullPath(options.DriverDevicesFile),
+            Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin");
+        _surroundings = new(options, node, _paths, _launcher, admission, _plugins, _ledger, options.Logging.CreateLogger<PodWorker>());
+    }
+
+    /// <summary>The kubelet's own HTTP server: logs and health.</summary>
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>The folder in which plugins make their sockets and find <c>kubelet.sock</c>.</summary>
+    public string PluginsDirectory => _paths.Plugins;
+
+    public string PodResourcesSocket => _paths.PodResourcesSocket;
+
+    public string CheckpointFile => _paths.Checkpoint;
+
+    /// <summary>Starts the kubelet; returns when its sockets answer and its node is Ready. Throws when a socket's path would be too long.</summary>
+    public static async Task<LabKubelet> StartAsync(LabKubeletOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var kubelet = new LabKubelet(options);
+        try
+        {
+            await kubelet.Start(cancellationToken);
+            return kubelet;
+        }
+        catch
+        {
+            await kubelet.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs another command with the environment of a running container, as CRI's ExecSync would. Throws when the container does not run.</summary>
+    public async Task<ContainerRun> ExecAsync(
+        string podNamespace, string pod, string container, IReadOnlyList<string> command, CancellationToken cancellationToken)
+    {
+        var process = _pods.Find(podNamespace, pod)?.Container(container)?.Process
+            ?? throw new InvalidOperationException($"The container {container} of the pod {podNamespace}/{pod} does not run on node {_options.NodeName}.");
+        return await process.Exec(_launcher, command, cancellationToken);
+    }
+
+    /// <summary>Stops the node: its containers are killed, its pods stay as they are in the API server.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _loops.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_pods.All.Select(p => p.DisposeAsync().AsTask())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _plugins.DisposeAsync();
+        if (_server is not null)
+            await _server.DisposeAsync();
+        _launcher.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task Start(CancellationToken cancellationToken)
+    {
+        KillStaleContainers();
+        RestoreCheckpoint();
+        DeleteSockets();
+        _server = await Serve(cancellationToken);
+
+        var node = new NodeObject(_options, _plugins, Address.Port, _options.Logging.CreateLogger<NodeObject>());
+        _plugins.Changed = () =>
+        {
+            node.Changed();
+            TryWriteCheckpoint();
+        };
+        await node.Register(cancellationToken);
+        var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _loops = Task.WhenAll(
+            Task.Run(() => node.KeepFresh(_stop.Token), CancellationToken.None),
+            Task.Run(() => WatchPods(listed), CancellationToken.None),
+            Task.Run(AdmitOneByOne, CancellationToken.None));
+        await listed.Task.WaitAsync(cancellationToken);
+        Runs(_log, _options.NodeName, _paths.Root);
+    }
+
+    private async Task<WebApplication> Serve(CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = _paths.Root });
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(_options.Logging);
+        builder.Services.AddGrpc();
+        builder.Services.AddSingleton(_plugins);
+        builder.Services.AddSingleton(_ledger);
+        builder.Services.AddSingleton(_pods);
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0);
+            kestrel.ListenUnixSocket(_paths.PodResourcesSocket, socket => socket.Protocols = HttpProtocols.Http2);
+            kestrel.ListenUnixSocket(_paths.KubeletSocket, socket => socket.Protocols = HttpProtocols.Http2);
+        });
+        var server = builder.Build();
+        server.MapGrpcService<RegistrationOnSocket>();
+        server.MapGrpcService<PodResourcesOnSocket>();
+        server.MapGet("/healthz", () => "ok");
+        ContainerLogs.Map(server, _pods);
+        try
+        {
+            await server.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+        var addresses = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        Address = new(addresses.First(a => a.StartsWith("http://127.0.0.1", StringComparison.Ordinal)));
+        return server;
+    }
+
+    // A kubelet's start deletes every socket in the plugins' folder: that is how plugins notice it.
+    private void DeleteSockets()
+    {
+        foreach (var file in Directory.EnumerateFileSystemEntries(_paths.Plugins).Where(f => f != _paths.Checkpoint && !Directory.Exists(f)))
+            File.Delete(file);
+        File.Delete(_paths.PodResourcesSocket);
+    }
+
+    private void KillStaleContainers()
+    {
+        foreach (var file in Directory.EnumerateFiles(_paths.Pods, "*.pid", SearchOption.AllDirectories))
+        {
+            if (ContainerProcess.KillStale(file))
+                KilledStale(_log, file);
+        }
+    }
+
+    private void RestoreCheckpoint()
+    {
+        try
+        {
+            var (grants, resources) = Checkpoint.Read(_paths.Checkpoint);
+            _ledger.Restore(grants);
+            foreach (var resource in resources)
+                _plugins.Remember(resource);
+        }
+        catch (Exception e) when (e is System.Text.Json.JsonException or IOException or Google.Protobuf.InvalidProtocolBufferException)
+        {
+            CheckpointLost(_log, _paths.Checkpoint, e.Message);
+        }
+    }
+
+    private readonly Lock _checkpointGate = new();
+
+    private void WriteCheckpoint()
+    {
+        lock (_checkpointGate)
+            Checkpoint.Write(_paths.Checkpoint, _ledger.Grants, _plugins.Registered, _plugins.NumaNode);
+    }
+
+    private void TryWriteCheckpoint()
+    {
+        try
+        {
+            WriteCheckpoint();
+        }
+        catch (IOException e)
+        {
+            CheckpointLost(_log, _paths.Checkpoint, e.Message);
+        }
+    }
+
+    private async Task WatchPods(TaskCompletionSource listed)
+    {
+        var mirror = Mirror.Pods(
+            _options.Kubernetes, $"spec.nodeName={_options.NodeName}", _options.Time, e => WatchBroke(_log, _options.NodeName, e.Message));
+        await foreach (var change in mirror.Changes(() => Listed(listed), _stop.Token))
+        {
+            try
+            {
+                Take(change);
+            }
+            catch (Exception e)
+            {
+                // One pod that cannot even be taken in must not take the others down.
+                PodBroke(_log, (change.Now ?? change.Before)!.Metadata.Name, e);
+            }
+        }
+    }
+
+    // Devices of pods that are not there any more are free.
+    private void Listed(TaskCompletionSource listed)
+    {
+        foreach (var uid in _ledger.Grants.Select(g => g.PodUid).Distinct(StringComparer.Ordinal).Where(uid => _pods.Find(uid) is null).ToList())
+            _ledger.Release(uid);
+        listed.TrySetResult();
+    }
+
+    private void Take(Change<V1Pod> change)
+    {
+        if (change.Now is not { } pod)
+        {
+            _pods.Find(change.Before!.Metadata.Uid)?.ObjectGone();
+            return;
+        }
+        if (pod.Spec.NodeName != _options.NodeName)
+            return;
+        if (_pods.Find(pod.Metadata.Uid) is { } known)
+        {
+            known.Update(pod);
+            return;
+        }
+        var worker = new PodWorker(pod, Interlocked.Increment(ref _turn), _surroundings);
+        _pods.Add(worker);
+        worker.Start();
+        worker.Update(pod);
+        _admissions.Writer.TryWrite(worker);
+        _ = worker.Left.ContinueWith(_ => Forget(worker), TaskScheduler.Default);
+    }
+
+    private void Forget(PodWorker worker)
+    {
+        if (!_stop.IsCancellationRequested)
+            _pods.Remove(worker.Pod.Metadata.Uid);
+    }
+
+    // Strictly one after another: two Allocate calls are never in flight, and a slow one delays the whole node.
+    private async Task AdmitOneByOne()
+    {
+        await foreach (var worker in _admissions.Reader.ReadAllAsync(_stop.Token))
+            await worker.Admit(_stop.Token);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The kubelet of {Node} runs in {Directory}.")]
+    private static partial void Runs(ILogger logger, string node, string directory);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A container of an earlier run was still alive and is killed: {PidFile}.")]
+    private static partial void KilledStale(ILogger logger, string pidFile);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The checkpoint {File} cannot be used: {Sentence}")]
+    private static partial void CheckpointLost(ILogger logger, string file, string sentence);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The pod watch of {Node} broke and is taken up again: {Sentence}")]
+    private static partial void WatchBroke(ILogger logger, string node, string sentence);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The kubelet could not take in the pod {Pod}.")]
+    private static partial void PodBroke(ILogger logger, string pod, Exception exception);
+}

@@ -1,0 +1,91 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using k8s;
+using k8s.Autorest;
+using k8s.Models;
+
+namespace Hami.Lab.Kubelet;
+
+/// <summary>Writes one pod's status whenever it changed; several changes at once become one write.</summary>
+internal sealed partial class PodStatusWriter : IAsyncDisposable
+{
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+    private readonly IKubernetes _kubernetes;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly Func<V1Pod> _pod;
+    private readonly Func<V1PodStatus> _report;
+    private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _loop;
+    private string? _written;
+
+    public PodStatusWriter(IKubernetes kubernetes, TimeProvider time, ILogger log, Func<V1Pod> pod, Func<V1PodStatus> report)
+    {
+        _kubernetes = kubernetes;
+        _time = time;
+        _log = log;
+        _pod = pod;
+        _report = report;
+        _loop = Task.Run(WriteChanges);
+    }
+
+    public void Changed() => _changes.Writer.TryWrite(true);
+
+    /// <summary>Writes now, whatever is waiting. False when the server did not take it and may later.</summary>
+    public async Task<bool> Write()
+    {
+        var pod = _pod();
+        var status = KubernetesJson.Serialize(_report());
+        if (status == _written)
+            return true;
+        var patch = new JsonObject
+        {
+            // The uid is a precondition: another pod of the same name must not get this one's status.
+            ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid },
+            ["status"] = JsonNode.Parse(status),
+        };
+        try
+        {
+            await _kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
+                new V1Patch(patch.ToJsonString(), V1Patch.PatchType.MergePatch), pod.Metadata.Name, pod.Metadata.NamespaceProperty);
+            _written = status;
+            return true;
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is System.Net.HttpStatusCode.NotFound or System.Net.HttpStatusCode.Conflict)
+        {
+            // The pod is gone, or another one took its name: nobody to tell.
+            return true;
+        }
+        catch (HttpOperationException e)
+        {
+            NotWritten(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, e.Response.Content);
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
+        {
+            NotWritten(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, e.Message);
+        }
+        return false;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_changes.Writer.TryComplete())
+            await _stop.CancelAsync();
+        await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task WriteChanges()
+    {
+        await foreach (var _ in _changes.Reader.ReadAllAsync(_stop.Token))
+        {
+            while (!await Write())
+                await Task.Delay(Rest, _time, _stop.Token);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The API server did not take the status of {Namespace}/{Pod}, it is tried again: {Sentence}")]
+    private static partial void NotWritten(ILogger logger, string @namespace, string pod, string sentence);
+}

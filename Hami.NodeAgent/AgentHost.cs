@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Registering;
+using Hami.NodeAgent.Releasing;
+using k8s;
+
+namespace Hami.NodeAgent;
+
+/// <summary>Puts the rooms together.</summary>
+internal static class AgentHost
+{
+    public static IHost Build(AgentOptions options, ImmutableArray<Card> cards, IKubernetes kubernetes, Action<ILoggingBuilder> logging)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new());
+        logging(builder.Logging);
+        builder.Services
+            .AddSingleton(options)
+            .AddSingleton(kubernetes)
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton<ContainerDirectories>()
+            .AddSingleton<PluginStreams>()
+            .AddSingleton<KubeletRestarts>();
+        builder.Services
+            .AddHosted<PodsOnNode>()
+            .AddSingleton(new CardInventory(cards))
+            .AddHosted<DeviceFileWatch>();
+        builder.Services
+            .AddSingleton<HandedOut>()
+            .AddSingleton<PodsWithShares>()
+            .AddSingleton<PodResources>()
+            .AddSingleton<Checkpoint>()
+            .AddHosted<PhaseWriter>()
+            .AddHosted<PhaseRecovery>()
+            .AddSingleton<Allocation>()
+            .AddSingleton<StartCheck>()
+            .AddSingleton<Func<CancellationToken, DevicePluginEndpoint>>(rooms => closing =>
+                ActivatorUtilities.CreateInstance<DevicePluginEndpoint>(rooms, closing));
+        builder.Services
+            .AddHosted<KubeletRegistration>()
+            .AddHosted<NodeRegistration>()
+            .AddHosted<DirectorySweep>()
+            .AddHosted<HealthEndpoint>();
+
+        var host = builder.Build();
+        Remember(host.Services);
+        return host;
+    }
+
+    // What is remembered of answers ends with the pod, or with the kubelet that got them.
+    private static void Remember(IServiceProvider rooms)
+    {
+        var handedOut = rooms.GetRequiredService<HandedOut>();
+        var phases = rooms.GetRequiredService<PhaseWriter>();
+        var checkpoint = rooms.GetRequiredService<Checkpoint>();
+        rooms.GetRequiredService<PodsOnNode>().Gone += uid =>
+        {
+            handedOut.Forget(uid);
+            phases.Forget(uid);
+        };
+        rooms.GetRequiredService<KubeletRestarts>().Restarted += () =>
+        {
+            if (checkpoint.Read() is { } confirmed)
+                handedOut.KeepOnly(confirmed);
+        };
+    }
+
+    private static IServiceCollection AddHosted<T>(this IServiceCollection services)
+        where T : class, IHostedService =>
+        services.AddSingleton<T>().AddHostedService(rooms => rooms.GetRequiredService<T>());
+}

@@ -1,0 +1,158 @@
+using Grpc.Core;
+using Hami.Domain.Protocol;
+using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Registering;
+using Kubelet.DevicePlugin.V1Beta1;
+
+namespace Hami.NodeAgent.Allocating;
+
+/// <summary>Answers Allocate: finds whose it is, hands out what the scheduler chose, and tells the cluster.</summary>
+internal sealed partial class Allocation(
+    PodsWithShares pods, PodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, CardInventory inventory,
+    ContainerDirectories directories, AgentOptions options, TimeProvider time, ILogger<Allocation> log) : IDisposable
+{
+    // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
+    private static readonly TimeSpan PatienceForTheCluster = TimeSpan.FromSeconds(2);
+
+    private readonly SemaphoreSlim oneAtATime = new(1, 1);
+
+    /// <exception cref="RpcException">Nothing can be handed out; the kubelet shows the detail to the pod's owner.</exception>
+    public async Task<AllocateResponse> Allocate(AllocateRequest request, CancellationToken cancellation)
+    {
+        await oneAtATime.WaitAsync(cancellation);
+        try
+        {
+            var answer = new AllocateResponse();
+            var inThisCall = new HashSet<(string, string)>();
+            var touched = new Dictionary<string, PodOnNode>(StringComparer.Ordinal);
+            foreach (var ids in request.ContainerRequests.Select(r => r.DevicesIds))
+            {
+                var (pod, container) = await OwnerOf(ids, inThisCall, cancellation);
+                answer.ContainerResponses.Add(await Give(pod, container, ids));
+                inThisCall.Add((pod.Uid, container.Name));
+                touched[pod.Uid] = pod;
+            }
+            foreach (var pod in touched.Values.Where(IsComplete))
+                await AtMost(phases.Succeeded(pod));
+            return answer;
+        }
+        finally
+        {
+            oneAtATime.Release();
+        }
+    }
+
+    /// <summary>The container that the kubelet will most likely ask for next; null when there is no telling.</summary>
+    public async Task<ContainerShare?> Next(int size, CancellationToken cancellation)
+    {
+        var listing = await podResources.List(cancellation);
+        var ids = Enumerable.Repeat("", size).ToList();
+        var owner = WhoseAllocate.Find(ids, pods.Watched, listing, Served());
+        if (owner is not { Certain: true } && await pods.Read(cancellation) is { } fresh)
+            owner = WhoseAllocate.Find(ids, fresh, listing, Served());
+        return owner?.Container;
+    }
+
+    public void Dispose() => oneAtATime.Dispose();
+
+    private async Task<(PodOnNode, ContainerShare)> OwnerOf(
+        IReadOnlyList<string> ids, HashSet<(string, string)> inThisCall, CancellationToken cancellation)
+    {
+        var listing = await podResources.List(cancellation);
+        var known = pods.Watched;
+        var owner = WhoseAllocate.Find(ids, known, listing, Served(), inThisCall);
+        if (owner is not { Certain: true })
+        {
+            // The kubelet may have seen the pod before our watch did, or this is a new pod of an old one's name.
+            var fresh = await pods.Read(cancellation);
+            if (fresh is null && owner is null && Repeated(ids, known) is null)
+                throw Error($"The pod that asks for {options.ResourceName} is not known yet and the API server did not answer; create the pod again once it does.");
+            known = fresh ?? known;
+            owner = WhoseAllocate.Find(ids, known, listing, Served(), inThisCall);
+        }
+        if (owner is not null)
+            return (owner.Pod, owner.Container);
+        return Repeated(ids, known) ?? throw await NobodyWaits(known, listing);
+    }
+
+    private async Task<ContainerAllocateResponse> Give(PodOnNode pod, ContainerShare container, IReadOnlyList<string> ids)
+    {
+        if (container.Devices.Count != ids.Count)
+            throw await Refuse(pod, $"Container {container.Name} of pod {pod.FullName} was given {container.Devices.Count} cards by the scheduler, "
+                + $"but the kubelet asks for {ids.Count}; create the pod again.");
+        var cards = inventory.Cards;
+        if (container.Devices.FirstOrDefault(d => !cards.Any(c => c.Uuid == d.Uuid)) is { } missing)
+            throw await Refuse(pod, $"Container {container.Name} of pod {pod.FullName} was given the card {missing.Uuid}, which node "
+                + $"{options.NodeName} no longer has; create the pod again.");
+        try
+        {
+            directories.Prepare(pod.Uid, container.Name);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw await Refuse(pod, $"The directory {directories.Of(pod.Uid, container.Name)} could not be made on node {options.NodeName} "
+                + $"({e.Message}); see to its disk and permissions, then create the pod again.");
+        }
+        handedOut.Add(pod.Uid, container.Name, ids);
+        LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.Devices.Select(d => d.Uuid)), string.Join(',', ids));
+        return Answer.For(pod.Uid, container, options, directories);
+    }
+
+    private bool IsComplete(PodOnNode pod)
+    {
+        var served = Served();
+        return pod.Shares.All(c => served(pod.Uid, c.Name));
+    }
+
+    private Func<string, string, bool> Served()
+    {
+        var held = checkpoint.Read()?.Select(e => (e.PodUid, e.Container)).ToHashSet() ?? [];
+        return (uid, container) => handedOut.Has(uid, container) || held.Contains((uid, container));
+    }
+
+    // The same question again, after everything was answered: the kubelet lost our answer.
+    private (PodOnNode, ContainerShare)? Repeated(IEnumerable<string> ids, IReadOnlyList<PodOnNode> known)
+    {
+        var alive =
+            from answer in handedOut.With(ids.ToHashSet(StringComparer.Ordinal))
+            from pod in known
+            where pod.Uid == answer.PodUid && !pod.Over && pod.Fault is null
+            from container in pod.Shares
+            where container.Name == answer.Container
+            select (pod, container);
+        return alive.ToList() is [var only] ? only : null;
+    }
+
+    private async Task<RpcException> NobodyWaits(IReadOnlyList<PodOnNode> known, IReadOnlyList<ListedPod>? listing)
+    {
+        var foreign = known.Where(p => !p.Over && p.Asks && p.Fault is not null)
+            .Where(p => listing is null || listing.Any(l => l.Namespace == p.Namespace && l.Name == p.Name))
+            .OrderByDescending(p => p.Order).FirstOrDefault();
+        // Ours, but unusable: the scheduler learns that it failed. Another scheduler's pod is not ours to write on.
+        if (foreign is { Fault: { } fault, Phase: BindPhases.Allocating })
+            return await Refuse(foreign, fault);
+        return Error(foreign?.Fault
+            ?? $"No pod on node {options.NodeName} with an allocation by the HAMi scheduler is waiting for {options.ResourceName}; create the pod again.");
+    }
+
+    private async Task<RpcException> Refuse(PodOnNode pod, string sentence)
+    {
+        handedOut.Refuse(pod.Uid);
+        await AtMost(phases.Failed(pod));
+        return Error(sentence);
+    }
+
+    private RpcException Error(string sentence)
+    {
+        LogRefused(sentence);
+        return new(new Status(StatusCode.Internal, sentence));
+    }
+
+    private Task AtMost(Task write) => Task.WhenAny(write, Task.Delay(PatienceForTheCluster, time));
+
+    [LoggerMessage(LogLevel.Information, "Pod {Pod} ({PodUid}), container {Container}: cards {DeviceUuids} for {DeviceIds}")]
+    private partial void LogGiven(string pod, string podUid, string container, string deviceUuids, string deviceIds);
+
+    [LoggerMessage(LogLevel.Error, "Allocate refused: {Sentence}")]
+    private partial void LogRefused(string sentence);
+}

@@ -1,0 +1,87 @@
+using System.Text.Json;
+using Google.Protobuf;
+using Hami.NodeAgent.Plumbing;
+using Kubelet.DevicePlugin.V1Beta1;
+
+namespace Hami.NodeAgent.Allocating;
+
+/// <summary>
+/// Reads the kubelet's own record of whom it gave which devices; the kubelet writes it after every container's Allocate and before
+/// the container starts (kubelet, <c>devicemanager/checkpoint</c>). Entries of pods that ended may stand there long after.
+/// </summary>
+internal sealed partial class Checkpoint(AgentOptions options, ILogger<Checkpoint> log)
+{
+    /// <summary>Null when it cannot be read.</summary>
+    public IReadOnlyList<CheckpointEntry>? Read()
+    {
+        try
+        {
+            return Parse(File.ReadAllText(options.CheckpointFile), options.ResourceName, options.VgpuDir);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+            LogUnreadable(options.CheckpointFile, e.Message);
+            return null;
+        }
+    }
+
+    /// <exception cref="FormatException">The text is not the kubelet's checkpoint.</exception>
+    public static IReadOnlyList<CheckpointEntry> Parse(string json, string resourceName, string directoryMount)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            if (!document.RootElement.GetProperty("Data").TryGetProperty("PodDeviceEntries", out var entries)
+                || entries.ValueKind is JsonValueKind.Null)
+                return [];
+            return [.. entries.EnumerateArray()
+                .Where(e => e.GetProperty("ResourceName").GetString() == resourceName)
+                .Select(e => new CheckpointEntry(
+                    e.GetProperty("PodUID").GetString() ?? "",
+                    e.GetProperty("ContainerName").GetString() ?? "",
+                    Ids(e),
+                    PreparedFor(e, directoryMount)))];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new FormatException($"This is not the kubelet's checkpoint: {e.Message}", e);
+        }
+    }
+
+    // A map from NUMA node to ids; kubelets before 1.20 wrote one list.
+    private static HashSet<string> Ids(JsonElement entry)
+    {
+        if (!entry.TryGetProperty("DeviceIDs", out var ids))
+            return [];
+        var lists = ids.ValueKind switch
+        {
+            JsonValueKind.Object => ids.EnumerateObject().Select(node => node.Value),
+            JsonValueKind.Array => [ids],
+            _ => [],
+        };
+        return lists.Where(list => list.ValueKind is JsonValueKind.Array).SelectMany(list => list.EnumerateArray())
+            .Select(id => id.GetString() ?? "").ToHashSet(StringComparer.Ordinal);
+    }
+
+    // AllocResp is our own answer, marshalled; the directory in it says for whom we made it.
+    private static string? PreparedFor(JsonElement entry, string directoryMount)
+    {
+        if (!entry.TryGetProperty("AllocResp", out var kept) || kept.ValueKind is not JsonValueKind.String || !kept.TryGetBytesFromBase64(out var bytes))
+            return null;
+        try
+        {
+            return ContainerAllocateResponse.Parser.ParseFrom(bytes).Mounts.FirstOrDefault(m => m.ContainerPath == directoryMount)?.HostPath;
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The kubelet's checkpoint {File} cannot be read: {Reason}")]
+    private partial void LogUnreadable(string file, string reason);
+}

@@ -1,0 +1,77 @@
+using Grpc.Core;
+using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Registering;
+using Kubelet.DevicePlugin.V1Beta1;
+
+namespace Hami.NodeAgent.Allocating;
+
+/// <summary>The kubelet's device plugin service, v1beta1.</summary>
+/// <param name="closing">The socket is being closed; streams end.</param>
+internal sealed partial class DevicePluginEndpoint(
+    Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, AgentOptions options,
+    ILogger<DevicePluginEndpoint> log, CancellationToken closing) : DevicePlugin.DevicePluginBase
+{
+    public static DevicePluginOptions Options => new() { PreStartRequired = true, GetPreferredAllocationAvailable = true };
+
+    public override Task<DevicePluginOptions> GetDevicePluginOptions(Empty request, ServerCallContext context) => Task.FromResult(Options);
+
+    public override async Task ListAndWatch(Empty request, IServerStreamWriter<ListAndWatchResponse> responseStream, ServerCallContext context)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, closing);
+        streams.Enter();
+        try
+        {
+            while (true)
+            {
+                var (cards, changed) = inventory.Watch();
+                await responseStream.WriteAsync(Replicas.List(cards, options.SplitCount), end.Token);
+                await changed.WaitAsync(end.Token);
+            }
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            // The kubelet or we are going; the end of the stream says it all.
+        }
+        finally
+        {
+            streams.Leave();
+        }
+    }
+
+    public override async Task<PreferredAllocationResponse> GetPreferredAllocation(PreferredAllocationRequest request, ServerCallContext context)
+    {
+        var answer = new PreferredAllocationResponse();
+        try
+        {
+            // The kubelet asks for one container at a time; to guess further ahead would only be a worse hint.
+            if (request.ContainerRequests is [var ask]
+                && await allocation.Next(ask.AllocationSize, context.CancellationToken) is { } next)
+            {
+                var ids = PreferredReplicas.Choose(
+                    ask.AvailableDeviceIDs, ask.MustIncludeDeviceIDs, ask.AllocationSize, [.. next.Devices.Select(d => d.Uuid)]);
+                if (ids.Count > 0)
+                    answer.ContainerResponses.Add(new ContainerPreferredAllocationResponse { DeviceIDs = { ids } });
+            }
+        }
+#pragma warning disable CA1031 // An error here would reject the pod, though a hint is all that is asked (kubelet 1.36, tried).
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogNoHint(e.Message);
+        }
+        return answer;
+    }
+
+    // Not cancelled with the call: half an allocation helps nobody, and everything inside is bounded.
+    public override Task<AllocateResponse> Allocate(AllocateRequest request, ServerCallContext context) =>
+        allocation.Allocate(request, CancellationToken.None);
+
+    public override async Task<PreStartContainerResponse> PreStartContainer(PreStartContainerRequest request, ServerCallContext context)
+    {
+        await startCheck.Check(request.DevicesIds, context.CancellationToken);
+        return new();
+    }
+
+    [LoggerMessage(LogLevel.Warning, "No preference for this container's devices: {Reason}")]
+    private partial void LogNoHint(string reason);
+}

@@ -1,0 +1,73 @@
+using Hami.Domain.Protocol;
+using Hami.NodeAgent.Plumbing;
+using k8s.Models;
+
+namespace Hami.NodeAgent.Allocating;
+
+/// <summary>A pod of this node as far as handing out devices is concerned.</summary>
+/// <param name="Order">Position in the order of binding.</param>
+/// <param name="Over">It has ended, or has been refused: nothing is handed out for it any more.</param>
+/// <param name="Fault">Why it has no valid allocation, as a sentence; null when it has one.</param>
+/// <param name="Asks">It asks for our resource at all.</param>
+/// <param name="Containers">Init containers first; empty when <paramref name="Fault"/> is set.</param>
+internal sealed record PodOnNode(
+    string Uid, string Namespace, string Name, long Order, string Phase, bool Over, bool Asks, string? Fault, IReadOnlyList<ContainerShare> Containers)
+{
+    public string FullName => $"{Namespace}/{Name}";
+
+    /// <summary>The containers that get devices.</summary>
+    public IEnumerable<ContainerShare> Shares => Containers.Where(c => c.Devices.Count > 0);
+
+    public static PodOnNode From(SeenPod seen, string resourceName)
+    {
+        var pod = seen.Pod;
+        var init = pod.Spec.InitContainers ?? [];
+        V1Container[] all = [.. init, .. pod.Spec.Containers ?? []];
+        bool[] asks = [.. all.Select(c => Wants(c, resourceName))];
+        var entries = Entries(pod, asks, out var fault);
+        return new(
+            pod.Uid(), pod.Namespace(), pod.Name(), seen.Order,
+            pod.GetAnnotation(HamiKeys.BindPhase) ?? "",
+            pod.Status?.Phase is "Succeeded" or "Failed" || pod.GetAnnotation(HamiKeys.BindPhase) == BindPhases.Failed,
+            Array.Exists(asks, a => a),
+            fault,
+            entries is null ? [] : [.. all.Select((c, i) => new ContainerShare(c.Name, i < init.Count, entries[i], TurnsControlOff(c)))]);
+    }
+
+    private static IReadOnlyList<IReadOnlyList<ListedDevice>>? Entries(V1Pod pod, bool[] asks, out string? fault)
+    {
+        var who = $"Pod {pod.Namespace()}/{pod.Name()}";
+        fault = null;
+        if (pod.GetAnnotation(HamiKeys.AllocationId) is not { Length: > 0 } || pod.GetAnnotation(HamiKeys.DevicesAllocated) is not { } list)
+        {
+            fault = $"{who} was not placed by the HAMi scheduler (no annotation {HamiKeys.DevicesAllocated} with {HamiKeys.AllocationId}); "
+                + "set schedulerName to the HAMi scheduler's and create the pod again.";
+            return null;
+        }
+        try
+        {
+            var entries = ShareList.Align(DeviceList.Decode(list), asks);
+            if (entries is null)
+                fault = $"{who} has {asks.Length} containers, {asks.Count(a => a)} of which ask for devices, but its annotation "
+                    + $"{HamiKeys.DevicesAllocated} \"{list}\" does not fit them; create the pod again.";
+            return entries;
+        }
+        catch (FormatException e)
+        {
+            fault = $"{who} has an annotation {HamiKeys.DevicesAllocated} that cannot be read: {e.Message} Create the pod again.";
+            return null;
+        }
+    }
+
+    private static bool Wants(V1Container container, string resourceName)
+    {
+        var resources = container.Resources;
+        var quantity = resources?.Limits is { } limits && limits.TryGetValue(resourceName, out var limit) ? limit
+            : resources?.Requests is { } requests && requests.TryGetValue(resourceName, out var request) ? request : null;
+        return quantity is not null && quantity.ToDecimal() > 0;
+    }
+
+    // The words of Go's strconv.ParseBool, which HAMi uses.
+    private static bool TurnsControlOff(V1Container container) =>
+        container.Env?.FirstOrDefault(e => e.Name == "CUDA_DISABLE_CONTROL")?.Value is "1" or "t" or "T" or "TRUE" or "true" or "True";
+}

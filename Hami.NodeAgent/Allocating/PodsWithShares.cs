@@ -1,0 +1,33 @@
+using Hami.NodeAgent.Plumbing;
+
+namespace Hami.NodeAgent.Allocating;
+
+/// <summary>The node's pods, read as holders of devices.</summary>
+internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, AgentOptions options)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    /// <summary>As the watch last told.</summary>
+    public IReadOnlyList<PodOnNode> Watched => [.. pods.Now.Select(Pod)];
+
+    public PodOnNode? Find(string uid) => pods.Find(uid) is { } seen ? Pod(seen) : null;
+
+    /// <summary>As the API server knows them now; null when it does not answer in time.</summary>
+    public async Task<IReadOnlyList<PodOnNode>?> Read(CancellationToken cancellation)
+    {
+        try
+        {
+            return [.. (await Bounded.Call(Limit, pods.Read, cancellation)).Select(Pod)];
+        }
+        catch (Exception e) when (Outage.Is(e, cancellation))
+        {
+            return null;
+        }
+    }
+
+    private PodOnNode Pod(SeenPod seen)
+    {
+        var pod = PodOnNode.From(seen, options.ResourceName);
+        return handedOut.Refused(pod.Uid) ? pod with { Over = true } : pod;
+    }
+}

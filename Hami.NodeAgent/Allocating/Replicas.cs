@@ -1,0 +1,20 @@
+using Hami.NodeAgent.Registering;
+using Kubelet.DevicePlugin.V1Beta1;
+
+namespace Hami.NodeAgent.Allocating;
+
+/// <summary>The kubelet counts whole devices, so every card is shown as many replicas <c>&lt;UUID&gt;-&lt;k&gt;</c>.</summary>
+internal static class Replicas
+{
+    public static ListAndWatchResponse List(IEnumerable<Card> cards, int splitCount)
+    {
+        var list = new ListAndWatchResponse();
+        foreach (var card in cards)
+            for (var k = 0; k < splitCount; k++)
+                list.Devices.Add(new Device { ID = $"{card.Uuid}-{k}", Health = card.Healthy ? "Healthy" : "Unhealthy" });
+        return list;
+    }
+
+    /// <summary>The card behind a replica.</summary>
+    public static string CardOf(string replica) => replica.LastIndexOf('-') is > 0 and var at ? replica[..at] : replica;
+}

@@ -1,0 +1,68 @@
+using System.Text;
+
+namespace Hami.NodeAgent.Plumbing;
+
+/// <summary>What the command line decided, once, for the life of the process.</summary>
+internal sealed record AgentOptions
+{
+    public required string NodeName { get; init; }
+
+    /// <summary>YAML file with the node's cards.</summary>
+    public required string DeviceFile { get; init; }
+
+    public string KubeletDir { get; init; } = "/var/lib/kubelet";
+
+    /// <summary>HAMi's HOOK_PATH: the library and the containers' directories are in its <c>vgpu</c> folder.</summary>
+    public string HookPath { get; init; } = "/usr/local";
+
+    /// <summary>Directory of the host that every container sees as <c>/tmp/vgpulock</c>.</summary>
+    public string LockPath { get; init; } = "/tmp/vgpulock";
+
+    /// <summary>How many containers may share one card.</summary>
+    public int SplitCount { get; init; } = 10;
+
+    public double MemoryScaling { get; init; } = 1;
+
+    public double CoreScaling { get; init; } = 1;
+
+    public string ResourceName { get; init; } = "nvidia.com/gpu";
+
+    /// <summary>Address for <c>GET /healthz</c>, such as <c>http://127.0.0.1:9395</c>; none when null.</summary>
+    public string? HttpBind { get; init; }
+
+    public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
+
+    /// <summary>HAMi's name for the socket: <c>nvidia-</c> and what follows the slash in the resource's name.</summary>
+    public string PluginEndpoint => $"nvidia-{ResourceName[(ResourceName.IndexOf('/') + 1)..]}.sock";
+
+    public string PluginSocket => Path.Combine(PluginDir, PluginEndpoint);
+
+    public string KubeletSocket => Path.Combine(PluginDir, "kubelet.sock");
+
+    public string CheckpointFile => Path.Combine(PluginDir, "kubelet_internal_checkpoint");
+
+    public string PodResourcesSocket => Path.Combine(KubeletDir, "pod-resources", "kubelet.sock");
+
+    /// <summary>Host folder of the library, its preload file and the containers' directories.</summary>
+    public string VgpuDir => Path.Combine(HookPath, "vgpu");
+
+    /// <summary>One sentence on the first value that cannot work; null when all can.</summary>
+    public string? Fault()
+    {
+        if (string.IsNullOrWhiteSpace(NodeName))
+            return "The node's name is unknown: give --node-name, or set NODE_NAME.";
+        if (SplitCount is < 1 or > 1000)
+            return $"--device-split-count is {SplitCount}; it must be from 1 to 1000.";
+        if (!double.IsFinite(MemoryScaling) || MemoryScaling <= 0)
+            return $"--device-memory-scaling is {MemoryScaling}; it must be above 0.";
+        if (!double.IsFinite(CoreScaling) || CoreScaling <= 0)
+            return $"--device-core-scaling is {CoreScaling}; it must be above 0.";
+        if (ResourceName.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
+            return $"--resource-name is \"{ResourceName}\"; it must look like nvidia.com/gpu.";
+        foreach (var socket in new[] { PluginSocket, KubeletSocket, PodResourcesSocket })
+            // sockaddr_un.sun_path has 108 bytes with its final NUL (unix(7)).
+            if (Encoding.UTF8.GetByteCount(socket) > 107)
+                return $"The socket path {socket} is longer than the 107 bytes Linux allows; give a shorter --kubelet-dir.";
+        return null;
+    }
+}

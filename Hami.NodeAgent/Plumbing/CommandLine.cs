@@ -1,0 +1,160 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.Reflection;
+using Hami.NodeAgent.Registering;
+using k8s;
+using Serilog;
+using Serilog.Events;
+
+namespace Hami.NodeAgent.Plumbing;
+
+/// <summary>The verbs <c>serve</c> and <c>version</c>.</summary>
+internal static class CommandLine
+{
+    private static readonly Option<string> NodeName = new("--node-name")
+    {
+        Description = "Name of this node; NODE_NAME when left out.",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("NODE_NAME") ?? "",
+    };
+
+    private static readonly Option<string?> Kubeconfig = new("--kubeconfig")
+    {
+        Description = "Kubeconfig file; KUBECONFIG, then the pod's service account, when left out.",
+    };
+
+    private static readonly Option<string> KubeletDir = new("--kubelet-dir")
+    {
+        Description = "The kubelet's directory, with device-plugins/ and pod-resources/.",
+        DefaultValueFactory = _ => "/var/lib/kubelet",
+    };
+
+    private static readonly Option<string> HookPath = new("--hook-path")
+    {
+        Description = "Host path whose folder vgpu/ holds the library and the containers' directories; HOOK_PATH when left out.",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOOK_PATH") is { Length: > 0 } path ? path : "/usr/local",
+    };
+
+    private static readonly Option<string> LockPath = new("--lock-path")
+    {
+        Description = "Host directory that containers see as /tmp/vgpulock.",
+        DefaultValueFactory = _ => "/tmp/vgpulock",
+    };
+
+    private static readonly Option<string?> Simulate = new("--simulate")
+    {
+        Description = "YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy); read again when it changes.",
+    };
+
+    private static readonly Option<int> SplitCount = new("--device-split-count")
+    {
+        Description = "How many containers may share one card.",
+        DefaultValueFactory = _ => 10,
+    };
+
+    private static readonly Option<double> MemoryScaling = new("--device-memory-scaling")
+    {
+        Description = "Memory published for each MiB a card has; above 1 oversubscribes.",
+        DefaultValueFactory = _ => 1,
+    };
+
+    // The second name is HAMi's.
+    private static readonly Option<double> CoreScaling = new("--device-core-scaling", "--device-cores-scaling")
+    {
+        Description = "Compute published for each card.",
+        DefaultValueFactory = _ => 1,
+    };
+
+    private static readonly Option<string> ResourceName = new("--resource-name")
+    {
+        Description = "Extended resource to serve.",
+        DefaultValueFactory = _ => "nvidia.com/gpu",
+    };
+
+    private static readonly Option<string?> HttpBind = new("--http-bind")
+    {
+        Description = "Address for GET /healthz, such as 127.0.0.1:9395; none when left out.",
+    };
+
+    private static readonly Option<string> LogLevel = new Option<string>("--log-level")
+    {
+        Description = "Least level that is logged.",
+        DefaultValueFactory = _ => "info",
+    }.AcceptOnlyFromAmong("debug", "info", "warning", "error");
+
+    public static Task<int> Run(string[] args)
+    {
+        var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
+        {
+            NodeName, Kubeconfig, KubeletDir, HookPath, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, HttpBind, LogLevel,
+        };
+        serve.SetAction((given, cancellation) => Serve(given, cancellation));
+        var version = new Command("version", "Print the version.");
+        version.SetAction(_ => Console.WriteLine(typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion));
+        var root = new RootCommand("HAMi's node agent: device plugin and registration of one node.") { serve, version };
+        // The host sees to signals itself, so that the plugin's socket is removed before the process ends.
+        return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+    }
+
+    private static async Task<int> Serve(ParseResult given, CancellationToken cancellation)
+    {
+        if (given.GetValue(Simulate) is not { Length: > 0 } file)
+            return await Fail("Cards are not yet discovered by NVML: give --simulate a YAML file that lists them.");
+        var options = new AgentOptions
+        {
+            NodeName = given.GetValue(NodeName)!,
+            DeviceFile = file,
+            KubeletDir = Path.GetFullPath(given.GetValue(KubeletDir)!),
+            HookPath = Path.GetFullPath(given.GetValue(HookPath)!),
+            LockPath = Path.GetFullPath(given.GetValue(LockPath)!),
+            SplitCount = given.GetValue(SplitCount),
+            MemoryScaling = given.GetValue(MemoryScaling),
+            CoreScaling = given.GetValue(CoreScaling),
+            ResourceName = given.GetValue(ResourceName)!,
+            HttpBind = given.GetValue(HttpBind),
+        };
+        if (options.Fault() is { } fault)
+            return await Fail(fault);
+
+        ImmutableArray<Card> cards;
+        IKubernetes kubernetes;
+        try
+        {
+            cards = DeviceFile.Read(file);
+            kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
+        }
+        catch (Exception e) when (e is DeviceFileException or InvalidOperationException)
+        {
+            return await Fail(e.Message);
+        }
+
+        using var access = kubernetes;
+        await using var logger = new LoggerConfiguration()
+            .MinimumLevel.Is(given.GetValue(LogLevel) switch
+            {
+                "debug" => LogEventLevel.Debug,
+                "warning" => LogEventLevel.Warning,
+                "error" => LogEventLevel.Error,
+                _ => LogEventLevel.Information,
+            })
+            .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
+            .WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}")
+            .CreateLogger();
+        using var host = AgentHost.Build(options, cards, kubernetes, logging => logging.AddSerilog(logger));
+        try
+        {
+            await host.RunAsync(cancellation);
+        }
+        catch (IOException e) when (options.HttpBind is not null)
+        {
+            return await Fail($"{e.Message} Give --http-bind a free address.");
+        }
+        return 0;
+    }
+
+    private static async Task<int> Fail(string sentence)
+    {
+        await Console.Error.WriteLineAsync(sentence);
+        return 1;
+    }
+}

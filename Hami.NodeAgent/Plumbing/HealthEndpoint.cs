@@ -1,0 +1,26 @@
+namespace Hami.NodeAgent.Plumbing;
+
+/// <summary>Serves <c>GET /healthz</c> where <c>--http-bind</c> asks for it: the process lives and its pods' watch runs.</summary>
+internal sealed class HealthEndpoint(AgentOptions options, PodsOnNode pods, PluginStreams streams, ILoggerFactory logs) : IHostedService, IAsyncDisposable
+{
+    private WebApplication? app;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (options.HttpBind is not { } address)
+            return;
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddSingleton(logs).AddRoutingCore();
+        app = builder.Build();
+        app.Urls.Add(address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}");
+        // Always 200: with the API server or the kubelet away a restart of the agent would mend nothing.
+        app.MapGet("/healthz", () => Results.Text(
+            $"ok\npods: {(pods.Synced ? "known" : "not yet known")}\nkubelet: {(streams.Open > 0 ? "watching" : "not watching")}\n"));
+        await app.StartAsync(cancellationToken);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => app?.StopAsync(cancellationToken) ?? Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => app?.DisposeAsync() ?? ValueTask.CompletedTask;
+}

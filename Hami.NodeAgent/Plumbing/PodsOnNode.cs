@@ -1,0 +1,139 @@
+using System.Collections.Immutable;
+using System.Net;
+using k8s;
+using k8s.Autorest;
+using k8s.Models;
+
+namespace Hami.NodeAgent.Plumbing;
+
+/// <summary>A pod bound to this node.</summary>
+/// <param name="Order">Position in the order this agent came to know them, which is the order of their binding but for pods that were there at the start.</param>
+internal sealed record SeenPod(V1Pod Pod, long Order);
+
+/// <summary>The pods bound to this node: listed, then watched, and listed again whenever the watch breaks for good.</summary>
+internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions options, TimeProvider time, ILogger<PodsOnNode> log)
+    : BackgroundService
+{
+    private static readonly TimeSpan WatchLength = TimeSpan.FromMinutes(5);
+
+    private readonly string selector = $"spec.nodeName={options.NodeName}";
+    private readonly Lock gate = new();
+    private ImmutableDictionary<string, SeenPod> seen = ImmutableDictionary<string, SeenPod>.Empty;
+    private long order;
+
+    /// <summary>True once the API server has told all pods of the node.</summary>
+    public bool Synced { get; private set; }
+
+    /// <summary>A pod object is gone; the argument is the pod's UID.</summary>
+    public event Action<string>? Gone;
+
+    public IReadOnlyCollection<SeenPod> Now => [.. seen.Values];
+
+    public SeenPod? Find(string uid) => seen.GetValueOrDefault(uid);
+
+    /// <summary>Asks the API server for the node's pods as they are now, past the watch, which may be behind.</summary>
+    public async Task<IReadOnlyCollection<SeenPod>> Read(CancellationToken cancellation)
+    {
+        var list = await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: selector, cancellationToken: cancellation);
+        // Not put into the watched set: a pod deleted while the answer travelled would stay there.
+        lock (gate)
+            return InOrder(list.Items).Select((pod, i) => seen.GetValueOrDefault(pod.Uid()) is { } known
+                ? known with { Pod = pod }
+                : new SeenPod(pod, order + 1 + i)).ToList();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        for (var failures = 0; !stoppingToken.IsCancellationRequested;)
+        {
+            try
+            {
+                string? version = await List(stoppingToken);
+                failures = 0;
+                while (version is not null)
+                {
+                    version = await Watch(version, stoppingToken);
+                    // A server that ends each watch at once must not be asked in a tight loop.
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), time, stoppingToken);
+                }
+            }
+            catch (Exception e) when (Outage.Is(e, stoppingToken))
+            {
+                LogAway(e.Message, failures);
+                await Task.Delay(Outage.BackOff(failures++, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10)), time, stoppingToken);
+            }
+        }
+    }
+
+    private async Task<string> List(CancellationToken stopping)
+    {
+        var list = await Bounded.Call(TimeSpan.FromSeconds(30),
+            c => kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: selector, cancellationToken: c), stopping);
+        List<string> gone;
+        lock (gate)
+        {
+            var present = list.Items.Select(p => p.Uid()).ToHashSet(StringComparer.Ordinal);
+            gone = [.. seen.Keys.Where(uid => !present.Contains(uid))];
+            seen = seen.RemoveRange(gone);
+            foreach (var pod in InOrder(list.Items))
+                Put(pod);
+        }
+        Synced = true;
+        gone.ForEach(uid => Gone?.Invoke(uid));
+        return list.ResourceVersion();
+    }
+
+    /// <summary>Follows the pods until the server ends the watch; returns where to go on, or null when only a list helps.</summary>
+    private async Task<string?> Watch(string version, CancellationToken stopping)
+    {
+        // The server ends the watch in time; where the connection died silently we end it ourselves a little later.
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        bound.CancelAfter(WatchLength + TimeSpan.FromSeconds(30));
+        Exception? broken = null;
+        var events = kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(fieldSelector: selector, resourceVersion: version,
+            allowWatchBookmarks: true, timeoutSeconds: (int)WatchLength.TotalSeconds, onError: e => broken = e, cancellationToken: bound.Token);
+        try
+        {
+            await foreach (var (type, pod) in events)
+            {
+                if (type is WatchEventType.Error)
+                    return null;
+                version = pod.ResourceVersion() ?? version;
+                Take(type, pod);
+            }
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.Gone)
+        {
+            return null;
+        }
+        if (broken is KubernetesException)
+            return null;
+        if (broken is not null)
+            throw new IOException(broken.Message, broken);
+        return version;
+    }
+
+    private void Take(WatchEventType type, V1Pod pod)
+    {
+        if (type is WatchEventType.Bookmark)
+            return;
+        if (type is WatchEventType.Deleted)
+        {
+            lock (gate)
+                seen = seen.Remove(pod.Uid());
+            Gone?.Invoke(pod.Uid());
+            return;
+        }
+        lock (gate)
+            Put(pod);
+    }
+
+    private void Put(V1Pod pod) =>
+        seen = seen.SetItem(pod.Uid(), seen.GetValueOrDefault(pod.Uid()) is { } known ? known with { Pod = pod } : new SeenPod(pod, ++order));
+
+    private static IEnumerable<V1Pod> InOrder(IEnumerable<V1Pod> pods) =>
+        pods.OrderBy(p => p.Metadata.CreationTimestamp).ThenBy(p => p.Namespace(), StringComparer.Ordinal).ThenBy(p => p.Name(), StringComparer.Ordinal);
+
+    [LoggerMessage(LogLevel.Warning, "The API server does not tell this node's pods ({Reason}); trying again (failures in a row before this: {Failures})")]
+    private partial void LogAway(string reason, int failures);
+}

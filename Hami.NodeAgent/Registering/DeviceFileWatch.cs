@@ -1,0 +1,39 @@
+using Hami.NodeAgent.Plumbing;
+
+namespace Hami.NodeAgent.Registering;
+
+/// <summary>Reads the device file again whenever its text changes.</summary>
+/// <remarks>By looking, not by inotify: a file from a ConfigMap changes by a symlink two levels up.</remarks>
+internal sealed partial class DeviceFileWatch(AgentOptions options, CardInventory inventory, TimeProvider time, ILogger<DeviceFileWatch> log)
+    : BackgroundService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        string? complained = null;
+        using var timer = new PeriodicTimer(Period, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                if (inventory.Set(DeviceFile.Read(options.DeviceFile)))
+                    LogChanged(inventory.Cards.Length, inventory.Cards.Count(c => c.Healthy));
+                complained = null;
+            }
+            catch (DeviceFileException e)
+            {
+                // The last good cards stay: a slip of the editor must not take a node's devices away.
+                if (complained != e.Message)
+                    LogBad(e.Message);
+                complained = e.Message;
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "The node's cards have changed: {Cards} cards, {Healthy} of them healthy")]
+    private partial void LogChanged(int cards, int healthy);
+
+    [LoggerMessage(LogLevel.Error, "{Sentence} Until then the cards stay as they were.")]
+    private partial void LogBad(string sentence);
+}

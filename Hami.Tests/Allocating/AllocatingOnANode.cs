@@ -1,0 +1,200 @@
+using Grpc.Core;
+using Hami.Domain.Protocol;
+using k8s.Models;
+using static Hami.Tests.Allocating.AgentOnANode;
+using static Hami.Tests.Allocating.NodePods;
+
+namespace Hami.Tests.Allocating;
+
+/// <summary>The agent, its sockets, a kubelet and an API server in one process.</summary>
+public sealed class AllocatingOnANode
+{
+    private const string A = "GPU-a,NVIDIA,3000,50:";
+    private const string B = "GPU-b,NVIDIA,4000,60:";
+
+    [Fact]
+    public async Task A_bound_pod_gets_its_card_and_is_marked_a_success_with_nothing_left()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{B};", [1]));
+
+        var answer = (await node.Kubelet.Admit(pod))["c0"];
+
+        Assert.Equal("GPU-b", answer.Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.True(Directory.Exists(Path.Combine(node.Containers, "uid-p_c0")));
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+        Assert.Equal(";", node.Api.Pod("p").GetAnnotation(HamiKeys.DevicesToAllocate));
+        await node.Kubelet.PreStart(pod, "c0");
+    }
+
+    [Fact]
+    public async Task Every_container_gets_its_own_cards_and_the_phase_waits_for_the_last()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};;{B};{A}{B};", [0, 1, 2], [1]));
+
+        var answers = await node.Kubelet.Admit(pod);
+
+        Assert.Equal("GPU-a", answers["i0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.Equal("GPU-b", answers["c1"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.Equal("GPU-a,GPU-b", answers["c2"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+        Assert.Equal(";;;;", node.Api.Pod("p").GetAnnotation(HamiKeys.DevicesToAllocate));
+        // The init container's ids came again for c1.
+        foreach (var container in new[] { "i0", "c1", "c2" })
+            await node.Kubelet.PreStart(pod, container);
+    }
+
+    [Fact]
+    public async Task A_pod_that_the_watch_has_not_seen_is_read_from_the_API_server()
+    {
+        await using var node = await Start();
+        node.Api.WatchIsLate = true;
+        var pod = node.Bind(Pod("p", $"{B};", [1]));
+
+        Assert.Equal("GPU-b", (await node.Kubelet.Admit(pod))["c0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        await node.Kubelet.PreStart(pod, "c0");
+    }
+
+    [Fact]
+    public async Task A_new_pod_of_an_old_ones_name_gets_its_own_cards_though_the_watch_is_late()
+    {
+        await using var node = await Start();
+        await node.Kubelet.Admit(node.Bind(Pod("p", $"{A};", [1])));
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+        node.Api.WatchIsLate = true;
+        node.Api.Delete("p");
+        var again = Pod("p", $"{B};", [1]);
+        again.Metadata.Uid = "uid-again";
+
+        Assert.Equal("GPU-b", (await node.Kubelet.Admit(node.Bind(again)))["c0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+    }
+
+    [Fact]
+    public async Task Without_pod_resources_pods_are_served_in_the_order_of_their_binding()
+    {
+        await using var node = await Start(podResources: false);
+        var first = node.Bind(Pod("p1", $"{A};{B};", [1, 1]));
+        var second = node.Bind(Pod("p2", $"{B};", [1]));
+
+        var answers = await node.Kubelet.Admit(first);
+        Assert.Equal(["GPU-a", "GPU-b"], answers.Values.Select(a => a.Envs["NVIDIA_VISIBLE_DEVICES"]));
+        Assert.Contains("uid-p2_c0", (await node.Kubelet.Admit(second))["c0"].Mounts[1].HostPath, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task More_ids_than_cards_is_a_sentence_and_the_pod_is_marked_failed()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};", [2]));
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => node.Kubelet.Admit(pod));
+
+        Assert.Equal(StatusCode.Internal, error.StatusCode);
+        Assert.Equal("Container c0 of pod default/p was given 1 cards by the scheduler, but the kubelet asks for 2; create the pod again.", error.Status.Detail);
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Failed);
+    }
+
+    [Fact]
+    public async Task A_pod_without_an_allocation_gets_no_devices_and_is_told_why()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("foreign", null, [1]));
+        node.Bind(Pod("behind", $"{A};", [1]));
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => node.Kubelet.Admit(pod));
+
+        Assert.StartsWith("Pod default/foreign was not placed by the HAMi scheduler", error.Status.Detail, StringComparison.Ordinal);
+        Assert.Equal(BindPhases.Allocating, node.Api.Phase("behind"));
+    }
+
+    [Fact]
+    public async Task A_success_that_the_API_server_cannot_take_yet_is_written_once_it_can()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};", [1]));
+        await Task.Delay(300);
+        node.Api.Away = true;
+
+        Assert.Equal("GPU-a", (await node.Kubelet.Admit(pod))["c0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        node.Api.Away = false;
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+    }
+
+    [Fact]
+    public async Task A_restarted_agent_goes_on_with_the_next_container()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};{B};", [1], [1]));
+        var once = Pod("p", $"{A};{B};", [0], [1]);
+        await node.Kubelet.Admit(once);
+
+        await node.StopAgent();
+        await node.StartAgent();
+        await Eventually(() => node.Kubelet.Health.Count == 20);
+        pod.Spec.InitContainers = null;
+
+        Assert.Equal("GPU-b", (await node.Kubelet.Admit(pod))["c0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+    }
+
+    [Fact]
+    public async Task A_success_that_was_not_written_before_a_restart_is_written_after_it()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};", [1]));
+        await Task.Delay(300);
+        node.Api.Away = true;
+        await node.Kubelet.Admit(pod);
+        await node.StopAgent();
+        node.Api.Away = false;
+        Assert.Equal(BindPhases.Allocating, node.Api.Phase("p"));
+
+        await node.StartAgent();
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+    }
+
+    [Fact]
+    public async Task A_container_restarts_with_the_API_server_away_and_a_new_agent()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};", [1]));
+        await node.Kubelet.Admit(pod);
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+        await node.StopAgent();
+        node.Api.Away = true;
+        await node.StartAgent();
+        await Eventually(() => node.Kubelet.Health.Count == 20);
+        Directory.Delete(Path.Combine(node.Containers, "uid-p_c0"), recursive: true);
+
+        await node.Kubelet.PreStart(pod, "c0");
+        Assert.True(Directory.Exists(Path.Combine(node.Containers, "uid-p_c0")));
+    }
+
+    [Fact]
+    public async Task Devices_that_the_kubelet_gave_to_somebody_else_do_not_start()
+    {
+        await using var node = await Start();
+        var answer = (await node.Kubelet.Admit(node.Bind(Pod("p", $"{A};", [1]))))["c0"];
+        var thief = node.Bind(Pod("thief", $"{B};", [1]));
+        node.Kubelet.Record(thief, thief.Spec.Containers[0], ["GPU-b-7"], answer);
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => node.Kubelet.PreStart(thief, "c0"));
+        Assert.Contains("prepared for another container (uid-p_c0)", error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_directories_of_a_pod_go_when_the_pod_is_gone()
+    {
+        await using var node = await Start();
+        await node.Kubelet.Admit(node.Bind(Pod("p", $"{A};{B};", [1, 1])));
+        await node.Kubelet.Admit(node.Bind(Pod("q", $"{A};", [1])));
+        Assert.Equal(3, Directory.GetDirectories(node.Containers).Length);
+
+        node.Api.Delete("p");
+
+        await Eventually(() => Directory.GetDirectories(node.Containers).Length == 1);
+        Assert.True(Directory.Exists(Path.Combine(node.Containers, "uid-q_c0")));
+    }
+}

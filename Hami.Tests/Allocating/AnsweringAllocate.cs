@@ -1,0 +1,63 @@
+extern alias agent;
+
+using agent::Kubelet.DevicePlugin.V1Beta1;
+using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Plumbing;
+using static Hami.Tests.Allocating.NodePods;
+
+namespace Hami.Tests.Allocating;
+
+public sealed class AnsweringAllocate
+{
+    [Fact]
+    public void One_card_gives_the_environment_and_the_mounts_of_HAMi()
+    {
+        var answer = Answered("GPU-a,NVIDIA,3000,50:;");
+
+        Assert.Equal("GPU-a", answer.Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.Equal("3000m", answer.Envs["CUDA_DEVICE_MEMORY_LIMIT_0"]);
+        Assert.Equal("50", answer.Envs["CUDA_DEVICE_SM_LIMIT"]);
+        Assert.Matches(@"^/usr/local/vgpu/[0-9a-f-]{36}\.cache$", answer.Envs["CUDA_DEVICE_MEMORY_SHARED_CACHE"]);
+        Assert.Equal(4, answer.Envs.Count);
+        Assert.Equal(
+        [
+            "/usr/local/vgpu/libvgpu.so < /usr/local/vgpu/libvgpu.so ro",
+            "/usr/local/vgpu < /usr/local/vgpu/containers/uid-p_c0 rw",
+            "/tmp/vgpulock < /tmp/vgpulock rw",
+            "/etc/ld.so.preload < /usr/local/vgpu/ld.so.preload ro",
+        ], answer.Mounts.Select(m => $"{m.ContainerPath} < {m.HostPath} {(m.ReadOnly ? "ro" : "rw")}"));
+        Assert.Empty(answer.Devices);
+    }
+
+    [Fact]
+    public void Two_cards_have_a_memory_limit_each_and_the_first_ones_compute_limit()
+    {
+        var answer = Answered("GPU-a,NVIDIA,3000,50:GPU-b,NVIDIA,4000,60:;");
+        Assert.Equal("GPU-a,GPU-b", answer.Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.Equal("3000m", answer.Envs["CUDA_DEVICE_MEMORY_LIMIT_0"]);
+        Assert.Equal("4000m", answer.Envs["CUDA_DEVICE_MEMORY_LIMIT_1"]);
+        Assert.Equal("50", answer.Envs["CUDA_DEVICE_SM_LIMIT"]);
+    }
+
+    [Theory]
+    [InlineData(0.8, false)]
+    [InlineData(1, false)]
+    [InlineData(1.5, true)]
+    public void Oversubscription_is_told_only_when_memory_is_scaled_up(double scaling, bool told) =>
+        Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", Options() with { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
+
+    [Fact]
+    public void A_container_that_turns_control_off_has_no_preload_file() =>
+        Assert.DoesNotContain(
+            Answer.For("uid-p", Share("GPU-a,NVIDIA,3000,50:;") with { Unlimited = true }, Options(), new(Options())).Mounts,
+            m => m.ContainerPath == "/etc/ld.so.preload");
+
+    [Fact]
+    public void The_same_question_has_the_same_answer() =>
+        Assert.Equal(Answered("GPU-a,NVIDIA,3000,50:;"), Answered("GPU-a,NVIDIA,3000,50:;"));
+
+    private static ContainerAllocateResponse Answered(string list, AgentOptions? options = null) =>
+        Answer.For("uid-p", Share(list), options ?? Options(), new(options ?? Options()));
+
+    private static ContainerShare Share(string list) => Seen(Pod("p", list, [1])).Containers[0];
+}

@@ -1,0 +1,4 @@
+using System.Runtime.Versioning;
+
+// As Hami.Lab, which most wide tests start.
+[assembly: UnsupportedOSPlatform("windows")]

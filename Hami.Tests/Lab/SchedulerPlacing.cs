@@ -1,0 +1,336 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hami.Lab.ApiServer;
+using Hami.Lab.Scheduler;
+using k8s;
+using k8s.Models;
+
+namespace Hami.Tests.Lab;
+
+/// <summary>The stand-in scheduler between an API server and an extender.</summary>
+public sealed class SchedulerPlacing : IAsyncLifetime
+{
+    private const string Refusal = "8/8 CardInsufficientMemory";
+    private LabApiServer _server = null!;
+    private SchedulerTestExtender _extender = null!;
+    private Kubernetes _kubernetes = null!;
+    private LabScheduler? _scheduler;
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken);
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _extender = await SchedulerTestExtender.Start();
+        _extender.Bind = async body =>
+        {
+            await Bind(body["PodName"]!.GetValue<string>(), body["Node"]!.GetValue<string>());
+            return """{"Error":""}""";
+        };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_scheduler is not null)
+            await _scheduler.DisposeAsync();
+        await _extender.DisposeAsync();
+        _kubernetes.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_pod_that_asks_cards_is_filtered_and_bound_by_the_extender_once()
+    {
+        await Nodes("node-b", "node-a", "node-c");
+        await Start();
+
+        await Create("p1");
+        var pod = await Until("p1", p => p.Spec.NodeName is not null);
+
+        Assert.Equal("node-a", pod.Spec.NodeName);
+        var filter = Assert.Single(_extender.Filters);
+        Assert.Equal(["Pod", "Nodes", "NodeNames"], filter.Select(m => m.Key));
+        Assert.Equal("""["node-a","node-b","node-c"]""", filter["NodeNames"]!.ToJsonString());
+        Assert.Equal(pod.Uid(), filter["Pod"]!["metadata"]!["uid"]!.GetValue<string>());
+        Assert.Equal(
+            $$"""{"PodName":"p1","PodNamespace":"default","PodUID":"{{pod.Uid()}}","Node":"node-a"}""",
+            Assert.Single(_extender.Binds).ToJsonString());
+        await Eventually(async () => (await Events("p1")).Contains("Scheduled: Successfully assigned default/p1 to node-a"));
+    }
+
+    [Fact]
+    public async Task A_pod_without_cards_is_bound_by_the_scheduler_itself()
+    {
+        await Nodes("node-a");
+        await Start();
+
+        await Create("p1", gpus: 0, scheduler: null);
+
+        await Until("p1", p => p.Spec.NodeName == "node-a");
+        Assert.Empty(_extender.Filters);
+        Assert.Empty(_extender.Binds);
+    }
+
+    [Fact]
+    public async Task A_pod_of_another_scheduler_is_left_alone()
+    {
+        await Nodes("node-a");
+        await Start();
+
+        await Create("p1", scheduler: "somebody-else");
+        await Create("p2");
+        await Until("p2", p => p.Spec.NodeName is not null);
+
+        Assert.Null((await _kubernetes.CoreV1.ReadNamespacedPodAsync("p1", "default")).Spec.NodeName);
+    }
+
+    [Fact]
+    public async Task Only_ready_uncordoned_and_selected_nodes_are_offered()
+    {
+        await Nodes("node-a", "node-b", "node-c", "node-d");
+        await _kubernetes.CoreV1.PatchNodeAsync(new V1Patch("""{"spec":{"unschedulable":true}}""", V1Patch.PatchType.MergePatch), "node-a");
+        await Ready("node-b", "False");
+        await Label("node-c", "pool", "x");
+        await Label("node-a", "pool", "x");
+        await Start();
+
+        await Create("p1", selector: ("pool", "x"));
+
+        await Until("p1", p => p.Spec.NodeName == "node-c");
+        Assert.Equal("""["node-c"]""", _extender.Filters.Single()["NodeNames"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task A_refused_pod_says_why_in_condition_and_event_and_is_not_tried_again()
+    {
+        await Nodes("node-a", "node-b", "node-c");
+        _extender.Filter = RefuseAll;
+        await Start();
+
+        await Create("p1");
+        var pod = await Until("p1", p => p.Status.Conditions?.Any(c => c.Type == "PodScheduled") == true);
+
+        const string Sentence =
+            "0/3 nodes are available: 3 8/8 CardInsufficientMemory. no new claims to deallocate, preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.";
+        var condition = pod.Status.Conditions.Single(c => c.Type == "PodScheduled");
+        Assert.Equal(("False", "Unschedulable", Sentence), (condition.Status, condition.Reason, condition.Message));
+        await Eventually(async () => (await Events("p1")).Contains($"FailedScheduling: {Sentence}"));
+        await Task.Delay(300);
+        Assert.Single(_extender.Filters);
+    }
+
+    [Theory]
+    [InlineData("a node's annotation")]
+    [InlineData("a node's label")]
+    [InlineData("its own annotation")]
+    [InlineData("an assigned pod deleted")]
+    [InlineData("an assigned pod done")]
+    public async Task A_refused_pod_is_woken_by(string what)
+    {
+        await Nodes("node-a");
+        await Create("other", gpus: 0);
+        await Bind("other", "node-a");
+        _extender.Filter = RefuseAll;
+        await Start();
+        await Create("p1");
+        await Until("p1", p => p.Status.Conditions?.Any(c => c.Type == "PodScheduled") == true);
+        _extender.Filter = FitAll;
+
+        await (what switch
+        {
+            "a node's annotation" => (Task)_kubernetes.CoreV1.PatchNodeAsync(Merge("""{"metadata":{"annotations":{"a":"1"}}}"""), "node-a"),
+            "a node's label" => Label("node-a", "a", "1"),
+            "its own annotation" => _kubernetes.CoreV1.PatchNamespacedPodAsync(Merge("""{"metadata":{"annotations":{"hami.io/wake":"1"}}}"""), "p1", "default"),
+            "an assigned pod deleted" => _kubernetes.CoreV1.DeleteNamespacedPodAsync("other", "default", new V1DeleteOptions { GracePeriodSeconds = 0 }),
+            _ => _kubernetes.CoreV1.PatchNamespacedPodStatusAsync(Merge("""{"status":{"phase":"Succeeded"}}"""), "other", "default"),
+        });
+
+        await Until("p1", p => p.Spec.NodeName == "node-a");
+        Assert.Equal(2, _extender.Filters.Count);
+    }
+
+    [Fact]
+    public async Task A_status_change_of_a_node_wakes_nobody()
+    {
+        await Nodes("node-a");
+        _extender.Filter = RefuseAll;
+        await Start();
+        await Create("p1");
+        await Until("p1", p => p.Status.Conditions?.Any(c => c.Type == "PodScheduled") == true);
+
+        await Ready("node-a", "True");
+        await Task.Delay(300);
+
+        Assert.Single(_extender.Filters);
+    }
+
+    [Theory]
+    [InlineData("""{"Error":"the journal is away"}""", "the journal is away")]
+    [InlineData("", "code 500")]
+    [InlineData("nonsense", "is not JSON")]
+    public async Task An_extender_that_cannot_answer_is_asked_again_after_a_back_off(string answer, string words)
+    {
+        await Nodes("node-a");
+        var asked = 0;
+        _extender.Filter = body => Interlocked.Increment(ref asked) == 1 ? Task.FromResult(answer) : FitAll(body);
+        await Start();
+        var start = TimeProvider.System.GetTimestamp();
+
+        await Create("p1");
+        await Until("p1", p => p.Spec.NodeName == "node-a");
+
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start).TotalSeconds, 0.9, 5);
+        Assert.Contains(await Events("p1"), e => e.StartsWith("FailedScheduling", StringComparison.Ordinal) && e.Contains(words));
+    }
+
+    [Fact]
+    public async Task An_extender_that_hangs_is_given_up_after_the_timeout_and_asked_again()
+    {
+        await Nodes("node-a");
+        var asked = 0;
+        _extender.Filter = async body =>
+        {
+            if (Interlocked.Increment(ref asked) == 1)
+                await Task.Delay(1500);
+            return await FitAll(body);
+        };
+        await Start(TimeSpan.FromMilliseconds(300));
+
+        await Create("p1");
+
+        await Until("p1", p => p.Spec.NodeName == "node-a");
+        Assert.Equal(2, _extender.Filters.Count);
+    }
+
+    [Fact]
+    public async Task A_bind_that_fails_is_tried_again_from_the_filter()
+    {
+        await Nodes("node-a");
+        var asked = 0;
+        var bind = _extender.Bind;
+        _extender.Bind = body => Interlocked.Increment(ref asked) == 1 ? Task.FromResult("""{"Error":"node lock contention"}""") : bind(body);
+        await Start();
+
+        await Create("p1");
+        await Until("p1", p => p.Spec.NodeName == "node-a");
+
+        Assert.Equal((2, 2), (_extender.Filters.Count, _extender.Binds.Count));
+    }
+
+    [Fact]
+    public async Task While_one_pod_is_being_bound_the_next_is_filtered_and_neither_is_bound_twice()
+    {
+        await Nodes("node-a");
+        var second = new TaskCompletionSource();
+        var bind = _extender.Bind;
+        _extender.Filter = body =>
+        {
+            if (body["Pod"]!["metadata"]!["name"]!.GetValue<string>() == "p2")
+                second.TrySetResult();
+            return FitAll(body);
+        };
+        _extender.Bind = async body =>
+        {
+            // p1's bind ends only when p2 has been filtered, and p1 changes in between.
+            if (body["PodName"]!.GetValue<string>() == "p1")
+            {
+                await _kubernetes.CoreV1.PatchNamespacedPodAsync(Merge("""{"metadata":{"annotations":{"a":"1"}}}"""), "p1", "default");
+                await second.Task;
+            }
+            return await bind(body);
+        };
+        await Start();
+
+        await Create("p1");
+        await Create("p2");
+        await Until("p1", p => p.Spec.NodeName == "node-a");
+        await Until("p2", p => p.Spec.NodeName == "node-a");
+        await Task.Delay(200);
+
+        Assert.Equal(["p1", "p2"], _extender.Binds.Select(b => b["PodName"]!.GetValue<string>()).Order(StringComparer.Ordinal));
+        Assert.Equal(2, _extender.Filters.Count);
+    }
+
+    [Fact]
+    public async Task A_pod_deleted_while_it_waits_is_forgotten()
+    {
+        await Nodes("node-a");
+        _extender.Filter = RefuseAll;
+        await Start();
+        await Create("p1");
+        await Until("p1", p => p.Status.Conditions?.Any(c => c.Type == "PodScheduled") == true);
+
+        await _kubernetes.CoreV1.DeleteNamespacedPodAsync("p1", "default", new V1DeleteOptions { GracePeriodSeconds = 0 });
+        await Label("node-a", "a", "1");
+        await Create("p2");
+        await Eventually(() => Task.FromResult(_extender.Filters.Count == 2));
+
+        Assert.Equal("p2", _extender.Filters.Last()["Pod"]!["metadata"]!["name"]!.GetValue<string>());
+    }
+
+    private static Task<string> RefuseAll(JsonObject body)
+    {
+        var failed = new JsonObject(body["NodeNames"]!.AsArray().Select(n => KeyValuePair.Create(n!.GetValue<string>(), (JsonNode?)Refusal)));
+        return Task.FromResult($$"""{"NodeNames":[],"FailedNodes":{{failed.ToJsonString()}},"Error":""}""");
+    }
+
+    private static Task<string> FitAll(JsonObject body) =>
+        Task.FromResult($$"""{"Nodes":null,"NodeNames":{{body["NodeNames"]!.ToJsonString()}},"FailedNodes":null,"Error":""}""");
+
+    private static V1Patch Merge(string patch) => new(patch, V1Patch.PatchType.MergePatch);
+
+    private async Task Start(TimeSpan? timeout = null) => _scheduler = await LabScheduler.StartAsync(
+        new() { Kubernetes = _kubernetes, ExtenderUrl = _extender.Address, HttpTimeout = timeout ?? TimeSpan.FromSeconds(10) },
+        TestContext.Current.CancellationToken);
+
+    private async Task Nodes(params string[] names)
+    {
+        foreach (var name in names)
+        {
+            await _kubernetes.CoreV1.CreateNodeAsync(new() { ApiVersion = "v1", Kind = "Node", Metadata = new() { Name = name } });
+            await Ready(name, "True");
+        }
+    }
+
+    private Task<V1Node> Ready(string node, string status)
+    {
+        var heartbeat = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'");
+        return _kubernetes.CoreV1.PatchNodeStatusAsync(
+            Merge($$$"""{"status":{"conditions":[{"type":"Ready","status":"{{{status}}}","lastHeartbeatTime":"{{{heartbeat}}}"}]}}"""), node);
+    }
+
+    private Task<V1Node> Label(string node, string key, string value) =>
+        _kubernetes.CoreV1.PatchNodeAsync(Merge(JsonSerializer.Serialize(new { metadata = new { labels = new Dictionary<string, string>(StringComparer.Ordinal) { [key] = value } } })), node);
+
+    private Task<V1Pod> Create(string name, int gpus = 1, string? scheduler = "hami-scheduler", (string Key, string Value)? selector = null) =>
+        _kubernetes.CoreV1.CreateNamespacedPodAsync(
+            new()
+            {
+                ApiVersion = "v1",
+                Kind = "Pod",
+                Metadata = new() { Name = name },
+                Spec = new()
+                {
+                    SchedulerName = scheduler,
+                    NodeSelector = selector is { } s ? new Dictionary<string, string>(StringComparer.Ordinal) { [s.Key] = s.Value } : null,
+                    Containers = [KubeletScene.Container("c", gpus, "true")],
+                },
+            },
+            "default");
+
+    private async Task Bind(string pod, string node) => await _kubernetes.CoreV1.CreateNamespacedPodBindingWithHttpMessagesAsync(
+        new() { ApiVersion = "v1", Kind = "Binding", Metadata = new() { Name = pod }, Target = new() { ApiVersion = "v1", Kind = "Node", Name = node } },
+        pod,
+        "default");
+
+    private async Task<IReadOnlyList<string>> Events(string pod) =>
+        [.. (await _kubernetes.EventsV1.ListNamespacedEventAsync("default")).Items.Where(e => e.Regarding.Name == pod).Select(e => $"{e.Reason}: {e.Note}")];
+
+    private async Task<V1Pod> Until(string name, Func<V1Pod, bool> holds)
+    {
+        V1Pod? pod = null;
+        await Eventually(async () => holds(pod = await _kubernetes.CoreV1.ReadNamespacedPodAsync(name, "default")));
+        return pod!;
+    }
+
+    private static Task Eventually(Func<Task<bool>> holds) => KubeletScene.Eventually(holds);
+}

@@ -1,0 +1,59 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Hami.Tests.Lab;
+
+/// <summary>A scheduler extender that keeps every body and answers as it is told.</summary>
+internal sealed class SchedulerTestExtender : IAsyncDisposable
+{
+    private readonly WebApplication _server;
+
+    private SchedulerTestExtender()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        _server = builder.Build();
+        _server.MapPost("/filter", http => Answer(http, Filters, Filter));
+        _server.MapPost("/bind", http => Answer(http, Binds, Bind));
+    }
+
+    public ConcurrentQueue<JsonObject> Filters { get; } = new();
+
+    public ConcurrentQueue<JsonObject> Binds { get; } = new();
+
+    /// <summary>Answers a filter; fits every node at first.</summary>
+    public Func<JsonObject, Task<string>> Filter { get; set; } = body =>
+        Task.FromResult($$"""{"Nodes":null,"NodeNames":{{body["NodeNames"]!.ToJsonString()}},"FailedNodes":{},"Error":""}""");
+
+    public Func<JsonObject, Task<string>> Bind { get; set; } = _ => Task.FromResult("""{"Error":""}""");
+
+    public Uri Address => new(_server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+
+    public static async Task<SchedulerTestExtender> Start()
+    {
+        var extender = new SchedulerTestExtender();
+        await extender._server.StartAsync();
+        return extender;
+    }
+
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    private static async Task Answer(HttpContext http, ConcurrentQueue<JsonObject> bodies, Func<JsonObject, Task<string>> answer)
+    {
+        var body = (await JsonNode.ParseAsync(http.Request.Body))!.AsObject();
+        bodies.Enqueue(body);
+        http.Response.ContentType = "application/json";
+        var text = await answer(body);
+        if (text.Length == 0)
+            http.Response.StatusCode = StatusCodes.Status500InternalServerError;
+        await http.Response.WriteAsync(text);
+    }
+}

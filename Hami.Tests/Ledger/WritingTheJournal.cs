@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
+using Hami.Domain.Releasing;
+using Hami.Tests.Given;
+using Npgsql;
+
+namespace Hami.Tests.Ledger;
+
+public sealed class WritingTheJournal
+{
+    private const string Node = "node-1";
+
+    [Fact]
+    public async Task A_second_process_folds_the_same_state_from_the_log()
+    {
+        var connection = await TestPostgres.CreateDatabaseAsync();
+        await using var first = await TestJournal.StartAsync(connection);
+        await Register(first, slots: 10);
+        await Place(first, "pod-1");
+        await Place(first, "pod-2");
+        await Release(first, "pod-1");
+
+        await using var second = await TestJournal.StartAsync(connection);
+
+        Assert.Equal(first.Journal.Ledger.Position, second.Journal.Ledger.Position);
+        Assert.Equal(["pod-2"], second.Journal.Ledger.LiveByPod.Keys);
+        Assert.Equal(first.Journal.Ledger.EventCount, second.Journal.Ledger.EventCount);
+    }
+
+    [Fact]
+    public async Task Two_processes_asked_at_once_for_the_last_slots_never_give_one_twice()
+    {
+        var connection = await TestPostgres.CreateDatabaseAsync();
+        await using var one = await TestJournal.StartAsync(connection);
+        await using var other = await TestJournal.StartAsync(connection);
+        await Register(one, slots: 10);
+
+        var verdicts = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Place(i % 2 == 0 ? one : other, $"pod-{i / 2}")));
+
+        Assert.Equal(10, verdicts.Sum(v => v.Events.Count));
+        Assert.All(verdicts.Where(v => v.Events.Count == 0 && v.Refusal is not null), v => Assert.Equal(PlaceAllocationDecider.NodeUnfitPod, v.Refusal!.Reason));
+        Assert.Equal(10, await Scalar(one.Database, "select count(*) from hami.live_allocation"));
+        Assert.Equal(10, await Scalar(one.Database, "select count(distinct data->>'podUid') from hami.mt_events where type = 'allocation_placed'"));
+    }
+
+    [Fact]
+    public async Task The_chain_of_hashes_follows_the_order_of_the_log()
+    {
+        var connection = await TestPostgres.CreateDatabaseAsync();
+        await using var journal = await TestJournal.StartAsync(connection);
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(i => Register(journal, slots: 10, node: $"node-{i}")));
+        await Task.WhenAll(Enumerable.Range(0, 60).Select(i => Place(journal, $"pod-{i}", $"node-{i % 5}")));
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Release(journal, $"pod-{i}", $"node-{i % 5}")));
+
+        var previous = EventHash.Genesis;
+        var last = DateTimeOffset.MinValue;
+        var count = 0;
+        await using var command = journal.Database.CreateCommand(
+            "select stream_id, type, data, timestamp, headers->>'hash' from hami.mt_events order by seq_id");
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            using var body = JsonDocument.Parse(rows.GetString(2));
+            var at = rows.GetFieldValue<DateTimeOffset>(3);
+            Assert.True(at >= last, "time went backwards in the log");
+            Assert.Equal(EventHash.Of(previous, at, rows.GetString(0), rows.GetString(1), body.RootElement), rows.GetString(4));
+            (previous, last, count) = (rows.GetString(4), at, count + 1);
+        }
+        Assert.Equal(journal.Journal.Ledger.EventCount, count);
+        Assert.True(count > 50, $"only {count} events were written");
+    }
+
+    private static Task<Verdict<NodeEvent>> Register(TestJournal journal, int slots, string node = Node) => journal.Journal.DecideAsync<NodeEvent>(
+        Streams.Node(node), _ => new NodeEvent.DevicesRegistered(node, [Asks.Card($"GPU-{node}", slots: slots)]));
+
+    private static Task<Verdict<NodeEvent>> Place(TestJournal journal, string pod, string node = Node)
+    {
+        var command = Asks.Place(Asks.Pod(pod), node);
+        return journal.Journal.DecideAsync(Streams.Node(node), ledger => PlaceAllocationDecider.Decide(command, ledger));
+    }
+
+    private static Task<Verdict<NodeEvent>> Release(TestJournal journal, string pod, string node = Node) => journal.Journal.DecideAsync(
+        Streams.Node(node),
+        ledger => ledger.AllocationOf(pod) is { } held
+            ? ReleaseAllocationDecider.Decide(new(pod, held.Id, ReleaseReason.Deleted), ledger)
+            : Verdict<NodeEvent>.Nothing);
+
+    private static async Task<long> Scalar(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+}

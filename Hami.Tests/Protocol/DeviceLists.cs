@@ -1,0 +1,26 @@
+using Hami.Domain.Protocol;
+
+namespace Hami.Tests.Protocol;
+
+public sealed class DeviceLists
+{
+    [Theory]
+    [InlineData(";GPU-a,NVIDIA,3000,30:GPU-b,NVIDIA,3000,30:;;", new[] { 0, 2, 0 })]
+    [InlineData("GPU-a,NVIDIA,3000,30:;", new[] { 1 })]
+    [InlineData(";", new[] { 0 })]
+    [InlineData("A,NVIDIA,500,3:;B,NVIDIA,500,3:;", new[] { 1, 1 })]
+    public void A_list_says_how_many_cards_each_container_has(string text, int[] cards)
+    {
+        var containers = DeviceList.Decode(text);
+
+        Assert.Equal(cards, containers.Select(c => c.Count));
+        Assert.Equal(text, DeviceList.Encode(containers));
+    }
+
+    [Theory]
+    [InlineData("uuid,type,100:;", "3 fields")]
+    [InlineData("uuid,type,much,1:;", "not a 32-bit integer")]
+    [InlineData("uuid,type,99999999999,1:;", "not a 32-bit integer")]
+    public void A_list_that_cannot_be_read_says_why(string text, string why) =>
+        Assert.Contains(why, Assert.Throws<FormatException>(() => DeviceList.Decode(text)).Message, StringComparison.Ordinal);
+}
