@@ -7,6 +7,9 @@ namespace Hami.Lab.Demo;
 /// <summary><c>hami demo</c>: the article's workloads on a cluster that is gone afterwards.</summary>
 internal static class DemoVerb
 {
+    // As shells report a process that Ctrl+C ended.
+    private const int Interrupted = 130;
+
     public static Command Command()
     {
         var json = LabOptions.JsonOption();
@@ -30,6 +33,12 @@ internal static class DemoVerb
             Console.WriteLine(report.ToJson());
         else
             DemoTable.Print(Consoles.Out, report);
+        if (ct.IsCancellationRequested)
+        {
+            paths.Purge();
+            return Interrupted;
+        }
+
         if (keep)
             await Console.Error.WriteLineAsync($"Data and logs are kept in {paths.Root}.");
         else if (report.Ok)
