@@ -97,6 +97,43 @@ bool allocations_take(struct allocations *all, uint64_t pointer, struct allocati
     return found;
 }
 
+void allocations_take_owned(struct allocations *all, uint64_t owner, uint64_t serial,
+                            void (*each)(const struct allocation *taken))
+{
+    for (int i = 0; i < ALLOCATION_SHARDS; i++) {
+        struct allocation_shard *shard = &all->shard[i];
+        pthread_mutex_lock(&shard->lock);
+        for (size_t at = 0; at < shard->capacity;) {
+            struct allocation *place = &shard->places[at];
+            if (place->pointer == 0 || place->owner != owner || place->serial > serial) {
+                at++;
+                continue;
+            }
+            each(place);
+            close_gap(shard, at); /* another may have moved here: look again */
+            shard->count--;
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+bool allocations_around(struct allocations *all, uint64_t address, struct allocation *found)
+{
+    bool known = false;
+    for (int i = 0; i < ALLOCATION_SHARDS && !known; i++) {
+        struct allocation_shard *shard = &all->shard[i];
+        pthread_mutex_lock(&shard->lock);
+        for (size_t at = 0; at < shard->capacity && !known; at++) {
+            const struct allocation *place = &shard->places[at];
+            known = place->pointer != 0 && address >= place->pointer && address - place->pointer < place->bytes;
+            if (known)
+                *found = *place;
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+    return known;
+}
+
 void allocations_forget(struct allocations *all)
 {
     for (int i = 0; i < ALLOCATION_SHARDS; i++) {

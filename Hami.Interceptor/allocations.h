@@ -11,7 +11,10 @@ enum { ALLOCATION_SHARDS = 16 };
 struct allocation {
     uint64_t pointer; /* 0 = empty place */
     uint64_t bytes;
+    uint64_t owner;  /* what it belongs to; see struct state */
+    uint64_t serial; /* rises with every entry */
     uint32_t account;
+    uint32_t references;
 };
 
 struct allocation_shard {
@@ -41,6 +44,13 @@ bool allocations_put(struct allocations *all, const struct allocation *entry, st
 
 /* Forgets an allocation; false when the pointer is not ours. */
 bool allocations_take(struct allocations *all, uint64_t pointer, struct allocation *taken);
+
+/* Forgets every entry of an owner up to a serial; `each` is told. */
+void allocations_take_owned(struct allocations *all, uint64_t owner, uint64_t serial,
+                            void (*each)(const struct allocation *taken));
+
+/* The entry whose bytes include the address; a search through all. */
+bool allocations_around(struct allocations *all, uint64_t address, struct allocation *found);
 
 /* In a forked child: the pointers were the parent's. */
 void allocations_forget(struct allocations *all);

@@ -74,10 +74,12 @@ CUresult account_of_cuda(CUdevice device, unsigned int *account)
     char text[NVML_DEVICE_UUID_V2_BUFFER_SIZE];
     uuid_print(text, &uuid);
     int position = position_allocated(text);
-    if (position < 0)
+    if (position < 0) {
         position = position_in_nvml(text);
-    if (position < 0)
-        position = device;
+        if (position < 0)
+            position = device;
+        region_name((unsigned int)position, text);
+    }
     if (device >= 0 && device < remembered && position < 127)
         atomic_store(&state.account_of[device], (int8_t)(position + 1));
     *account = (unsigned int)position;

@@ -17,8 +17,13 @@ static bool is_in_driver(const void *address)
     return strncmp(file, "libcuda.so", 10) == 0 || strncmp(file, "libnvidia-ml.so", 15) == 0;
 }
 
-static __attribute__((noinline)) void *lookup_hook(const struct hook *hook, void *handle, dlsym_function *real)
+static __attribute__((noinline)) void *lookup_hook(const struct hook *hook, void *handle, dlsym_function *real,
+                                                   const void *caller)
 {
+    /* A driver that loads its other half and asks it for functions (as under WSL) must not be led back to us. */
+    if (is_in_driver(caller))
+        return real(handle, hook->name);
+
     /* Called from here "the next" would be the one after us. Our wrapper calls the driver itself, never the next
      * object, so it is a good answer whoever asked. */
     if (handle == RTLD_NEXT && hook_has_real(hook, false))
@@ -41,7 +46,7 @@ EXPORT void *dlsym(void *restrict handle, const char *restrict name)
         return NULL;
     const struct hook *hook = hook_named(name);
     if (hook)
-        return lookup_hook(hook, handle, real);
+        return lookup_hook(hook, handle, real, __builtin_return_address(0));
     /* A tail call: the C library sees our caller's return address, which RTLD_NEXT and RTLD_DEFAULT depend on. */
     return real(handle, name);
 }

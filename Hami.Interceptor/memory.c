@@ -16,6 +16,8 @@ CUresult charge_open(struct charge *charge, uint64_t bytes)
     if (result != CUDA_SUCCESS)
         return result;
     charge->bytes = bytes;
+    CUcontext context;
+    charge->context = cuda()->cuCtxGetCurrent(&context) == CUDA_SUCCESS ? (uint64_t)(uintptr_t)context : 0;
     return account_reserve(charge->account, bytes) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
@@ -26,15 +28,19 @@ CUresult charge_close(const struct charge *charge, CUresult result, CUdeviceptr 
         return result;
     }
     struct allocation former;
-    struct allocation entry = {.pointer = pointer, .bytes = charge->bytes, .account = charge->account};
-    if (allocations_put(&state.allocations, &entry, &former))
+    struct allocation entry = {.pointer = pointer,
+                               .bytes = charge->bytes,
+                               .account = charge->account,
+                               .owner = charge->context,
+                               .serial = atomic_fetch_add(&state.serial, 1) + 1};
+    if (allocations_put(&state.pointers, &entry, &former))
         account_return(former.account, former.bytes);
     return result;
 }
 
 bool charge_lift(struct allocation *lifted, CUdeviceptr pointer)
 {
-    return allocations_take(&state.allocations, pointer, lifted);
+    return allocations_take(&state.pointers, pointer, lifted);
 }
 
 CUresult charge_settle(bool known, const struct allocation *lifted, CUresult result)
@@ -43,7 +49,7 @@ CUresult charge_settle(bool known, const struct allocation *lifted, CUresult res
         account_return(lifted->account, lifted->bytes);
     } else if (known) {
         struct allocation former;
-        if (allocations_put(&state.allocations, lifted, &former))
+        if (allocations_put(&state.pointers, lifted, &former))
             account_return(former.account, former.bytes);
     }
     return result;

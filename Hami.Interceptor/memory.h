@@ -7,6 +7,7 @@
 struct charge {
     unsigned int account;
     uint64_t bytes;
+    uint64_t context; /* the memory dies with it; 0 = with none */
 };
 
 /* Reserves on the current device. What it returns instead of success is what the driver would have returned. */

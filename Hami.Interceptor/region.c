@@ -130,12 +130,16 @@ static bool slot_is_dead(const struct region *region, unsigned int index, uint64
     return !identity_lives(owner);
 }
 
-/* Takes the slot over under our own name first: should we be killed here, the next one finds a dead owner again. */
+/* Takes the slot over under our own name first: should we be killed here, the next one finds a dead owner again. The
+ * slot's lock tells processes of other pid namespaces that we are alive and at it. */
 static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dead)
 {
     struct slot *slot = &region->extension->slots[index];
-    if (!atomic_compare_exchange_strong(&slot->owner, &dead, region->identity | IDENTITY_RECLAIMING))
+    slot_hold(region, index, F_WRLCK);
+    if (!atomic_compare_exchange_strong(&slot->owner, &dead, region->identity | IDENTITY_RECLAIMING)) {
+        slot_hold(region, index, F_UNLCK);
         return false;
+    }
     atomic_store(&slot->pid_namespace, region->pid_namespace);
 
     struct v1_process *mirror = &region->v1->processes[index];
@@ -153,12 +157,14 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
     }
     atomic_store(&slot->pid_namespace, 0);
     atomic_store(&slot->owner, 0);
+    slot_hold(region, index, F_UNLCK);
     return freed;
 }
 
 bool region_reclaim(struct region *region)
 {
     bool freed = false;
+    pthread_mutex_lock(&state.reclaiming);
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         uint64_t owner = atomic_load(&region->extension->slots[i].owner);
@@ -167,6 +173,7 @@ bool region_reclaim(struct region *region)
         if (slot_is_dead(region, i, owner))
             freed |= slot_reclaim(region, i, owner);
     }
+    pthread_mutex_unlock(&state.reclaiming);
     return freed;
 }
 
@@ -240,6 +247,43 @@ static void region_limit(struct region *region)
     }
 }
 
+/* ---- names of cards ---- */
+
+static void name_write(struct v1_region *v1, unsigned int account, const char *uuid, size_t length)
+{
+    if (account >= DEVICES_MAX || length >= sizeof v1->uuids[0])
+        return;
+    if (strncmp(v1->uuids[account], uuid, length) != 0 || v1->uuids[account][length] != '\0') {
+        memset(v1->uuids[account], 0, sizeof v1->uuids[account]);
+        memcpy(v1->uuids[account], uuid, length);
+    }
+    uint64_t count = atomic_load(&v1->device_count);
+    while (count < account + 1 && !atomic_compare_exchange_weak(&v1->device_count, &count, account + 1))
+        ;
+}
+
+/* Known from the start where the cards were allocated by name. */
+static void names_allocated(struct v1_region *v1)
+{
+    const char *list = getenv("NVIDIA_VISIBLE_DEVICES");
+    for (unsigned int account = 0; list && *list; account++) {
+        size_t length = strcspn(list, ",");
+        if (length > 4 && list[3] == '-')
+            name_write(v1, account, list, length);
+        list += length;
+        list += *list == ',';
+    }
+}
+
+void region_name(unsigned int account, const char *uuid)
+{
+    struct region *region = region_get();
+    pthread_mutex_lock(&state.attaching);
+    if (region)
+        name_write(region->v1, account, uuid, strlen(uuid));
+    pthread_mutex_unlock(&state.attaching);
+}
+
 /* ---- attaching ---- */
 
 static bool region_attach_shared(struct region *region)
@@ -280,11 +324,13 @@ static void region_attach(struct region *region)
         slot_claim(region);
     }
     region_limit(region);
+    names_allocated(region->v1);
 }
 
-static void fork_child(void)
+/* Before anything of ours can be locked, so that no child ever inherits a lock for good. */
+__attribute__((constructor)) static void watch_forks(void)
 {
-    region_forget();
+    pthread_atfork(NULL, NULL, region_forget);
 }
 
 struct region *region_get(void)
@@ -297,8 +343,6 @@ struct region *region_get(void)
     region = atomic_load(&state.region);
     if (!region) {
         int error = errno;
-        if (!state.fork_watched)
-            state.fork_watched = pthread_atfork(NULL, NULL, fork_child) == 0;
         region_attach(&state.attached);
         if (state.attached.v1) {
             region = &state.attached;
@@ -312,12 +356,18 @@ struct region *region_get(void)
 
 void region_forget(void)
 {
-    pthread_mutex_init(&state.attaching, NULL); /* another thread of the parent may have held it */
+    /* Other threads of the parent, which are not here, may have held these. */
+    pthread_mutex_init(&state.attaching, NULL);
+    pthread_mutex_init(&state.reclaiming, NULL);
+    pthread_mutex_init(&state.mapping, NULL);
     if (state.attached.v1)
         region_unmap(&state.attached);
     memset(&state.attached, 0, sizeof state.attached);
     atomic_store(&state.region, NULL);
-    allocations_forget(&state.allocations);
+    allocations_forget(&state.pointers);
+    allocations_forget(&state.blocks);
+    allocations_forget(&state.handles);
+    allocations_forget(&state.mappings);
     for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
         atomic_store(&state.account_of[i], 0);
 }

@@ -41,7 +41,7 @@ struct v1_region {
     int32_t sm_init_flag;
     uint64_t owner_pid;
     struct v1_semaphore semaphore;
-    uint64_t device_count;
+    _Atomic uint64_t device_count;
     char uuids[DEVICES_MAX][96];
     _Atomic uint64_t limit_bytes[DEVICES_MAX];
     _Atomic uint64_t sm_limit_percent[DEVICES_MAX];
@@ -117,6 +117,9 @@ struct region {
 
 /* The region, attached on first use, at worst one private to this process; NULL only without any memory left. */
 struct region *region_get(void);
+
+/* Says in the region which card an account is; monitors read it there. */
+void region_name(unsigned int account, const char *uuid);
 
 /* Frees what dead processes still hold; true when something was freed. */
 bool region_reclaim(struct region *region);

@@ -49,11 +49,19 @@ struct state {
     pthread_mutex_t attaching;
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
-    bool fork_watched;
-    _Atomic uint32_t warned; /* one bit per enum warning */
+    pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
+    _Atomic uint32_t warned;    /* one bit per enum warning */
 
     _Atomic int8_t account_of[64]; /* CUDA ordinal -> account + 1; 0 = not asked yet */
-    struct allocations allocations;
+
+    struct allocations pointers;    /* device pointers; owner: the context they die with, 0 = none */
+    _Atomic uint64_t serial;        /* of the latest entry in pointers */
+    _Atomic(CUcontext) primary[64]; /* by CUDA ordinal, learnt from cuDevicePrimaryCtxRetain */
+    pthread_mutex_t mapping;        /* held through every call of the chapter on virtual memory */
+    struct allocations blocks;      /* physical memory by a number of our own; references keep it */
+    struct allocations handles;     /* owner: the block; references: how often the handle must be released */
+    struct allocations mappings;    /* by address; owner: the block, 0 = not ours */
+    uint64_t block_number;          /* of the latest block */
 };
 
 extern struct state state;

@@ -12,6 +12,7 @@ EXPORT CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t bytes, CUstream str
     CUresult result = charge_open(&charge, bytes);
     if (result != CUDA_SUCCESS)
         return result;
+    charge.context = 0; /* it belongs to the pool */
     result = cuda()->cuMemAllocAsync(pointer, bytes, stream);
     return charge_close(&charge, result, *pointer);
 }
@@ -24,6 +25,7 @@ EXPORT CUresult cuMemAllocAsync_ptsz(CUdeviceptr *pointer, size_t bytes, CUstrea
     CUresult result = charge_open(&charge, bytes);
     if (result != CUDA_SUCCESS)
         return result;
+    charge.context = 0; /* it belongs to the pool */
     result = cuda()->cuMemAllocAsync_ptsz(pointer, bytes, stream);
     return charge_close(&charge, result, *pointer);
 }
@@ -36,6 +38,7 @@ EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr *pointer, size_t bytes, CUme
     CUresult result = charge_open(&charge, bytes);
     if (result != CUDA_SUCCESS)
         return result;
+    charge.context = 0; /* it belongs to the pool */
     result = cuda()->cuMemAllocFromPoolAsync(pointer, bytes, pool, stream);
     return charge_close(&charge, result, *pointer);
 }
@@ -48,6 +51,7 @@ EXPORT CUresult cuMemAllocFromPoolAsync_ptsz(CUdeviceptr *pointer, size_t bytes,
     CUresult result = charge_open(&charge, bytes);
     if (result != CUDA_SUCCESS)
         return result;
+    charge.context = 0; /* it belongs to the pool */
     result = cuda()->cuMemAllocFromPoolAsync_ptsz(pointer, bytes, pool, stream);
     return charge_close(&charge, result, *pointer);
 }

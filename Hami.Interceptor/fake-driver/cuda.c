@@ -32,7 +32,13 @@ struct block {
     uint64_t address;
     uint64_t bytes;
     int card;
-    CUcontext context; /* NULL for a physical handle */
+    CUcontext context;       /* NULL for a physical handle */
+    unsigned int references; /* to a physical handle: by the program, and by mappings */
+};
+
+struct mapping {
+    struct mapping *next;
+    uint64_t address, bytes, handle;
 };
 
 static struct {
@@ -42,6 +48,7 @@ static struct {
     int count;
     struct CUctx_st primary[CARDS_MAX];
     struct block *blocks[4096];
+    struct mapping *mappings;
     uint64_t next_address;
 } driver = {.lock = PTHREAD_MUTEX_INITIALIZER, .next_address = UINT64_C(0x7f0000000000)};
 
@@ -86,6 +93,7 @@ static void forget_parent(void)
     driver.initialised = false;
     memset(driver.primary, 0, sizeof driver.primary);
     memset(driver.blocks, 0, sizeof driver.blocks);
+    driver.mappings = NULL;
     current = NULL;
 }
 
@@ -264,7 +272,8 @@ static CUresult block_add(uint64_t *address, uint64_t bytes, int card, CUcontext
     if (!block)
         abort();
     pthread_mutex_lock(&driver.lock);
-    *block = (struct block){.address = driver.next_address, .bytes = bytes, .card = card, .context = context};
+    *block = (struct block){
+        .address = driver.next_address, .bytes = bytes, .card = card, .context = context, .references = 1};
     driver.next_address += (bytes + 511) & ~UINT64_C(511);
     *block_place(block->address) = block;
     *address = block->address;
@@ -277,12 +286,15 @@ static CUresult block_remove(uint64_t address, bool handle)
     pthread_mutex_lock(&driver.lock);
     struct block **place = block_place(address);
     struct block *block = *place;
-    bool found = block && (block->context == NULL) == handle;
-    if (found)
+    bool found = block && (block->context == NULL) == handle && block->references > 0;
+    bool last = found && --block->references == 0;
+    if (last)
         *place = block->next;
     pthread_mutex_unlock(&driver.lock);
     if (!found)
         return CUDA_ERROR_INVALID_VALUE;
+    if (!last)
+        return CUDA_SUCCESS;
     node_give(&driver.cards[block->card], block->bytes);
     free(block);
     return CUDA_SUCCESS;
@@ -596,6 +608,106 @@ EXPORT CUresult cuMemRelease(CUmemGenericAllocationHandle handle)
     return driver.initialised ? block_remove(handle, true) : CUDA_ERROR_NOT_INITIALIZED;
 }
 
+EXPORT CUresult cuMemAddressReserve(CUdeviceptr *address, size_t bytes, size_t alignment, CUdeviceptr wish,
+                                    unsigned long long flags)
+{
+    (void)alignment;
+    (void)wish;
+    (void)flags;
+    if (!driver.initialised)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (!address || bytes == 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    pthread_mutex_lock(&driver.lock);
+    *address = driver.next_address;
+    driver.next_address += (bytes + 511) & ~UINT64_C(511);
+    pthread_mutex_unlock(&driver.lock);
+    return CUDA_SUCCESS;
+}
+
+static CUresult handle_hold(uint64_t handle)
+{
+    struct block *block = *block_place(handle);
+    if (!block || block->context)
+        return CUDA_ERROR_INVALID_VALUE;
+    block->references++;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGenericAllocationHandle handle,
+                         unsigned long long flags)
+{
+    INJECT();
+    if (!driver.initialised)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (bytes == 0 || offset != 0 || flags != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    struct mapping *mapping = malloc(sizeof *mapping);
+    if (!mapping)
+        abort();
+    pthread_mutex_lock(&driver.lock);
+    CUresult result = handle_hold(handle);
+    if (result == CUDA_SUCCESS) {
+        *mapping = (struct mapping){.next = driver.mappings, .address = address, .bytes = bytes, .handle = handle};
+        driver.mappings = mapping;
+    }
+    pthread_mutex_unlock(&driver.lock);
+    if (result != CUDA_SUCCESS)
+        free(mapping);
+    return result;
+}
+
+/* One mapping that begins there; 0 when there is none. */
+static uint64_t unmap_one(uint64_t address)
+{
+    uint64_t bytes = 0, handle = 0;
+    pthread_mutex_lock(&driver.lock);
+    for (struct mapping **place = &driver.mappings; *place; place = &(*place)->next)
+        if ((*place)->address == address) {
+            struct mapping *mapping = *place;
+            bytes = mapping->bytes;
+            handle = mapping->handle;
+            *place = mapping->next;
+            free(mapping);
+            break;
+        }
+    pthread_mutex_unlock(&driver.lock);
+    if (bytes)
+        block_remove(handle, true);
+    return bytes;
+}
+
+EXPORT CUresult cuMemUnmap(CUdeviceptr address, size_t bytes)
+{
+    INJECT();
+    if (!driver.initialised)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    for (uint64_t done = 0, step; done < bytes; done += step) {
+        step = unmap_one(address + done);
+        if (step == 0)
+            return CUDA_ERROR_INVALID_VALUE;
+    }
+    return bytes ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+EXPORT CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle, void *address)
+{
+    INJECT();
+    if (!driver.initialised)
+        return CUDA_ERROR_NOT_INITIALIZED;
+    CUresult result = CUDA_ERROR_INVALID_VALUE;
+    uint64_t wanted = (uint64_t)(uintptr_t)address;
+    pthread_mutex_lock(&driver.lock);
+    for (struct mapping *mapping = driver.mappings; handle && mapping; mapping = mapping->next)
+        if (wanted - mapping->address < mapping->bytes) {
+            *handle = mapping->handle;
+            result = handle_hold(mapping->handle);
+            break;
+        }
+    pthread_mutex_unlock(&driver.lock);
+    return result;
+}
+
 /* ---- by name ---- */
 
 /* Which function a name means since which CUDA version; the stream ones have a per-thread twin. */
@@ -639,6 +751,10 @@ static const struct {
     {"cuMemFreeAsync", 11020, (void *)cuMemFreeAsync, (void *)cuMemFreeAsync_ptsz},
     {"cuMemCreate", 10020, (void *)cuMemCreate, NULL},
     {"cuMemRelease", 10020, (void *)cuMemRelease, NULL},
+    {"cuMemRetainAllocationHandle", 11000, (void *)cuMemRetainAllocationHandle, NULL},
+    {"cuMemAddressReserve", 10020, (void *)cuMemAddressReserve, NULL},
+    {"cuMemMap", 10020, (void *)cuMemMap, NULL},
+    {"cuMemUnmap", 10020, (void *)cuMemUnmap, NULL},
 };
 
 EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **address, int cuda_version, uint64_t flags, int *status)

@@ -121,6 +121,16 @@ static struct {
     struct process *own;
 } node = {.lock = PTHREAD_MUTEX_INITIALIZER, .file = -1};
 
+static void forget_lock(void)
+{
+    pthread_mutex_init(&node.lock, NULL); /* a thread that the child has not may have held it */
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_lock);
+}
+
 static uint64_t start_ticks(int pid, bool *gone)
 {
     char path[32], text[1024], process_state = 0;

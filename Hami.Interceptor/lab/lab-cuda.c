@@ -14,12 +14,21 @@
 enum { MIB = 1 << 20, EXIT_OUT_OF_MEMORY = 2 };
 
 /* name for cuGetProcAddress, exported symbol */
-#define CUDA_FUNCTIONS(with)                                                                                           \
-    with(cuInit, cuInit) with(cuGetErrorName, cuGetErrorName) with(cuDeviceGetCount, cuDeviceGetCount)                 \
-        with(cuDeviceGet, cuDeviceGet) with(cuDeviceGetUuid, cuDeviceGetUuid_v2)                                       \
-            with(cuDeviceTotalMem, cuDeviceTotalMem_v2) with(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain)       \
-                with(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2) with(cuCtxSetCurrent, cuCtxSetCurrent)   \
-                    with(cuMemGetInfo, cuMemGetInfo_v2) with(cuMemAlloc, cuMemAlloc_v2) with(cuMemFree, cuMemFree_v2)
+/* clang-format off */
+#define CUDA_FUNCTIONS(with)                                      \
+    with(cuInit, cuInit)                                          \
+    with(cuGetErrorName, cuGetErrorName)                          \
+    with(cuDeviceGetCount, cuDeviceGetCount)                      \
+    with(cuDeviceGet, cuDeviceGet)                                \
+    with(cuDeviceGetUuid, cuDeviceGetUuid_v2)                     \
+    with(cuDeviceTotalMem, cuDeviceTotalMem_v2)                   \
+    with(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain)      \
+    with(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2) \
+    with(cuCtxSetCurrent, cuCtxSetCurrent)                        \
+    with(cuMemGetInfo, cuMemGetInfo_v2)                           \
+    with(cuMemAlloc, cuMemAlloc_v2)                               \
+    with(cuMemFree, cuMemFree_v2)
+/* clang-format on */
 
 static struct {
 #define MEMBER(name, symbol) __typeof__(&symbol) name;

@@ -10,10 +10,19 @@
 
 #include "../nvml_abi.h"
 
-#define NVML_FUNCTIONS(with)                                                                                           \
-    with(nvmlInit_v2) with(nvmlShutdown) with(nvmlErrorString) with(nvmlSystemGetDriverVersion)                        \
-        with(nvmlSystemGetCudaDriverVersion_v2) with(nvmlDeviceGetCount_v2) with(nvmlDeviceGetHandleByIndex_v2)        \
-            with(nvmlDeviceGetName) with(nvmlDeviceGetMemoryInfo) with(nvmlDeviceGetUtilizationRates)
+/* clang-format off */
+#define NVML_FUNCTIONS(with)                \
+    with(nvmlInit_v2)                       \
+    with(nvmlShutdown)                      \
+    with(nvmlErrorString)                   \
+    with(nvmlSystemGetDriverVersion)        \
+    with(nvmlSystemGetCudaDriverVersion_v2) \
+    with(nvmlDeviceGetCount_v2)             \
+    with(nvmlDeviceGetHandleByIndex_v2)     \
+    with(nvmlDeviceGetName)                 \
+    with(nvmlDeviceGetMemoryInfo)           \
+    with(nvmlDeviceGetUtilizationRates)
+/* clang-format on */
 
 static struct {
 #define MEMBER(symbol) __typeof__(&symbol) symbol;

@@ -11,13 +11,30 @@
 #include "../cuda_abi.h"
 #include "../nvml_abi.h"
 
-#define CUDA_FUNCTIONS(with)                                                                                           \
-    with(cuInit, cuInit) with(cuCtxSetCurrent, cuCtxSetCurrent)                                                        \
-        with(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain) with(cuDeviceTotalMem, cuDeviceTotalMem_v2)           \
-            with(cuMemGetInfo, cuMemGetInfo_v2) with(cuMemAlloc, cuMemAlloc_v2)                                        \
-                with(cuMemAllocManaged, cuMemAllocManaged) with(cuMemAllocPitch, cuMemAllocPitch_v2)                   \
-                    with(cuMemAllocAsync, cuMemAllocAsync) with(cuMemFreeAsync, cuMemFreeAsync)                        \
-                        with(cuMemFree, cuMemFree_v2)
+/* clang-format off */
+#define CUDA_FUNCTIONS(with)                                       \
+    with(cuInit, cuInit)                                           \
+    with(cuCtxSetCurrent, cuCtxSetCurrent)                         \
+    with(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain)       \
+    with(cuDeviceTotalMem, cuDeviceTotalMem_v2)                    \
+    with(cuMemGetInfo, cuMemGetInfo_v2)                            \
+    with(cuMemAlloc, cuMemAlloc_v2)                                \
+    with(cuMemAllocManaged, cuMemAllocManaged)                     \
+    with(cuMemAllocPitch, cuMemAllocPitch_v2)                      \
+    with(cuMemAllocAsync, cuMemAllocAsync)                         \
+    with(cuMemFreeAsync, cuMemFreeAsync)                           \
+    with(cuMemFree, cuMemFree_v2)                                  \
+    with(cuMemCreate, cuMemCreate)                                 \
+    with(cuMemRelease, cuMemRelease)                               \
+    with(cuMemMap, cuMemMap)                                       \
+    with(cuMemUnmap, cuMemUnmap)                                   \
+    with(cuMemRetainAllocationHandle, cuMemRetainAllocationHandle) \
+    with(cuMemAddressReserve, cuMemAddressReserve)                 \
+    with(cuCtxCreate, cuCtxCreate_v2)                              \
+    with(cuCtxDestroy, cuCtxDestroy_v2)                            \
+    with(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2)  \
+    with(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2)
+/* clang-format on */
 
 static struct {
 #define MEMBER(name, symbol) __typeof__(&symbol) name;
@@ -207,6 +224,32 @@ static void answer(const char *line)
         printf("%d %zu\n", result, total_bytes);
     } else if (strcmp(verb, "total-to-null") == 0)
         printf("%d\n", cuda.cuDeviceTotalMem(NULL, (int)a));
+    else if (strcmp(verb, "create") == 0) {
+        CUmemAllocationProp prop = {.type = 1, .location = {CU_MEM_LOCATION_TYPE_DEVICE, (int)b}};
+        CUmemGenericAllocationHandle handle = 0;
+        CUresult result = cuda.cuMemCreate(&handle, a, &prop, 0);
+        printf("%d %llx\n", result, handle);
+    } else if (strcmp(verb, "reserve") == 0) {
+        CUresult result = cuda.cuMemAddressReserve(&pointer, a, 0, 0, 0);
+        printf("%d %llx\n", result, pointer);
+    } else if (sscanf(line, "release %llx", &a) == 1)
+        printf("%d\n", cuda.cuMemRelease(a));
+    else if (sscanf(line, "map %llx %llu %llx", &a, &b, &c) == 3)
+        printf("%d\n", cuda.cuMemMap(a, b, 0, c, 0));
+    else if (sscanf(line, "unmap %llx %llu", &a, &b) == 2)
+        printf("%d\n", cuda.cuMemUnmap(a, b));
+    else if (sscanf(line, "retain %llx", &a) == 1) {
+        CUmemGenericAllocationHandle handle = 0;
+        CUresult result = cuda.cuMemRetainAllocationHandle(&handle, (void *)(uintptr_t)a);
+        printf("%d %llx\n", result, handle);
+    } else if (strcmp(verb, "context") == 0)
+        printf("%d\n", cuda.cuCtxCreate(&context, 0, (int)a));
+    else if (strcmp(verb, "destroy") == 0)
+        printf("%d\n", cuda.cuCtxDestroy(context));
+    else if (strcmp(verb, "primary-release") == 0)
+        printf("%d\n", cuda.cuDevicePrimaryCtxRelease((int)a));
+    else if (strcmp(verb, "primary-reset") == 0)
+        printf("%d\n", cuda.cuDevicePrimaryCtxReset((int)a));
     else if (strcmp(verb, "no-context") == 0)
         printf("%d\n", cuda.cuCtxSetCurrent(NULL));
     else if (strcmp(verb, "nvml") == 0)

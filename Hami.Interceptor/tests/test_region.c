@@ -39,6 +39,8 @@ TEST(the_region_reads_as_HAMi_v1_2_at_its_byte_offsets)
     CHECK_EQUAL(half(v1, 0), 19920718);
     CHECK_EQUAL(half(v1, 4), 1);
     CHECK_EQUAL(half(v1, 8), 2);
+    CHECK_EQUAL(word(v1, 56), 1);
+    CHECK(strcmp(v1 + 64, CARD_0) == 0);
     CHECK_EQUAL(word(v1, 1600), GIB);
     CHECK_EQUAL(word(v1, 1608), 0);
     CHECK_EQUAL(word(v1, 1728), 30);
@@ -57,6 +59,18 @@ TEST(the_region_reads_as_HAMi_v1_2_at_its_byte_offsets)
     CHECK(stat(region_path(), &file) == 0);
     CHECK_EQUAL(file.st_size, REGION_BYTES);
     CHECK_EQUAL(file.st_mode & 0777, 0666);
+    client_end(&client);
+}
+
+TEST(cards_not_allocated_by_name_are_named_when_first_used)
+{
+    struct client client = client_start("CUDA_VISIBLE_DEVICES=1");
+    expect(&client, "start 0", "0");
+    allocate(&client, 1);
+    const struct v1_region *v1 = region_look(region_path());
+    CHECK_EQUAL(v1->device_count, 2);
+    CHECK(strcmp(v1->uuids[1], CARD_1) == 0);
+    CHECK_EQUAL(v1->processes[0].used[1].total_bytes, 1);
     client_end(&client);
 }
 

@@ -139,8 +139,8 @@ static void check_hammers(int processes, int threads, unsigned long rounds)
         expect(&client[i], "start 0", "0");
     }
     char question[64];
-    int length = snprintf(question, sizeof question, "hammer %d %lu %llu\n", threads, rounds,
-                          (unsigned long long)(8 * MIB));
+    int length =
+        snprintf(question, sizeof question, "hammer %d %lu %llu\n", threads, rounds, (unsigned long long)(8 * MIB));
     for (int i = 0; i < processes; i++)
         CHECK(write(client[i].to, question, (size_t)length) == length);
     for (int i = 0; i < processes; i++) {
@@ -167,6 +167,20 @@ TEST(sixteen_threads_never_pass_the_limit_and_end_at_zero)
 TEST(six_processes_of_four_threads_never_pass_the_limit_and_end_at_zero)
 {
     check_hammers(6, 4, 2000);
+}
+
+/* Sixteen threads of two processes that each hold eight bytes at most: the last byte is asked for again and again. */
+TEST(who_stays_within_the_limit_is_never_refused)
+{
+    struct client client[2];
+    for (int i = 0; i < 2; i++) {
+        client[i] = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=128");
+        expect(&client[i], "start 0", "0");
+    }
+    for (int i = 0; i < 2; i++)
+        CHECK(write(client[i].to, "hammer 8 4000 1\n", 16) == 16);
+    for (int i = 0; i < 2; i++)
+        expect(&client[i], "init", "wrong 0 refused 0");
 }
 
 LASTING_TEST(eight_processes_of_eight_threads_hammer_for_long)

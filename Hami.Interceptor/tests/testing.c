@@ -57,8 +57,7 @@ static void apply_all(const char *settings, bool intercepted)
              test_folder, test_folder, build_folder);
     apply(text);
     if (intercepted) {
-        const char *others = getenv("TEST_PRELOAD"); /* a sanitizer's runtime has to come first */
-        snprintf(text, sizeof text, "%s%s%s/libvgpu.so", others ? others : "", others ? ":" : "", build_folder);
+        snprintf(text, sizeof text, "%s/libvgpu.so", build_folder);
         setenv("LD_PRELOAD", text, 1);
     }
     apply(settings);
@@ -211,7 +210,7 @@ const struct extension *extension_look(const char *path)
 
 static void folder_make(void)
 {
-    snprintf(test_folder, sizeof test_folder, "/tmp/hami-interceptor-XXXXXX");
+    snprintf(test_folder, sizeof test_folder, "/tmp/libvgpu-test-XXXXXX");
     CHECK(mkdtemp(test_folder) != NULL);
     char path[4200];
     snprintf(path, sizeof path, "%s/cards", test_folder);
@@ -242,7 +241,7 @@ static bool test_run(const struct test *test)
         setpgid(0, 0);
         signal(SIGPIPE, SIG_IGN);
         verdict = why[1];
-        alarm(test->lasting ? 300 : 30);
+        alarm(test->lasting ? 600 : 60);
         test->run();
         _exit(0);
     }

@@ -62,7 +62,7 @@ struct client client_start_bare(const char *settings); /* without the intercepto
 
 /* Sends a line, gives the answer's line. */
 __attribute__((format(printf, 2, 3))) const char *ask(struct client *client, const char *format, ...);
-/* The same where the answer is one number, and where it is "result pointer". */
+/* The same, of the answer only the number it begins with. */
 __attribute__((format(printf, 2, 3))) long long ask_number(struct client *client, const char *format, ...);
 uint64_t allocate(struct client *client, uint64_t bytes); /* the pointer; fails the test if refused */
 void client_kill(struct client *client);
@@ -71,7 +71,7 @@ void client_end(struct client *client);
 /* Runs a command under the interceptor to its end: exit status, and what it printed (both streams). */
 int run(const char *settings, const char *command, char *output, size_t length);
 
-/* Waits up to a second for a line that must equal the text. */
+/* The answer must be this. */
 void expect(struct client *client, const char *question, const char *answer);
 
 /* The region as another process sees it. */

@@ -38,7 +38,7 @@ public sealed class LabApiServer : IAsyncDisposable
         users:
         - name: admin
           user:
-            token: lab
+            token: lab # KubernetesClient reads no user without credentials; nothing checks them
         contexts:
         - name: lab
           context:

@@ -19,6 +19,13 @@ internal static class BuiltPrograms
 
     public static IReadOnlyList<string> Lab => Command("Hami.Lab", "hami-lab");
 
+    /// <summary>A lab runs many small servers on few cores: no heap and no profiling for big ones.</summary>
+    public static IReadOnlyDictionary<string, string?> Environment { get; } = new Dictionary<string, string?>(StringComparer.Ordinal)
+    {
+        ["DOTNET_gcServer"] = "0",
+        ["DOTNET_TieredPGO"] = "0",
+    };
+
     // The runtime that runs us, wherever it is installed; an apphost would look only in the usual places.
     private static string Dotnet => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
 

@@ -10,7 +10,7 @@ namespace Hami.Lab.Cluster;
 /// <summary>A whole cluster on this machine, in one directory: started, supervised and stopped as one thing.</summary>
 public sealed class LabCluster : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(180);
     private readonly LabClusterOptions _options;
     private readonly LabPaths _paths;
     private readonly ILoggerFactory _logging;
@@ -145,7 +145,8 @@ public sealed class LabCluster : IAsyncDisposable
             "--node-scheduler-policy", "binpack",
             "--gpu-scheduler-policy", "spread",
         ],
-        _paths.Log("hami-api"));
+        _paths.Log("hami-api"),
+        environment: BuiltPrograms.Environment);
 
     private async Task RegisterWebhookAsync(LabCertificates certificates, CancellationToken ct)
     {

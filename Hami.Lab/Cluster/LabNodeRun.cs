@@ -50,7 +50,8 @@ internal sealed class LabNodeRun : IAsyncDisposable
                     "--lock-path", folder.Lock,
                     "--simulate", folder.Devices,
                 ],
-                paths.Log(program)),
+                paths.Log(program),
+                environment: BuiltPrograms.Environment),
             restarts: true,
             time);
         try

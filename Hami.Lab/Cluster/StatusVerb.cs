@@ -51,7 +51,7 @@ internal static class StatusVerb
                 $"{device.UsedSlots} / {device.Slots}");
         }
 
-        AnsiConsole.Write(table);
+        Consoles.Out.Write(table);
         Console.WriteLine($"The control plane is {(ready ? "ready" : "not ready")}. kubectl: export KUBECONFIG={state.Kubeconfig}");
         Console.WriteLine($"GraphQL: {state.GraphQL}  in a browser: {state.GraphiQL}  logs: {state.Logs}");
     }

@@ -6,7 +6,7 @@ namespace Hami.Lab.Demo;
 /// <summary>The article's workloads, from YAML to a limited process and back to free cards.</summary>
 internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     private readonly PodsOfTheDemo _pods = new(cluster);
 
     public async Task<DemoReport> RunAsync(Stopwatch since, CancellationToken ct)

@@ -1,3 +1,4 @@
+using Hami.Lab.Cluster;
 using Spectre.Console;
 
 namespace Hami.Lab.Demo;
@@ -5,32 +6,36 @@ namespace Hami.Lab.Demo;
 /// <summary>The report for people.</summary>
 internal static class DemoTable
 {
+    private static readonly Dictionary<string, LabCard> Cards =
+        LabNode.Three.SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
+
     public static void Print(IAnsiConsole console, DemoReport report)
     {
         var table = new Table().Border(TableBorder.Rounded);
-        foreach (var title in new[] { "Workload", "Node", "Cards", "Seen inside", "Beyond the limit", "Expected", "" })
+        foreach (var title in new[] { "Workload", "Node", "Cards", "Seen inside", "Cores", "More is answered", "" })
             table.AddColumn(title);
         foreach (var workload in report.Workloads)
             table.AddRow(Cells(workload).Select(cell => new Markup(cell)));
-        console.Write(table);
+        if (report.Workloads.Count > 0)
+            console.Write(table);
 
-        foreach (var workload in report.Workloads.Where(workload => workload.Explanation is not null))
-            console.MarkupLineInterpolated($"[grey]{workload.Name} waits:[/] {workload.Explanation}");
+        foreach (var (workload, why) in report.Workloads.Select(workload => (workload, workload.Explanation ?? workload.Skipped)).Where(pair => pair.Item2 is not null))
+            console.MarkupLineInterpolated($"[bold]{workload.Name}[/] {(workload.Skipped is null ? "waits" : "is skipped")}: {why}");
         foreach (var workload in report.Workloads.Where(workload => workload.Reason is not null))
-            console.MarkupLineInterpolated($"[red]{workload.Name}:[/] {workload.Reason}");
+            console.MarkupLineInterpolated($"[red]{workload.Name}:[/] expected {workload.Expected}. {workload.Reason}");
         if (report.Reason is not null)
             console.MarkupLineInterpolated($"[red]{report.Reason}[/]");
-        console.MarkupLineInterpolated($"{(report.Ok ? "All as expected" : "Not as expected")}: {report.EventCount} events in {report.Seconds} s.");
+        console.MarkupLineInterpolated($"{(report.Ok ? "All as expected, every share is free again" : "Not as expected")}: {report.EventCount} events, {report.Seconds} s.");
     }
 
     private static IEnumerable<string> Cells(WorkloadReport workload)
     {
         yield return workload.Name;
         yield return Markup.Escape(workload.Node ?? "–");
-        yield return workload.Devices.Count == 0 ? "–" : Markup.Escape(string.Join('\n', workload.Devices.Select(Card)));
-        yield return workload.SeenMemoryMiB.Count == 0 ? "–" : string.Join('\n', workload.SeenMemoryMiB.Select(mib => $"{mib} MiB"));
-        yield return Markup.Escape(workload.BeyondLimit ?? "–");
-        yield return Markup.Escape(workload.Skipped ?? workload.Expected);
+        yield return Markup.Escape(Counted(workload.Devices.Select(device => Cards.TryGetValue(device.Uuid, out var card) ? Short(card.Model) : device.Uuid)));
+        yield return Markup.Escape(Distinct(workload.SeenMemoryMiB.Select(mib => $"{mib} MiB")));
+        yield return Markup.Escape(Distinct(workload.Devices.Select(device => device.Cores == 0 ? "any" : $"{device.Cores} %")));
+        yield return Markup.Escape(workload.BeyondLimit?.Replace("CUDA_ERROR_", "", StringComparison.Ordinal) ?? "–");
         yield return workload.Status switch
         {
             "ok" => "[green]ok[/]",
@@ -39,7 +44,13 @@ internal static class DemoTable
         };
     }
 
-    // The UUID's ends tell the lab's cards apart, and a row stays short.
-    private static string Card(DeviceReport device) =>
-        $"{device.Uuid[..12]}…{device.Uuid[^2..]} {device.MemoryMiB} MiB{(device.Cores > 0 ? $" {device.Cores} %" : "")}";
+    private static string Counted(IEnumerable<string> models) =>
+        Or(string.Join('\n', models.CountBy(model => model, StringComparer.Ordinal).Select(group => $"{group.Value} × {group.Key}")));
+
+    private static string Distinct(IEnumerable<string> values) => Or(string.Join('\n', values.Distinct(StringComparer.Ordinal)));
+
+    private static string Or(string text) => text.Length == 0 ? "–" : text;
+
+    private static string Short(string model) =>
+        model.Replace("NVIDIA ", "", StringComparison.Ordinal).Replace("GeForce ", "", StringComparison.Ordinal).Replace("Tesla ", "", StringComparison.Ordinal);
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Hami.Lab.Cluster;
-using Spectre.Console;
 
 namespace Hami.Lab.Demo;
 
@@ -30,7 +29,7 @@ internal static class DemoVerb
         if (json)
             Console.WriteLine(report.ToJson());
         else
-            DemoTable.Print(AnsiConsole.Console, report);
+            DemoTable.Print(Consoles.Out, report);
         if (keep)
             await Console.Error.WriteLineAsync($"Data and logs are kept in {paths.Root}.");
         else if (report.Ok)

@@ -4,7 +4,7 @@ using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.Lab.Kubelet;
 
-/// <summary>A pod this node cannot take; the message is what its user reads.</summary>
+/// <summary>A pod this node cannot take; the message is what its user reads after "Pod was rejected: ".</summary>
 internal sealed class AdmissionException : Exception
 {
     public AdmissionException(string message) : base(message)
@@ -135,5 +135,5 @@ internal sealed class Admission(
     }
 
     private static AdmissionException Unexpected(string cause, Exception? inner = null) =>
-        new($"Pod was rejected: Allocate failed due to {cause}, which is unexpected", inner!);
+        new($"Allocate failed due to {cause}, which is unexpected", inner!);
 }

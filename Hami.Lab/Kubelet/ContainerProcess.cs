@@ -23,14 +23,14 @@ internal sealed class ContainerStartException : Exception
 /// <summary>A container that runs: one local process and its children.</summary>
 internal sealed class ContainerProcess
 {
-    private readonly Process _process;
+    private readonly int _pid;
 
     private ContainerProcess(Process process, LaunchPlan plan, string logFile)
     {
-        _process = process;
+        _pid = process.Id;
         Plan = plan;
         LogFile = logFile;
-        Exited = Wait();
+        Exited = Wait(process);
     }
 
     public LaunchPlan Plan { get; }
@@ -76,7 +76,11 @@ internal sealed class ContainerProcess
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
         try
         {
-            await process.WaitForExitAsync(cancellationToken);
+            // What runs inside a container ends with it.
+            var ended = process.WaitForExitAsync(cancellationToken);
+            if (await Task.WhenAny(ended, Exited) == Exited)
+                ProcessGroup.Signal(process.Id, ProcessGroup.Kill);
+            await ended;
             return new(process.ExitCode, await output, await errors);
         }
         catch (OperationCanceledException)
@@ -89,7 +93,7 @@ internal sealed class ContainerProcess
     public void Signal(int signal)
     {
         if (!Exited.IsCompleted)
-            ProcessGroup.Signal(_process.Id, signal);
+            ProcessGroup.Signal(_pid, signal);
     }
 
     /// <summary>Kills what is recorded in a pid file of an earlier run; true when something was still alive.</summary>
@@ -122,11 +126,14 @@ internal sealed class ContainerProcess
         }
     }
 
-    private async Task<int> Wait()
+    private static async Task<int> Wait(Process process)
     {
-        await _process.WaitForExitAsync();
-        // When a container's first process ends, the kernel ends the rest of its pid namespace; here we do.
-        ProcessGroup.Signal(_process.Id, ProcessGroup.Kill);
-        return _process.ExitCode;
+        using (process)
+        {
+            await process.WaitForExitAsync();
+            // When a container's first process ends, the kernel ends the rest of its pid namespace; here we do.
+            ProcessGroup.KillRest(process.Id);
+            return process.ExitCode;
+        }
     }
 }

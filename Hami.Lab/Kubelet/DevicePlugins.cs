@@ -7,22 +7,35 @@ using Kubelet.DevicePlugin.V1Beta1;
 namespace Hami.Lab.Kubelet;
 
 /// <summary>A plugin that registered: the connection to its socket and the options it gave there.</summary>
-internal sealed class PluginEndpoint(string resource, GrpcChannel channel, DevicePluginOptions options) : IDisposable
+internal sealed class PluginEndpoint : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly GrpcChannel _channel;
 
-    public string Resource { get; } = resource;
+    public PluginEndpoint(string resource, GrpcChannel channel, DevicePluginOptions options)
+    {
+        _channel = channel;
+        Resource = resource;
+        Client = new(channel);
+        Options = options;
+        // Kept, because a disposed source gives no token any more.
+        Stopped = _stop.Token;
+    }
 
-    public DevicePlugin.DevicePluginClient Client { get; } = new(channel);
+    public string Resource { get; }
 
-    public DevicePluginOptions Options { get; } = options;
+    public DevicePlugin.DevicePluginClient Client { get; }
 
-    public CancellationToken Stopped => _stop.Token;
+    public DevicePluginOptions Options { get; }
+
+    public CancellationToken Stopped { get; }
 
     public void Dispose()
     {
+        if (Stopped.IsCancellationRequested)
+            return;
         _stop.Cancel();
-        channel.Dispose();
+        _channel.Dispose();
         _stop.Dispose();
     }
 }
@@ -32,6 +45,7 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
 {
     private static readonly TimeSpan OptionsDeadline = TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, Resource> _resources = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
     private readonly ConcurrentBag<Task> _watches = [];
     private volatile bool _closing;
 
@@ -73,7 +87,14 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
         if (request.Version != "v1beta1")
             throw new RpcException(new(StatusCode.InvalidArgument, $"the version {request.Version} is not supported, this kubelet speaks v1beta1"));
         var socket = Path.Combine(folder, request.Endpoint);
-        KubeletPaths.EnsureShort(socket);
+        try
+        {
+            KubeletPaths.EnsureShort(socket);
+        }
+        catch (ArgumentException e)
+        {
+            throw new RpcException(new(StatusCode.InvalidArgument, e.Message));
+        }
 
         var channel = Dial(socket);
         PluginEndpoint endpoint;
@@ -91,10 +112,12 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
             throw new RpcException(new(StatusCode.Unknown, $"failed to dial device plugin with socketPath {socket}: {Words.Of(e)}"));
         }
 
-        _resources.AddOrUpdate(
-            request.ResourceName,
-            _ => new(endpoint, new Dictionary<string, Device>(StringComparer.Ordinal), Alive: false),
-            (_, known) => known with { Endpoint = endpoint, Alive = false });
+        lock (_gate)
+        {
+            // What the plugin before said about its devices holds until the new one's first list.
+            var known = _resources.GetValueOrDefault(request.ResourceName) ?? new(null, new Dictionary<string, Device>(StringComparer.Ordinal), Alive: false);
+            _resources[request.ResourceName] = known with { Endpoint = endpoint };
+        }
         Registers(log, request.ResourceName, request.Endpoint);
         _watches.Add(Task.Run(() => Listen(endpoint), CancellationToken.None));
     }
@@ -160,25 +183,33 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
     private void Heard(PluginEndpoint endpoint, IEnumerable<Device> devices)
     {
         var list = devices.ToDictionary(d => d.ID, StringComparer.Ordinal);
-        if (_resources.TryGetValue(endpoint.Resource, out var known) && known.Endpoint == endpoint)
+        lock (_gate)
         {
+            if (!_resources.TryGetValue(endpoint.Resource, out var known) || known.Endpoint != endpoint)
+                return;
             _resources[endpoint.Resource] = known with { Devices = list, Alive = true };
-            var healthy = list.Values.Count(IsHealthy);
-            Lists(log, endpoint.Resource, list.Count, healthy);
-            Changed();
         }
+        var healthy = list.Values.Count(IsHealthy);
+        Lists(log, endpoint.Resource, list.Count, healthy);
+        Changed();
     }
 
     // Recorded on a real kubelet: when an old plugin's stream ends, the kubelet drops whoever has registered since, too.
     private void Lost(PluginEndpoint endpoint, string why)
     {
-        if (!_resources.TryGetValue(endpoint.Resource, out var known) || known.Endpoint is null)
+        PluginEndpoint? current;
+        lock (_gate)
+        {
+            if (!_resources.TryGetValue(endpoint.Resource, out var known))
+                return;
+            current = known.Endpoint;
+            _resources[endpoint.Resource] = known with { Endpoint = null, Alive = false };
+        }
+        endpoint.Dispose();
+        if (current is null)
             return;
         PluginIsLost(log, endpoint.Resource, why);
-        _resources[endpoint.Resource] = known with { Endpoint = null, Alive = false };
-        known.Endpoint.Dispose();
-        if (known.Endpoint != endpoint)
-            endpoint.Dispose();
+        current.Dispose();
         Changed();
     }
 

@@ -17,6 +17,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly DeviceLedger _ledger = new();
     private readonly PodDirectory _pods = new();
     private readonly Launcher _launcher = new();
+    private readonly KubeletEvents _events;
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
@@ -37,7 +38,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
             Path.GetFullPath(options.DriverDirectory),
             Path.GetFullPath(options.DriverDevicesFile),
             Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin");
-        _surroundings = new(options, node, _paths, _launcher, admission, _plugins, _ledger, options.Logging.CreateLogger<PodWorker>());
+        _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
+        _surroundings = new(options, node, _paths, _launcher, admission, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
     /// <summary>The kubelet's own HTTP server: logs and health.</summary>
@@ -106,6 +108,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _loops = Task.WhenAll(
             Task.Run(() => node.KeepFresh(_stop.Token), CancellationToken.None),
+            Task.Run(() => _events.WriteAll(_stop.Token), CancellationToken.None),
             Task.Run(() => WatchPods(listed), CancellationToken.None),
             Task.Run(AdmitOneByOne, CancellationToken.None));
         await listed.Task.WaitAsync(cancellationToken);
@@ -115,8 +118,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private async Task<WebApplication> Serve(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = _paths.Root });
-        builder.Logging.ClearProviders();
-        builder.Services.AddSingleton(_options.Logging);
+        builder.Logging.ClearProviders().AddProvider(new OurLogging(_options.Logging)).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(_plugins);
         builder.Services.AddSingleton(_ledger);
@@ -147,10 +149,22 @@ public sealed partial class LabKubelet : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Lets the inner server's warnings reach the lab's log.</summary>
+    private sealed class OurLogging(ILoggerFactory factory) : ILoggerProvider
+    {
+        public ILogger CreateLogger(string categoryName) => factory.CreateLogger(categoryName);
+
+        public void Dispose()
+        {
+            // The factory is its owner's.
+        }
+    }
+
     // A kubelet's start deletes every socket in the plugins' folder: that is how plugins notice it.
     private void DeleteSockets()
     {
-        foreach (var file in Directory.EnumerateFileSystemEntries(_paths.Plugins).Where(f => f != _paths.Checkpoint && !Directory.Exists(f)))
+        // A socket has no length; anything with content is somebody's file.
+        foreach (var file in Directory.EnumerateFiles(_paths.Plugins).Where(f => new FileInfo(f).Length == 0))
             File.Delete(file);
         File.Delete(_paths.PodResourcesSocket);
     }

@@ -69,7 +69,7 @@ internal sealed class Mirror<T>(
         catch (Exception e) when (IsOutage(e, cancellationToken))
         {
             // 410 Gone is the server's ordinary "list again".
-            if (e is not HttpOperationException { Response.StatusCode: HttpStatusCode.Gone })
+            if (e is not HttpOperationException { Response.StatusCode: HttpStatusCode.Gone } && !cancellationToken.IsCancellationRequested)
                 broken(e);
         }
         await Task.Delay(Rest, time, cancellationToken);

@@ -8,6 +8,8 @@ internal static class PodReport
     /// <summary>Node, pods and the kubelet's own server all live here.</summary>
     public const string Address = "127.0.0.1";
 
+    public const string Rejection = "UnexpectedAdmissionError";
+
     private static readonly HashSet<string> Ours =
         new(StringComparer.Ordinal) { "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady" };
 
@@ -15,7 +17,7 @@ internal static class PodReport
     public static V1PodStatus Rejected(V1Pod pod, string message, DateTimeOffset now) => new()
     {
         Phase = "Failed",
-        Reason = "UnexpectedAdmissionError",
+        Reason = Rejection,
         Message = message,
         StartTime = now.UtcDateTime,
         Conditions = pod.Status?.Conditions,

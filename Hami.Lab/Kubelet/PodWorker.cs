@@ -14,6 +14,7 @@ internal sealed record PodSurroundings(
     Admission Admission,
     DevicePlugins Plugins,
     DeviceLedger Ledger,
+    KubeletEvents Events,
     ILogger<PodWorker> Log);
 
 /// <summary>The life of one pod on this node, from its admission to its last word in the API server.</summary>
@@ -76,7 +77,12 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     private DateTimeOffset Now => _kubelet.Options.Time.GetUtcNow();
 
-    public void Start() => _life = Task.Run(LiveAndReport, CancellationToken.None);
+    public void Start()
+    {
+        if (_endedEarlier)
+            _kubelet.Ledger.Release(Uid);
+        _life = Task.Run(LiveAndReport, CancellationToken.None);
+    }
 
     /// <summary>Takes the pod's devices; called for one pod of the node at a time.</summary>
     public async Task Admit(CancellationToken cancellationToken)
@@ -91,13 +97,15 @@ internal sealed partial class PodWorker : IAsyncDisposable
         catch (AdmissionException e)
         {
             IsRejected(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e.Message);
-            _rejection = e.Message;
+            _rejection = $"Pod was rejected: {e.Message}";
+            _kubelet.Events.Warning(Pod, null, PodReport.Rejection, e.Message);
             End("Failed");
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             Broke(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e);
             _rejection = $"Pod was rejected: the kubelet could not admit it: {e.Message}";
+            _kubelet.Events.Warning(Pod, null, PodReport.Rejection, _rejection);
             End("Failed");
         }
         finally
@@ -153,8 +161,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
             }
             _grace = grace;
         }
-        _noMoreStarts.Cancel();
+        // In this order: who stops because of the second looks at the first.
         _ending.Cancel();
+        _noMoreStarts.Cancel();
     }
 
     private void End(string phase)
@@ -251,6 +260,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 {
                     container.Waiting = ("CrashLoopBackOff",
                         $"back-off {wait.TotalSeconds:0}s restarting failed container={container.Container.Name} pod={Pod.Metadata.Name}_{Pod.Metadata.NamespaceProperty}({Uid})");
+                    _kubelet.Events.Warning(Pod, container, "BackOff",
+                        $"Back-off restarting failed container {container.Container.Name} in pod {Pod.Metadata.Name}_{Pod.Metadata.NamespaceProperty}({Uid})");
                     _status.Changed();
                     await Task.Delay(wait, _kubelet.Options.Time, _noMoreStarts.Token);
                 }
@@ -283,11 +294,13 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 container.Id = $"process://{Guid.NewGuid():N}";
                 container.Process = await ContainerProcess.Start(
                     _kubelet.Launcher, plan, LogFile(container, previous: false), _kubelet.Paths.PidFile(Uid, container.Container.Name));
+                _kubelet.Events.Normal(Pod, container, "Started", $"Started container {container.Container.Name}");
                 _status.Changed();
                 return;
             }
             catch (ContainerStartException e)
             {
+                _kubelet.Events.Warning(Pod, container, "Failed", $"Error: {e.Message}");
                 DoesNotStart(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, container.Container.Name, e.Message);
                 container.Ended = new()
                 {
@@ -303,6 +316,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
             }
             catch (ContainerConfigException e)
             {
+                _kubelet.Events.Warning(Pod, container, "Failed", $"Error: {e.Message}");
                 DoesNotStart(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, container.Container.Name, e.Message);
                 container.Waiting = ("CreateContainerConfigError", e.Message);
                 _status.Changed();
@@ -332,6 +346,10 @@ internal sealed partial class PodWorker : IAsyncDisposable
         {
             throw new OperationCanceledException("The pod ends.", e, _noMoreStarts.Token);
         }
+        catch (ObjectDisposedException e)
+        {
+            throw new ContainerConfigException($"The plugin for {grant.Resource} went away before the container could be started.", e);
+        }
     }
 
     private void Exited(ContainerState container, int exitCode)
@@ -354,8 +372,11 @@ internal sealed partial class PodWorker : IAsyncDisposable
     {
         var running = _containers.Where(c => c.Process is not null).Select(c => (Container: c, Process: c.Process!)).ToList();
         var exits = Task.WhenAll(running.Select(r => r.Process.Exited));
-        foreach (var (_, process) in running)
+        foreach (var (container, process) in running)
+        {
+            _kubelet.Events.Normal(Pod, container, "Killing", $"Stopping container {container.Container.Name}");
             process.Signal(ProcessGroup.Terminate);
+        }
         if (grace > TimeSpan.Zero)
             await Task.WhenAny(exits, Task.Delay(grace, _kubelet.Options.Time, _hurry.Token));
         foreach (var (_, process) in running)

@@ -38,6 +38,9 @@ internal static partial class ProcessGroup
             _ = kill(leader, signal);
     }
 
+    /// <summary>Kills what is left of a group whose leader has ended; the leader's number alone may be somebody else's by now.</summary>
+    public static void KillRest(int leader) => _ = kill(-leader, Kill);
+
     /// <summary>When a process started, in clock ticks since boot; null when it is gone.</summary>
     public static long? StartTime(int pid) => Stat(pid) is { } fields ? long.Parse(fields[19], CultureInfo.InvariantCulture) : null;
 

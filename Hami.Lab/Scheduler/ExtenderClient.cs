@@ -13,6 +13,9 @@ internal sealed record FilterAnswer(
     IReadOnlyDictionary<string, string>? FailedAndUnresolvableNodes,
     string? Error);
 
+/// <summary>One line of an extender's answer to <c>/prioritize</c>: 0 to 10, more is better.</summary>
+internal sealed record HostPriority(string Host, long Score);
+
 /// <summary>What an extender answers to <c>/bind</c>.</summary>
 internal sealed record BindAnswer(string? Error);
 
@@ -58,6 +61,10 @@ internal sealed class ExtenderClient : IDisposable
         var answer = await Post<FilterAnswer>("filter", FilterBody(pod, nodeNames), cancellationToken);
         return string.IsNullOrEmpty(answer.Error) ? answer : throw new ExtenderException(answer.Error);
     }
+
+    /// <summary>How well the extender likes each of the nodes that fit.</summary>
+    public Task<IReadOnlyList<HostPriority>> Prioritize(V1Pod pod, IReadOnlyCollection<string> nodeNames, CancellationToken cancellationToken) =>
+        Post<IReadOnlyList<HostPriority>>("prioritize", FilterBody(pod, nodeNames), cancellationToken);
 
     /// <summary>Has the extender bind the pod. Throws <see cref="ExtenderException"/> when it did not.</summary>
     public async Task Bind(V1Pod pod, string node, CancellationToken cancellationToken)

@@ -171,10 +171,22 @@ public sealed partial class LabScheduler : IAsyncDisposable
             return;
         }
 
-        var chosen = candidates.Min(StringComparer.Ordinal)!;
+        var chosen = await Choose(pod, candidates, asksExtender);
         // Assumed first: the next pod's filter may go on while this Binding is under way.
         _assumed[pod.Uid()] = chosen;
         _bindings[pod.Uid()] = Task.Run(() => Bind(pod, chosen, asksExtender), CancellationToken.None);
+    }
+
+    // kube-scheduler throws dice among equals; the lab takes the first by name, so that a run can be repeated.
+    private async Task<string> Choose(V1Pod pod, List<string> candidates, bool asksExtender)
+    {
+        var scores = new Dictionary<string, long>(StringComparer.Ordinal);
+        if (asksExtender && _options.Prioritizes && candidates.Count > 1)
+        {
+            foreach (var priority in await _extender.Prioritize(pod, candidates, _stop.Token))
+                scores[priority.Host] = priority.Score;
+        }
+        return candidates.OrderByDescending(scores.GetValueOrDefault).ThenBy(n => n, StringComparer.Ordinal).First();
     }
 
     private async Task Bind(V1Pod pod, string node, bool byExtender)

@@ -21,6 +21,9 @@ public sealed record LabSchedulerOptions
     public IReadOnlyList<string> ManagedResources { get; init; } =
         ["nvidia.com/gpu", "nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"];
 
+    /// <summary>Whether the extender also ranks the nodes that fit (<c>prioritizeVerb</c>); without it the first by name is taken.</summary>
+    public bool Prioritizes { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public ILoggerFactory Logging { get; init; } = NullLoggerFactory.Instance;

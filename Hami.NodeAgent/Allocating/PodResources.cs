@@ -25,7 +25,7 @@ internal sealed partial class PodResources(AgentOptions options, ILogger<PodReso
         }
         catch (Exception e) when (Outage.Is(e, cancellation))
         {
-            LogSilent(e.Message);
+            LogSilent(Outage.Reason(e));
             return null;
         }
     }

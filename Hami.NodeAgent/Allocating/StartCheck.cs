@@ -15,8 +15,12 @@ internal sealed partial class StartCheck(
         var entries = checkpoint.Read();
         var listing = entries is null ? await podResources.List(cancellation) : null;
         var verdict = Decide(pods.Watched, watch.Synced);
-        if (verdict.Refusal is not null && await pods.Read(cancellation) is { } fresh)
-            verdict = Decide(fresh, podsKnown: true);
+        if (verdict.Refusal is not null)
+        {
+            // The watch may be behind; with the API server away what the kubelet kept has to do.
+            var fresh = await pods.Read(cancellation);
+            verdict = Decide(fresh ?? [], podsKnown: fresh is not null);
+        }
 
         if (verdict.Warning is not null)
             LogUnverified(verdict.Warning);

@@ -26,12 +26,10 @@ internal sealed record StartVerdict(string? Refusal, IReadOnlyList<(string PodUi
             .Where(e => !podsKnown || pods.Any(p => p.Uid == e.PodUid && !p.Over)).ToList();
         if (owners.Count == 0)
             return No($"The kubelet's checkpoint names no living pod that holds {Join(ids)}; the kubelet will try again.");
-        // Without the pods of the node an old entry can hold the same ids: one good owner is enough then.
-        var wrong = owners.Select(o => Fault(o, ours, pods, podsKnown, directoryOf)).ToList();
-        var good = owners.Where((_, i) => wrong[i] is null).Select(o => (o.PodUid, o.Container)).ToList();
-        if (good.Count > 0 && (good.Count == owners.Count || !podsKnown))
-            return new(null, good);
-        return No(wrong.First(w => w is not null)!);
+        // An app container may hold its init container's ids: which of the two starts is not said, so both must be right.
+        return owners.Select(o => Fault(o, ours, pods, podsKnown, directoryOf)).FirstOrDefault(fault => fault is not null) is { } fault
+            ? No(fault)
+            : new(null, [.. owners.Select(o => (o.PodUid, o.Container))]);
     }
 
     private static string? Fault(

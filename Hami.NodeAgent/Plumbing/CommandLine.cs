@@ -141,14 +141,7 @@ internal static class CommandLine
             .WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}")
             .CreateLogger();
         using var host = AgentHost.Build(options, cards, kubernetes, logging => logging.AddSerilog(logger));
-        try
-        {
-            await host.RunAsync(cancellation);
-        }
-        catch (IOException e) when (options.HttpBind is not null)
-        {
-            return await Fail($"{e.Message} Give --http-bind a free address.");
-        }
+        await host.RunAsync(cancellation);
         return 0;
     }
 

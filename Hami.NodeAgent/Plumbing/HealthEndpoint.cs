@@ -1,7 +1,8 @@
 namespace Hami.NodeAgent.Plumbing;
 
 /// <summary>Serves <c>GET /healthz</c> where <c>--http-bind</c> asks for it: the process lives and its pods' watch runs.</summary>
-internal sealed class HealthEndpoint(AgentOptions options, PodsOnNode pods, PluginStreams streams, ILoggerFactory logs) : IHostedService, IAsyncDisposable
+internal sealed partial class HealthEndpoint(
+    AgentOptions options, PodsOnNode pods, PluginStreams streams, ILoggerFactory logs, ILogger<HealthEndpoint> log) : IHostedService, IAsyncDisposable
 {
     private WebApplication? app;
 
@@ -11,16 +12,29 @@ internal sealed class HealthEndpoint(AgentOptions options, PodsOnNode pods, Plug
             return;
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore();
-        builder.Services.AddSingleton(logs).AddRoutingCore();
+        builder.Services.AddSingleton(logs).AddSingleton<IHostLifetime, NoLifetime>().AddRoutingCore();
         app = builder.Build();
         app.Urls.Add(address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}");
         // Always 200: with the API server or the kubelet away a restart of the agent would mend nothing.
         app.MapGet("/healthz", () => Results.Text(
             $"ok\npods: {(pods.Synced ? "known" : "not yet known")}\nkubelet: {(streams.Open > 0 ? "watching" : "not watching")}\n"));
-        await app.StartAsync(cancellationToken);
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or FormatException)
+        {
+            // Devices are handed out all the same.
+            LogNoAddress(address, e.Message);
+            await app.DisposeAsync();
+            app = null;
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => app?.StopAsync(cancellationToken) ?? Task.CompletedTask;
 
     public ValueTask DisposeAsync() => app?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    [LoggerMessage(LogLevel.Error, "No /healthz at {Address} ({Reason}); give --http-bind a free address and start again")]
+    private partial void LogNoAddress(string address, string reason);
 }

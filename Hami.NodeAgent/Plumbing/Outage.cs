@@ -14,6 +14,9 @@ internal static class Outage
         && e is HttpOperationException or HttpRequestException or KubernetesException or OperationCanceledException
             or RpcException or IOException or SocketException or JsonException or TimeoutException or UnauthorizedAccessException;
 
+    /// <summary>What to say of it in a log: gRPC's own message is a page.</summary>
+    public static string Reason(Exception e) => e is RpcException grpc ? $"{grpc.StatusCode}: {grpc.Status.Detail}" : e.Message;
+
     /// <summary>The n-th wait after <paramref name="first"/>, doubled each time, up to <paramref name="most"/>.</summary>
     public static TimeSpan BackOff(int n, TimeSpan first, TimeSpan most) =>
         TimeSpan.FromTicks((long)Math.Min(most.Ticks, first.Ticks * Math.Pow(2, Math.Min(n, 40))));

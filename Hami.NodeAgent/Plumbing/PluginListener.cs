@@ -5,6 +5,8 @@ namespace Hami.NodeAgent.Plumbing;
 /// <summary>Serves gRPC on one unix socket, for as long as the kubelet leaves that socket alone.</summary>
 internal sealed class PluginListener : IAsyncDisposable
 {
+    private static int opened;
+
     private readonly WebApplication app;
     private readonly CancellationTokenSource closing;
     private readonly string socket;
@@ -27,12 +29,15 @@ internal sealed class PluginListener : IAsyncDisposable
         string socket, ILoggerFactory logs, Func<CancellationToken, TService> endpoint, CancellationToken cancellation)
         where TService : class
     {
-        File.Delete(socket);
+        // Bound under another name and moved into place: a copy that served there until now sees itself replaced, and is not told
+        // by a missing file to come back. The name is shorter than the socket's, whose length was checked.
+        var unplaced = Path.Combine(Path.GetDirectoryName(socket)!, $".h{Environment.ProcessId}-{Interlocked.Increment(ref opened)}");
+        File.Delete(unplaced);
         var end = new CancellationTokenSource();
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            kestrel.ListenUnixSocket(socket, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.ListenUnixSocket(unplaced, listen => listen.Protocols = HttpProtocols.Http2);
             // A stream of ListAndWatch is silent for days.
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MaxRequestBodySize = 16 << 20;
@@ -46,6 +51,7 @@ internal sealed class PluginListener : IAsyncDisposable
         try
         {
             await web.StartAsync(cancellation);
+            File.Move(unplaced, socket, overwrite: true);
         }
         catch
         {
@@ -56,19 +62,15 @@ internal sealed class PluginListener : IAsyncDisposable
         return new(web, end, socket);
     }
 
+    /// <summary>Ends all streams and takes the socket away, unless it is somebody else's by now.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (!Removed && !Replaced)
+            File.Delete(socket);
         await closing.CancelAsync();
         await app.StopAsync();
         await app.DisposeAsync();
         closing.Dispose();
-    }
-
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
 

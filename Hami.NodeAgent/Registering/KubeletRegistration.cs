@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
 using Kubelet.DevicePlugin.V1Beta1;
@@ -18,63 +19,49 @@ internal sealed partial class KubeletRegistration(
 {
     private static readonly TimeSpan SlowLook = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(2);
+
     private readonly TaskCompletionSource firstRegistered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim woken = new(0, 1);
     private FileSystemWatcher? watcher;
     private PluginListener? listener;
+
+    // The kubelet we last saw, and the one that knows us; since when, and for how many registrations in vain.
+    private (DateTime, DateTime)? known;
+    private (DateTime, DateTime)? registeredWith;
+    private long registeredAt;
+    private int unwatched;
+
+    private bool displaced;
+    private bool displacedOther;
 
     /// <summary>Ends once the kubelet has accepted this plugin for the first time.</summary>
     public Task FirstRegistered => firstRegistered.Task;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        (DateTime, DateTime)? known = null;
-        (DateTime, DateTime)? registeredWith = null;
-        long registeredAt = 0;
         var failures = 0;
-        var ignored = 0;
         try
         {
             while (!stoppingToken.IsCancellationRequested)
             {
                 WatchFolder();
+                await GiveWay();
                 var kubelet = SocketFile.Identity(options.KubeletSocket);
                 var wait = SlowLook;
-                // An old copy of this plugin that exits makes the kubelet drop the resource, whoever serves it now; the sign is a
-                // registration without a ListAndWatch. Longer and longer waits for a kubelet that never opens one.
-                var forgotten = registeredWith is not null && streams.Open == 0
-                    && time.GetElapsedTime(registeredAt) > Outage.BackOff(ignored, TimeSpan.FromSeconds(2), TimeSpan.FromMinutes(1));
-                if (streams.Open > 0)
-                    ignored = 0;
-                if (listener is { Replaced: true })
-                {
-                    // During a rollout two copies run: the later one serves, and to take the socket back would be a fight without end.
-                    // When it goes, its socket goes with it, and we are back.
-                    if (registeredWith is not null)
-                        LogReplaced(options.PluginSocket);
-                    registeredWith = null;
-                }
-                else if (kubelet is not null && (kubelet != registeredWith || listener is not { Removed: false } || forgotten))
+                if (kubelet is not null && !displaced && MustRegister(kubelet))
                 {
                     try
                     {
-                        if (kubelet != known && known is not null)
-                            restarts.Happened();
-                        known = kubelet;
-                        await Register(stoppingToken);
-                        ignored = forgotten && kubelet == registeredWith ? ignored + 1 : 0;
-                        registeredWith = kubelet;
-                        registeredAt = time.GetTimestamp();
+                        await Register(kubelet, stoppingToken);
                         failures = 0;
-                        firstRegistered.TrySetResult();
-                        continue;
                     }
                     catch (Exception e) when (Outage.Is(e, stoppingToken))
                     {
-                        // The socket's file is there a moment before the kubelet listens on it, so the first waits are short.
+                        // The socket's file is there a moment before the kubelet listens on it, so the first waits are short and quiet.
                         wait = Outage.BackOff(failures, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5));
-                        if (failures++ is var n && (n > 4 || !IsRefusedConnection(e)))
-                            LogRefused(e.Message, wait.TotalSeconds);
+                        if (failures++ > 4 || e is not RpcException { StatusCode: StatusCode.Unavailable })
+                            LogRefused(Outage.Reason(e), wait.TotalSeconds);
                     }
                 }
                 await woken.WaitAsync(wait, stoppingToken);
@@ -92,28 +79,74 @@ internal sealed partial class KubeletRegistration(
         }
     }
 
-    private async Task Register(CancellationToken stopping)
+    // During a rollout two copies run: the later one serves, and to take the socket back would be a fight without end. When it goes,
+    // its socket goes with it, and the earlier one is back.
+    private async Task GiveWay()
     {
+        if (listener is { Replaced: true })
+        {
+            LogReplaced(options.PluginSocket);
+            await listener.DisposeAsync();
+            listener = null;
+            registeredWith = null;
+            displaced = true;
+        }
+        displaced = displaced && File.Exists(options.PluginSocket);
+    }
+
+    private bool MustRegister((DateTime, DateTime)? kubelet)
+    {
+        if (kubelet != registeredWith || listener is not { Removed: false })
+            return true;
+        var since = time.GetElapsedTime(registeredAt);
+        if (displacedOther && since > Settled)
+            return true;
+        // An old copy of this plugin that exits makes the kubelet drop the resource, whoever serves it now; the sign is a registration
+        // without a ListAndWatch. Longer and longer waits for a kubelet that never opens one.
+        if (streams.Open > 0)
+            unwatched = 0;
+        return streams.Open == 0 && since > Outage.BackOff(unwatched, Settled, TimeSpan.FromMinutes(1));
+    }
+
+    private async Task Register((DateTime, DateTime)? kubelet, CancellationToken stopping)
+    {
+        if (known is not null && kubelet != known)
+            restarts.Happened();
+        known = kubelet;
         if (listener is not { Removed: false })
         {
-            // First away with the old one: closing it removes the file of that name, whosever it is.
             if (listener is not null)
                 await listener.DisposeAsync();
             listener = null;
+            // When the copy that we displace lets go of the kubelet, the kubelet drops the resource: once more then.
+            displacedOther = File.Exists(options.PluginSocket);
             listener = await PluginListener.Open(options.PluginSocket, logs, endpoint, stopping);
         }
+        else if (kubelet == registeredWith)
+        {
+            displacedOther = false;
+            unwatched++;
+        }
+        await Introduce(stopping);
+        registeredWith = kubelet;
+        registeredAt = time.GetTimestamp();
+        firstRegistered.TrySetResult();
+        LogRegistered(options.ResourceName, options.PluginEndpoint);
+    }
+
+    private async Task Introduce(CancellationToken stopping)
+    {
+        var request = new RegisterRequest
+        {
+            Version = "v1beta1",
+            Endpoint = options.PluginEndpoint,
+            ResourceName = options.ResourceName,
+            Options = DevicePluginEndpoint.Options,
+        };
         using var channel = UnixSocketChannel.To(options.KubeletSocket);
         // The kubelet dials back before it answers, for at most 10 s.
-        await Bounded.Call(TimeSpan.FromSeconds(15), async c => await new Registration.RegistrationClient(channel).RegisterAsync(
-            new RegisterRequest
-            {
-                Version = "v1beta1",
-                Endpoint = options.PluginEndpoint,
-                ResourceName = options.ResourceName,
-                Options = DevicePluginEndpoint.Options,
-            },
-            cancellationToken: c), stopping);
-        LogRegistered(options.ResourceName, options.PluginEndpoint);
+        await Bounded.Call(TimeSpan.FromSeconds(15),
+            async c => await new Registration.RegistrationClient(channel).RegisterAsync(request, cancellationToken: c), stopping);
     }
 
     private void WatchFolder()
@@ -145,9 +178,6 @@ internal sealed partial class KubeletRegistration(
             // Already woken.
         }
     }
-
-    private static bool IsRefusedConnection(Exception e) =>
-        e is Grpc.Core.RpcException { StatusCode: Grpc.Core.StatusCode.Unavailable };
 
     [LoggerMessage(LogLevel.Information, "The kubelet knows {Resource} at {Endpoint}")]
     private partial void LogRegistered(string resource, string endpoint);

@@ -1,6 +1,7 @@
 using Hami.NodeAgent;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Registering;
+using k8s;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -20,6 +21,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
     // Unix socket paths end at 107 bytes, and a test runner's own directory can be deep.
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("hami");
     private IHost? host;
+    private IKubernetes? kubernetes;
 
     public TinyApiServer Api { get; private set; } = null!;
 
@@ -31,9 +33,10 @@ internal sealed class AgentOnANode : IAsyncDisposable
 
     public string Containers => Path.Combine(Dir, "host", "vgpu", "containers");
 
-    public static async Task<AgentOnANode> Start(bool kubelet = true, bool podResources = true)
+    /// <param name="kubernetes">Another API server than the tiny one.</param>
+    public static async Task<AgentOnANode> Start(bool kubelet = true, bool podResources = true, IKubernetes? kubernetes = null)
     {
-        var node = new AgentOnANode { Api = await TinyApiServer.Start() };
+        var node = new AgentOnANode { Api = await TinyApiServer.Start(), kubernetes = kubernetes };
         await File.WriteAllTextAsync(node.DeviceFilePath, BothHealthy);
         if (kubelet)
             await node.StartKubelet(podResources);
@@ -45,6 +48,14 @@ internal sealed class AgentOnANode : IAsyncDisposable
 
     public async Task StartAgent()
     {
+        host = await StartCopy();
+        if (!Api.Away)
+            await Eventually(() => host.Services.GetRequiredService<PodsOnNode>().Synced);
+    }
+
+    /// <summary>Another agent on the same node, as there is for a while when a new version is rolled out.</summary>
+    public async Task<IHost> StartCopy()
+    {
         var options = new AgentOptions
         {
             NodeName = "node-1",
@@ -54,10 +65,9 @@ internal sealed class AgentOnANode : IAsyncDisposable
             LockPath = Path.Combine(Dir, "lock"),
         };
         Assert.Null(options.Fault());
-        host = AgentHost.Build(options, DeviceFile.Read(DeviceFilePath), Api.Client, logging => logging.AddProvider(new OutputLogs()));
-        await host.StartAsync();
-        if (!Api.Away)
-            await Eventually(() => host.Services.GetRequiredService<PodsOnNode>().Synced);
+        var copy = AgentHost.Build(options, DeviceFile.Read(DeviceFilePath), kubernetes ?? Api.Client, logging => logging.AddProvider(new OutputLogs()));
+        await copy.StartAsync();
+        return copy;
     }
 
     public async Task StopAgent()

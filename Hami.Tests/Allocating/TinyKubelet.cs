@@ -158,7 +158,8 @@ internal sealed class TinyKubelet : IAsyncDisposable
             {
                 // Either side is ending.
             }
-            kubelet.Health = new Dictionary<string, string>();
+            if (plugin == kubelet.Plugin)
+                kubelet.Health = new Dictionary<string, string>();
         }
     }
 

@@ -76,6 +76,17 @@ public sealed class KubeletAdmitting
     }
 
     [Fact]
+    public async Task A_rejection_is_an_event_too()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+
+        await scene.Run("a1", Container("c0", 1, "true"));
+
+        await Eventually(async () => (await scene.Kubernetes.CoreV1.ListNamespacedEventAsync("default")).Items.Any(e =>
+            e.Reason == "UnexpectedAdmissionError" && e.Message.StartsWith("Allocate failed due to", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task An_empty_answer_fails_the_pod()
     {
         await using var scene = await KubeletScene.Start();
@@ -167,6 +178,23 @@ public sealed class KubeletAdmitting
 
         Assert.Equal("device plugin PreStartContainer rpc failed with err: rpc error: code = FailedPrecondition desc = not yet", waiting.Message);
         await scene.Until("a1", "Succeeded");
+    }
+
+    [Fact]
+    public async Task When_an_old_plugin_ends_the_one_that_registered_since_is_dropped_too()
+    {
+        await using var scene = await KubeletScene.Start();
+        var old = scene.Plugin;
+        await scene.StartPlugin("new.sock");
+        await scene.Run("a1", Container("c0", 1, "sleep", "100"));
+        await scene.Until("a1", "Running");
+        Assert.Contains(scene.Plugin.Calls, c => c.StartsWith("Allocate", StringComparison.Ordinal));
+
+        await old.DisposeAsync();
+        await Eventually(async () => await scene.Healthy() == "0");
+
+        await scene.Plugin.Register(scene.Kubelet.PluginsDirectory);
+        await Eventually(async () => await scene.Healthy() == "4");
     }
 
     [Fact]

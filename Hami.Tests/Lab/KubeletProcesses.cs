@@ -90,7 +90,10 @@ public sealed class KubeletProcesses : IDisposable
     {
         ContainerProcess process;
         using (var launcher = new Launcher())
-            process = await Run(launcher, "sleep", "100");
+        {
+            process = await Run(launcher, "sh", "-c", "echo up; exec sleep 100");
+            Assert.Equal("up", await FirstLine());
+        }
 
         Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
     }

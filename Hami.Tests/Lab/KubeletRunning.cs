@@ -181,6 +181,32 @@ public sealed class KubeletRunning
     }
 
     [Fact]
+    public async Task While_the_API_server_is_away_pods_go_on_and_their_ends_are_told_when_it_is_back()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        await scene.Run("a1", Container("c0", 0, "sleep", "0.5"));
+        await scene.Until("a1", "Running");
+
+        await scene.RestartServer(TimeSpan.FromSeconds(1));
+
+        await scene.Until("a1", "Succeeded");
+        await scene.Run("a2", Container("c0", 0, "true"));
+        await scene.Until("a2", "Succeeded");
+    }
+
+    [Fact]
+    public async Task A_log_is_read_through_the_API_server()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        await scene.Run("a1", Container("c0", 0, "sh", "-c", "echo one; echo two"));
+        await scene.Until("a1", "Succeeded");
+
+        using var log = new StreamReader(await scene.Kubernetes.CoreV1.ReadNamespacedPodLogAsync("a1", "default", tailLines: 1));
+
+        Assert.Equal("two\n", await log.ReadToEndAsync());
+    }
+
+    [Fact]
     public async Task After_a_restart_of_the_kubelet_pods_start_again_with_their_old_devices_and_no_new_Allocate()
     {
         await using var scene = await KubeletScene.Start();
@@ -188,7 +214,8 @@ public sealed class KubeletRunning
         await scene.Run("gone", "Never", [], Container("c0", 2, "sleep", "100"));
         await scene.Until("a1", "Running");
         await scene.Until("gone", "Running");
-        var given = await scene.Logs("a1", "c0");
+        var given = "";
+        await Eventually(async () => (given = await scene.Logs("a1", "c0")).EndsWith('\n'));
 
         await scene.Kubelet.DisposeAsync();
         await scene.Plugin.DisposeAsync();

@@ -10,11 +10,12 @@ namespace Hami.Tests.Lab;
 internal sealed class KubeletScene : IAsyncDisposable
 {
     public const string Node = "node-a";
-    private readonly string _folder = Directory.CreateTempSubdirectory("k").FullName;
-    private readonly LabApiServer _server;
+    private readonly string _folder;
+    private LabApiServer _server;
 
-    private KubeletScene(LabApiServer server)
+    private KubeletScene(string folder, LabApiServer server)
     {
+        _folder = folder;
         _server = server;
         Kubernetes = new Kubernetes(new KubernetesClientConfiguration { Host = server.Address.ToString() });
     }
@@ -27,7 +28,9 @@ internal sealed class KubeletScene : IAsyncDisposable
 
     public static async Task<KubeletScene> Start(bool withPlugin = true)
     {
-        var scene = new KubeletScene(await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken));
+        var folder = Directory.CreateTempSubdirectory("k").FullName;
+        var server = await LabApiServer.StartAsync(new() { StorePath = Path.Combine(folder, "store") }, TestContext.Current.CancellationToken);
+        var scene = new KubeletScene(folder, server);
         await scene.StartKubelet();
         if (withPlugin)
             await scene.StartPlugin();
@@ -53,6 +56,14 @@ internal sealed class KubeletScene : IAsyncDisposable
         Plugin.PodResourcesSocket = Kubelet.PodResourcesSocket;
         await Plugin.Register(Kubelet.PluginsDirectory);
         await Eventually(async () => await Healthy() == "4");
+    }
+
+    public async Task RestartServer(TimeSpan away)
+    {
+        var port = _server.Address.Port;
+        await _server.DisposeAsync();
+        await Task.Delay(away);
+        _server = await LabApiServer.StartAsync(new() { StorePath = Path.Combine(_folder, "store"), Port = port }, TestContext.Current.CancellationToken);
     }
 
     public async Task<string> Healthy() =>

@@ -58,6 +58,19 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_extender_that_ranks_decides_among_the_nodes_that_fit()
+    {
+        await Nodes("node-a", "node-b", "node-c");
+        _extender.Prioritize = _ => Task.FromResult("""[{"Host":"node-a","Score":1},{"Host":"node-b","Score":7},{"Host":"node-c","Score":7}]""");
+        await Start(prioritizes: true);
+
+        await Create("p1");
+
+        await Until("p1", p => p.Spec.NodeName == "node-b");
+        Assert.Equal(["Pod", "Nodes", "NodeNames"], Assert.Single(_extender.Priorities).Select(m => m.Key));
+    }
+
+    [Fact]
     public async Task A_pod_without_cards_is_bound_by_the_scheduler_itself()
     {
         await Nodes("node-a");
@@ -251,6 +264,27 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_scheduler_goes_on_when_the_API_server_was_away()
+    {
+        await Nodes("node-a");
+        // The new server never knew node-a; the scheduler may still offer it until it has listed nodes again.
+        _extender.Filter = body => body["NodeNames"]!.AsArray().Any(n => n!.GetValue<string>() == "node-b")
+            ? Task.FromResult("""{"NodeNames":["node-b"],"Error":""}""")
+            : RefuseAll(body);
+        await Start();
+
+        var port = _server.Address.Port;
+        await _server.DisposeAsync();
+        _server = await LabApiServer.StartAsync(new() { Port = port }, TestContext.Current.CancellationToken);
+        // The test's own client starts anew; the scheduler keeps its stale connections and has to cope.
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        await Nodes("node-b");
+        await Create("p1");
+
+        await Until("p1", p => p.Spec.NodeName == "node-b");
+    }
+
+    [Fact]
     public async Task A_pod_deleted_while_it_waits_is_forgotten()
     {
         await Nodes("node-a");
@@ -260,11 +294,12 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         await Until("p1", p => p.Status.Conditions?.Any(c => c.Type == "PodScheduled") == true);
 
         await _kubernetes.CoreV1.DeleteNamespacedPodAsync("p1", "default", new V1DeleteOptions { GracePeriodSeconds = 0 });
-        await Label("node-a", "a", "1");
         await Create("p2");
         await Eventually(() => Task.FromResult(_extender.Filters.Count == 2));
+        await Label("node-a", "a", "1");
+        await Eventually(() => Task.FromResult(_extender.Filters.Count == 3));
 
-        Assert.Equal("p2", _extender.Filters.Last()["Pod"]!["metadata"]!["name"]!.GetValue<string>());
+        Assert.Equal(["p1", "p2", "p2"], _extender.Filters.Select(f => f["Pod"]!["metadata"]!["name"]!.GetValue<string>()));
     }
 
     private static Task<string> RefuseAll(JsonObject body)
@@ -278,8 +313,8 @@ public sealed class SchedulerPlacing : IAsyncLifetime
 
     private static V1Patch Merge(string patch) => new(patch, V1Patch.PatchType.MergePatch);
 
-    private async Task Start(TimeSpan? timeout = null) => _scheduler = await LabScheduler.StartAsync(
-        new() { Kubernetes = _kubernetes, ExtenderUrl = _extender.Address, HttpTimeout = timeout ?? TimeSpan.FromSeconds(10) },
+    private async Task Start(TimeSpan? timeout = null, bool prioritizes = false) => _scheduler = await LabScheduler.StartAsync(
+        new() { Kubernetes = _kubernetes, ExtenderUrl = _extender.Address, HttpTimeout = timeout ?? TimeSpan.FromSeconds(10), Prioritizes = prioritizes },
         TestContext.Current.CancellationToken);
 
     private async Task Nodes(params string[] names)

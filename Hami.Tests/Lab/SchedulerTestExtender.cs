@@ -22,6 +22,7 @@ internal sealed class SchedulerTestExtender : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         _server = builder.Build();
         _server.MapPost("/filter", http => Answer(http, Filters, Filter));
+        _server.MapPost("/prioritize", http => Answer(http, Priorities, Prioritize));
         _server.MapPost("/bind", http => Answer(http, Binds, Bind));
     }
 
@@ -32,6 +33,10 @@ internal sealed class SchedulerTestExtender : IAsyncDisposable
     /// <summary>Answers a filter; fits every node at first.</summary>
     public Func<JsonObject, Task<string>> Filter { get; set; } = body =>
         Task.FromResult($$"""{"Nodes":null,"NodeNames":{{body["NodeNames"]!.ToJsonString()}},"FailedNodes":{},"Error":""}""");
+
+    public ConcurrentQueue<JsonObject> Priorities { get; } = new();
+
+    public Func<JsonObject, Task<string>> Prioritize { get; set; } = _ => Task.FromResult("[]");
 
     public Func<JsonObject, Task<string>> Bind { get; set; } = _ => Task.FromResult("""{"Error":""}""");
 

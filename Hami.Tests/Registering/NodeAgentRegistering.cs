@@ -87,4 +87,22 @@ public sealed class NodeAgentRegistering
         Assert.False(File.Exists(Path.Combine(node.Dir, "device-plugins", "nvidia-gpu.sock")));
         await Eventually(() => node.Kubelet.Health.Count == 0);
     }
+
+    [Fact]
+    public async Task Of_two_copies_the_later_serves_and_the_earlier_takes_over_again_when_it_goes()
+    {
+        await using var node = await Start();
+        using var later = await node.StartCopy();
+        // Once at once and once more, as the kubelet drops the resource when the earlier one lets go.
+        await Eventually(() => node.Kubelet.Registrations.Count == 3);
+        await Task.Delay(2500);
+        Assert.Equal(3, node.Kubelet.Registrations.Count);
+        Assert.Equal(20, node.Kubelet.Health.Count);
+
+        await later.StopAsync();
+
+        await Eventually(() => node.Kubelet.Registrations.Count == 4 && node.Kubelet.Health.Count == 20);
+        var pod = node.Bind(NodePods.Pod("p", "GPU-b,NVIDIA,3000,50:;", [1]));
+        Assert.Equal("GPU-b", (await node.Kubelet.Admit(pod))["c0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+    }
 }

@@ -1,0 +1,91 @@
+/* Chapters "Context Management" and "Primary Context Management": a context takes its memory with it. */
+#define _GNU_SOURCE
+#include "account.h"
+#include "driver.h"
+
+enum { PRIMARIES = sizeof state.primary / sizeof state.primary[0] };
+
+static void give_back(const struct allocation *taken)
+{
+    account_return(taken->account, taken->bytes);
+}
+
+/* Entries up to the serial read before the driver was asked: a context made since may have the same address. */
+static void settle(CUcontext context, uint64_t serial)
+{
+    if (context)
+        allocations_take_owned(&state.pointers, (uint64_t)(uintptr_t)context, serial, give_back);
+}
+
+EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
+{
+    uint64_t serial = atomic_load(&state.serial);
+    CUresult result = cuda()->cuCtxDestroy_v2(context);
+    if (result == CUDA_SUCCESS)
+        settle(context, serial);
+    return result;
+}
+
+EXPORT CUresult cuCtxDestroy(CUcontext context)
+{
+    uint64_t serial = atomic_load(&state.serial);
+    CUresult result = cuda()->cuCtxDestroy(context);
+    if (result == CUDA_SUCCESS)
+        settle(context, serial);
+    return result;
+}
+
+/* Only here does a program, and do we, learn which context is a device's primary one. */
+EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
+{
+    CUresult result = cuda()->cuDevicePrimaryCtxRetain(context, device);
+    if (result == CUDA_SUCCESS && context && device >= 0 && device < PRIMARIES)
+        atomic_store(&state.primary[device], *context);
+    return result;
+}
+
+static CUcontext primary_of(CUdevice device)
+{
+    return device >= 0 && device < PRIMARIES ? atomic_load(&state.primary[device]) : NULL;
+}
+
+/* The memory goes with the last reference. */
+static CUresult released(CUdevice device, uint64_t serial, CUresult result)
+{
+    unsigned int flags;
+    int active;
+    if (result == CUDA_SUCCESS && cuda()->cuDevicePrimaryCtxGetState(device, &flags, &active) == CUDA_SUCCESS &&
+        !active)
+        settle(primary_of(device), serial);
+    return result;
+}
+
+EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
+{
+    uint64_t serial = atomic_load(&state.serial);
+    return released(device, serial, cuda()->cuDevicePrimaryCtxRelease_v2(device));
+}
+
+EXPORT CUresult cuDevicePrimaryCtxRelease(CUdevice device)
+{
+    uint64_t serial = atomic_load(&state.serial);
+    return released(device, serial, cuda()->cuDevicePrimaryCtxRelease(device));
+}
+
+EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device)
+{
+    uint64_t serial = atomic_load(&state.serial);
+    CUresult result = cuda()->cuDevicePrimaryCtxReset_v2(device);
+    if (result == CUDA_SUCCESS)
+        settle(primary_of(device), serial);
+    return result;
+}
+
+EXPORT CUresult cuDevicePrimaryCtxReset(CUdevice device)
+{
+    uint64_t serial = atomic_load(&state.serial);
+    CUresult result = cuda()->cuDevicePrimaryCtxReset(device);
+    if (result == CUDA_SUCCESS)
+        settle(primary_of(device), serial);
+    return result;
+}

@@ -1,0 +1,26 @@
+#include "testing.h"
+
+static void check_hammer(const char *settings, const char *command)
+{
+    char output[1000];
+    int status = run(settings, command, output, sizeof output);
+    if (status != 0)
+        FAIL("%d %s", status, output);
+}
+
+TEST(threads_and_forks_in_the_middle_of_everything_end_well)
+{
+    check_hammer("LD_PRELOAD= CUDA_DEVICE_MEMORY_LIMIT=64m", "$BUILD/tests/hammer");
+}
+
+LASTING_TEST(the_address_and_undefined_behaviour_sanitizers_find_nothing)
+{
+    check_hammer("LD_PRELOAD= CUDA_DEVICE_MEMORY_LIMIT=64m UBSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_leaks=0",
+                 "$BUILD/tests/hammer-address+undefined forks-late");
+}
+
+LASTING_TEST(the_thread_sanitizer_finds_nothing)
+{
+    check_hammer("LD_PRELOAD= CUDA_DEVICE_MEMORY_LIMIT=64m TSAN_OPTIONS=halt_on_error=1",
+                 "$BUILD/tests/hammer-thread forks-late");
+}

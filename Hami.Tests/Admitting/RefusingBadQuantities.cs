@@ -1,0 +1,33 @@
+using System.Text.Json.Nodes;
+using Hami.Tests.Given;
+
+namespace Hami.Tests.Admitting;
+
+public sealed class RefusingBadQuantities(RunningScene running) : IClassFixture<RunningScene>
+{
+    [Theory]
+    [InlineData("nvidia.com/gpumem", "\"half\"", "not a Kubernetes quantity")]
+    [InlineData("nvidia.com/gpumem", "\"-1\"", "container main asks nvidia.com/gpumem: -1")]
+    [InlineData("nvidia.com/gpumem", "99999999999999999999999999999999999999", "not a Kubernetes quantity")]
+    [InlineData("nvidia.com/gpumem", "\"9E\"", "no card has that much memory")]
+    [InlineData("nvidia.com/gpucores", "\"500m\"", "whole number")]
+    [InlineData("nvidia.com/gpu", "{}", "not a Kubernetes quantity")]
+    public async Task A_quantity_no_card_could_serve_is_denied_at_admission_and_refused_by_the_filter(string resource, string value, string because)
+    {
+        var scene = running.Scene;
+        var pod = JsonNode.Parse(
+            $$$"""{"metadata":{"name":"p","namespace":"default","uid":"u-1"},"spec":{"containers":[{"name":"main","resources":{"limits":{"nvidia.com/gpu":"1","{{{resource}}}":{{{value}}}}}}]}}""".Replace(
+                "\"nvidia.com/gpu\":\"1\",\"nvidia.com/gpu\"", "\"nvidia.com/gpu\"", StringComparison.Ordinal))!;
+
+        var admitted = await scene.PostAsync("webhook", new JsonObject
+        {
+            ["apiVersion"] = "admission.k8s.io/v1beta1", ["kind"] = "AdmissionReview", ["request"] = new JsonObject { ["uid"] = "r-1", ["object"] = pod.DeepClone() },
+        });
+        var filtered = await scene.PostAsync("filter", new JsonObject { ["Pod"] = pod.DeepClone(), ["NodeNames"] = new JsonArray("n1") });
+
+        Assert.Equal("admission.k8s.io/v1beta1", admitted["apiVersion"]!.GetValue<string>());
+        Assert.False(admitted["response"]!["allowed"]!.GetValue<bool>());
+        Assert.Contains(because, admitted["response"]!["status"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains(because, filtered["Error"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,204 @@
+using System.Text.Json.Nodes;
+using Hami.Domain.Protocol;
+using Hami.Lab.ApiServer;
+using Hami.Tests.Given;
+using k8s;
+using k8s.Models;
+
+namespace Hami.Tests.Binding;
+
+/// <summary>The test plays kube-scheduler against the real control plane.</summary>
+public sealed class BindingThroughTheApi
+{
+    [Fact]
+    public async Task A_pod_gets_its_node_and_its_devices_in_one_write_after_the_log_has_them()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync();
+        var pod = await scene.CreatePodAsync("p1", memoryMiB: 3000);
+
+        Assert.Equal("n1", Chosen(await scene.FilterAsync("p1", "n2", "n1")));
+        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+        var binding = scene.BindAsync(pod, "n1");
+        await held.Arrived;
+        Assert.Equal(["allocation_placed"], await scene.ColumnAsync("select type from hami.mt_events where type <> 'devices_registered'"));
+        held.Release();
+        Assert.Equal("", Error(await binding));
+
+        var bound = (await scene.FindPodAsync("p1"))!;
+        Assert.Equal("n1", bound.Spec.NodeName);
+        Assert.Equal("GPU-n1-1,NVIDIA,3000,0:;", bound.GetAnnotation(HamiKeys.DevicesAllocated));
+        Assert.Equal(BindPhases.Allocating, bound.GetAnnotation(HamiKeys.BindPhase));
+        Assert.Equal("n1", bound.GetLabel(HamiKeys.PodNode));
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
+    public async Task Of_two_pods_at_once_for_the_last_slot_one_gets_it_and_the_other_a_reason()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
+        var pods = await Task.WhenAll(scene.CreatePodAsync("p1"), scene.CreatePodAsync("p2"));
+
+        var filters = await Task.WhenAll(scene.FilterAsync("p1", "n1"), scene.FilterAsync("p2", "n1"));
+        var binds = await Task.WhenAll(pods.Select(p => scene.BindAsync(p, "n1")));
+
+        Assert.Single(filters, f => f["NodeNames"] is JsonArray);
+        Assert.StartsWith(
+            "1/1 CardTimeSlicingExhausted", filters.Single(f => f["NodeNames"] is null)["FailedNodes"]!["n1"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Single(binds, b => Error(b).Length == 0);
+        Assert.Contains("CardTimeSlicingExhausted", Error(binds.Single(b => Error(b).Length > 0)), StringComparison.Ordinal);
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
+    public async Task A_reply_that_was_lost_is_found_again_and_nothing_is_taken_twice()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync();
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1", "n2");
+        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+
+        var first = scene.BindAsync(pod, "n1");
+        await held.Arrived;
+        held.Release(LabFault.DropReply);
+        await first;
+        var again = await scene.BindAsync(pod, "n1");
+
+        Assert.Equal("", Error(again));
+        Assert.Single(await scene.ColumnAsync("select type from hami.mt_events where type = 'allocation_placed'"));
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
+    public async Task A_bind_held_by_the_network_beyond_a_restart_does_not_take_what_was_given_back()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 2, cards: 1, slots: 1);
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1");
+        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+        _ = Ignored(scene.BindAsync(pod, "n1"));
+        await held.Arrived;
+
+        await scene.KillApiAsync();
+        await scene.StartApiAsync();
+        Assert.Empty(await scene.HeldByLedgerAsync());
+        var other = await scene.CreatePodAsync("p2");
+        Assert.Equal("n1", Chosen(await scene.FilterAsync("p2", "n1")));
+        Assert.Equal("", Error(await scene.BindAsync(other, "n1")));
+        held.Release();
+        await held.Finished;
+
+        Assert.Null((await scene.FindPodAsync("p1"))!.Spec.NodeName);
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
+    public async Task A_bind_that_arrived_before_the_restart_keeps_what_it_holds()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync();
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1");
+        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+        _ = Ignored(scene.BindAsync(pod, "n1"));
+        await held.Arrived;
+        await scene.KillApiAsync();
+        held.Release();
+        await held.Finished;
+
+        await scene.StartApiAsync();
+
+        Assert.Equal("n1", (await scene.FindPodAsync("p1"))!.Spec.NodeName);
+        Assert.Single(await scene.HeldByLedgerAsync());
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
+    public async Task A_bind_that_timed_out_is_settled_before_it_is_tried_on_another_node()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 2, cards: 1, slots: 1);
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1");
+        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+        var first = scene.BindAsync(pod, "n1");
+        await held.Arrived;
+
+        Assert.NotEqual("", Error(await first));
+        Assert.Equal("n2", Chosen(await scene.FilterAsync("p1", "n2")));
+        Assert.Equal("", Error(await scene.BindAsync(pod, "n2")));
+        held.Release();
+        await held.Finished;
+
+        Assert.Equal("n2", (await scene.FindPodAsync("p1"))!.Spec.NodeName);
+        Assert.Equal(["GPU-n2-0"], (await scene.HeldByLedgerAsync()).Keys);
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
+    public async Task A_pod_that_ends_gives_back_what_it_held_and_wakes_the_one_that_waits_for_it()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1");
+        await scene.BindAsync(pod, "n1");
+        await scene.CreatePodAsync("p2");
+        await scene.FilterAsync("p2", "n1");
+        await ControlPlaneScene.UntilAsync(
+            async () => (await scene.QueryAsync("{ pendingPods { pod message } }"))["pendingPods"]!.AsArray().Count == 1, () => "p2 is not known to wait");
+
+        await scene.DeletePodAsync("p1");
+
+        await ControlPlaneScene.UntilAsync(
+            async () => (await scene.FindPodAsync("p2"))!.GetAnnotation(HamiKeys.Wake) is not null, () => $"p2 was not woken:\n{scene.Log}");
+        Assert.Equal("n1", Chosen(await scene.FilterAsync("p2", "n1")));
+        await scene.DeletePodAsync("p2");
+        await ControlPlaneScene.UntilAsync(
+            async () => (await scene.QueryAsync("{ pendingPods { pod } }"))["pendingPods"]!.AsArray().Count == 0, () => "p2 still waits");
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
+    public async Task The_history_tells_every_step_of_an_allocation()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync();
+        var pod = await scene.CreatePodAsync("p1", gpu: 2, memoryMiB: 2000);
+        await scene.FilterAsync("p1", "n1", "n2");
+        await scene.BindAsync(pod, "n1");
+        await scene.Kubernetes.CoreV1.PatchNamespacedPodAsync(
+            new V1Patch(new { metadata = new { annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.BindPhase] = BindPhases.Success } } }, V1Patch.PatchType.MergePatch), "p1", "default");
+        await ControlPlaneScene.UntilAsync(
+            async () => (await scene.ColumnAsync("select type from hami.mt_events where type = 'allocation_attached'")).Count == 1, () => "not attached");
+        await scene.DeletePodAsync("p1");
+
+        JsonNode? told = null;
+        await ControlPlaneScene.UntilAsync(
+            async () =>
+            {
+                var data = await scene.QueryAsync(
+                    """{ allocations(pod: "p1", live: false) { node shares { container deviceUuid memoryMiB } because { candidates runnersUp { node } } placedAt boundAt attachedAt releasedAt releaseReason } }""");
+                told = data["allocations"]!.AsArray().SingleOrDefault();
+                return told is not null;
+            },
+            () => $"the history does not tell of the release:\n{scene.Log}");
+        string[] steps = ["placedAt", "boundAt", "attachedAt", "releasedAt"];
+        var times = steps.Select(step => told![step]!.GetValue<DateTimeOffset>()).ToList();
+        Assert.Equal(times.Order(), times);
+        Assert.Equal("DELETED", told!["releaseReason"]!.GetValue<string>());
+        Assert.Equal(2, told["shares"]!.AsArray().Count);
+        Assert.Equal("n2", told["because"]!["runnersUp"]![0]!["node"]!.GetValue<string>());
+    }
+
+    private static string Chosen(JsonObject filtered) => Assert.Single(filtered["NodeNames"]?.AsArray() ?? [])!.GetValue<string>();
+
+    private static string Error(JsonObject result) => result["Error"]!.GetValue<string>();
+
+    private static async Task Ignored(Task<JsonObject> call)
+    {
+        try
+        {
+            await call;
+        }
+        catch (HttpRequestException)
+        {
+            // The process that was to answer is killed.
+        }
+    }
+}

@@ -1,0 +1,255 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Hami.Domain.Protocol;
+using Hami.Lab.ApiServer;
+using Hami.Lab.Cluster;
+using k8s;
+using k8s.Models;
+using Npgsql;
+
+namespace Hami.Tests.Given;
+
+/// <summary>
+/// hami-api as a process of its own, a PostgreSQL database and a stand-in API server with some nodes: everything but kubelets,
+/// so that a test can play kube-scheduler, kill the process and look at what is left.
+/// </summary>
+internal sealed class ControlPlaneScene : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hami-scene-");
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
+    private readonly int _port = Loopback.FreePort();
+    private ChildProcess? _api;
+
+    private ControlPlaneScene(LabApiServer server, string database)
+    {
+        Server = server;
+        Database = NpgsqlDataSource.Create(database);
+        ConnectionString = database;
+        File.WriteAllText(Kubeconfig, server.Kubeconfig);
+        Kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(Kubeconfig));
+    }
+
+    public LabApiServer Server { get; }
+
+    public IKubernetes Kubernetes { get; }
+
+    public NpgsqlDataSource Database { get; }
+
+    public Uri Address => new($"http://127.0.0.1:{_port}/");
+
+    private string Kubeconfig => Path.Combine(_folder.FullName, "kubeconfig");
+
+    private string ConnectionString { get; }
+
+    /// <summary>Starts it all; the nodes n1, n2 … have the given cards.</summary>
+    public static async Task<ControlPlaneScene> StartAsync(int nodes = 2, int cards = 2, long memoryMiB = 10000, int slots = 10)
+    {
+        var server = await LabApiServer.StartAsync(new(), CancellationToken.None);
+        var scene = new ControlPlaneScene(server, await TestPostgres.CreateDatabaseAsync());
+        for (var n = 1; n <= nodes; n++)
+            await scene.AddNodeAsync($"n{n}", cards, memoryMiB, slots);
+        await scene.StartApiAsync();
+        return scene;
+    }
+
+    public async Task AddNodeAsync(string name, int cards, long memoryMiB, int slots)
+    {
+        var devices = Enumerable.Range(0, cards).Select(c => new PublishedDevice
+        {
+            Id = $"GPU-{name}-{c}", Index = c, Count = slots, MemoryMiB = memoryMiB, Cores = 100, Type = "NVIDIA A100-SXM4-40GB", Mode = "hami-core", Health = true,
+        }).ToList();
+        var node = new V1Node
+        {
+            Metadata = new()
+            {
+                Name = name,
+                Annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = NodeRegister.Encode(devices) },
+            },
+        };
+        await Kubernetes.CoreV1.CreateNodeAsync(node);
+        var status = new { status = new { conditions = new[] { new { type = "Ready", status = "True" } } } };
+        await Kubernetes.CoreV1.PatchNodeStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), name);
+    }
+
+    /// <summary>Starts the control plane and waits until it says it is ready.</summary>
+    public async Task StartApiAsync(bool untilReady = true)
+    {
+        string[] command =
+        [
+            "dotnet", Path.Combine(AppContext.BaseDirectory, "hami-api.dll"), "serve",
+            "--http", $"127.0.0.1:{_port}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig,
+        ];
+        _api = await ChildProcess.StartAsync("hami-api", command, Path.Combine(_folder.FullName, "hami-api.log"), stopSignal: Signals.Kill);
+        if (untilReady)
+            await UntilAsync(IsReadyAsync, () => $"hami-api is not ready:\n{Log}");
+    }
+
+    /// <summary><c>kill -9</c>.</summary>
+    public async Task KillApiAsync()
+    {
+        if (_api is null)
+            return;
+        _api.Kill();
+        await _api.WaitForExitAsync(CancellationToken.None);
+        await _api.DisposeAsync();
+        _api = null;
+    }
+
+    public string Log => string.Join('\n', File.ReadLines(Path.Combine(_folder.FullName, "hami-api.log")).TakeLast(40));
+
+    public async Task<V1Pod> CreatePodAsync(string name, int gpu = 1, long memoryMiB = 1000, Action<V1Pod>? also = null)
+    {
+        var pod = new V1Pod
+        {
+            Metadata = new() { Name = name, NamespaceProperty = "default" },
+            Spec = new()
+            {
+                SchedulerName = "hami-scheduler",
+                Containers =
+                [
+                    new()
+                    {
+                        Name = "main", Image = "x",
+                        Resources = new()
+                        {
+                            Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)
+                            {
+                                ["nvidia.com/gpu"] = new($"{gpu}"), ["nvidia.com/gpumem"] = new($"{memoryMiB}"),
+                            },
+                        },
+                    },
+                ],
+            },
+        };
+        also?.Invoke(pod);
+        return await Kubernetes.CoreV1.CreateNamespacedPodAsync(pod, "default");
+    }
+
+    public async Task<V1Pod?> FindPodAsync(string name)
+    {
+        var pods = await Kubernetes.CoreV1.ListNamespacedPodAsync("default", fieldSelector: $"metadata.name={name}");
+        return pods.Items.SingleOrDefault();
+    }
+
+    /// <summary>As a node would after the pod's end: gone at once.</summary>
+    public Task DeletePodAsync(string name) => Kubernetes.CoreV1.DeleteNamespacedPodAsync(name, "default", gracePeriodSeconds: 0);
+
+    /// <summary>What kube-scheduler posts, with the pod as the API server has it.</summary>
+    public async Task<JsonObject> FilterAsync(string pod, params string[] nodes)
+    {
+        var json = JsonNode.Parse(await _http.GetStringAsync(new Uri(Server.Address, $"api/v1/namespaces/default/pods/{pod}")));
+        return await PostAsync("filter", new JsonObject
+        {
+            ["Pod"] = json,
+            ["Nodes"] = null,
+            ["NodeNames"] = new JsonArray([.. nodes.Select(n => JsonValue.Create(n))]),
+        });
+    }
+
+    public Task<JsonObject> BindAsync(V1Pod pod, string node) => PostAsync("bind", new JsonObject
+    {
+        ["PodName"] = pod.Name(),
+        ["PodNamespace"] = pod.Namespace(),
+        ["PodUID"] = pod.Uid(),
+        ["Node"] = node,
+    });
+
+    public async Task<JsonObject> PostAsync(string path, JsonNode body)
+    {
+        using var answer = await _http.PostAsJsonAsync(new Uri(Address, path), body);
+        return (JsonObject)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+    }
+
+    public async Task<(int Status, string Body)> PostRawAsync(string path, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(new Uri(Address, path), content);
+        return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    public async Task<JsonObject> QueryAsync(string query) => (JsonObject)(await PostAsync("graphql", new JsonObject { ["query"] = query }))["data"]!;
+
+    /// <summary>MiB held of each card, by the ledger; cards without use are left out.</summary>
+    public async Task<SortedDictionary<string, long>> HeldByLedgerAsync()
+    {
+        var data = await QueryAsync("{ nodes { devices { uuid memoryMiB usedMemoryMiB usedSlots slots } } }");
+        var held = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        foreach (var device in data["nodes"]!.AsArray().SelectMany(n => n!["devices"]!.AsArray()))
+        {
+            var used = device!["usedMemoryMiB"]!.GetValue<long>();
+            Assert.InRange(used, 0, device["memoryMiB"]!.GetValue<long>());
+            Assert.InRange(device["usedSlots"]!.GetValue<int>(), 0, device["slots"]!.GetValue<int>());
+            if (used > 0)
+                held[device["uuid"]!.GetValue<string>()] = used;
+        }
+        return held;
+    }
+
+    /// <summary>MiB held of each card, by the annotations of the pods that have a node.</summary>
+    public async Task<SortedDictionary<string, long>> HeldByPodsAsync()
+    {
+        var held = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        foreach (var pod in (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null))
+        {
+            foreach (var device in DeviceList.Decode(pod.GetAnnotation(HamiKeys.DevicesAllocated)).SelectMany(c => c))
+                held[device.Uuid] = held.GetValueOrDefault(device.Uuid) + device.MemoryMiB;
+        }
+        return held;
+    }
+
+    /// <summary>The books must agree once nothing moves: ledger, pods and the table of live allocations.</summary>
+    public async Task AssertBooksAgreeAsync()
+    {
+        await UntilAsync(
+            async () => (await HeldByLedgerAsync()).SequenceEqual(await HeldByPodsAsync()),
+            () => $"ledger and pods do not agree:\n{string.Join(", ", HeldByLedgerAsync().Result)}\n{string.Join(", ", HeldByPodsAsync().Result)}\n{Log}");
+        var bound = (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null).Select(p => p.Uid());
+        Assert.Equal(bound.Order(StringComparer.Ordinal), (await ColumnAsync("select pod_uid from hami.live_allocation")).Order(StringComparer.Ordinal));
+    }
+
+    public async Task<List<string>> ColumnAsync(string sql)
+    {
+        await using var command = Database.CreateCommand(sql);
+        await using var rows = await command.ExecuteReaderAsync();
+        var column = new List<string>();
+        while (await rows.ReadAsync())
+            column.Add(rows.GetString(0));
+        return column;
+    }
+
+    public static async Task UntilAsync(Func<Task<bool>> holds, Func<string> otherwise)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!await holds())
+        {
+            if (patience.IsCancellationRequested)
+                Assert.Fail(otherwise());
+            await Task.Delay(50);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillApiAsync();
+        Kubernetes.Dispose();
+        await Server.DisposeAsync();
+        await Database.DisposeAsync();
+        _http.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task<bool> IsReadyAsync()
+    {
+        try
+        {
+            using var answer = await _http.GetAsync(new Uri(Address, "readyz"));
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+}
