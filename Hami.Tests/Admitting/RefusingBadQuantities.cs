@@ -15,9 +15,16 @@ public sealed class RefusingBadQuantities(RunningScene running) : IClassFixture<
     public async Task A_quantity_no_card_could_serve_is_denied_at_admission_and_refused_by_the_filter(string resource, string value, string because)
     {
         var scene = running.Scene;
-        var pod = JsonNode.Parse(
-            $$$"""{"metadata":{"name":"p","namespace":"default","uid":"u-1"},"spec":{"containers":[{"name":"main","resources":{"limits":{"nvidia.com/gpu":"1","{{{resource}}}":{{{value}}}}}}]}}""".Replace(
-                "\"nvidia.com/gpu\":\"1\",\"nvidia.com/gpu\"", "\"nvidia.com/gpu\"", StringComparison.Ordinal))!;
+        var limits = new JsonObject { ["nvidia.com/gpu"] = "1" };
+        limits[resource] = JsonNode.Parse(value);
+        var pod = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["name"] = "p", ["namespace"] = "default", ["uid"] = "u-1" },
+            ["spec"] = new JsonObject
+            {
+                ["containers"] = new JsonArray(new JsonObject { ["name"] = "main", ["resources"] = new JsonObject { ["limits"] = limits } }),
+            },
+        };
 
         var admitted = await scene.PostAsync("webhook", new JsonObject
         {
