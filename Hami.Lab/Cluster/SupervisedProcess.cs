@@ -61,10 +61,12 @@ internal sealed class SupervisedProcess(Func<Task<ChildProcess>> start, bool res
         {
             if (_current is { HasExited: false })
                 return;
-            if (_current is not null)
-                await _current.DisposeAsync();
+            // Swapped before the old one is disposed: others ask it for its id meanwhile.
+            var ended = _current;
             _current = await start();
             _starts++;
+            if (ended is not null)
+                await ended.DisposeAsync();
         }
         finally
         {

@@ -47,6 +47,20 @@ public sealed class ApiServerKubectl : IDisposable
     }
 
     [Fact]
+    public async Task What_kubectl_makes_from_flags_arrives_too()
+    {
+        await using var lab = await WithKubectl();
+        Assert.Equal("namespace/team created\n", await Kubectl("create namespace team"));
+        Assert.Equal("configmap/m created\n", await Kubectl("create configmap m --from-literal=a=b -n team"));
+        Assert.Equal("secret/s created\n", await Kubectl("create secret generic s --from-literal=a=b -n team"));
+        Assert.Equal("resourcequota/q created\n", await Kubectl("create quota q --hard=limits.nvidia.com/gpumem=3000 -n team"));
+        Assert.Equal("b", (await lab.Client.CoreV1.ReadNamespacedConfigMapAsync("m", "team", cancellationToken: Cancellation)).Data["a"]);
+        Assert.Equal("b"u8.ToArray(), (await lab.Client.CoreV1.ReadNamespacedSecretAsync("s", "team", cancellationToken: Cancellation)).Data["a"]);
+        Assert.Equal("3k", (await lab.Client.CoreV1.ReadNamespacedResourceQuotaAsync("q", "team", cancellationToken: Cancellation)).Spec.Hard["limits.nvidia.com/gpumem"].ToString());
+        Assert.Equal("namespace \"team\" deleted\n", await Kubectl("delete namespace team"));
+    }
+
+    [Fact]
     public async Task Mistakes_are_found_by_the_server()
     {
         await using var lab = await WithKubectl();

@@ -149,8 +149,7 @@ internal sealed class Gateway : IDisposable
     private async Task Create(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
         var options = WriteOptions.From(http.Request.Query, "CreateOptions");
-        RequireJson(http);
-        var created = await _writes.Create(at, Intake.Object(body), options);
+        var created = await _writes.Create(at, ObjectOf(http, body), options);
         Answers.Warn(http, options);
         await Answers.Write(http, 201, View.Of(http, at.Resource, _time).One(created));
     }
@@ -158,8 +157,7 @@ internal sealed class Gateway : IDisposable
     private async Task Replace(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
         var options = WriteOptions.From(http.Request.Query, "UpdateOptions");
-        RequireJson(http);
-        var replaced = await _writes.Replace(at, Intake.Object(body), options);
+        var replaced = await _writes.Replace(at, ObjectOf(http, body), options);
         Answers.Warn(http, options);
         await Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(replaced));
     }
@@ -235,12 +233,12 @@ internal sealed class Gateway : IDisposable
         return (asked, options with { DryRun = options.DryRun || dry });
     }
 
-    private static void RequireJson(HttpContext http)
+    private static JsonObject ObjectOf(HttpContext http, ReadOnlyMemory<byte> body) => (http.Request.ContentType?.Split(';')[0].Trim() ?? "") switch
     {
-        var type = http.Request.ContentType?.Split(';')[0].Trim() ?? "";
-        if (type is not ("" or Answers.JsonType))
-            throw KubernetesError.UnsupportedMediaType(Answers.JsonType);
-    }
+        "" or Answers.JsonType => Intake.Object(body),
+        ProtobufBody.Type when ProtobufBody.Decode(body) is { } decoded => decoded,
+        _ => throw KubernetesError.UnsupportedMediaType(Answers.JsonType),
+    };
 
     private static async Task<ReadOnlyMemory<byte>> ReadBody(HttpContext http)
     {
