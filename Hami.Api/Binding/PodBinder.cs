@@ -87,9 +87,10 @@ internal sealed class PodBinder(IKubernetes kubernetes, TimeProvider time)
         {
             return BindingOutcome.PodGone;
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.Conflict)
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity)
         {
-            // The patch's precondition is the uid, but a busy server answers 409 too: only another pod under the name is proof.
+            // A foreign uid in a patch is 422 (the field is immutable), but a busy server may refuse as well: only another pod
+            // under the name is proof.
             if (await FindAsync(allocation.Namespace, allocation.Pod, cancellationToken) is { } pod && pod.Uid() == allocation.PodUid)
                 throw;
             return BindingOutcome.PodGone;

@@ -133,6 +133,29 @@ public sealed class BindingThroughTheApi
     }
 
     [Fact]
+    public async Task A_pod_that_was_made_anew_under_its_name_inherits_nothing_from_an_unfinished_bind()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1");
+        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+        _ = Ignored(scene.BindAsync(pod, "n1"));
+        await held.Arrived;
+        await scene.KillApiAsync();
+        await scene.DeletePodAsync("p1");
+        var anew = await scene.CreatePodAsync("p1");
+
+        await scene.StartApiAsync();
+        held.Release();
+        await held.Finished;
+
+        Assert.Null((await scene.FindPodAsync("p1"))!.Spec.NodeName);
+        Assert.Equal("n1", Chosen(await scene.FilterAsync("p1", "n1")));
+        Assert.Equal("", Error(await scene.BindAsync(anew, "n1")));
+        await scene.AssertBooksAgreeAsync();
+    }
+
+    [Fact]
     public async Task A_pod_that_ends_gives_back_what_it_held_and_wakes_the_one_that_waits_for_it()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
