@@ -91,6 +91,7 @@ internal static class Server
         services.AddSingleton<PodBinder>();
         services.AddHosted<Settling>();
 
+        services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();
 

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Threading.Channels;
 using Hami.Api.Binding;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
@@ -18,21 +17,20 @@ namespace Hami.Api.Observing;
 /// late or after a failure, and does only what is still to be done.
 /// </summary>
 internal sealed partial class PodReconciler(
-    Journal journal, ClusterView view, WaitingPods waiting, PodBinder binder, Settling settling, TimeProvider time, ILogger<PodReconciler> logger)
+    Journal journal, DuePods due, ClusterView view, WaitingPods waiting, PodBinder binder, Settling settling, TimeProvider time, ILogger<PodReconciler> logger)
     : BackgroundService
 {
     private const int Workers = 32;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, SeenPod> _seen = new(StringComparer.Ordinal);
-    private readonly Channel<string> _due = Channel.CreateUnbounded<string>();
 
     public void Seen(SeenPod pod)
     {
         _seen[pod.Uid] = pod;
         // Most pods of a cluster are none of ours.
         if (journal.Ledger.LiveByPod.ContainsKey(pod.Uid) || pod.AllocationId.Length > 0 || (pod.IsTerminal && IsWaiting(pod.Uid)))
-            _due.Writer.TryWrite(pod.Uid);
+            due.Add(pod.Uid);
     }
 
     public void Gone(string podUid)
@@ -41,7 +39,7 @@ internal sealed partial class PodReconciler(
         waiting.Forget(podUid);
         view.DropReservation(podUid);
         if (journal.Ledger.LiveByPod.ContainsKey(podUid) || IsWaiting(podUid))
-            _due.Writer.TryWrite(podUid);
+            due.Add(podUid);
     }
 
     /// <summary>Compares the whole ledger with a complete list of pods; returns when all is settled.</summary>
@@ -65,7 +63,7 @@ internal sealed partial class PodReconciler(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Parallel.ForEachAsync(
-        _due.Reader.ReadAllAsync(stoppingToken),
+        due.ReadAllAsync(stoppingToken),
         new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = stoppingToken },
         async (uid, token) => await ReconcileUntilDoneAsync(uid, token));
 
@@ -90,15 +88,15 @@ internal sealed partial class PodReconciler(
 
     private async Task ReconcileAsync(string podUid, CancellationToken cancellationToken)
     {
-        var pod = _seen.GetValueOrDefault(podUid);
         if (journal.Ledger.AllocationOf(podUid) is { } allocation)
         {
-            if (pod is null && await StillThereAsync(allocation, cancellationToken) is { } there)
-                _seen[podUid] = pod = there;
+            var pod = await SeenOrAskedAsync(podUid, allocation.Namespace, allocation.Pod, cancellationToken);
             await HoldingAsync(allocation, pod, cancellationToken);
         }
-        else if (IsWaiting(podUid) && pod is null or { IsTerminal: true })
+        else if (journal.Ledger.Waiting.TryGetValue(podUid, out var refused)
+            && await SeenOrAskedAsync(podUid, refused.Refusal.Namespace, refused.Refusal.Pod, cancellationToken) is null or { IsTerminal: true })
         {
+            waiting.Forget(podUid);
             await journal.DecideAsync(Streams.Pod(podUid), ledger => WithdrawWorkloadDecider.Decide(new(podUid), ledger), cancellationToken);
         }
     }
@@ -123,11 +121,13 @@ internal sealed partial class PodReconciler(
         }
     }
 
-    /// <summary>The watch does not know the pod, perhaps not yet: the API server has the last word.</summary>
-    private async Task<SeenPod?> StillThereAsync(Allocation allocation, CancellationToken cancellationToken)
+    /// <summary>The pod as last seen, or null when it is gone; what the watch does not know, perhaps not yet, the API server is asked for.</summary>
+    private async Task<SeenPod?> SeenOrAskedAsync(string podUid, string podNamespace, string name, CancellationToken cancellationToken)
     {
-        var pod = await binder.FindAsync(allocation.Namespace, allocation.Pod, cancellationToken);
-        return pod is not null && pod.Uid() == allocation.PodUid ? SeenPod.Of(pod) : null;
+        if (_seen.TryGetValue(podUid, out var seen))
+            return seen;
+        var pod = await binder.FindAsync(podNamespace, name, cancellationToken);
+        return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod) : null;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Pod {PodUid} could not be reconciled yet; trying again.")]

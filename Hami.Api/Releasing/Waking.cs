@@ -1,3 +1,4 @@
+using System.Net;
 using System.Threading.Channels;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
@@ -5,6 +6,7 @@ using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using k8s;
+using k8s.Autorest;
 using k8s.Models;
 
 namespace Hami.Api.Releasing;
@@ -49,6 +51,11 @@ internal sealed partial class Waking(ClusterView view, WaitingPods waiting, IKub
             await kubernetes.CoreV1.PatchNamespacedPodAsync(
                 new V1Patch(patch, V1Patch.PatchType.MergePatch), ask.Name, ask.Namespace, cancellationToken: cancellationToken);
             LogWoken(logger, ask.Namespace, ask.Name, position);
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.UnprocessableEntity)
+        {
+            // Gone, or another pod has its name: 422 says that the uid of the patch is not its own.
+            waiting.Forget(ask.Uid);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -179,6 +179,24 @@ public sealed class BindingThroughTheApi
     }
 
     [Fact]
+    public async Task A_refusal_that_comes_after_the_pod_was_deleted_does_not_outlive_it()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
+        await scene.CreatePodAsync("p1", gpu: 2);
+        var asked = await scene.FilterArgumentsAsync("p1", "n1");
+        await scene.DeletePodAsync("p1");
+        await ControlPlaneScene.UntilAsync(async () => await scene.FindPodAsync("p1") is null, () => "p1 is still there");
+
+        await scene.PostAsync("filter", asked);
+
+        await ControlPlaneScene.UntilAsync(
+            async () => (await scene.ColumnAsync("select type from hami.mt_events where stream_id like 'pod/%' order by seq_id")).SequenceEqual(
+                ["placement_refused", "workload_withdrawn"]),
+            () => $"the refusal is not withdrawn:\n{scene.Log}");
+        Assert.Empty((await scene.QueryAsync("{ pendingPods { pod } }"))["pendingPods"]!.AsArray());
+    }
+
+    [Fact]
     public async Task The_history_tells_every_step_of_an_allocation()
     {
         await using var scene = await ControlPlaneScene.StartAsync();

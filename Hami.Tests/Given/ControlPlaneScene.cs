@@ -137,16 +137,14 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     public Task DeletePodAsync(string name) => Kubernetes.CoreV1.DeleteNamespacedPodAsync(name, "default", gracePeriodSeconds: 0);
 
     /// <summary>What kube-scheduler posts, with the pod as the API server has it.</summary>
-    public async Task<JsonObject> FilterAsync(string pod, params string[] nodes)
+    public async Task<JsonObject> FilterArgumentsAsync(string pod, params string[] nodes) => new()
     {
-        var json = JsonNode.Parse(await _http.GetStringAsync(new Uri(Server.Address, $"api/v1/namespaces/default/pods/{pod}")));
-        return await PostAsync("filter", new JsonObject
-        {
-            ["Pod"] = json,
-            ["Nodes"] = null,
-            ["NodeNames"] = new JsonArray([.. nodes.Select(n => JsonValue.Create(n))]),
-        });
-    }
+        ["Pod"] = JsonNode.Parse(await _http.GetStringAsync(new Uri(Server.Address, $"api/v1/namespaces/default/pods/{pod}"))),
+        ["Nodes"] = null,
+        ["NodeNames"] = new JsonArray([.. nodes.Select(n => JsonValue.Create(n))]),
+    };
+
+    public async Task<JsonObject> FilterAsync(string pod, params string[] nodes) => await PostAsync("filter", await FilterArgumentsAsync(pod, nodes));
 
     public Task<JsonObject> BindAsync(V1Pod pod, string node) => PostAsync("bind", new JsonObject
     {
