@@ -51,14 +51,18 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
         (await cluster.ControlPlane.LiveAllocationsAsync(ct)).Count == 0
         && (await cluster.ControlPlane.PendingPodsAsync(ct)).Count == 0
         && (await cluster.ControlPlane.NodesAsync(ct)).All(node => node.Devices.All(device => device.IsFree))
-        && !await _pods.AnyLeftAsync(ct);
+        && (await _pods.LeftAsync(ct)).Count == 0;
 
     private async Task<string> WhatIsNotFreeAsync(CancellationToken ct)
     {
-        var live = await cluster.ControlPlane.LiveAllocationsAsync(ct);
-        var taken = (await cluster.ControlPlane.NodesAsync(ct)).SelectMany(node => node.Devices).Count(device => !device.IsFree);
-        return $"After the pods were deleted {live.Count} allocations ({string.Join(", ", live.Select(allocation => allocation.Pod))}) and shares of {taken} cards are left.";
+        var live = (await cluster.ControlPlane.LiveAllocationsAsync(ct)).Select(allocation => allocation.Pod);
+        var taken = (await cluster.ControlPlane.NodesAsync(ct)).SelectMany(node => node.Devices).Where(device => !device.IsFree).Select(device => device.Uuid);
+        var waiting = (await cluster.ControlPlane.PendingPodsAsync(ct)).Select(pending => pending.Pod);
+        var left = await _pods.LeftAsync(ct);
+        return $"After all pods were deleted something is left: allocations of {Named(live)}, shares of cards {Named(taken)}, waiting pods {Named(waiting)}, pods {Named(left)}.";
     }
+
+    private static string Named(IEnumerable<string> names) => string.Join(", ", names) is { Length: > 0 } list ? list : "none";
 
     // False when patience ran out: the checks then say what is missing.
     private static async Task<bool> UntilAsync(Func<CancellationToken, Task<bool>> holds, CancellationToken ct)

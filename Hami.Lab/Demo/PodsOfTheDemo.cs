@@ -52,8 +52,8 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
     public Task DeleteAsync(Workload workload, CancellationToken ct) =>
         cluster.Kubernetes.CoreV1.DeleteNamespacedPodAsync(workload.Name, Namespace, cancellationToken: ct);
 
-    public async Task<bool> AnyLeftAsync(CancellationToken ct) =>
-        (await cluster.Kubernetes.CoreV1.ListNamespacedPodAsync(Namespace, cancellationToken: ct)).Items.Count > 0;
+    public async Task<IReadOnlyList<string>> LeftAsync(CancellationToken ct) =>
+        [.. (await cluster.Kubernetes.CoreV1.ListNamespacedPodAsync(Namespace, cancellationToken: ct)).Items.Select(pod => pod.Name())];
 
     private async Task<Observation> ObserveAsync(Workload workload, CancellationToken ct)
     {
