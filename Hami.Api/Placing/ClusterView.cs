@@ -58,7 +58,15 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
         {
             return false;
         }
-        _reservations[reservation.Ask.Uid] = reservation;
+        // Two filters of one pod at once may choose two nodes; only the later choice stands.
+        Reservation? earlier = null;
+        _reservations.AddOrUpdate(reservation.Ask.Uid, reservation, (_, before) =>
+        {
+            earlier = before;
+            return reservation;
+        });
+        if (earlier is not null && earlier.Node != reservation.Node)
+            Change(earlier.Node, s => s.Without(r => ReferenceEquals(r, earlier)));
         return true;
     }
 

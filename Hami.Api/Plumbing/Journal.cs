@@ -36,6 +36,7 @@ public sealed partial class Journal(
     ILogger<Journal> logger) : BackgroundService
 {
     private const int LargestGroup = 256;
+    private const int LoadedAtOnce = 5000;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly ILogFollower[] _followers = [.. followers];
@@ -115,6 +116,7 @@ public sealed partial class Journal(
             {
                 await store.Storage.ApplyAllConfiguredChangesToDatabaseAsync();
                 await JournalTables.EnsureAsync(database, companion.Create, cancellationToken);
+                await FoldAsync(cancellationToken);
                 await CommitAsync([], cancellationToken);
                 _writable = true;
                 LogLoaded(logger, _ledger.Position, _ledger.LiveByPod.Count);
@@ -127,6 +129,14 @@ public sealed partial class Journal(
                 await Task.Delay(Pause, time, cancellationToken);
             }
         }
+    }
+
+    /// <summary>Folds the log page by page and without the lock: what is committed has no gaps.</summary>
+    private async Task FoldAsync(CancellationToken cancellationToken)
+    {
+        await using var session = store.QuerySession();
+        while (await ReadAsync(session, LoadedAtOnce, cancellationToken) is { Count: > 0 } page)
+            Publish(page.Aggregate(_ledger, Fold) with { Position = page[^1].Position }, page);
     }
 
     /// <summary>After a failure: is the database back? Also folds a group whose commit succeeded although its answer was lost.</summary>
@@ -156,7 +166,7 @@ public sealed partial class Journal(
         var head = await JournalTables.LockAsync(transaction, cancellationToken);
         await using var session = store.LightweightSession(Marten.Services.SessionOptions.ForTransaction(transaction));
 
-        var recorded = await CatchUpAsync(session, head, cancellationToken);
+        var recorded = head.Position == _ledger.Position ? [] : await ReadAsync(session, int.MaxValue, cancellationToken);
         var ledger = recorded.Aggregate(_ledger, Fold) with { Position = head.Position };
         head = head with { At = NextTime(head.At) };
         var (decided, after, statements) = Decide(group, ledger, head.At);
@@ -175,24 +185,26 @@ public sealed partial class Journal(
         // Not to be cut off: a commit whose answer is thrown away would leave callers without theirs.
         await transaction.CommitAsync(CancellationToken.None);
 
-        _ledger = after;
-        if (recorded.Count > 0)
-        {
-            foreach (var follower in _followers)
-                follower.Committed(after, recorded);
-        }
+        Publish(after, recorded);
         foreach (var command in group)
             command.Complete();
     }
 
-    /// <summary>What others have appended since we last looked.</summary>
-    private async Task<List<Recorded>> CatchUpAsync(IDocumentSession session, JournalHead head, CancellationToken cancellationToken)
+    private void Publish(ClusterLedger ledger, List<Recorded> recorded)
     {
-        if (head.Position == _ledger.Position)
-            return [];
+        _ledger = ledger;
+        if (recorded.Count == 0)
+            return;
+        foreach (var follower in _followers)
+            follower.Committed(ledger, recorded);
+    }
+
+    /// <summary>What stands in the log after our position, ours or another process's.</summary>
+    private async Task<List<Recorded>> ReadAsync(IQuerySession session, int most, CancellationToken cancellationToken)
+    {
         var from = _ledger.Position;
         var events = await session.Events.QueryAllRawEvents()
-            .Where(e => e.Sequence > from).OrderBy(e => e.Sequence).ToListAsync(cancellationToken);
+            .Where(e => e.Sequence > from).OrderBy(e => e.Sequence).Take(most).ToListAsync(cancellationToken);
         return [.. events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))];
     }
 

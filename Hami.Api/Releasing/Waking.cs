@@ -33,8 +33,7 @@ internal sealed partial class Waking(ClusterView view, WaitingPods waiting, IKub
         {
             foreach (var ask in waiting.RefusedBefore(position))
             {
-                var nodes = view.NodeNames.Select(view.Node).OfType<NodeUse>();
-                if (NodeChoice.Among(ask, nodes).BestFirst.Count > 0)
+                if (NodeFit.FitsAny(ask, view.NodeNames.Select(view.Node).OfType<NodeUse>()))
                     await TouchAsync(ask, position, stoppingToken);
             }
         }

@@ -44,6 +44,19 @@ public static class NodeFit
         return true;
     }
 
+    /// <summary>True when some node can take the pod.</summary>
+    public static bool FitsAny(PodAsk ask, IEnumerable<NodeUse> nodes)
+    {
+        var shares = new List<Share>();
+        Span<int> refusals = stackalloc int[CardRefusals.Count];
+        foreach (var node in nodes)
+        {
+            if (TryFit(ask, node, shares, refusals))
+                return true;
+        }
+        return false;
+    }
+
     private static bool TryFitContainer(
         PodAsk ask, int position, NodeUse node, Span<CardUse> uses, Span<int> order, List<Share> shares, Span<int> refusals)
     {
