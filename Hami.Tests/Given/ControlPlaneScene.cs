@@ -44,10 +44,12 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     private string ConnectionString { get; }
 
     /// <summary>Starts it all; the nodes n1, n2 … have the given cards.</summary>
-    public static async Task<ControlPlaneScene> StartAsync(int nodes = 2, int cards = 2, long memoryMiB = 10000, int slots = 10)
+    /// <param name="database">Connection string; null takes an empty database of the tests' server.</param>
+    public static async Task<ControlPlaneScene> StartAsync(
+        int nodes = 2, int cards = 2, long memoryMiB = 10000, int slots = 10, string? database = null)
     {
         var server = await LabApiServer.StartAsync(new(), CancellationToken.None);
-        var scene = new ControlPlaneScene(server, await TestPostgres.CreateDatabaseAsync());
+        var scene = new ControlPlaneScene(server, database ?? await TestPostgres.CreateDatabaseAsync());
         for (var n = 1; n <= nodes; n++)
             await scene.AddNodeAsync($"n{n}", cards, memoryMiB, slots);
         await scene.StartApiAsync();
