@@ -7,6 +7,7 @@ using JasperFx.Events.Daemon;
 using Hami.Api.Observing;
 using JasperFx.Events.Projections;
 using Marten;
+using Marten.Events.Daemon.Coordination;
 using Weasel.Core;
 
 namespace Hami.Api.Plumbing;
@@ -16,10 +17,12 @@ internal static class MartenSetup
 {
     public const string Schema = "hami";
 
-    public static void AddEventStore(this IServiceCollection services, string connectionString) => services
-        .AddMarten(options => Configure(options, connectionString))
-        .AddAsyncDaemon(DaemonMode.HotCold)
-        .UseLightweightSessions();
+    public static void AddEventStore(this IServiceCollection services, string connectionString)
+    {
+        services.AddMarten(options => Configure(options, connectionString)).UseLightweightSessions();
+        services.AddSingleton<ProjectionCoordinator>();
+        services.AddHostedService<ProjectionHost>();
+    }
 
     internal static void Configure(StoreOptions options, string connectionString)
     {
@@ -37,6 +40,7 @@ internal static class MartenSetup
         NameEvents(options);
 
         // A read model that skips what it cannot read is wrong without saying so.
+        options.Projections.AsyncMode = DaemonMode.HotCold;
         options.Projections.Add<AllocationHistory>(ProjectionLifecycle.Async);
         options.Projections.Errors.SkipApplyErrors = false;
         options.Projections.Errors.SkipSerializationErrors = false;

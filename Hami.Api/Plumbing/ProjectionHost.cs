@@ -1,0 +1,21 @@
+using Marten.Events.Daemon.Coordination;
+
+namespace Hami.Api.Plumbing;
+
+/// <summary>Runs the read models once the journal has made the schema: two that make it at once get in each other's way.</summary>
+internal sealed class ProjectionHost(ProjectionCoordinator coordinator, Journal journal) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await journal.Loaded.WaitAsync(stoppingToken);
+        await coordinator.StartAsync(stoppingToken);
+        try
+        {
+            await Task.Delay(Timeout.Infinite, stoppingToken);
+        }
+        finally
+        {
+            await coordinator.StopAsync(CancellationToken.None);
+        }
+    }
+}
