@@ -54,11 +54,8 @@ public sealed class BindingThroughTheApi
     {
         await using var scene = await ControlPlaneScene.StartAsync();
         var pod = await scene.CreatePodAsync("p1");
-        await scene.FilterAsync("p1", "n1", "n2");
-        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+        var (held, first) = await BindAndHoldAsync(scene, pod);
 
-        var first = scene.BindAsync(pod, "n1");
-        await held.Arrived;
         held.Release(LabFault.DropReply);
         await first;
         var again = await scene.BindAsync(pod, "n1");
@@ -73,10 +70,7 @@ public sealed class BindingThroughTheApi
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 2, cards: 1, slots: 1);
         var pod = await scene.CreatePodAsync("p1");
-        await scene.FilterAsync("p1", "n1");
-        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
-        _ = Ignored(scene.BindAsync(pod, "n1"));
-        await held.Arrived;
+        var (held, _) = await BindAndHoldAsync(scene, pod);
 
         await scene.KillApiAsync();
         await scene.StartApiAsync();
@@ -96,10 +90,7 @@ public sealed class BindingThroughTheApi
     {
         await using var scene = await ControlPlaneScene.StartAsync();
         var pod = await scene.CreatePodAsync("p1");
-        await scene.FilterAsync("p1", "n1");
-        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
-        _ = Ignored(scene.BindAsync(pod, "n1"));
-        await held.Arrived;
+        var (held, _) = await BindAndHoldAsync(scene, pod);
         await scene.KillApiAsync();
         held.Release();
         await held.Finished;
@@ -116,12 +107,9 @@ public sealed class BindingThroughTheApi
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 2, cards: 1, slots: 1);
         var pod = await scene.CreatePodAsync("p1");
-        await scene.FilterAsync("p1", "n1");
-        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
-        var first = scene.BindAsync(pod, "n1");
-        await held.Arrived;
+        var (held, first) = await BindAndHoldAsync(scene, pod);
 
-        Assert.NotEqual("", Error(await first));
+        Assert.NotEqual("", Error((await first)!));
         Assert.Equal("n2", Chosen(await scene.FilterAsync("p1", "n2")));
         Assert.Equal("", Error(await scene.BindAsync(pod, "n2")));
         held.Release();
@@ -137,10 +125,7 @@ public sealed class BindingThroughTheApi
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
         var pod = await scene.CreatePodAsync("p1");
-        await scene.FilterAsync("p1", "n1");
-        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
-        _ = Ignored(scene.BindAsync(pod, "n1"));
-        await held.Arrived;
+        var (held, _) = await BindAndHoldAsync(scene, pod);
         await scene.KillApiAsync();
         await scene.DeletePodAsync("p1");
         var anew = await scene.CreatePodAsync("p1");
@@ -231,15 +216,26 @@ public sealed class BindingThroughTheApi
 
     private static string Error(JsonObject result) => result["Error"]!.GetValue<string>();
 
-    private static async Task Ignored(Task<JsonObject> call)
+    /// <summary>Filters and binds a pod on n1; its Binding is stopped on its way into the API server.</summary>
+    private static async Task<(HeldRequest Held, Task<JsonObject?> Bind)> BindAndHoldAsync(ControlPlaneScene scene, V1Pod pod)
+    {
+        await scene.FilterAsync(pod.Name(), "n1");
+        var held = scene.Server.Faults.HoldNextBinding("default", pod.Name());
+        var bind = UnlessKilled(scene.BindAsync(pod, "n1"));
+        await held.Arrived;
+        return (held, bind);
+    }
+
+    /// <summary>The answer; null when the process that was to give it has been killed.</summary>
+    private static async Task<JsonObject?> UnlessKilled(Task<JsonObject> call)
     {
         try
         {
-            await call;
+            return await call;
         }
         catch (HttpRequestException)
         {
-            // The process that was to answer is killed.
+            return null;
         }
     }
 }

@@ -1,3 +1,4 @@
+using Hami.Lab.ApiServer;
 using Hami.Lab.Scheduler;
 using Hami.Tests.Given;
 using k8s;
@@ -27,6 +28,7 @@ public sealed class SurvivingCrashes
         await using var scheduler = await LabScheduler.StartAsync(
             new() { Kubernetes = scene.Kubernetes, ExtenderUrl = scene.Address, HttpTimeout = TimeSpan.FromSeconds(15) }, CancellationToken.None);
 
+        scene.Server.Faults.BeforeApply = BadNetwork(new Random(seed + 1));
         for (var round = 0; round < rounds; round++)
         {
             var kill = KillAfterAsync(scene, TimeSpan.FromMilliseconds(chance.Next(0, 1500)));
@@ -42,6 +44,8 @@ public sealed class SurvivingCrashes
         }
 
         // Quiet again: what fits is bound, what does not waits, and the books agree.
+        scene.Server.Faults.BeforeApply = null;
+        await scene.AssertLogHoldsAsync();
         await scene.AssertBooksAgreeAsync();
         foreach (var pod in (await scene.Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items)
             await scene.DeletePodAsync(pod.Name());
@@ -51,6 +55,22 @@ public sealed class SurvivingCrashes
         Assert.Equal(
             await scene.ColumnAsync("select data->>'allocationId' from hami.mt_events where type = 'allocation_placed' order by 1"),
             await scene.ColumnAsync("select data->>'allocationId' from hami.mt_events where type = 'allocation_released' order by 1"));
+    }
+
+    /// <summary>Of the control plane's writes some come late, some lose their answer and some never arrive.</summary>
+    private static Func<LabRequest, Task<LabFault>> BadNetwork(Random chance)
+    {
+        var turn = new Lock();
+        return async request =>
+        {
+            if (!request.Path.EndsWith("/binding", StringComparison.Ordinal) && request.Body.Span.IndexOf("hami.io/bind-settled"u8) < 0)
+                return LabFault.None;
+            int fate, late;
+            lock (turn)
+                (fate, late) = (chance.Next(10), chance.Next(2) == 0 ? 0 : chance.Next(3000));
+            await Task.Delay(late);
+            return fate switch { 0 => LabFault.DropReply, 1 => LabFault.DropRequest, _ => LabFault.None };
+        };
     }
 
     private static async Task KillAfterAsync(ControlPlaneScene scene, TimeSpan delay)

@@ -1,10 +1,14 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Cluster;
 using k8s;
 using k8s.Models;
+using Marten;
 using Npgsql;
 
 namespace Hami.Tests.Given;
@@ -207,6 +211,27 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
             () => $"ledger and pods do not agree:\n{string.Join(", ", HeldByLedgerAsync().Result)}\n{string.Join(", ", HeldByPodsAsync().Result)}\n{Log}");
         var bound = (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null).Select(p => p.Uid());
         Assert.Equal(bound.Order(StringComparer.Ordinal), (await ColumnAsync("select pod_uid from hami.live_allocation")).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>At no moment of the whole log was more given out than a card has, nor two allocations to one pod.</summary>
+    public async Task AssertLogHoldsAsync()
+    {
+        using var store = DocumentStore.For(options => MartenSetup.Configure(options, ConnectionString));
+        await using var session = store.QuerySession();
+        var cluster = ClusterLedger.Empty;
+        foreach (var e in await session.Events.QueryAllRawEvents().OrderBy(e => e.Sequence).ToListAsync())
+        {
+            // Throws when a pod gets a second live allocation.
+            cluster = ClusterLedger.Evolve(cluster, e.StreamKey!, e.Timestamp, e.Data);
+            if (e.Data is not NodeEvent.AllocationPlaced placed)
+                continue;
+            var use = NodeUse.Of(placed.Node, cluster.Node(placed.Node));
+            for (var i = 0; i < use.Cards.Length; i++)
+            {
+                Assert.InRange(use.Uses[i].MemoryMiB, 0, use.Cards[i].MemoryMiB);
+                Assert.InRange(use.Uses[i].Slots, 0, use.Cards[i].Slots);
+            }
+        }
     }
 
     public async Task<List<string>> ColumnAsync(string sql)
