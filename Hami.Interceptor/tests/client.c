@@ -23,6 +23,8 @@
     with(cuMemAllocPitch, cuMemAllocPitch_v2)                      \
     with(cuMemAllocAsync, cuMemAllocAsync)                         \
     with(cuMemFreeAsync, cuMemFreeAsync)                           \
+    with(cuDeviceGetDefaultMemPool, cuDeviceGetDefaultMemPool)     \
+    with(cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync)         \
     with(cuMemFree, cuMemFree_v2)                                  \
     with(cuMemCreate, cuMemCreate)                                 \
     with(cuMemRelease, cuMemRelease)                               \
@@ -36,12 +38,7 @@
     with(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2)
 /* clang-format on */
 
-static struct {
-#define MEMBER(name, symbol) __typeof__(&symbol) name;
-    CUDA_FUNCTIONS(MEMBER)
-} cuda = {
-#define LINKED(name, symbol) .name = symbol,
-    CUDA_FUNCTIONS(LINKED)};
+#include "../lab/routes.h"
 
 static struct {
     __typeof__(&nvmlInit_v2) init;
@@ -62,19 +59,8 @@ static void *need(void *function)
 static void routes_choose(void)
 {
     const char *route = getenv("ROUTE");
-    void *library = need(dlopen("libcuda.so.1", RTLD_NOW));
-    if (route && strcmp(route, "dlsym") == 0) {
-#define BY_DLSYM(name, symbol) *(void **)&cuda.name = need(dlsym(library, #symbol));
-        CUDA_FUNCTIONS(BY_DLSYM)
-    }
-    if (route && strcmp(route, "proc") == 0) {
-        __typeof__(&cuGetProcAddress_v2) get;
-        *(void **)&get = need(dlsym(library, "cuGetProcAddress_v2"));
-#define BY_ADDRESS(name, symbol)                                                                                       \
-    if (get(#name, (void **)&cuda.name, 12080, 0, NULL) != CUDA_SUCCESS)                                               \
+    if (!route_choose(route ? route : "link"))
         exit(3);
-        CUDA_FUNCTIONS(BY_ADDRESS)
-    }
     void *management = need(dlopen("libnvidia-ml.so.1", RTLD_NOW));
     *(void **)&nvml.init = need(dlsym(management, "nvmlInit_v2"));
     *(void **)&nvml.handle = need(dlsym(management, "nvmlDeviceGetHandleByIndex_v2"));
@@ -206,6 +192,12 @@ static void answer(const char *line)
     } else if (strcmp(verb, "async") == 0) {
         CUresult result = cuda.cuMemAllocAsync(&pointer, a, NULL);
         printf("%d %llx\n", result, pointer);
+    } else if (strcmp(verb, "pool") == 0) {
+        CUmemoryPool pool;
+        CUresult result = cuda.cuDeviceGetDefaultMemPool(&pool, (int)b);
+        if (result == CUDA_SUCCESS)
+            result = cuda.cuMemAllocFromPoolAsync(&pointer, a, pool, NULL);
+        printf("%d %llx\n", result, result == CUDA_SUCCESS ? pointer : 0);
     } else if (strcmp(verb, "pitch") == 0) {
         CUresult result = cuda.cuMemAllocPitch(&pointer, &pitch, a, b, (unsigned int)c);
         printf("%d %llx\n", result, pointer);

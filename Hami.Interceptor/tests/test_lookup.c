@@ -74,8 +74,28 @@ TEST(lab_smi_shows_the_share)
     CHECK_EQUAL(run("NVIDIA_VISIBLE_DEVICES=none", "$BUILD/bin/nvidia-smi", output, sizeof output), 1);
     CHECK(strcmp(output, "No devices were found.\n") == 0);
     CHECK_EQUAL(run("LD_LIBRARY_PATH=/nowhere", "$BUILD/bin/lab-smi", output, sizeof output), 1);
-    CHECK_EQUAL(run("", "$BUILD/bin/lab-smi --stay & sleep 0.3; kill $!; wait $!", output, sizeof output), 0);
-    CHECK(strstr(output, "40960MiB"));
+}
+
+/* Stopped once it has printed; it must have been there to be stopped, and end well. */
+static void check_stay(const char *settings, const char *expected)
+{
+    char output[8192];
+    CHECK_EQUAL(run(settings,
+                    "$BUILD/bin/lab-smi --stay >$HAMI_FAKE_DRIVER.out & "
+                    "while ! [ -s $HAMI_FAKE_DRIVER.out ]; do sleep 0.02; done; sleep 0.1; "
+                    "kill $! && wait $! && cat $HAMI_FAKE_DRIVER.out",
+                    output, sizeof output),
+                0);
+    if (!strstr(output, expected))
+        FAIL("%s", output);
+}
+
+TEST(lab_smi_stays_with_a_card_and_without)
+{
+    check_stay("", "40960MiB");
+    check_stay("NVIDIA_VISIBLE_DEVICES=none", "No devices were found.");
+    check_stay("NVIDIA_VISIBLE_DEVICES=", "No devices were found.");
+    check_stay("LD_LIBRARY_PATH=/nowhere", "this container was given no NVIDIA driver.");
 }
 
 TEST(lab_cuda_probes_within_and_beyond)
