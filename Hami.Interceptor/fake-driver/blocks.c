@@ -94,6 +94,16 @@ CUresult block_hold(uint64_t handle)
     return CUDA_SUCCESS;
 }
 
+CUresult block_card(uint64_t address, int *card)
+{
+    pthread_mutex_lock(&driver.lock);
+    const struct block *block = *block_place(address);
+    if (block)
+        *card = block->card;
+    pthread_mutex_unlock(&driver.lock);
+    return block ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
 void blocks_forget(void)
 {
     memset(blocks, 0, sizeof blocks);

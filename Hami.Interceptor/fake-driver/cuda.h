@@ -24,6 +24,10 @@ struct CUctx_st {
     bool destroyed;
 };
 
+struct CUmemPoolHandle_st {
+    int card;
+};
+
 struct driver {
     _Atomic bool initialised;
     pthread_mutex_t lock;
@@ -50,6 +54,7 @@ unsigned int size_v1(size_t bytes);
 CUresult block_add(uint64_t *address, uint64_t bytes, int card, CUcontext context);
 CUresult block_hold(uint64_t handle); /* one more reference; the caller holds the driver's lock */
 CUresult block_remove(uint64_t address, bool handle);
+CUresult block_card(uint64_t address, int *card);
 void blocks_remove(CUcontext context);
 void blocks_forget(void);
 
@@ -58,6 +63,6 @@ uint64_t address_take(uint64_t bytes); /* the caller holds the driver's lock */
 
 void mappings_forget(void);
 
-/* On the current context. */
-CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes);
+/* On the current context; a pool lies on a card of its own. */
+CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool);
 CUresult memory_release(CUdeviceptr pointer);

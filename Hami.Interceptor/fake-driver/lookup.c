@@ -39,6 +39,8 @@ static const struct {
     {"cuMemFree", 3020, (void *)cuMemFree_v2, NULL},
     {"cuMemGetInfo", 2000, (void *)cuMemGetInfo, NULL},
     {"cuMemGetInfo", 3020, (void *)cuMemGetInfo_v2, NULL},
+    {"cuPointerGetAttribute", 4000, (void *)cuPointerGetAttribute, NULL},
+    {"cuDeviceGetDefaultMemPool", 11020, (void *)cuDeviceGetDefaultMemPool, NULL},
     {"cuMemAllocAsync", 11020, (void *)cuMemAllocAsync, (void *)cuMemAllocAsync_ptsz},
     {"cuMemAllocFromPoolAsync", 11020, (void *)cuMemAllocFromPoolAsync, (void *)cuMemAllocFromPoolAsync_ptsz},
     {"cuMemFreeAsync", 11020, (void *)cuMemFreeAsync, (void *)cuMemFreeAsync_ptsz},

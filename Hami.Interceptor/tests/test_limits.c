@@ -190,3 +190,17 @@ TEST(every_kind_of_allocation_draws_on_the_same_budget)
     expect(&client, "info", "0 free 1073741824 total 1073741824");
     client_end(&client);
 }
+
+TEST(memory_of_a_pool_is_charged_to_the_card_of_the_pool)
+{
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=2g CUDA_DEVICE_MEMORY_LIMIT_1=1g");
+    unsigned long long pointer;
+    expect(&client, "start 0", "0");
+    CHECK(sscanf(ask(&client, "pool 1073741824 1"), "0 %llx", &pointer) == 1);
+    expect(&client, "pool 1 1", "2 0");
+    expect(&client, "info", "0 free 2147483648 total 2147483648");
+    expect(&client, "nvml 1", "0 total 1073741824 used 1073741824 free 0");
+    CHECK_EQUAL(ask_number(&client, "free-async %llx", pointer), 0);
+    expect(&client, "nvml 1", "0 total 1073741824 used 0 free 1073741824");
+    client_end(&client);
+}
