@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@
 
 /* ---- the file ---- */
 
+enum region_file { REGION_USABLE, REGION_FOREIGN, REGION_FAILED };
+
 static const char *region_path(void)
 {
     const char *path = getenv("CUDA_DEVICE_MEMORY_SHARED_CACHE");
@@ -26,7 +30,7 @@ static const char *region_path(void)
 
 static int region_open_file(void)
 {
-    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     int file = open(region_path(), flags | O_CREAT | O_EXCL, 0666);
     if (file >= 0)
         (void)fchmod(file, 0666); /* whatever the umask: other users of the container share the budget */
@@ -35,17 +39,41 @@ static int region_open_file(void)
     return file;
 }
 
-/* Blocks are taken now, so that a full disk shows here and not as SIGBUS later. Never shrinks the file. */
-static bool region_size_file(int file)
+/* Growing a file beyond this process's limit would not just fail, it would end the process with SIGXFSZ. */
+static bool region_may_grow(void)
 {
-    off_t length = lseek(file, 0, SEEK_END);
-    if (length < 0)
-        return false;
-    if (fallocate(file, 0, 0, REGION_BYTES) == 0)
+    struct rlimit most;
+    if (getrlimit(RLIMIT_FSIZE, &most) != 0 || most.rlim_cur >= REGION_BYTES)
         return true;
+    errno = EFBIG;
+    return false;
+}
+
+/* Blocks are taken now, so that a full disk shows here and not as SIGBUS later. Never shrinks the file, and touches
+ * nothing that does not begin like a region. */
+static enum region_file region_size_file(int file)
+{
+    struct stat now;
+    int32_t magic = 0;
+    if (syscall(SYS_fstat, file, &now) != 0) /* the C library's own is younger than those we load under */
+        return REGION_FAILED;
+    if (!S_ISREG(now.st_mode))
+        return errno = EINVAL, REGION_FAILED;
+    if (pread(file, &magic, sizeof magic, 0) < 0)
+        return REGION_FAILED;
+    if (magic != 0 && magic != V1_MAGIC)
+        return REGION_FOREIGN;
+    if (now.st_size < REGION_BYTES && !region_may_grow())
+        return REGION_FAILED;
+    int outcome;
+    do
+        outcome = fallocate(file, 0, 0, REGION_BYTES);
+    while (outcome != 0 && errno == EINTR); /* a timer of the program's */
+    if (outcome == 0)
+        return REGION_USABLE;
     if (errno != EOPNOTSUPP && errno != ENOSYS)
-        return false;
-    return length >= REGION_BYTES || ftruncate(file, REGION_BYTES) == 0;
+        return REGION_FAILED;
+    return now.st_size >= REGION_BYTES || ftruncate(file, REGION_BYTES) == 0 ? REGION_USABLE : REGION_FAILED;
 }
 
 static bool region_map(struct region *region, int file)
@@ -62,7 +90,9 @@ static bool region_map(struct region *region, int file)
 
 static void region_unmap(struct region *region)
 {
-    munmap(region->v1, REGION_BYTES);
+    void *start = region->v1;
+    region->v1 = NULL; /* first: a child forked here must not unmap what may be somebody else's by then */
+    munmap(start, REGION_BYTES);
     if (region->file >= 0)
         close(region->file);
 }
@@ -120,8 +150,8 @@ static void slot_hold(const struct region *region, unsigned int index, short kin
 
 static bool slot_is_dead(const struct region *region, unsigned int index, uint64_t owner)
 {
-    if (owner == region->identity)
-        return true; /* we are it, but this is not our slot: it was, before an exec */
+    if ((owner & ~IDENTITY_RECLAIMING) == region->identity)
+        return true; /* we are it, but this is not our slot: it was, or we were clearing it, before an exec */
     uint32_t pid_namespace = atomic_load(&region->extension->slots[index].pid_namespace);
     short kind = F_WRLCK;
     bool same_namespace = pid_namespace != 0 && pid_namespace == region->pid_namespace;
@@ -168,7 +198,7 @@ bool region_reclaim(struct region *region)
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         uint64_t owner = atomic_load(&region->extension->slots[i].owner);
-        if (owner == 0 || i == region->index || owner == (region->identity | IDENTITY_RECLAIMING))
+        if (owner == 0 || i == region->index)
             continue;
         if (slot_is_dead(region, i, owner))
             freed |= slot_reclaim(region, i, owner);
@@ -289,19 +319,24 @@ void region_name(unsigned int account, const char *uuid)
 static bool region_attach_shared(struct region *region)
 {
     int file = region_open_file();
-    if (file < 0 || !region_size_file(file) || !region_map(region, file)) {
+    enum region_file kind = file < 0 ? REGION_FAILED : region_size_file(file);
+    if (kind == REGION_USABLE && !region_map(region, file))
+        kind = REGION_FAILED;
+    if (kind == REGION_FAILED)
         warn_once(WARNING_REGION, "hami: %s cannot be used (%s); the memory limit holds for this process alone.",
                   region_path(), strerror(errno));
-        if (file >= 0)
-            close(file);
-        return false;
-    }
-    if (!region_format(region)) {
+    if (kind != REGION_USABLE && file >= 0)
+        close(file);
+    bool mapped = kind == REGION_USABLE;
+    if (kind == REGION_FOREIGN || (mapped && !region_format(region))) {
         warn_once(WARNING_REGION, "hami: %s has another format; the memory limit holds for this process alone.",
                   region_path());
-        region_unmap(region);
+        if (mapped)
+            region_unmap(region);
         return false;
     }
+    if (!mapped)
+        return false;
     region->index = SLOTS_MAX;
     region_reclaim(region);
     if (!slot_claim(region)) {
@@ -370,4 +405,6 @@ void region_forget(void)
     allocations_forget(&state.mappings);
     for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
         atomic_store(&state.account_of[i], 0);
+    for (size_t i = 0; i < sizeof state.primary / sizeof state.primary[0]; i++)
+        atomic_store(&state.primary[i], NULL);
 }
