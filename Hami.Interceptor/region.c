@@ -362,10 +362,25 @@ static void region_attach(struct region *region)
     names_allocated(region->v1);
 }
 
+/* NVML has locks of its own, and the C library has one around dlopen, which a child would inherit for good if a thread
+ * of ours were in there now. A second is long enough, and no fork waits for ever. */
+static void fork_prepare(void)
+{
+    for (int i = 0; i < 1000 && pthread_mutex_trylock(&state.asking) != 0; i++) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void fork_done(void)
+{
+    (void)pthread_mutex_unlock(&state.asking); /* refused when it is not ours */
+}
+
 /* Before anything of ours can be locked, so that no child ever inherits a lock for good. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, region_forget);
+    pthread_atfork(fork_prepare, fork_done, region_forget);
 }
 
 struct region *region_get(void)
@@ -394,6 +409,7 @@ void region_forget(void)
     /* Other threads of the parent, which are not here, may have held these. */
     pthread_mutex_init(&state.attaching, NULL);
     pthread_mutex_init(&state.reclaiming, NULL);
+    state.asking = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
     pthread_mutex_init(&state.mapping, NULL);
     if (state.attached.v1)
         region_unmap(&state.attached);

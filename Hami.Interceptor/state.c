@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "state.h"
 
 struct state state = {
     .attaching = PTHREAD_MUTEX_INITIALIZER,
+    .asking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP,
     .reclaiming = PTHREAD_MUTEX_INITIALIZER,
     .mapping = PTHREAD_MUTEX_INITIALIZER,
     .pointers = ALLOCATIONS_EMPTY,

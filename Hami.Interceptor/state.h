@@ -49,6 +49,7 @@ struct state {
     pthread_mutex_t attaching;
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
+    pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
     pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
     _Atomic uint32_t warned;    /* one bit per enum warning */
 

@@ -32,6 +32,23 @@ TEST(lookups_from_the_whole_program_find_the_wrapper)
     check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "everywhere");
 }
 
+TEST(a_lookup_does_not_bring_the_driver_in)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "unasked");
+}
+
+TEST(a_driver_loaded_late_and_by_its_path_is_used)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g LD_LIBRARY_PATH=/nowhere", "late");
+}
+
+TEST(lookups_before_any_constructor_has_run_are_answered)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "early");
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g LD_BIND_NOW=1", "early");
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g LD_BIND_NOW=1", "everywhere");
+}
+
 TEST(other_names_are_left_alone)
 {
     check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "others");
