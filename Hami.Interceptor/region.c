@@ -143,19 +143,30 @@ static bool slot_lock(const struct region *region, unsigned int index, int comma
     return true;
 }
 
-static void slot_hold(const struct region *region, unsigned int index, short kind)
+/* False when somebody else has the lock; true also where there are no such locks. */
+static bool slot_hold(const struct region *region, unsigned int index, short kind)
 {
-    (void)slot_lock(region, index, F_OFD_SETLK, &kind);
+    return slot_lock(region, index, F_OFD_SETLK, &kind) || region->file < 0 || (errno != EAGAIN && errno != EACCES);
+}
+
+/* Can its owner be judged by its pid? Otherwise only the lock says whether it lives. */
+static bool slot_is_near(const struct region *region, unsigned int index)
+{
+    uint32_t pid_namespace = atomic_load(&region->extension->slots[index].pid_namespace);
+    return pid_namespace != 0 && pid_namespace == region->pid_namespace;
+}
+
+static bool slot_was_ours(const struct region *region, uint64_t owner)
+{
+    return (owner & ~IDENTITY_RECLAIMING) == region->identity;
 }
 
 static bool slot_is_dead(const struct region *region, unsigned int index, uint64_t owner)
 {
-    if ((owner & ~IDENTITY_RECLAIMING) == region->identity)
+    if (slot_was_ours(region, owner))
         return true; /* we are it, but this is not our slot: it was, or we were clearing it, before an exec */
-    uint32_t pid_namespace = atomic_load(&region->extension->slots[index].pid_namespace);
     short kind = F_WRLCK;
-    bool same_namespace = pid_namespace != 0 && pid_namespace == region->pid_namespace;
-    if (!same_namespace && slot_lock(region, index, F_OFD_GETLK, &kind))
+    if (!slot_is_near(region, index) && slot_lock(region, index, F_OFD_GETLK, &kind))
         return kind == F_UNLCK;
     return !identity_lives(owner);
 }
@@ -165,7 +176,9 @@ static bool slot_is_dead(const struct region *region, unsigned int index, uint64
 static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dead)
 {
     struct slot *slot = &region->extension->slots[index];
-    slot_hold(region, index, F_WRLCK);
+    bool judged_by_lock = !slot_is_near(region, index) && !slot_was_ours(region, dead);
+    if (!slot_hold(region, index, F_WRLCK) && judged_by_lock)
+        return false; /* back after an exec, under the name it had before */
     if (!atomic_compare_exchange_strong(&slot->owner, &dead, region->identity | IDENTITY_RECLAIMING)) {
         slot_hold(region, index, F_UNLCK);
         return false;
@@ -213,7 +226,9 @@ static bool slot_claim(struct region *region)
         struct slot *slot = &region->extension->slots[i];
         if (atomic_load(&slot->owner) != 0)
             continue;
-        slot_hold(region, i, F_WRLCK); /* first, so that another namespace never sees an owner without a lock */
+        /* First, so that another namespace never sees an owner without a lock. */
+        if (!slot_hold(region, i, F_WRLCK))
+            continue; /* somebody is about to take it, or to clear it */
         uint32_t high = atomic_load(&region->extension->slots_high);
         while (high < i + 1 && !atomic_compare_exchange_weak(&region->extension->slots_high, &high, i + 1))
             ;
@@ -410,6 +425,7 @@ void region_forget(void)
     pthread_mutex_init(&state.attaching, NULL);
     pthread_mutex_init(&state.reclaiming, NULL);
     state.asking = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    pthread_mutex_init(&state.retaining, NULL);
     pthread_mutex_init(&state.mapping, NULL);
     if (state.attached.v1)
         region_unmap(&state.attached);

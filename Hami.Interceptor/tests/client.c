@@ -125,6 +125,30 @@ static void hammers(int threads, unsigned long rounds, unsigned long most_bytes)
     printf("wrong %lu refused %lu\n", wrong, refused);
 }
 
+/* Retains, allocates, releases without freeing; the last release of all takes the memory. */
+static void *come_and_go(void *rounds)
+{
+    for (uintptr_t i = 0; i < (uintptr_t)rounds; i++) {
+        CUcontext own;
+        CUdeviceptr pointer;
+        cuda.cuDevicePrimaryCtxRetain(&own, 0);
+        cuda.cuCtxSetCurrent(own);
+        cuda.cuMemAlloc(&pointer, 1);
+        cuda.cuDevicePrimaryCtxRelease(0);
+    }
+    return NULL;
+}
+
+static void comings_and_goings(unsigned long rounds)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, come_and_go, (void *)(uintptr_t)rounds);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    puts("0");
+}
+
 /* A child that starts CUDA anew, allocates, answers with the result, and waits for its parent's end of the pipe. */
 static int child_stop = -1;
 
@@ -250,6 +274,8 @@ static void answer(const char *line)
         nvml_print((unsigned int)a, b ? (unsigned int)b : NVML_MEMORY_V2);
     else if (strcmp(verb, "hammer") == 0)
         hammers((int)a, b, c);
+    else if (strcmp(verb, "come-and-go") == 0)
+        comings_and_goings(a);
     else if (strcmp(verb, "fork") == 0)
         fork_allocating(a);
     else if (strcmp(verb, "join") == 0) {

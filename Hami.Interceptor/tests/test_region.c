@@ -233,3 +233,54 @@ TEST(a_full_table_leaves_the_process_with_a_budget_of_its_own)
     if (strcmp(output, "CUDA_SUCCESS\n") != 0)
         FAIL("%s", output);
 }
+
+static void slot_lock_as(int file, int index, short kind)
+{
+    struct flock lock = {.l_type = kind, .l_whence = SEEK_SET, .l_len = 1};
+    lock.l_start = EXTENSION_OFFSET + (off_t)offsetof(struct extension, slots) + index * (off_t)sizeof(struct slot);
+    CHECK(fcntl(file, F_OFD_SETLK, &lock) == 0);
+}
+
+/* We play a process of another pid namespace: its pid says nothing here, its lock says everything. */
+TEST(a_process_of_another_pid_namespace_lives_as_long_as_its_lock)
+{
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
+    expect(&client, "start 0", "0");
+    allocate(&client, 1);
+    int file = open(region_path(), O_RDWR);
+    uint64_t owner = UINT64_C(123456789) << 22 | 4194303, bytes = GIB / 2;
+    uint32_t namespace = 7, high = 2;
+    off_t slot = EXTENSION_OFFSET + (off_t)offsetof(struct extension, slots) + (off_t)sizeof(struct slot);
+    slot_lock_as(file, 1, F_WRLCK);
+    CHECK(pwrite(file, &high, 4, EXTENSION_OFFSET + (off_t)offsetof(struct extension, slots_high)) == 4);
+    CHECK(pwrite(file, &namespace, 4, slot + (off_t)offsetof(struct slot, pid_namespace)) == 4);
+    CHECK(pwrite(file, &bytes, 8, slot + (off_t)offsetof(struct slot, device)) == 8);
+    CHECK(pwrite(file, &owner, 8, slot) == 8);
+    expect(&client, "info", "0 free 536870911 total 1073741824");
+    expect(&client, "alloc 536870912", "2 0");
+    slot_lock_as(file, 1, F_UNLCK);
+    expect(&client, "info", "0 free 1073741823 total 1073741824");
+
+    slot_lock_as(file, 1, F_WRLCK); /* about to take the free place, or still clearing it */
+    struct client next = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
+    expect(&next, "start 0", "0");
+    allocate(&next, 1);
+    CHECK_EQUAL(extension_look(region_path())->slots[1].owner, 0);
+    CHECK_EQUAL(extension_look(region_path())->slots[2].device[0].used_bytes, 1);
+    client_end(&next);
+    client_end(&client);
+}
+
+/* In a new pid namespace that still sees the old /proc, pids read there are somebody else's. */
+TEST(a_proc_of_another_pid_namespace_is_not_believed)
+{
+    char output[1024];
+    if (run("LD_PRELOAD=", "unshare -pf true 2>/dev/null", output, sizeof output) != 0)
+        return; /* not allowed to try */
+    CHECK_EQUAL(run("CUDA_DEVICE_MEMORY_LIMIT_0=1g",
+                    "unshare -pf sh -c '$BUILD/bin/lab-cuda alloc 1024 --hold 30 >$HAMI_FAKE_DRIVER.out & "
+                    "while ! [ -s $HAMI_FAKE_DRIVER.out ]; do sleep 0.02; done; $BUILD/bin/lab-cuda alloc 1'",
+                    output, sizeof output),
+                2);
+    CHECK_EQUAL(extension_look(region_path())->slots[0].pid_namespace, 0);
+}
