@@ -125,28 +125,58 @@ static void hammers(int threads, unsigned long rounds, unsigned long most_bytes)
     printf("wrong %lu refused %lu\n", wrong, refused);
 }
 
-/* Retains, allocates, releases without freeing; the last release of all takes the memory. */
-static void *come_and_go(void *rounds)
+/* One thread ends the primary context while another brings it back, again and again; how often was a charge left? */
+struct meeting {
+    pthread_barrier_t barrier;
+    unsigned long rounds, charges_left;
+    CUdeviceptr pointer;
+};
+
+static void *leaving(void *argument)
 {
-    for (uintptr_t i = 0; i < (uintptr_t)rounds; i++) {
-        CUcontext own;
-        CUdeviceptr pointer;
+    struct meeting *meeting = argument;
+    CUcontext own;
+    for (unsigned long i = 0; i < meeting->rounds; i++) {
         cuda.cuDevicePrimaryCtxRetain(&own, 0);
         cuda.cuCtxSetCurrent(own);
-        cuda.cuMemAlloc(&pointer, 1);
+        cuda.cuMemAlloc(&meeting->pointer, 1);
+        pthread_barrier_wait(&meeting->barrier);
         cuda.cuDevicePrimaryCtxRelease(0);
+        pthread_barrier_wait(&meeting->barrier);
+        pthread_barrier_wait(&meeting->barrier);
+    }
+    return NULL;
+}
+
+static void *coming(void *argument)
+{
+    struct meeting *meeting = argument;
+    CUcontext own;
+    size_t free_bytes, total_bytes;
+    for (unsigned long i = 0; i < meeting->rounds; i++) {
+        pthread_barrier_wait(&meeting->barrier);
+        cuda.cuDevicePrimaryCtxRetain(&own, 0);
+        cuda.cuCtxSetCurrent(own);
+        pthread_barrier_wait(&meeting->barrier);
+        bool early = cuda.cuMemFree(meeting->pointer) == CUDA_SUCCESS; /* then the context never ended */
+        cuda.cuMemGetInfo(&free_bytes, &total_bytes);
+        meeting->charges_left += !early && free_bytes != total_bytes;
+        cuda.cuDevicePrimaryCtxRelease(0);
+        pthread_barrier_wait(&meeting->barrier);
     }
     return NULL;
 }
 
 static void comings_and_goings(unsigned long rounds)
 {
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++)
-        pthread_create(&threads[i], NULL, come_and_go, (void *)(uintptr_t)rounds);
-    for (int i = 0; i < 4; i++)
+    struct meeting meeting = {.rounds = rounds};
+    pthread_t threads[2];
+    pthread_barrier_init(&meeting.barrier, NULL, 2);
+    pthread_create(&threads[0], NULL, leaving, &meeting);
+    pthread_create(&threads[1], NULL, coming, &meeting);
+    for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    puts("0");
+    printf("%lu\n", meeting.charges_left);
 }
 
 /* A child that starts CUDA anew, allocates, answers with the result, and waits for its parent's end of the pipe. */
