@@ -40,6 +40,8 @@ static int position_in_nvml(const char *uuid)
 {
     nvmlDevice_t device;
     unsigned int index;
+    int cancelling;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.asking);
     bool found = nvml()->nvmlInit_v2() == NVML_SUCCESS;
     if (found) {
@@ -48,6 +50,7 @@ static int position_in_nvml(const char *uuid)
         nvml()->nvmlShutdown();
     }
     pthread_mutex_unlock(&state.asking);
+    pthread_setcancelstate(cancelling, NULL);
     return found ? (int)index : -1;
 }
 

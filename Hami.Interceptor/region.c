@@ -207,6 +207,8 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
 bool region_reclaim(struct region *region)
 {
     bool freed = false;
+    int cancelling;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.reclaiming);
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
@@ -217,6 +219,7 @@ bool region_reclaim(struct region *region)
             freed |= slot_reclaim(region, i, owner);
     }
     pthread_mutex_unlock(&state.reclaiming);
+    pthread_setcancelstate(cancelling, NULL);
     return freed;
 }
 
@@ -404,6 +407,8 @@ struct region *region_get(void)
     if (region)
         return region;
 
+    int cancelling; /* a thread must not be cancelled over a file while it holds a lock */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.attaching);
     region = atomic_load(&state.region);
     if (!region) {
@@ -416,6 +421,7 @@ struct region *region_get(void)
         errno = error;
     }
     pthread_mutex_unlock(&state.attaching);
+    pthread_setcancelstate(cancelling, NULL);
     return region;
 }
 

@@ -179,6 +179,24 @@ static void comings_and_goings(unsigned long rounds)
     printf("%lu\n", meeting.charges_left);
 }
 
+/* Cancelled at the first chance, which should not be in the middle of our call. */
+static void *cancel_itself(void *nothing)
+{
+    size_t bytes;
+    pthread_cancel(pthread_self());
+    cuda.cuDeviceTotalMem(&bytes, 0);
+    pthread_testcancel();
+    return nothing;
+}
+
+static void cancel_one(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, cancel_itself, NULL);
+    pthread_join(thread, NULL);
+    puts("0");
+}
+
 /* A child that starts CUDA anew, allocates, answers with the result, and waits for its parent's end of the pipe. */
 static int child_stop = -1;
 
@@ -304,6 +322,8 @@ static void answer(const char *line)
         nvml_print((unsigned int)a, b ? (unsigned int)b : NVML_MEMORY_V2);
     else if (strcmp(verb, "hammer") == 0)
         hammers((int)a, b, c);
+    else if (strcmp(verb, "cancel") == 0)
+        cancel_one();
     else if (strcmp(verb, "come-and-go") == 0)
         comings_and_goings(a);
     else if (strcmp(verb, "fork") == 0)
