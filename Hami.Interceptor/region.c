@@ -199,7 +199,9 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
         atomic_store(&slot->device[device].used_bytes, 0);
     }
     atomic_store(&slot->pid_namespace, 0);
-    atomic_store(&slot->owner, 0);
+    uint64_t ours =
+        region->identity | IDENTITY_RECLAIMING; /* unless one that saw neither lock nor namespace took over */
+    atomic_compare_exchange_strong(&slot->owner, &ours, 0);
     slot_hold(region, index, F_UNLCK);
     return freed;
 }
