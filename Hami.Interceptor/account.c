@@ -13,6 +13,10 @@
  * counters: one killed at any instruction leaves nothing half done, just a slot that others clear away.
  * All operations here are sequentially consistent; the proof needs that. */
 
+/* 256 TiB: more than any card has or any process can address. A larger wish is refused before it is written down, so
+ * that no sum of wishes ever wraps around. */
+static const uint64_t wish_most_bytes = UINT64_C(1) << 48;
+
 struct sum {
     uint64_t used_bytes;
     uint64_t pending_bytes;
@@ -84,10 +88,10 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
 bool account_reserve(unsigned int account, uint64_t bytes)
 {
     struct region *region = region_get();
-    if (!region)
+    if (!region || bytes > wish_most_bytes)
         return false;
     if (account >= DEVICES_MAX) /* beyond what the region can count */
-        return limit_of_memory(account) == LIMIT_NONE;
+        return account_limit(account) == LIMIT_NONE;
     if (account_limit(account) != LIMIT_NONE)
         return reserve_within(region, account, bytes);
     use(region, account, bytes);
@@ -120,7 +124,7 @@ uint64_t account_limit(unsigned int account)
     if (!region)
         return 0;
     if (account >= DEVICES_MAX)
-        return limit_of_memory(account);
+        return limit_of_memory(account) == LIMIT_NONE ? LIMIT_NONE : 0; /* nothing can be given out there */
     uint64_t shared_bytes = ~atomic_load_explicit(&region->extension->limit_complement[account], memory_order_relaxed);
     return shared_bytes < region->limit_bytes[account] ? shared_bytes : region->limit_bytes[account];
 }

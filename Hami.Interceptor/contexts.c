@@ -35,12 +35,15 @@ EXPORT CUresult cuCtxDestroy(CUcontext context)
     return result;
 }
 
-/* Only here does a program, and do we, learn which context is a device's primary one. */
+/* Only here does a program, and do we, learn which context is a device's primary one. One at a time, so that nobody
+ * brings it back between its end and our look at whether it ended. */
 EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
 {
+    pthread_mutex_lock(&state.retaining);
     CUresult result = cuda()->cuDevicePrimaryCtxRetain(context, device);
     if (result == CUDA_SUCCESS && context && device >= 0 && device < PRIMARIES)
         atomic_store(&state.primary[device], *context);
+    pthread_mutex_unlock(&state.retaining);
     return result;
 }
 
@@ -49,43 +52,51 @@ static CUcontext primary_of(CUdevice device)
     return device >= 0 && device < PRIMARIES ? atomic_load(&state.primary[device]) : NULL;
 }
 
+typedef CUresult primary_end(CUdevice device);
+
 /* The memory goes with the last reference. */
-static CUresult released(CUdevice device, uint64_t serial, CUresult result)
+static CUresult primary_release(CUdevice device, primary_end *release)
 {
     unsigned int flags;
     int active;
+    pthread_mutex_lock(&state.retaining);
+    uint64_t serial = atomic_load(&state.serial);
+    CUresult result = release(device);
     if (result == CUDA_SUCCESS && cuda()->cuDevicePrimaryCtxGetState(device, &flags, &active) == CUDA_SUCCESS &&
         !active)
         settle(primary_of(device), serial);
+    pthread_mutex_unlock(&state.retaining);
+    return result;
+}
+
+/* It goes whoever holds references. */
+static CUresult primary_reset(CUdevice device, primary_end *reset)
+{
+    pthread_mutex_lock(&state.retaining);
+    uint64_t serial = atomic_load(&state.serial);
+    CUresult result = reset(device);
+    if (result == CUDA_SUCCESS)
+        settle(primary_of(device), serial);
+    pthread_mutex_unlock(&state.retaining);
     return result;
 }
 
 EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
 {
-    uint64_t serial = atomic_load(&state.serial);
-    return released(device, serial, cuda()->cuDevicePrimaryCtxRelease_v2(device));
+    return primary_release(device, cuda()->cuDevicePrimaryCtxRelease_v2);
 }
 
 EXPORT CUresult cuDevicePrimaryCtxRelease(CUdevice device)
 {
-    uint64_t serial = atomic_load(&state.serial);
-    return released(device, serial, cuda()->cuDevicePrimaryCtxRelease(device));
+    return primary_release(device, cuda()->cuDevicePrimaryCtxRelease);
 }
 
 EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device)
 {
-    uint64_t serial = atomic_load(&state.serial);
-    CUresult result = cuda()->cuDevicePrimaryCtxReset_v2(device);
-    if (result == CUDA_SUCCESS)
-        settle(primary_of(device), serial);
-    return result;
+    return primary_reset(device, cuda()->cuDevicePrimaryCtxReset_v2);
 }
 
 EXPORT CUresult cuDevicePrimaryCtxReset(CUdevice device)
 {
-    uint64_t serial = atomic_load(&state.serial);
-    CUresult result = cuda()->cuDevicePrimaryCtxReset(device);
-    if (result == CUDA_SUCCESS)
-        settle(primary_of(device), serial);
-    return result;
+    return primary_reset(device, cuda()->cuDevicePrimaryCtxReset);
 }

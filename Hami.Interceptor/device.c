@@ -40,11 +40,17 @@ static int position_in_nvml(const char *uuid)
 {
     nvmlDevice_t device;
     unsigned int index;
-    if (nvml()->nvmlInit_v2() != NVML_SUCCESS)
-        return -1;
-    bool found = nvml()->nvmlDeviceGetHandleByUUID(uuid, &device) == NVML_SUCCESS &&
-                 nvml()->nvmlDeviceGetIndex(device, &index) == NVML_SUCCESS;
-    nvml()->nvmlShutdown();
+    int cancelling;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    pthread_mutex_lock(&state.asking);
+    bool found = nvml()->nvmlInit_v2() == NVML_SUCCESS;
+    if (found) {
+        found = nvml()->nvmlDeviceGetHandleByUUID(uuid, &device) == NVML_SUCCESS &&
+                nvml()->nvmlDeviceGetIndex(device, &index) == NVML_SUCCESS;
+        nvml()->nvmlShutdown();
+    }
+    pthread_mutex_unlock(&state.asking);
+    pthread_setcancelstate(cancelling, NULL);
     return found ? (int)index : -1;
 }
 

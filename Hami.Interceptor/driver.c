@@ -42,11 +42,15 @@ static bool is_stand_in(const void *function)
            function == (void *)nvml_lacking;
 }
 
-/* Stores whole words: two threads that load at once write the same. */
+/* Stores whole words: two threads that load at once write the same. One that found no library leaves alone what
+ * another has found: a program may load it late, by a path that only it knows. */
 static void fill(void **place, void *library, const char *name, void *absent, void *lacking)
 {
-    void *found = library ? real_dlsym()(library, name) : NULL;
-    __atomic_store_n(place, found ? found : library ? lacking : absent, __ATOMIC_RELAXED);
+    void *found = library ? real_dlsym()(library, name) : NULL, *nothing = NULL;
+    if (library)
+        __atomic_store_n(place, found ? found : lacking, __ATOMIC_RELAXED);
+    else
+        __atomic_compare_exchange_n(place, &nothing, absent, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* No lock and no pthread_once around dlopen: a constructor of the driver may call us back, or another thread may be
@@ -68,7 +72,8 @@ static bool cuda_load(int flags)
 #undef CALL
 #undef NVML_HOOK
 #undef NVML_CALL
-    atomic_store_explicit(&state.cuda_ready, true, memory_order_release);
+    if (library)
+        atomic_store_explicit(&state.cuda_ready, true, memory_order_release);
     return true;
 }
 
@@ -89,7 +94,8 @@ static bool nvml_load(int flags)
 #undef CALL
 #undef NVML_HOOK
 #undef NVML_CALL
-    atomic_store_explicit(&state.nvml_ready, true, memory_order_release);
+    if (library)
+        atomic_store_explicit(&state.nvml_ready, true, memory_order_release);
     return true;
 }
 
@@ -151,10 +157,9 @@ const struct hook *hook_at(const void *address)
     return NULL;
 }
 
-bool hook_has_real(const struct hook *hook, bool load)
+bool hook_has_real(const struct hook *hook)
 {
-    int flags = load ? 0 : RTLD_NOLOAD;
-    if (!(hook->nvml ? nvml_load(flags) : cuda_load(flags)))
+    if (!(hook->nvml ? nvml_load(RTLD_NOLOAD) : cuda_load(RTLD_NOLOAD)))
         return false;
     return !is_stand_in(__atomic_load_n(hook->real, __ATOMIC_RELAXED));
 }

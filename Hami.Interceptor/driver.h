@@ -27,5 +27,5 @@ const struct hook *hook_named(const char *name);
 /* The hook whose driver function has that address, else NULL. */
 const struct hook *hook_at(const void *address);
 
-/* True when the driver is in the process (or can be loaded, if `load`) and has the hook's function. */
-bool hook_has_real(const struct hook *hook, bool load);
+/* True when the driver is in the process and has the hook's function. */
+bool hook_has_real(const struct hook *hook);

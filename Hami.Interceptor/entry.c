@@ -26,15 +26,17 @@ static __attribute__((noinline)) void *lookup_hook(const struct hook *hook, void
 
     /* Called from here "the next" would be the one after us. Our wrapper calls the driver itself, never the next
      * object, so it is a good answer whoever asked. */
-    if (handle == RTLD_NEXT && hook_has_real(hook, false))
+    if (handle == RTLD_NEXT && hook_has_real(hook))
         return hook->wrapper;
 
     void *found = real(handle, hook->name);
+    /* A search through the whole program finds us also where nobody has loaded a driver. Then the answer is what it
+     * would be without us, and so is dlerror's. */
+    if (found == hook->wrapper && !hook_has_real(hook))
+        found = real(RTLD_NEXT, hook->name);
     if (!found)
         return NULL;
-    if (found == hook->wrapper) /* a search through the whole program finds us, also where there is no driver */
-        return hook_has_real(hook, true) ? found : NULL;
-    if ((hook_has_real(hook, false) && hook_at(found) == hook) || is_in_driver(found))
+    if ((hook_has_real(hook) && hook_at(found) == hook) || is_in_driver(found))
         return hook->wrapper;
     return found; /* someone else's function of that name */
 }

@@ -9,4 +9,5 @@
 FLOOR(dlopen)
 FLOOR(dladdr)
 FLOOR(dlvsym)
+FLOOR(pthread_mutex_trylock)
 #endif

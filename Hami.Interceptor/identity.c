@@ -55,15 +55,22 @@ uint64_t identity_of_self(void)
     return identity_make(pid, stat_read(pid, &process_state, &threads, &start_ticks) ? start_ticks : 0);
 }
 
-uint32_t identity_pid_namespace(void)
+/* The number in a symbolic link, behind the text before it; 0 when there is none. */
+static uint32_t link_number(const char *path, size_t before)
 {
     char text[64];
-    ssize_t length = readlink("/proc/self/ns/pid", text, sizeof text - 1);
-    if (length <= 0)
+    ssize_t length = readlink(path, text, sizeof text - 1);
+    if (length <= (ssize_t)before)
         return 0;
     text[length] = '\0';
-    const char *number = strchr(text, '[');
-    return number ? (uint32_t)strtoul(number + 1, NULL, 10) : 0;
+    return (uint32_t)strtoul(text + before, NULL, 10);
+}
+
+uint32_t identity_pid_namespace(void)
+{
+    if (link_number("/proc/self", 0) != (uint32_t)getpid())
+        return 0; /* a /proc of another namespace: its pids are not ours */
+    return link_number("/proc/self/ns/pid", sizeof "pid:[" - 1);
 }
 
 bool identity_lives(uint64_t identity)

@@ -10,7 +10,7 @@
 uint64_t identity_of_self(void);
 uint32_t identity_pid(uint64_t identity);
 
-/* Inode of this process's pid namespace; 0 when /proc does not say. */
+/* Inode of this process's pid namespace; 0 when /proc does not say, or speaks of another namespace's pids. */
 uint32_t identity_pid_namespace(void);
 
 /* False only when it is certain that the process is gone. Judges pids of our own namespace. */

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@
 
 /* ---- the file ---- */
 
+enum region_file { REGION_USABLE, REGION_FOREIGN, REGION_FAILED };
+
 static const char *region_path(void)
 {
     const char *path = getenv("CUDA_DEVICE_MEMORY_SHARED_CACHE");
@@ -26,7 +30,7 @@ static const char *region_path(void)
 
 static int region_open_file(void)
 {
-    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     int file = open(region_path(), flags | O_CREAT | O_EXCL, 0666);
     if (file >= 0)
         (void)fchmod(file, 0666); /* whatever the umask: other users of the container share the budget */
@@ -35,17 +39,41 @@ static int region_open_file(void)
     return file;
 }
 
-/* Blocks are taken now, so that a full disk shows here and not as SIGBUS later. Never shrinks the file. */
-static bool region_size_file(int file)
+/* Growing a file beyond this process's limit would not just fail, it would end the process with SIGXFSZ. */
+static bool region_may_grow(void)
 {
-    off_t length = lseek(file, 0, SEEK_END);
-    if (length < 0)
-        return false;
-    if (fallocate(file, 0, 0, REGION_BYTES) == 0)
+    struct rlimit most;
+    if (getrlimit(RLIMIT_FSIZE, &most) != 0 || most.rlim_cur >= REGION_BYTES)
         return true;
+    errno = EFBIG;
+    return false;
+}
+
+/* Blocks are taken now, so that a full disk shows here and not as SIGBUS later. Never shrinks the file, and touches
+ * nothing that does not begin like a region. */
+static enum region_file region_size_file(int file)
+{
+    struct stat now;
+    int32_t magic = 0;
+    if (syscall(SYS_fstat, file, &now) != 0) /* the C library's own is younger than those we load under */
+        return REGION_FAILED;
+    if (!S_ISREG(now.st_mode))
+        return errno = EINVAL, REGION_FAILED;
+    if (pread(file, &magic, sizeof magic, 0) < 0)
+        return REGION_FAILED;
+    if (magic != 0 && magic != V1_MAGIC)
+        return REGION_FOREIGN;
+    if (now.st_size < REGION_BYTES && !region_may_grow())
+        return REGION_FAILED;
+    int outcome;
+    do
+        outcome = fallocate(file, 0, 0, REGION_BYTES);
+    while (outcome != 0 && errno == EINTR); /* a timer of the program's */
+    if (outcome == 0)
+        return REGION_USABLE;
     if (errno != EOPNOTSUPP && errno != ENOSYS)
-        return false;
-    return length >= REGION_BYTES || ftruncate(file, REGION_BYTES) == 0;
+        return REGION_FAILED;
+    return now.st_size >= REGION_BYTES || ftruncate(file, REGION_BYTES) == 0 ? REGION_USABLE : REGION_FAILED;
 }
 
 static bool region_map(struct region *region, int file)
@@ -62,7 +90,9 @@ static bool region_map(struct region *region, int file)
 
 static void region_unmap(struct region *region)
 {
-    munmap(region->v1, REGION_BYTES);
+    void *start = region->v1;
+    region->v1 = NULL; /* first: a child forked here must not unmap what may be somebody else's by then */
+    munmap(start, REGION_BYTES);
     if (region->file >= 0)
         close(region->file);
 }
@@ -113,19 +143,30 @@ static bool slot_lock(const struct region *region, unsigned int index, int comma
     return true;
 }
 
-static void slot_hold(const struct region *region, unsigned int index, short kind)
+/* False when somebody else has the lock; true also where there are no such locks. */
+static bool slot_hold(const struct region *region, unsigned int index, short kind)
 {
-    (void)slot_lock(region, index, F_OFD_SETLK, &kind);
+    return slot_lock(region, index, F_OFD_SETLK, &kind) || region->file < 0 || (errno != EAGAIN && errno != EACCES);
+}
+
+/* Can its owner be judged by its pid? Otherwise only the lock says whether it lives. */
+static bool slot_is_near(const struct region *region, unsigned int index)
+{
+    uint32_t pid_namespace = atomic_load(&region->extension->slots[index].pid_namespace);
+    return pid_namespace != 0 && pid_namespace == region->pid_namespace;
+}
+
+static bool slot_was_ours(const struct region *region, uint64_t owner)
+{
+    return (owner & ~IDENTITY_RECLAIMING) == region->identity;
 }
 
 static bool slot_is_dead(const struct region *region, unsigned int index, uint64_t owner)
 {
-    if (owner == region->identity)
-        return true; /* we are it, but this is not our slot: it was, before an exec */
-    uint32_t pid_namespace = atomic_load(&region->extension->slots[index].pid_namespace);
+    if (slot_was_ours(region, owner))
+        return true; /* we are it, but this is not our slot: it was, or we were clearing it, before an exec */
     short kind = F_WRLCK;
-    bool same_namespace = pid_namespace != 0 && pid_namespace == region->pid_namespace;
-    if (!same_namespace && slot_lock(region, index, F_OFD_GETLK, &kind))
+    if (!slot_is_near(region, index) && slot_lock(region, index, F_OFD_GETLK, &kind))
         return kind == F_UNLCK;
     return !identity_lives(owner);
 }
@@ -135,7 +176,9 @@ static bool slot_is_dead(const struct region *region, unsigned int index, uint64
 static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dead)
 {
     struct slot *slot = &region->extension->slots[index];
-    slot_hold(region, index, F_WRLCK);
+    bool judged_by_lock = !slot_is_near(region, index) && !slot_was_ours(region, dead);
+    if (!slot_hold(region, index, F_WRLCK) && judged_by_lock)
+        return false; /* back after an exec, under the name it had before */
     if (!atomic_compare_exchange_strong(&slot->owner, &dead, region->identity | IDENTITY_RECLAIMING)) {
         slot_hold(region, index, F_UNLCK);
         return false;
@@ -156,7 +199,9 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
         atomic_store(&slot->device[device].used_bytes, 0);
     }
     atomic_store(&slot->pid_namespace, 0);
-    atomic_store(&slot->owner, 0);
+    uint64_t ours =
+        region->identity | IDENTITY_RECLAIMING; /* unless one that saw neither lock nor namespace took over */
+    atomic_compare_exchange_strong(&slot->owner, &ours, 0);
     slot_hold(region, index, F_UNLCK);
     return freed;
 }
@@ -164,16 +209,19 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
 bool region_reclaim(struct region *region)
 {
     bool freed = false;
+    int cancelling;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.reclaiming);
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         uint64_t owner = atomic_load(&region->extension->slots[i].owner);
-        if (owner == 0 || i == region->index || owner == (region->identity | IDENTITY_RECLAIMING))
+        if (owner == 0 || i == region->index)
             continue;
         if (slot_is_dead(region, i, owner))
             freed |= slot_reclaim(region, i, owner);
     }
     pthread_mutex_unlock(&state.reclaiming);
+    pthread_setcancelstate(cancelling, NULL);
     return freed;
 }
 
@@ -183,7 +231,9 @@ static bool slot_claim(struct region *region)
         struct slot *slot = &region->extension->slots[i];
         if (atomic_load(&slot->owner) != 0)
             continue;
-        slot_hold(region, i, F_WRLCK); /* first, so that another namespace never sees an owner without a lock */
+        /* First, so that another namespace never sees an owner without a lock. */
+        if (!slot_hold(region, i, F_WRLCK))
+            continue; /* somebody is about to take it, or to clear it */
         uint32_t high = atomic_load(&region->extension->slots_high);
         while (high < i + 1 && !atomic_compare_exchange_weak(&region->extension->slots_high, &high, i + 1))
             ;
@@ -289,19 +339,24 @@ void region_name(unsigned int account, const char *uuid)
 static bool region_attach_shared(struct region *region)
 {
     int file = region_open_file();
-    if (file < 0 || !region_size_file(file) || !region_map(region, file)) {
+    enum region_file kind = file < 0 ? REGION_FAILED : region_size_file(file);
+    if (kind == REGION_USABLE && !region_map(region, file))
+        kind = REGION_FAILED;
+    if (kind == REGION_FAILED)
         warn_once(WARNING_REGION, "hami: %s cannot be used (%s); the memory limit holds for this process alone.",
                   region_path(), strerror(errno));
-        if (file >= 0)
-            close(file);
-        return false;
-    }
-    if (!region_format(region)) {
+    if (kind != REGION_USABLE && file >= 0)
+        close(file);
+    bool mapped = kind == REGION_USABLE;
+    if (kind == REGION_FOREIGN || (mapped && !region_format(region))) {
         warn_once(WARNING_REGION, "hami: %s has another format; the memory limit holds for this process alone.",
                   region_path());
-        region_unmap(region);
+        if (mapped)
+            region_unmap(region);
         return false;
     }
+    if (!mapped)
+        return false;
     region->index = SLOTS_MAX;
     region_reclaim(region);
     if (!slot_claim(region)) {
@@ -327,10 +382,25 @@ static void region_attach(struct region *region)
     names_allocated(region->v1);
 }
 
+/* NVML has locks of its own, and the C library has one around dlopen, which a child would inherit for good if a thread
+ * of ours were in there now. A second is long enough, and no fork waits for ever. */
+static void fork_prepare(void)
+{
+    for (int i = 0; i < 1000 && pthread_mutex_trylock(&state.asking) != 0; i++) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void fork_done(void)
+{
+    (void)pthread_mutex_unlock(&state.asking); /* refused when it is not ours */
+}
+
 /* Before anything of ours can be locked, so that no child ever inherits a lock for good. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, region_forget);
+    pthread_atfork(fork_prepare, fork_done, region_forget);
 }
 
 struct region *region_get(void)
@@ -339,6 +409,8 @@ struct region *region_get(void)
     if (region)
         return region;
 
+    int cancelling; /* a thread must not be cancelled over a file while it holds a lock */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.attaching);
     region = atomic_load(&state.region);
     if (!region) {
@@ -351,6 +423,7 @@ struct region *region_get(void)
         errno = error;
     }
     pthread_mutex_unlock(&state.attaching);
+    pthread_setcancelstate(cancelling, NULL);
     return region;
 }
 
@@ -359,6 +432,8 @@ void region_forget(void)
     /* Other threads of the parent, which are not here, may have held these. */
     pthread_mutex_init(&state.attaching, NULL);
     pthread_mutex_init(&state.reclaiming, NULL);
+    state.asking = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    pthread_mutex_init(&state.retaining, NULL);
     pthread_mutex_init(&state.mapping, NULL);
     if (state.attached.v1)
         region_unmap(&state.attached);
@@ -370,4 +445,6 @@ void region_forget(void)
     allocations_forget(&state.mappings);
     for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
         atomic_store(&state.account_of[i], 0);
+    for (size_t i = 0; i < sizeof state.primary / sizeof state.primary[0]; i++)
+        atomic_store(&state.primary[i], NULL);
 }

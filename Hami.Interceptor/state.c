@@ -1,8 +1,11 @@
+#define _GNU_SOURCE
 #include "state.h"
 
 struct state state = {
     .attaching = PTHREAD_MUTEX_INITIALIZER,
+    .asking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP,
     .reclaiming = PTHREAD_MUTEX_INITIALIZER,
+    .retaining = PTHREAD_MUTEX_INITIALIZER,
     .mapping = PTHREAD_MUTEX_INITIALIZER,
     .pointers = ALLOCATIONS_EMPTY,
     .blocks = ALLOCATIONS_EMPTY,

@@ -49,6 +49,7 @@ struct state {
     pthread_mutex_t attaching;
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
+    pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
     pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
     _Atomic uint32_t warned;    /* one bit per enum warning */
 
@@ -57,6 +58,7 @@ struct state {
     struct allocations pointers;    /* device pointers; owner: the context they die with, 0 = none */
     _Atomic uint64_t serial;        /* of the latest entry in pointers */
     _Atomic(CUcontext) primary[64]; /* by CUDA ordinal, learnt from cuDevicePrimaryCtxRetain */
+    pthread_mutex_t retaining;      /* held through every call that may end a primary context */
     pthread_mutex_t mapping;        /* held through every call of the chapter on virtual memory */
     struct allocations blocks;      /* physical memory by a number of our own; references keep it */
     struct allocations handles;     /* owner: the block; references: how often the handle must be released */

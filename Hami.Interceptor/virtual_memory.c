@@ -49,13 +49,15 @@ EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes, 
                             unsigned long long flags)
 {
     unsigned int account;
-    if (!handle || bytes == 0 || !prop || prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE ||
-        account_of_cuda(prop->location.id, &account) != CUDA_SUCCESS)
+    if (!handle || bytes == 0 || !prop || prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
         return cuda()->cuMemCreate(handle, bytes, prop, flags); /* no memory of a card, or the driver's error */
+    CUresult result = account_of_cuda(prop->location.id, &account);
+    if (result != CUDA_SUCCESS)
+        return result; /* what cannot be charged is not given */
     if (!account_reserve(account, bytes))
         return CUDA_ERROR_OUT_OF_MEMORY;
     pthread_mutex_lock(&state.mapping);
-    CUresult result = cuda()->cuMemCreate(handle, bytes, prop, flags);
+    result = cuda()->cuMemCreate(handle, bytes, prop, flags);
     if (result == CUDA_SUCCESS) {
         struct allocation block = {.pointer = ++state.block_number, .bytes = bytes, .account = account};
         put(&state.blocks, &block);

@@ -13,7 +13,6 @@
 
 enum { MIB = 1 << 20, EXIT_OUT_OF_MEMORY = 2 };
 
-/* name for cuGetProcAddress, exported symbol */
 /* clang-format off */
 #define CUDA_FUNCTIONS(with)                                      \
     with(cuInit, cuInit)                                          \
@@ -30,39 +29,7 @@ enum { MIB = 1 << 20, EXIT_OUT_OF_MEMORY = 2 };
     with(cuMemFree, cuMemFree_v2)
 /* clang-format on */
 
-static struct {
-#define MEMBER(name, symbol) __typeof__(&symbol) name;
-    CUDA_FUNCTIONS(MEMBER)
-} cuda = {
-#define LINKED(name, symbol) .name = symbol,
-    CUDA_FUNCTIONS(LINKED)};
-
-static bool route_choose(const char *route)
-{
-    if (strcmp(route, "link") == 0)
-        return true;
-    void *library = dlopen("libcuda.so.1", RTLD_NOW);
-    if (!library)
-        return false;
-    if (strcmp(route, "dlsym") == 0) {
-#define BY_DLSYM(name, symbol)                                                                                         \
-    *(void **)&cuda.name = dlsym(library, #symbol);                                                                    \
-    if (!cuda.name)                                                                                                    \
-        return false;
-        CUDA_FUNCTIONS(BY_DLSYM)
-        return true;
-    }
-    if (strcmp(route, "proc") == 0) {
-        __typeof__(&cuGetProcAddress_v2) get = NULL;
-        *(void **)&get = dlsym(library, "cuGetProcAddress_v2");
-#define BY_ADDRESS(name, symbol)                                                                                       \
-    if (!get || get(#name, (void **)&cuda.name, 12080, 0, NULL) != CUDA_SUCCESS || !cuda.name)                         \
-        return false;
-        CUDA_FUNCTIONS(BY_ADDRESS)
-        return true;
-    }
-    return false;
-}
+#include "routes.h"
 
 static const char *error_name(CUresult error)
 {

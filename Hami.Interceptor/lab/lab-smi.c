@@ -1,4 +1,5 @@
-/* What nvidia-smi prints, for a container of the lab; with --stay it then waits to be told to stop. */
+/* What nvidia-smi prints, for a container of the lab; with --stay it then waits to be told to stop, card or
+ * no card: it is what runs in a container that was given no program. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
@@ -145,7 +146,7 @@ int main(int count, char **arguments)
         sigprocmask(SIG_BLOCK, &stop, NULL); /* before the first line, so that whoever read it may signal us */
     int outcome = print_table();
     fflush(stdout);
-    if (outcome != EXIT_SUCCESS || !stay)
+    if (!stay)
         return outcome;
     int signal_number;
     sigwait(&stop, &signal_number);

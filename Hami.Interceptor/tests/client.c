@@ -23,6 +23,8 @@
     with(cuMemAllocPitch, cuMemAllocPitch_v2)                      \
     with(cuMemAllocAsync, cuMemAllocAsync)                         \
     with(cuMemFreeAsync, cuMemFreeAsync)                           \
+    with(cuDeviceGetDefaultMemPool, cuDeviceGetDefaultMemPool)     \
+    with(cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync)         \
     with(cuMemFree, cuMemFree_v2)                                  \
     with(cuMemCreate, cuMemCreate)                                 \
     with(cuMemRelease, cuMemRelease)                               \
@@ -36,12 +38,7 @@
     with(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2)
 /* clang-format on */
 
-static struct {
-#define MEMBER(name, symbol) __typeof__(&symbol) name;
-    CUDA_FUNCTIONS(MEMBER)
-} cuda = {
-#define LINKED(name, symbol) .name = symbol,
-    CUDA_FUNCTIONS(LINKED)};
+#include "../lab/routes.h"
 
 static struct {
     __typeof__(&nvmlInit_v2) init;
@@ -62,19 +59,8 @@ static void *need(void *function)
 static void routes_choose(void)
 {
     const char *route = getenv("ROUTE");
-    void *library = need(dlopen("libcuda.so.1", RTLD_NOW));
-    if (route && strcmp(route, "dlsym") == 0) {
-#define BY_DLSYM(name, symbol) *(void **)&cuda.name = need(dlsym(library, #symbol));
-        CUDA_FUNCTIONS(BY_DLSYM)
-    }
-    if (route && strcmp(route, "proc") == 0) {
-        __typeof__(&cuGetProcAddress_v2) get;
-        *(void **)&get = need(dlsym(library, "cuGetProcAddress_v2"));
-#define BY_ADDRESS(name, symbol)                                                                                       \
-    if (get(#name, (void **)&cuda.name, 12080, 0, NULL) != CUDA_SUCCESS)                                               \
+    if (!route_choose(route ? route : "link"))
         exit(3);
-        CUDA_FUNCTIONS(BY_ADDRESS)
-    }
     void *management = need(dlopen("libnvidia-ml.so.1", RTLD_NOW));
     *(void **)&nvml.init = need(dlsym(management, "nvmlInit_v2"));
     *(void **)&nvml.handle = need(dlsym(management, "nvmlDeviceGetHandleByIndex_v2"));
@@ -137,6 +123,78 @@ static void hammers(int threads, unsigned long rounds, unsigned long most_bytes)
         wrong += job[i].wrong;
     }
     printf("wrong %lu refused %lu\n", wrong, refused);
+}
+
+/* One thread ends the primary context while another brings it back, again and again; how often was a charge left? */
+struct meeting {
+    pthread_barrier_t barrier;
+    unsigned long rounds, charges_left;
+    CUdeviceptr pointer;
+};
+
+static void *leaving(void *argument)
+{
+    struct meeting *meeting = argument;
+    CUcontext own;
+    for (unsigned long i = 0; i < meeting->rounds; i++) {
+        cuda.cuDevicePrimaryCtxRetain(&own, 0);
+        cuda.cuCtxSetCurrent(own);
+        cuda.cuMemAlloc(&meeting->pointer, 1);
+        pthread_barrier_wait(&meeting->barrier);
+        cuda.cuDevicePrimaryCtxRelease(0);
+        pthread_barrier_wait(&meeting->barrier);
+        pthread_barrier_wait(&meeting->barrier);
+    }
+    return NULL;
+}
+
+static void *coming(void *argument)
+{
+    struct meeting *meeting = argument;
+    CUcontext own;
+    size_t free_bytes, total_bytes;
+    for (unsigned long i = 0; i < meeting->rounds; i++) {
+        pthread_barrier_wait(&meeting->barrier);
+        cuda.cuDevicePrimaryCtxRetain(&own, 0);
+        cuda.cuCtxSetCurrent(own);
+        pthread_barrier_wait(&meeting->barrier);
+        bool early = cuda.cuMemFree(meeting->pointer) == CUDA_SUCCESS; /* then the context never ended */
+        cuda.cuMemGetInfo(&free_bytes, &total_bytes);
+        meeting->charges_left += !early && free_bytes != total_bytes;
+        cuda.cuDevicePrimaryCtxRelease(0);
+        pthread_barrier_wait(&meeting->barrier);
+    }
+    return NULL;
+}
+
+static void comings_and_goings(unsigned long rounds)
+{
+    struct meeting meeting = {.rounds = rounds};
+    pthread_t threads[2];
+    pthread_barrier_init(&meeting.barrier, NULL, 2);
+    pthread_create(&threads[0], NULL, leaving, &meeting);
+    pthread_create(&threads[1], NULL, coming, &meeting);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    printf("%lu\n", meeting.charges_left);
+}
+
+/* Cancelled at the first chance, which should not be in the middle of our call. */
+static void *cancel_itself(void *nothing)
+{
+    size_t bytes;
+    pthread_cancel(pthread_self());
+    cuda.cuDeviceTotalMem(&bytes, 0);
+    pthread_testcancel();
+    return nothing;
+}
+
+static void cancel_one(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, cancel_itself, NULL);
+    pthread_join(thread, NULL);
+    puts("0");
 }
 
 /* A child that starts CUDA anew, allocates, answers with the result, and waits for its parent's end of the pipe. */
@@ -206,6 +264,12 @@ static void answer(const char *line)
     } else if (strcmp(verb, "async") == 0) {
         CUresult result = cuda.cuMemAllocAsync(&pointer, a, NULL);
         printf("%d %llx\n", result, pointer);
+    } else if (strcmp(verb, "pool") == 0) {
+        CUmemoryPool pool;
+        CUresult result = cuda.cuDeviceGetDefaultMemPool(&pool, (int)b);
+        if (result == CUDA_SUCCESS)
+            result = cuda.cuMemAllocFromPoolAsync(&pointer, a, pool, NULL);
+        printf("%d %llx\n", result, result == CUDA_SUCCESS ? pointer : 0);
     } else if (strcmp(verb, "pitch") == 0) {
         CUresult result = cuda.cuMemAllocPitch(&pointer, &pitch, a, b, (unsigned int)c);
         printf("%d %llx\n", result, pointer);
@@ -258,6 +322,10 @@ static void answer(const char *line)
         nvml_print((unsigned int)a, b ? (unsigned int)b : NVML_MEMORY_V2);
     else if (strcmp(verb, "hammer") == 0)
         hammers((int)a, b, c);
+    else if (strcmp(verb, "cancel") == 0)
+        cancel_one();
+    else if (strcmp(verb, "come-and-go") == 0)
+        comings_and_goings(a);
     else if (strcmp(verb, "fork") == 0)
         fork_allocating(a);
     else if (strcmp(verb, "join") == 0) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +19,9 @@
         }                                                                                                              \
     } while (0)
 
-enum { THREADS = 8, ROUNDS = 3000 };
+enum { THREADS = 8 };
+
+static int rounds;
 
 static struct {
     __typeof__(&cuInit) init;
@@ -58,7 +61,7 @@ static void *hammer(void *argument)
     unsigned int seed = (unsigned int)(uintptr_t)argument;
     CUdeviceptr held[64] = {0};
     CHECK(driver.set_current(driver.context) == CUDA_SUCCESS);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         CUdeviceptr *place = &held[rand_r(&seed) % 64];
         size_t free_bytes, total_bytes;
         if (*place) {
@@ -96,12 +99,13 @@ static void fork_one(void)
 
 int main(int count, char **arguments)
 {
-    (void)arguments;
     pthread_t threads[THREADS];
+    rounds = count > 1 && strcmp(arguments[1], "briefly") == 0 ? 1 : 3000;
     find_driver();
     for (int i = 0; i < THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, hammer, (void *)(uintptr_t)(i + 1)) == 0);
-    bool forks_late = count > 1; /* sanitizers do not follow a fork out of many threads */
+    bool forks_late =
+        count > 1 && strcmp(arguments[1], "forks-late") == 0; /* sanitizers follow no fork out of threads */
     for (int i = 0; i < 50 && !forks_late; i++)
         fork_one();
     for (int i = 0; i < THREADS; i++)

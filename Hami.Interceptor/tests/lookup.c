@@ -81,6 +81,73 @@ static void everywhere(void)
     CHECK(!dlsym(cuda, "cuNoSuchFunction"));
 }
 
+/* Who asks the whole program whether there is a driver does not bring one in, and is told so properly. */
+static void unasked(void)
+{
+    dlerror();
+    CHECK(!dlsym(RTLD_DEFAULT, "cuMemAlloc_v2"));
+    CHECK(dlerror());
+    CHECK(!dlsym(RTLD_DEFAULT, "cuMemAlloc_v2"));
+    CHECK(dlerror());
+    CHECK(!dlsym(RTLD_NEXT, "nvmlDeviceGetMemoryInfo"));
+    CHECK(dlerror());
+    CHECK(!dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD) && !dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_NOLOAD));
+    void *shim = dlopen(getenv("SHIM"), RTLD_NOW | RTLD_GLOBAL);
+    CHECK(shim);
+    CHECK(strcmp(object_of(dlsym(RTLD_DEFAULT, "cuMemAlloc_v2")), "libshim.so") == 0);
+    dlerror();
+    CHECK(dlsym(shim, "cuMemAlloc_v2"));
+    CHECK(!dlerror());
+}
+
+static void *driver_open(const char *name)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/driver/%s", getenv("BUILD"), name);
+    void *library = dlopen(path, RTLD_NOW);
+    CHECK(library);
+    return library;
+}
+
+/* Neither library is where the loader looks; we ask for NVML before the program has loaded it by its path. */
+static void late(void)
+{
+    void *cuda = driver_open("libcuda.so.1");
+    FIND(cuda, cuInit);
+    FIND(cuda, cuCtxCreate_v2);
+    FIND(cuda, cuMemAlloc_v2);
+    CUcontext context;
+    CUdeviceptr pointer;
+    CHECK(cuInit_(0) == CUDA_SUCCESS && cuCtxCreate_v2_(&context, 0, 0) == CUDA_SUCCESS);
+    CHECK(cuMemAlloc_v2_(&pointer, 1) == CUDA_SUCCESS);
+    void *nvml = driver_open("libnvidia-ml.so.1");
+    FIND(nvml, nvmlInit_v2);
+    FIND(nvml, nvmlDeviceGetHandleByIndex_v2);
+    FIND(nvml, nvmlDeviceGetMemoryInfo);
+    nvmlDevice_t device;
+    nvmlMemory_t memory;
+    CHECK(nvmlInit_v2_() == NVML_SUCCESS && nvmlDeviceGetHandleByIndex_v2_(0, &device) == NVML_SUCCESS);
+    CHECK(is_ours((void *)nvmlDeviceGetMemoryInfo_));
+    CHECK(nvmlDeviceGetMemoryInfo_(device, &memory) == NVML_SUCCESS);
+    CHECK(memory.total == 1 << 30 && memory.used == 1);
+}
+
+/* Before any constructor has run, ours among them. */
+static void *found_first;
+
+static void ask_first(void)
+{
+    found_first = dlsym(RTLD_NEXT, "malloc");
+    dlsym(RTLD_DEFAULT, "cuMemAlloc_v2");
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*first)(void) = ask_first;
+
+static void early(void)
+{
+    CHECK(found_first && found_first == dlsym(RTLD_NEXT, "malloc"));
+}
+
 static void others(void)
 {
     void *cuda = dlopen("libcuda.so.1", RTLD_NOW), *shim = dlopen(getenv("SHIM"), RTLD_NOW);
@@ -189,6 +256,9 @@ int main(int count, char **arguments)
     } all[] = {{"absent", absent},
                {"uninitialised", uninitialised},
                {"everywhere", everywhere},
+               {"unasked", unasked},
+               {"late", late},
+               {"early", early},
                {"others", others},
                {"next", next},
                {"versions", versions},

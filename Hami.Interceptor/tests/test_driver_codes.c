@@ -84,3 +84,12 @@ TEST(when_the_driver_fails_to_free_the_charge_stays)
     allocate(&client, GIB);
     client_end(&client);
 }
+
+TEST(what_cannot_be_charged_to_a_card_is_not_given)
+{
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT=1g HAMI_FAKE_FAIL=cuDeviceGetUuid_v2:0:999");
+    expect(&client, "start 0", "0");
+    expect(&client, "alloc 1", "999 0");
+    expect(&client, "create 2147483648 0", "999 0");
+    client_end(&client);
+}

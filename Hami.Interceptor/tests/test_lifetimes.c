@@ -39,6 +39,16 @@ TEST(a_primary_context_takes_its_memory_with_its_last_reference)
     client_end(&client);
 }
 
+TEST(a_primary_context_that_comes_back_at_once_leaves_no_charge_behind)
+{
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
+    expect(&client, "init", "0");
+    expect(&client, "come-and-go 3000", "0");
+    expect(&client, "start 0", "0");
+    expect(&client, "info", ALL_FREE);
+    client_end(&client);
+}
+
 TEST(physical_memory_is_charged_to_its_card_until_the_last_handle_and_mapping)
 {
     unsigned long long handle, again, address;

@@ -190,3 +190,62 @@ TEST(every_kind_of_allocation_draws_on_the_same_budget)
     expect(&client, "info", "0 free 1073741824 total 1073741824");
     client_end(&client);
 }
+
+TEST(memory_of_a_pool_is_charged_to_the_card_of_the_pool)
+{
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=2g CUDA_DEVICE_MEMORY_LIMIT_1=1g");
+    unsigned long long pointer;
+    expect(&client, "start 0", "0");
+    CHECK(sscanf(ask(&client, "pool 1073741824 1"), "0 %llx", &pointer) == 1);
+    expect(&client, "pool 1 1", "2 0");
+    expect(&client, "info", "0 free 2147483648 total 2147483648");
+    expect(&client, "nvml 1", "0 total 1073741824 used 1073741824 free 0");
+    CHECK_EQUAL(ask_number(&client, "free-async %llx", pointer), 0);
+    expect(&client, "nvml 1", "0 total 1073741824 used 0 free 1073741824");
+    client_end(&client);
+}
+
+/* Nineteen cards; the region counts sixteen. */
+TEST(a_limit_beyond_the_sixteenth_card_gives_nothing_and_says_so)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/cards", test_folder);
+    FILE *cards = fopen(path, "w");
+    CHECK(cards);
+    for (int i = 0; i < 19; i++)
+        fprintf(cards, "GPU-000000%02d-0000-0000-0000-000000000000;Pretended T4;16384;40\n", i);
+    fclose(cards);
+    struct client client =
+        client_start("CUDA_DEVICE_MEMORY_LIMIT_15=1g CUDA_DEVICE_MEMORY_LIMIT_16=1g CUDA_DEVICE_MEMORY_LIMIT_18=bad");
+    expect(&client, "start 15", "0");
+    expect(&client, "alloc 1073741825", "2 0");
+    allocate(&client, GIB);
+    expect(&client, "start 16", "0");
+    expect(&client, "alloc 1", "2 0");
+    expect(&client, "info", "0 free 0 total 0");
+    expect(&client, "nvml 16", "0 total 0 used 0 free 0");
+    expect(&client, "start 17", "0");
+    uint64_t pointer = allocate(&client, 2 * GIB);
+    CHECK_EQUAL(ask_number(&client, "free %llx", (unsigned long long)pointer), 0);
+    client_end(&client);
+}
+
+/* What would wrap around a sum of 64 bits is never written where others add up. */
+TEST(absurd_sizes_are_refused_and_leave_no_trace)
+{
+    static const char *const settings[] = {"", "CUDA_DEVICE_MEMORY_LIMIT_0=18446744073709551614",
+                                           "CUDA_DEVICE_MEMORY_LIMIT_0=1g"};
+    for (int i = 0; i < 3; i++) {
+        struct client client = client_start(settings[i]);
+        expect(&client, "start 0", "0");
+        uint64_t pointer = allocate(&client, MIB);
+        expect(&client, "alloc 18446744073709551615", "2 0");
+        expect(&client, "alloc 18446744073708503040", "2 0"); /* with the first exactly 2^64 */
+        expect(&client, "managed 9223372036854775808", "2 0");
+        expect(&client, "async 18446744073709551614", "2 0");
+        expect(&client, "create 18446744073709551615 0", "2 0");
+        CHECK_EQUAL(ask_number(&client, "free %llx", (unsigned long long)pointer), 0);
+        allocate(&client, GIB);
+        client_end(&client);
+    }
+}

@@ -32,6 +32,23 @@ TEST(lookups_from_the_whole_program_find_the_wrapper)
     check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "everywhere");
 }
 
+TEST(a_lookup_does_not_bring_the_driver_in)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "unasked");
+}
+
+TEST(a_driver_loaded_late_and_by_its_path_is_used)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g LD_LIBRARY_PATH=/nowhere", "late");
+}
+
+TEST(lookups_before_any_constructor_has_run_are_answered)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "early");
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g LD_BIND_NOW=1", "early");
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g LD_BIND_NOW=1", "everywhere");
+}
+
 TEST(other_names_are_left_alone)
 {
     check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "others");
@@ -74,8 +91,28 @@ TEST(lab_smi_shows_the_share)
     CHECK_EQUAL(run("NVIDIA_VISIBLE_DEVICES=none", "$BUILD/bin/nvidia-smi", output, sizeof output), 1);
     CHECK(strcmp(output, "No devices were found.\n") == 0);
     CHECK_EQUAL(run("LD_LIBRARY_PATH=/nowhere", "$BUILD/bin/lab-smi", output, sizeof output), 1);
-    CHECK_EQUAL(run("", "$BUILD/bin/lab-smi --stay & sleep 0.3; kill $!; wait $!", output, sizeof output), 0);
-    CHECK(strstr(output, "40960MiB"));
+}
+
+/* Stopped once it has printed; it must have been there to be stopped, and end well. */
+static void check_stay(const char *settings, const char *expected)
+{
+    char output[8192];
+    CHECK_EQUAL(run(settings,
+                    "$BUILD/bin/lab-smi --stay >$HAMI_FAKE_DRIVER.out & "
+                    "while ! [ -s $HAMI_FAKE_DRIVER.out ]; do sleep 0.02; done; sleep 0.1; "
+                    "kill $! && wait $! && cat $HAMI_FAKE_DRIVER.out",
+                    output, sizeof output),
+                0);
+    if (!strstr(output, expected))
+        FAIL("%s", output);
+}
+
+TEST(lab_smi_stays_with_a_card_and_without)
+{
+    check_stay("", "40960MiB");
+    check_stay("NVIDIA_VISIBLE_DEVICES=none", "No devices were found.");
+    check_stay("NVIDIA_VISIBLE_DEVICES=", "No devices were found.");
+    check_stay("LD_LIBRARY_PATH=/nowhere", "this container was given no NVIDIA driver.");
 }
 
 TEST(lab_cuda_probes_within_and_beyond)

@@ -115,6 +115,16 @@ TEST(what_a_program_held_before_exec_is_free_after_it)
     client_end(&client);
 }
 
+TEST(a_thread_cancelled_in_the_middle_leaves_no_lock_behind)
+{
+    struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g NVIDIA_VISIBLE_DEVICES=" CARD_0);
+    expect(&client, "start 0", "0");
+    expect(&client, "cancel", "0");
+    allocate(&client, GIB);
+    expect(&client, "alloc 1", "2 0");
+    client_end(&client);
+}
+
 TEST(a_later_process_without_the_limit_is_held_to_it_and_a_smaller_one_hurts_only_itself)
 {
     struct client one = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");

@@ -1,0 +1,124 @@
+/* Chapters "Context Management" and "Primary Context Management". */
+#include "cuda.h"
+
+#include <stdlib.h>
+
+_Thread_local CUcontext current;
+
+EXPORT CUresult cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUdevice device)
+{
+    INJECT();
+    (void)flags;
+    CUresult result = check_device(device);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (!context)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUcontext created = calloc(1, sizeof *created);
+    if (!created)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    created->card = device;
+    *context = current = created;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
+{
+    CUresult result = check_initialised();
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (!context || context->primary || context->destroyed)
+        return CUDA_ERROR_INVALID_CONTEXT;
+    blocks_remove(context);
+    context->destroyed = true; /* kept: other threads may still have it current */
+    if (current == context)
+        current = NULL;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxSetCurrent(CUcontext context)
+{
+    CUresult result = check_initialised();
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (context && context->destroyed)
+        return CUDA_ERROR_INVALID_CONTEXT;
+    current = context;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxGetCurrent(CUcontext *context)
+{
+    CUresult result = check_initialised();
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (!context)
+        return CUDA_ERROR_INVALID_VALUE;
+    *context = current;
+    return CUDA_SUCCESS;
+}
+
+CUresult check_context(void)
+{
+    CUresult result = check_initialised();
+    if (result != CUDA_SUCCESS)
+        return result;
+    bool usable = current && !current->destroyed && !(current->primary && current->references == 0);
+    return usable ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+EXPORT CUresult cuCtxGetDevice(CUdevice *device)
+{
+    INJECT();
+    CUresult result = check_context();
+    return result == CUDA_SUCCESS ? int_out(device, current->card) : result;
+}
+
+EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
+{
+    INJECT();
+    CUresult result = check_device(device);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (!context)
+        return CUDA_ERROR_INVALID_VALUE;
+    pthread_mutex_lock(&driver.lock);
+    driver.primary[device].references++;
+    *context = &driver.primary[device];
+    pthread_mutex_unlock(&driver.lock);
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
+{
+    CUresult result = check_device(device);
+    if (result != CUDA_SUCCESS)
+        return result;
+    pthread_mutex_lock(&driver.lock);
+    bool held = driver.primary[device].references > 0;
+    bool last = held && --driver.primary[device].references == 0;
+    pthread_mutex_unlock(&driver.lock);
+    if (last)
+        blocks_remove(&driver.primary[device]);
+    return held ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device)
+{
+    CUresult result = check_device(device);
+    if (result == CUDA_SUCCESS)
+        blocks_remove(&driver.primary[device]);
+    return result;
+}
+
+EXPORT CUresult cuDevicePrimaryCtxGetState(CUdevice device, unsigned int *flags, int *active)
+{
+    CUresult result = check_device(device);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (flags)
+        *flags = 0;
+    if (active)
+        *active = driver.primary[device].references > 0;
+    return CUDA_SUCCESS;
+}

@@ -1,0 +1,80 @@
+/* Chapter "Driver Entry Point Access": functions by name, CUDA version and flags. */
+#include "cuda.h"
+
+#include <string.h>
+
+/* Which function a name means since which CUDA version; the stream ones have a per-thread twin. */
+static const struct {
+    const char *name;
+    int since;
+    void *function, *per_thread;
+} procedures[] = {
+    {"cuInit", 2000, (void *)cuInit, NULL},
+    {"cuDriverGetVersion", 2020, (void *)cuDriverGetVersion, NULL},
+    {"cuGetErrorName", 6000, (void *)cuGetErrorName, NULL},
+    {"cuGetErrorString", 6000, (void *)cuGetErrorString, NULL},
+    {"cuGetProcAddress", 11030, (void *)cuGetProcAddress, NULL},
+    {"cuGetProcAddress", 12000, (void *)cuGetProcAddress_v2, NULL},
+    {"cuDeviceGetCount", 2000, (void *)cuDeviceGetCount, NULL},
+    {"cuDeviceGet", 2000, (void *)cuDeviceGet, NULL},
+    {"cuDeviceGetName", 2000, (void *)cuDeviceGetName, NULL},
+    {"cuDeviceGetUuid", 9020, (void *)cuDeviceGetUuid, NULL},
+    {"cuDeviceGetUuid", 11040, (void *)cuDeviceGetUuid_v2, NULL},
+    {"cuDeviceTotalMem", 2000, (void *)cuDeviceTotalMem, NULL},
+    {"cuDeviceTotalMem", 3020, (void *)cuDeviceTotalMem_v2, NULL},
+    {"cuCtxCreate", 3020, (void *)cuCtxCreate_v2, NULL},
+    {"cuCtxDestroy", 4000, (void *)cuCtxDestroy_v2, NULL},
+    {"cuCtxGetDevice", 2000, (void *)cuCtxGetDevice, NULL},
+    {"cuCtxSetCurrent", 4000, (void *)cuCtxSetCurrent, NULL},
+    {"cuCtxGetCurrent", 4000, (void *)cuCtxGetCurrent, NULL},
+    {"cuDevicePrimaryCtxRetain", 7000, (void *)cuDevicePrimaryCtxRetain, NULL},
+    {"cuDevicePrimaryCtxRelease", 11000, (void *)cuDevicePrimaryCtxRelease_v2, NULL},
+    {"cuDevicePrimaryCtxReset", 11000, (void *)cuDevicePrimaryCtxReset_v2, NULL},
+    {"cuDevicePrimaryCtxGetState", 7000, (void *)cuDevicePrimaryCtxGetState, NULL},
+    {"cuMemAlloc", 2000, (void *)cuMemAlloc, NULL},
+    {"cuMemAlloc", 3020, (void *)cuMemAlloc_v2, NULL},
+    {"cuMemAllocPitch", 3020, (void *)cuMemAllocPitch_v2, NULL},
+    {"cuMemAllocManaged", 6000, (void *)cuMemAllocManaged, NULL},
+    {"cuMemFree", 2000, (void *)cuMemFree, NULL},
+    {"cuMemFree", 3020, (void *)cuMemFree_v2, NULL},
+    {"cuMemGetInfo", 2000, (void *)cuMemGetInfo, NULL},
+    {"cuMemGetInfo", 3020, (void *)cuMemGetInfo_v2, NULL},
+    {"cuPointerGetAttribute", 4000, (void *)cuPointerGetAttribute, NULL},
+    {"cuDeviceGetDefaultMemPool", 11020, (void *)cuDeviceGetDefaultMemPool, NULL},
+    {"cuMemAllocAsync", 11020, (void *)cuMemAllocAsync, (void *)cuMemAllocAsync_ptsz},
+    {"cuMemAllocFromPoolAsync", 11020, (void *)cuMemAllocFromPoolAsync, (void *)cuMemAllocFromPoolAsync_ptsz},
+    {"cuMemFreeAsync", 11020, (void *)cuMemFreeAsync, (void *)cuMemFreeAsync_ptsz},
+    {"cuMemCreate", 10020, (void *)cuMemCreate, NULL},
+    {"cuMemRelease", 10020, (void *)cuMemRelease, NULL},
+    {"cuMemRetainAllocationHandle", 11000, (void *)cuMemRetainAllocationHandle, NULL},
+    {"cuMemAddressReserve", 10020, (void *)cuMemAddressReserve, NULL},
+    {"cuMemMap", 10020, (void *)cuMemMap, NULL},
+    {"cuMemUnmap", 10020, (void *)cuMemUnmap, NULL},
+};
+
+EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **address, int cuda_version, uint64_t flags, int *status)
+{
+    if (!symbol || !address)
+        return CUDA_ERROR_INVALID_VALUE;
+    int outcome = CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+    *address = NULL;
+    for (size_t i = 0; i < sizeof procedures / sizeof procedures[0]; i++) {
+        if (strcmp(procedures[i].name, symbol) != 0)
+            continue;
+        if (procedures[i].since <= cuda_version) { /* later rows are newer */
+            bool per_thread = (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) && procedures[i].per_thread;
+            *address = per_thread ? procedures[i].per_thread : procedures[i].function;
+            outcome = CU_GET_PROC_ADDRESS_SUCCESS;
+        } else if (!*address) {
+            outcome = CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT;
+        }
+    }
+    if (status)
+        *status = outcome;
+    return *address ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+}
+
+EXPORT CUresult cuGetProcAddress(const char *symbol, void **address, int cuda_version, uint64_t flags)
+{
+    return cuGetProcAddress_v2(symbol, address, cuda_version, flags, NULL);
+}

@@ -1,0 +1,102 @@
+/* A libcuda.so.1 that pretends: real codes, a real ledger, no card. For tests and the lab. This chapter: its start. */
+#define _GNU_SOURCE
+#include "cuda.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DRIVER_CUDA_VERSION = 12080 };
+
+struct driver driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+CUresult check_initialised(void)
+{
+    return driver.initialised ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED;
+}
+
+CUresult int_out(int *place, int value)
+{
+    if (!place)
+        return CUDA_ERROR_INVALID_VALUE;
+    *place = value;
+    return CUDA_SUCCESS;
+}
+
+unsigned int size_v1(size_t bytes)
+{
+    return bytes > UINT32_MAX ? UINT32_MAX : (unsigned int)bytes;
+}
+
+/* CUDA_VISIBLE_DEVICES: indices or UUIDs (or their beginnings); the list ends at the first that names no card. */
+static void narrow_cards(void)
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    if (!visible)
+        return;
+    struct card kept[CARDS_MAX];
+    int count = 0;
+    while (*visible && count < CARDS_MAX) {
+        char name[96], *end;
+        size_t length = strcspn(visible, ",");
+        snprintf(name, sizeof name, "%.*s", (int)length, visible);
+        long index = strtol(name, &end, 10);
+        int found = -1;
+        if (end != name && *end == '\0')
+            found = index >= 0 && index < driver.count ? (int)index : -1;
+        else
+            for (int i = 0; i < driver.count && found < 0; i++)
+                if (strncmp(driver.cards[i].uuid, name, strlen(name)) == 0)
+                    found = i;
+        if (found < 0)
+            break;
+        kept[count++] = driver.cards[found];
+        visible += length;
+        visible += *visible == ',';
+    }
+    memcpy(driver.cards, kept, sizeof kept);
+    driver.count = count;
+}
+
+/* A forked child starts anew. (The real driver refuses to work there at all.) */
+static void forget_parent(void)
+{
+    pthread_mutex_init(&driver.lock, NULL);
+    driver.initialised = false;
+    memset(driver.primary, 0, sizeof driver.primary);
+    current = NULL;
+    blocks_forget();
+    mappings_forget();
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_parent);
+}
+
+EXPORT CUresult cuInit(unsigned int flags)
+{
+    INJECT();
+    if (flags != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    CUresult result = CUDA_SUCCESS;
+    pthread_mutex_lock(&driver.lock);
+    if (!driver.initialised) {
+        driver.count = node_cards(driver.cards);
+        if (driver.count > 0)
+            narrow_cards();
+        for (int i = 0; i < driver.count; i++)
+            driver.primary[i] = (struct CUctx_st){.card = i, .primary = true};
+        if (driver.count > 0)
+            driver.initialised = true;
+        else
+            result = CUDA_ERROR_NO_DEVICE;
+    }
+    pthread_mutex_unlock(&driver.lock);
+    return result;
+}
+
+EXPORT CUresult cuDriverGetVersion(int *version)
+{
+    return int_out(version, DRIVER_CUDA_VERSION);
+}
