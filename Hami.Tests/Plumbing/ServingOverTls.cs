@@ -64,7 +64,9 @@ public sealed class ServingOverTls(ServingOverTls.TwoListeners listeners) : ICla
         {
             "webhook" => new()
             {
-                ["apiVersion"] = "admission.k8s.io/v1", ["kind"] = "AdmissionReview", ["request"] = new JsonObject { ["uid"] = "r-1", ["object"] = pod },
+                ["apiVersion"] = "admission.k8s.io/v1",
+                ["kind"] = "AdmissionReview",
+                ["request"] = new JsonObject { ["uid"] = "r-1", ["object"] = pod },
             },
             "filter" => new() { ["Pod"] = pod, ["NodeNames"] = new JsonArray("n1") },
             _ => new() { ["PodName"] = "gone", ["PodNamespace"] = "default", ["PodUID"] = "u-2", ["Node"] = "n1" },
@@ -77,7 +79,9 @@ public sealed class ServingOverTls(ServingOverTls.TwoListeners listeners) : ICla
         {
             CertificateChainPolicy = new()
             {
-                TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { authority }, RevocationMode = X509RevocationMode.NoCheck,
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                CustomTrustStore = { authority },
+                RevocationMode = X509RevocationMode.NoCheck,
                 DisableCertificateDownloads = true,
             },
         },
