@@ -1,6 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
+using System.Security.Cryptography;
+using Hami.Api.Plumbing;
+using k8s.Exceptions;
+using Npgsql;
+using YamlDotNet.Core;
 
 namespace Hami.Api;
 
@@ -31,12 +36,23 @@ internal static class CommandLine
         };
         serve.Validators.Add(result =>
         {
-            if (result.GetValue(http) is null && result.GetValue(https) is null)
+            // Results, not values: asking for a value that could not be parsed throws.
+            if (result.GetResult(http) is null && result.GetResult(https) is null)
                 result.AddError("Nothing to listen on: give --http, --https or both.");
-            if (result.GetValue(https) is not null && (!File.Exists(result.GetValue(certificate)) || !File.Exists(result.GetValue(key))))
-                result.AddError("--https needs --cert-file and --key-file, both naming PEM files that exist.");
+            var (certificateFile, keyFile) = (result.GetValue(certificate), result.GetValue(key));
+            if (result.GetResult(https) is not null)
+            {
+                if (!File.Exists(certificateFile) || !File.Exists(keyFile))
+                    result.AddError("--https needs --cert-file and --key-file, both naming PEM files that exist.");
+                else if (WhyNot(() => ServerCertificate.Load(certificateFile, keyFile).Certificate.Dispose()) is { } unusable)
+                    result.AddError($"--cert-file {certificateFile} and --key-file {keyFile} are not a PEM certificate and its key: {unusable}");
+            }
             if (string.IsNullOrWhiteSpace(result.GetValue(postgres)))
                 result.AddError("No database: give --postgres or set HAMI_POSTGRES to an Npgsql connection string.");
+            else if (WhyNot(() => _ = new NpgsqlConnectionStringBuilder(result.GetValue(postgres))) is { } unreadable)
+                result.AddError($"The database is not given as an Npgsql connection string: {unreadable}");
+            if (WhyNot(() => Server.ClusterAccess(result.GetValue(kubeconfig))) is { } unknown)
+                result.AddError($"The cluster cannot be reached without a usable kubeconfig: {unknown}");
         });
         serve.SetAction((parsed, cancellationToken) => Server.RunAsync(
             new(parsed.GetValue(http), parsed.GetValue(https), parsed.GetValue(certificate), parsed.GetValue(key), parsed.GetValue(postgres)!,
@@ -50,7 +66,7 @@ internal static class CommandLine
         Description = description,
         CustomParser = result =>
         {
-            if (IPEndPoint.TryParse(result.Tokens[0].Value, out var address))
+            if (IPEndPoint.TryParse(result.Tokens[0].Value, out var address) && address.Port != 0)
                 return address;
             result.AddError($"{name} {result.Tokens[0].Value} is not an address and port such as 127.0.0.1:8080.");
             return null;
@@ -60,7 +76,25 @@ internal static class CommandLine
     private static Option<string> Policy(string name, string otherwise)
     {
         var option = new Option<string>(name) { Description = "binpack or spread.", DefaultValueFactory = _ => otherwise };
-        option.AcceptOnlyFromAmong("binpack", "spread");
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: not ("binpack" or "spread") } other])
+                result.AddError($"{name} {other.Value} is neither binpack nor spread.");
+        });
         return option;
+    }
+
+    /// <summary>Why something cannot be read, in one line; null when it can.</summary>
+    private static string? WhyNot(Action read)
+    {
+        try
+        {
+            read();
+            return null;
+        }
+        catch (Exception e) when (e is ArgumentException or CryptographicException or KubeConfigException or IOException or UnauthorizedAccessException or YamlException)
+        {
+            return e.Message.ReplaceLineEndings(" ");
+        }
     }
 }

@@ -1,4 +1,5 @@
 namespace Hami.Api;
 
-/// <summary>What is, and what was, allocated in the cluster. Every room adds its fields.</summary>
+/// <summary>What is, and what was, allocated in the cluster.</summary>
+/// <remarks>Every room adds its fields.</remarks>
 public sealed partial class Query;

@@ -1,4 +1,4 @@
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Sockets;
 using GraphQL;
 using Hami.Api.Admitting;
 using Hami.Api.Binding;
@@ -11,6 +11,7 @@ using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
 using k8s;
+using Microsoft.AspNetCore.Connections;
 using Npgsql;
 using Serilog;
 
@@ -36,7 +37,10 @@ internal static class Server
             if (options.Http is not null)
                 kestrel.Listen(options.Http);
             if (options.Https is not null)
-                kestrel.Listen(options.Https, listen => listen.UseHttps(X509Certificate2.CreateFromPemFile(options.CertificateFile!, options.KeyFile)));
+            {
+                var (certificate, chain) = ServerCertificate.Load(options.CertificateFile!, options.KeyFile!);
+                kestrel.Listen(options.Https, listen => listen.UseHttps(tls => (tls.ServerCertificate, tls.ServerCertificateChain) = (certificate, chain)));
+            }
         });
         AddPlumbing(builder.Services, options);
         AddRooms(builder.Services, options);
@@ -50,9 +54,25 @@ internal static class Server
         app.MapGet("/healthz", () => "ok");
         app.MapGet("/readyz", (Readiness readiness) =>
             readiness.WhyNot is { } whyNot ? Results.Text(whyNot, statusCode: StatusCodes.Status503ServiceUnavailable) : Results.Text("ok"));
-        await app.RunAsync(cancellationToken);
-        return 0;
+        try
+        {
+            await app.RunAsync(cancellationToken);
+            return 0;
+        }
+        catch (Exception e) when (e is SocketException or IOException { InnerException: AddressInUseException })
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
     }
+
+    /// <summary>How to reach the cluster: by the kubeconfig given, else <c>KUBECONFIG</c>, else as a pod of it, else the user's own kubeconfig.</summary>
+    /// <exception cref="k8s.Exceptions.KubeConfigException">There is none that can be used.</exception>
+    internal static KubernetesClientConfiguration ClusterAccess(string? kubeconfig) =>
+        kubeconfig is not null ? KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig)
+        : Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 } ? KubernetesClientConfiguration.BuildDefaultConfig() // alone in reading the variable
+        : KubernetesClientConfiguration.IsInCluster() ? KubernetesClientConfiguration.InClusterConfig()
+        : KubernetesClientConfiguration.BuildConfigFromConfigFile();
 
     private static void AddPlumbing(IServiceCollection services, ServeOptions options)
     {
@@ -62,10 +82,7 @@ internal static class Server
         services.AddHosted<Journal>();
         services.AddSingleton<Readiness>();
         services.AddSingleton<KeyedLock>();
-        services.AddSingleton<IKubernetes>(_ => new Kubernetes(
-            options.Kubeconfig is null && Environment.GetEnvironmentVariable("KUBECONFIG") is null && KubernetesClientConfiguration.IsInCluster()
-                ? KubernetesClientConfiguration.InClusterConfig()
-                : KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig)));
+        services.AddSingleton<IKubernetes>(_ => new Kubernetes(ClusterAccess(options.Kubeconfig)));
         services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
         services.AddGraphQL(graphql => graphql
             .AddAutoSchema<Query>()

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Hami.Domain.Ledger;
 using JasperFx;
 using JasperFx.Events;
@@ -29,8 +27,7 @@ internal static class MartenSetup
         options.Connection(connectionString);
         options.DatabaseSchemaName = Schema;
         options.AutoCreateSchemaObjects = AutoCreate.All;
-        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase, json =>
-            json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase)));
+        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase);
 
         options.Events.StreamIdentity = StreamIdentity.AsString;
         // Despite its name: the mode that keeps the time we set on an event. Plain Quick takes the database's.

@@ -56,6 +56,7 @@ public sealed record Card(string Uuid, int Index, string Model, long MemoryMiB, 
 /// <param name="ContainerIndex">Position among the pod's containers, init containers first.</param>
 /// <param name="Container">Name of the container.</param>
 /// <param name="EndsBeforeApps">True for an init container that has ended when the app containers start.</param>
+/// <param name="DeviceUuid">UUID of the physical card.</param>
 /// <param name="MemoryMiB">Device memory in MiB.</param>
 /// <param name="Cores">Percent of one card.</param>
 public sealed record Share(int ContainerIndex, string Container, bool EndsBeforeApps, string DeviceUuid, long MemoryMiB, int Cores);

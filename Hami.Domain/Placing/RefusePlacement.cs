@@ -41,9 +41,10 @@ public static class RefusePlacementDecider
     {
         var cards = command.Unfit.Sum(n => n.Cards);
         var parts = reasons.Select(r => r.Reason == PlaceAllocationDecider.NodeUnregistered
-            ? $"{r.Cards} of the nodes offered have registered no cards"
+            ? $"{r.Cards} of the nodes offered {(r.Cards == 1 ? "has" : "have")} registered no cards"
             : $"{r.Cards} {(r.Cards == 1 ? "card" : "cards")}: {Enum.Parse<CardRefusal>(r.Reason).Words()}");
-        return $"No node has what the pod asks: of {cards} cards on {command.Unfit.Count} nodes, {string.Join("; ", parts)}.";
+        var where = $"of {cards} {(cards == 1 ? "card" : "cards")} on {command.Unfit.Count} {(command.Unfit.Count == 1 ? "node" : "nodes")}";
+        return $"No node has what the pod asks: {where}, {string.Join("; ", parts)}.";
     }
 }
 

@@ -24,10 +24,12 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hami-scene-");
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
     private readonly int _port = Loopback.FreePort();
+    private readonly string[] _flags;
     private ChildProcess? _api;
 
-    private ControlPlaneScene(LabApiServer server, string database)
+    private ControlPlaneScene(LabApiServer server, string database, string[] flags)
     {
+        _flags = flags;
         Server = server;
         Database = NpgsqlDataSource.Create(database);
         ConnectionString = database;
@@ -49,11 +51,12 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
 
     /// <summary>Starts it all; the nodes n1, n2 … have the given cards.</summary>
     /// <param name="database">Connection string; null takes an empty database of the tests' server.</param>
+    /// <param name="flags">More of the command line of <c>hami-api serve</c>.</param>
     public static async Task<ControlPlaneScene> StartAsync(
-        int nodes = 2, int cards = 2, long memoryMiB = 10000, int slots = 10, string? database = null)
+        int nodes = 2, int cards = 2, long memoryMiB = 10000, int slots = 10, string? database = null, params string[] flags)
     {
         var server = await LabApiServer.StartAsync(new(), CancellationToken.None);
-        var scene = new ControlPlaneScene(server, database ?? await TestPostgres.CreateDatabaseAsync());
+        var scene = new ControlPlaneScene(server, database ?? await TestPostgres.CreateDatabaseAsync(), flags);
         for (var n = 1; n <= nodes; n++)
             await scene.AddNodeAsync($"n{n}", cards, memoryMiB, slots);
         await scene.StartApiAsync();
@@ -85,7 +88,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         string[] command =
         [
             "dotnet", Path.Combine(AppContext.BaseDirectory, "hami-api.dll"), "serve",
-            "--http", $"127.0.0.1:{_port}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig,
+            "--http", $"127.0.0.1:{_port}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig, .. _flags,
         ];
         _api = await ChildProcess.StartAsync("hami-api", command, Path.Combine(_folder.FullName, "hami-api.log"), stopSignal: Signals.Kill);
         if (untilReady)

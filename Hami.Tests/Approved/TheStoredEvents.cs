@@ -1,0 +1,139 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
+using Hami.Tests.Given;
+using JasperFx.Events;
+using Marten;
+using static Hami.Domain.Ledger.NodeEvent;
+using static Hami.Domain.Ledger.PodEvent;
+
+namespace Hami.Tests.Approved;
+
+/// <summary>Events are stored for ever, so one sample of each is approved as the database holds it, in a file of the name it is stored under.</summary>
+/// <remarks>
+/// A field that a release adds changes a sample: the one before is then kept as <c>name.1.json</c>, <c>name.2.json</c> and so on, for logs that
+/// hold it. Every one of them must be readable for ever.
+/// </remarks>
+public sealed class TheStoredEvents
+{
+    private const string Folder = "events";
+
+    private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly Guid Id = new("019a0000-0000-7000-8000-000000000001");
+
+    private static readonly Share[] Shares =
+    [
+        new(0, "prepare", true, "GPU-n1-0", 2000, 0),
+        new(1, "main", false, "GPU-n1-0", 3000, 30),
+    ];
+
+    // Never connects: only its names and its serializer are asked.
+    private static readonly DocumentStore Store = DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere"));
+
+    // No two values alike and none a default, so that a field which is lost or mixed up is seen.
+    private static readonly object[] Samples =
+    [
+        new DevicesRegistered("n1", [new("GPU-n1-0", 1, "NVIDIA A100-SXM4-40GB", 40960, 100, 10, 2, "hami-core", true)]),
+        new AllocationPlaced(
+            Id, "11111111-2222-3333-4444-555555555555", "default", "p1", "n1", 2, Shares,
+            new(41, 3, [new("n2", 1.25m), new("n3", 0.5m)], "binpack", "spread", 2.75m, [new("66666666-7777-8888-9999-000000000000", [Shares[1] with { DeviceUuid = "GPU-n1-1" }])])),
+        new AllocationBound(Id),
+        new AllocationAttached(Id),
+        new AllocationReleased(Id, "11111111-2222-3333-4444-555555555555", ReleaseReason.BindFailed),
+        new PlacementRefused(
+            "11111111-2222-3333-4444-555555555555", "default", "p1", "No node has what the pod asks: of 2 cards on 1 nodes, 2 cards: too little free memory.",
+            [new("CardInsufficientMemory", 2, ["n1"])], 42),
+        new WorkloadWithdrawn("11111111-2222-3333-4444-555555555555"),
+    ];
+
+    public static TheoryData<string> Events =>
+        [.. new[] { typeof(NodeEvent), typeof(PodEvent) }.SelectMany(family => family.GetNestedTypes()).Select(e => e.Name)];
+
+    [Theory]
+    [MemberData(nameof(Events))]
+    public void An_event_is_stored_under_its_name_as_approved(string name)
+    {
+        var sample = Samples.SingleOrDefault(s => s.GetType().Name == name);
+        Assert.True(sample is not null, $"Every event has one sample above; {name} has none.");
+
+        ApprovedText.Is($"{Folder}/{StoredName(sample.GetType())}.json", Json(sample));
+    }
+
+    [Theory]
+    [MemberData(nameof(Events))]
+    public void An_event_comes_back_from_its_approved_text_as_it_was_written(string name)
+    {
+        var sample = Samples.Single(s => s.GetType().Name == name);
+        var text = File.ReadAllText(ApprovedText.Files(Folder).Single(f => Path.GetFileName(f) == $"{StoredName(sample.GetType())}.json"));
+
+        var read = Read(sample.GetType(), text);
+
+        Assert.Equal(sample.GetType(), read.GetType());
+        Assert.Equivalent(sample, read, strict: true);
+    }
+
+    [Fact]
+    public void Every_event_ever_approved_has_a_type_and_can_still_be_read()
+    {
+        foreach (var file in ApprovedText.Files(Folder))
+        {
+            var stored = Path.GetFileName(file).Split('.')[0];
+            var type = Known.SingleOrDefault(e => e.EventTypeName == stored)?.EventType;
+            Assert.True(type is not null, $"No event is stored as {stored}, but logs hold it.");
+            var text = File.ReadAllText(file);
+
+            var again = Json(Read(type, text));
+
+            // Nothing that was written may be lost; what came later may be added.
+            AssertHolds(JsonNode.Parse(again), JsonNode.Parse(text), Path.GetFileName(file));
+        }
+    }
+
+    [Fact]
+    public void Every_event_is_named_and_no_two_share_a_name()
+    {
+        var named = Known.Where(e => e.EventType.Assembly == typeof(NodeEvent).Assembly).ToList();
+
+        Assert.Equal(Events.Select(e => e.Data).Order(StringComparer.Ordinal), named.Select(e => e.EventType.Name).Order(StringComparer.Ordinal));
+        Assert.Distinct(named.Select(e => e.EventTypeName), StringComparer.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(typeof(ReleaseReason), "Completed Failed Deleted BindFailed")]
+    public void Words_inside_events_stay(Type words, string approved) => Assert.Equal(approved, string.Join(' ', Enum.GetNames(words)));
+
+    private static IReadOnlyList<IEventType> Known => ((IDocumentStore)Store).Options.Events.AllKnownEventTypes();
+
+    private static string StoredName(Type type) =>
+        Known.Single(e => e.EventType == type).EventTypeName;
+
+    private static string Json(object happened) =>
+        JsonNode.Parse(Store.Options.Serializer().ToJson(happened))!.ToJsonString(Pretty);
+
+    private static object Read(Type type, string text)
+    {
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes(text));
+        return Store.Options.Serializer().FromJson(type, stream);
+    }
+
+    private static void AssertHolds(JsonNode? now, JsonNode? then, string where)
+    {
+        switch (then)
+        {
+            case JsonObject members:
+                Assert.All(members, m => AssertHolds(now?[m.Key], m.Value, $"{where}/{m.Key}"));
+                break;
+            case JsonArray items:
+                Assert.Equal(items.Count, now?.AsArray().Count);
+                for (var i = 0; i < items.Count; i++)
+                    AssertHolds(now![i], items[i], $"{where}/{i}");
+                break;
+            default:
+                Assert.True(JsonNode.DeepEquals(now, then), $"{where} was {then?.ToJsonString()} and is read as {now?.ToJsonString()}");
+                break;
+        }
+    }
+}
