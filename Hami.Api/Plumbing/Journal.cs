@@ -241,6 +241,8 @@ public sealed partial class Journal(
                 hash = EventHash.Of(hash, head.At, stream.Key, e.EventTypeName, Body(e.Data));
                 e.Timestamp = head.At;
                 e.SetHeader("hash", hash);
+                if (AllocationIds.Of(e.Data) is { } allocation)
+                    e.SetHeader("allocationId", allocation);
             }
             session.Events.Append(stream.Key, events);
             all.AddRange(events);

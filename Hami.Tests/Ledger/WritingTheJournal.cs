@@ -72,6 +72,18 @@ public sealed class WritingTheJournal
         Assert.True(count > 50, $"only {count} events were written");
     }
 
+    [Fact]
+    public async Task Every_event_of_an_allocation_carries_its_id_beside_its_body()
+    {
+        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
+        await Register(journal, slots: 10);
+        await Place(journal, "pod-1");
+        await Release(journal, "pod-1");
+
+        Assert.Equal(1, await Scalar(journal.Database, "select count(distinct headers->>'allocationId') from hami.mt_events where type like 'allocation_%'"));
+        Assert.Equal(2, await Scalar(journal.Database, "select count(*) from hami.mt_events where headers->>'allocationId' = data->>'allocationId'"));
+    }
+
     private static Task<Verdict<NodeEvent>> Register(TestJournal journal, int slots, string node = Node) => journal.Journal.DecideAsync<NodeEvent>(
         Streams.Node(node), _ => new NodeEvent.DevicesRegistered(node, [Asks.Card($"GPU-{node}", slots: slots)]));
 
