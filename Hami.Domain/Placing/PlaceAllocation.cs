@@ -29,7 +29,9 @@ public static class PlaceAllocationDecider
         if (!cluster.Nodes.TryGetValue(command.Node, out var ledger) || ledger.Cards.Count == 0)
             return new Refusal(NodeUnregistered, $"node {command.Node} has registered no cards");
 
-        var node = command.Reservations.Aggregate(NodeUse.Of(command.Node, ledger), (use, r) => use.With(r.Shares));
+        // One that has been placed since the command was made is in the ledger already and must not count twice.
+        var reservations = command.Reservations.Where(r => !cluster.LiveByPod.ContainsKey(r.PodUid)).ToList();
+        var node = reservations.Aggregate(NodeUse.Of(command.Node, ledger), (use, r) => use.With(r.Shares));
         var shares = new List<Share>();
         Span<int> refusals = stackalloc int[CardRefusals.Count];
         if (!NodeFit.TryFit(ask, node, shares, refusals))
@@ -38,6 +40,6 @@ public static class PlaceAllocationDecider
         return new NodeEvent.AllocationPlaced(
             command.AllocationId, ask.Uid, ask.Namespace, ask.Name, command.Node, ask.Containers.Count, shares,
             new(cluster.Position, command.Candidates, command.RunnersUp, ask.Nodes.Word(), ask.Cards.Word(),
-                NodeChoice.Rounded(Score.Node(node)), command.Reservations));
+                NodeChoice.Rounded(Score.Node(node)), reservations));
     }
 }
