@@ -6,11 +6,12 @@ using Hami.Domain.Placing;
 namespace Hami.Api.Placing;
 
 /// <summary>Writes refusals to the log behind the answer's back: a filter never waits for the database.</summary>
-internal sealed partial class RefusalRecorder(Journal journal, ILogger<RefusalRecorder> logger) : BackgroundService
+internal sealed partial class RefusalRecorder(Journal journal, TimeProvider time, ILogger<RefusalRecorder> logger) : BackgroundService
 {
     private const int MostWaiting = 10_000;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    // What is dropped when the log cannot keep up is said again by the pod's next filter.
+    // What is dropped when the log cannot keep up for long is said again by the pod's next filter.
     private readonly Channel<RefusePlacement> _refusals =
         Channel.CreateBounded<RefusePlacement>(new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest });
 
@@ -20,17 +21,25 @@ internal sealed partial class RefusalRecorder(Journal journal, ILogger<RefusalRe
     {
         await foreach (var refusal in _refusals.Reader.ReadAllAsync(stoppingToken))
         {
-            try
-            {
-                await journal.DecideAsync(Streams.Pod(refusal.Ask.Uid), ledger => RefusePlacementDecider.Decide(refusal, ledger), stoppingToken);
-            }
-            catch (JournalUnavailableException e)
-            {
-                LogLost(logger, refusal.Ask.Namespace, refusal.Ask.Name, e);
-            }
+            while (!await TryWriteAsync(refusal, stoppingToken))
+                await Task.Delay(Pause, time, stoppingToken);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The refusal of {Namespace}/{Pod} was not written; its next filter says it again.")]
-    private static partial void LogLost(ILogger logger, string @namespace, string pod, Exception exception);
+    private async Task<bool> TryWriteAsync(RefusePlacement refusal, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await journal.DecideAsync(Streams.Pod(refusal.Ask.Uid), ledger => RefusePlacementDecider.Decide(refusal, ledger), cancellationToken);
+            return true;
+        }
+        catch (JournalUnavailableException e)
+        {
+            LogNotWritten(logger, refusal.Ask.Namespace, refusal.Ask.Name, e.Message);
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The refusal of {Namespace}/{Pod} is not written yet: {Why}")]
+    private static partial void LogNotWritten(ILogger logger, string @namespace, string pod, string why);
 }
