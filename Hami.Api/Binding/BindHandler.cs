@@ -54,6 +54,8 @@ internal sealed partial class BindHandler(
         var (ask, resourceVersion, error) = await AskOf(command, cancellationToken);
         if (ask is null)
             return new(error!);
+        if (!ask.AsksCards)
+            return new(await binder.BindWithoutDevicesAsync(command, cancellationToken) ?? "");
         var refusal = await PlaceAsync(command, ask, cancellationToken);
         if (refusal is not null)
         {
@@ -117,7 +119,6 @@ internal sealed partial class BindHandler(
             return (null, "", $"pod {command.Namespace}/{command.Pod} with uid {command.PodUid} does not exist");
         var (ask, refused) = PodAskParser.Parse(PodReading.Shape(pod), ResourceNames.Nvidia, policy);
         return refused is not null ? (null, "", refused.Sentence)
-            : !ask.AsksCards ? (null, "", $"pod {command.Namespace}/{command.Pod} asks for no cards, so its bind is not ours")
             : (ask, pod.Metadata.ResourceVersion, null);
     }
 

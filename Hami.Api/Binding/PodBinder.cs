@@ -59,6 +59,26 @@ internal sealed class PodBinder(IKubernetes kubernetes, TimeProvider time)
         return (BindingOutcome.Unknown, $"pod {allocation.Namespace}/{allocation.Pod} changed {MostConflicts} times during its Binding");
     }
 
+    /// <summary>Binds a pod that names our resources but asks none of them, such as <c>nvidia.com/gpu: 0</c>: kube-scheduler leaves it to us.</summary>
+    /// <returns>Why not, in a sentence; null when it is bound.</returns>
+    public async Task<string?> BindWithoutDevicesAsync(Bind command, CancellationToken cancellationToken)
+    {
+        var binding = new V1Binding
+        {
+            Metadata = new() { Name = command.Pod, NamespaceProperty = command.Namespace, Uid = command.PodUid },
+            Target = new() { ApiVersion = "v1", Kind = "Node", Name = command.Node },
+        };
+        try
+        {
+            await kubernetes.CoreV1.CreateNamespacedPodBindingAsync(binding, command.Pod, command.Namespace, cancellationToken: cancellationToken);
+            return null;
+        }
+        catch (HttpOperationException e)
+        {
+            return $"the API server refused the Binding: {e.Response.Content}";
+        }
+    }
+
     /// <summary>
     /// Makes an unfinished bind final: a patch moves the pod's resourceVersion, so that any older Binding fails, and its
     /// answer tells whether one was faster.

@@ -33,6 +33,20 @@ public sealed class BindingThroughTheApi
     }
 
     [Fact]
+    public async Task A_pod_that_names_our_resources_but_asks_none_is_bound_without_an_allocation()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1);
+        var pod = await scene.CreatePodAsync("p1", gpu: 0, memoryMiB: 0);
+
+        Assert.Equal("n1", Chosen(await scene.FilterAsync("p1", "n1")));
+        Assert.Equal("", Error(await scene.BindAsync(pod, "n1")));
+
+        Assert.Equal("n1", (await scene.FindPodAsync("p1"))!.Spec.NodeName);
+        Assert.Empty(await scene.ColumnAsync("select type from hami.mt_events where type = 'allocation_placed'"));
+        Assert.NotEqual("", Error(await scene.BindAsync(pod, "n1")));
+    }
+
+    [Fact]
     public async Task Of_two_pods_at_once_for_the_last_slot_one_gets_it_and_the_other_a_reason()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
