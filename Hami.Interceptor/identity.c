@@ -11,10 +11,12 @@
 
 enum { PID_BITS = 22 };
 
-/* State letter, thread count and start time; see proc(5), /proc/pid/stat fields 3, 20 and 22. */
+/* State letter, thread count and start time; see proc(5), /proc/pid/stat fields 3, 20 and 22. False with ESRCH when the
+ * process was reaped in the middle of it: /proc says so from its directory's permission check, and from the read. */
 static bool stat_read(uint32_t pid, char *process_state, long *threads, uint64_t *start_ticks)
 {
     char path[32], text[1024];
+    errno = 0;
     snprintf(path, sizeof path, "/proc/%u/stat", pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
@@ -45,6 +47,11 @@ uint32_t identity_pid(uint64_t identity)
     return (uint32_t)(identity & ((UINT64_C(1) << PID_BITS) - 1));
 }
 
+uint64_t identity_start_ticks(uint64_t identity)
+{
+    return (identity & ~IDENTITY_RECLAIMING) >> PID_BITS;
+}
+
 uint64_t identity_of_self(void)
 {
     char process_state;
@@ -73,20 +80,25 @@ uint32_t identity_pid_namespace(void)
     return link_number("/proc/self/ns/pid", sizeof "pid:[" - 1);
 }
 
+static bool pid_is_free(uint32_t pid)
+{
+    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 bool identity_lives(uint64_t identity)
 {
     identity &= ~IDENTITY_RECLAIMING;
     uint32_t pid = identity_pid(identity);
-    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+    if (pid_is_free(pid))
         return false;
 
     char process_state;
     long threads;
     uint64_t start_ticks;
     if (!stat_read(pid, &process_state, &threads, &start_ticks))
-        return true; /* hidden from us, or no file descriptor left: not certain */
+        return errno != ESRCH && !pid_is_free(pid); /* hidden from us, or no file descriptor left: not certain */
     uint64_t now = identity_make(pid, start_ticks);
-    if (identity >> PID_BITS != 0 && now != identity)
+    if (identity_start_ticks(identity) != 0 && now != identity)
         return false; /* the pid belongs to someone else now */
     /* A zombie has given its memory back, unless only the first thread ended and others go on. */
     return !((process_state == 'Z' && threads <= 1) || process_state == 'X' || process_state == 'x');

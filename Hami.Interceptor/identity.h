@@ -9,6 +9,7 @@
 
 uint64_t identity_of_self(void);
 uint32_t identity_pid(uint64_t identity);
+uint64_t identity_start_ticks(uint64_t identity);
 
 /* Inode of this process's pid namespace; 0 when /proc does not say, or speaks of another namespace's pids. */
 uint32_t identity_pid_namespace(void);

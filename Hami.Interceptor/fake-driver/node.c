@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,17 +101,6 @@ void uuid_bytes(const char *uuid, unsigned char bytes[16])
 
 /* ---- ledger ---- */
 
-struct process {
-    int32_t pid; /* 0 = free */
-    uint64_t start_ticks;
-    uint64_t used_bytes[CARDS_MAX];
-};
-
-struct ledger {
-    uint64_t peak_bytes[CARDS_MAX]; /* the most that was ever given out at one time; tests read it */
-    struct process process[PROCESSES_MAX];
-};
-
 static struct {
     pthread_mutex_t lock;
     int file;
@@ -131,29 +119,40 @@ __attribute__((constructor)) static void watch_forks(void)
     pthread_atfork(NULL, NULL, forget_lock);
 }
 
-static uint64_t start_ticks(int pid, bool *gone)
+enum life { LIFE_GONE, LIFE_UNKNOWN, LIFE_GOES_ON };
+
+/* A card takes memory back when a process ends, before anybody can see its zombie. So must we: one counted a moment
+ * longer looks as if the others had passed their limit. ESRCH: reaped between two steps of our look. */
+static enum life process_look(int pid, uint64_t *start_ticks)
 {
-    char path[32], text[1024], process_state = 0;
-    unsigned long long ticks = 0;
-    long threads = 0;
+    char path[32], text[1024], process_state;
+    unsigned long long ticks;
+    long threads;
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    *gone = false;
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        *gone = errno == ENOENT;
-        return 0;
-    }
+    if (file < 0)
+        return errno == ENOENT || errno == ESRCH ? LIFE_GONE : LIFE_UNKNOWN;
     ssize_t length = read(file, text, sizeof text - 1);
+    int error = errno;
     close(file);
-    text[length > 0 ? length : 0] = '\0';
+    if (length < 0)
+        return error == ESRCH ? LIFE_GONE : LIFE_UNKNOWN;
+    text[length] = '\0';
     char *after_name = strrchr(text, ')');
     if (!after_name ||
         sscanf(after_name + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu",
                &process_state, &threads, &ticks) != 3)
-        *gone = true;
-    else
-        *gone = (process_state == 'Z' && threads <= 1) || process_state == 'X';
-    return ticks;
+        return LIFE_UNKNOWN;
+    *start_ticks = ticks;
+    return (process_state == 'Z' && threads <= 1) || process_state == 'X' ? LIFE_GONE : LIFE_GOES_ON;
+}
+
+static bool process_lives(const struct process *process)
+{
+    uint64_t ticks;
+    enum life life = process_look(process->pid, &ticks);
+    return life == LIFE_UNKNOWN ||
+           (life == LIFE_GOES_ON && (process->start_ticks == 0 || ticks == process->start_ticks));
 }
 
 static void ledger_open(void)
@@ -181,17 +180,22 @@ static void ledger_lock(short kind)
         ;
 }
 
+/* An entry belongs to its pid, and that is one word: whoever is killed in here leaves it taken or free. */
 static void reap(void)
 {
     for (int i = 0; i < PROCESSES_MAX; i++) {
         struct process *process = &node.ledger->process[i];
-        bool gone;
-        if (process->pid == 0 || process == node.own)
-            continue;
-        uint64_t ticks = start_ticks(process->pid, &gone);
-        if (gone || (ticks != 0 && ticks != process->start_ticks))
-            memset(process, 0, sizeof *process);
+        if (process->pid != 0 && process != node.own && !process_lives(process))
+            process->pid = 0;
     }
+}
+
+static struct process *free_entry(void)
+{
+    for (int i = 0; i < PROCESSES_MAX; i++)
+        if (node.ledger->process[i].pid == 0)
+            return &node.ledger->process[i];
+    return NULL;
 }
 
 static struct process *own_process(void)
@@ -199,20 +203,25 @@ static struct process *own_process(void)
     if (node.own && node.pid == getpid())
         return node.own;
     node.own = NULL;
-    for (int round = 0; round < 2 && !node.own; round++) {
-        for (int i = 0; i < PROCESSES_MAX && !node.own; i++)
-            if (node.ledger->process[i].pid == 0)
-                node.own = &node.ledger->process[i];
-        if (!node.own)
-            reap();
-    }
-    if (!node.own)
-        abort();
-    bool gone;
     node.pid = getpid();
-    node.own->start_ticks = start_ticks(node.pid, &gone);
-    node.own->pid = node.pid;
-    return node.own;
+    uint64_t ticks = 0; /* 0 = unknown */
+    process_look(node.pid, &ticks);
+    for (int i = 0; i < PROCESSES_MAX; i++)
+        if (node.ledger->process[i].pid == node.pid && node.ledger->process[i].start_ticks == ticks)
+            node.ledger->process[i].pid = 0; /* what we were before an exec */
+    struct process *own = free_entry();
+    if (!own) {
+        reap();
+        own = free_entry();
+    }
+    if (!own)
+        abort();
+    own->start_ticks = ticks;
+    for (int card = 0; card < CARDS_MAX; card++)
+        own->used_bytes[card] = 0; /* what its last owner held */
+    own->pid = node.pid;
+    node.own = own;
+    return own;
 }
 
 static uint64_t sum_used(unsigned int card)
@@ -257,14 +266,18 @@ void node_give(const struct card *card, uint64_t bytes)
     pthread_mutex_unlock(&node.lock);
 }
 
+/* Looks only, and without the file's lock. That belongs to the whole process: libnvidia-ml would let go of what libcuda
+ * holds. */
 uint64_t node_used(const struct card *card)
 {
+    uint64_t used = 0;
     pthread_mutex_lock(&node.lock);
     ledger_open();
-    ledger_lock(F_WRLCK);
-    reap();
-    uint64_t used = sum_used(card->number);
-    ledger_lock(F_UNLCK);
+    for (int i = 0; i < PROCESSES_MAX; i++) {
+        const struct process *process = &node.ledger->process[i];
+        if (process->pid != 0 && process_lives(process))
+            used += process->used_bytes[card->number];
+    }
     pthread_mutex_unlock(&node.lock);
     return used;
 }

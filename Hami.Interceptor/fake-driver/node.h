@@ -7,6 +7,18 @@
 
 enum { CARDS_MAX = 64, PROCESSES_MAX = 4096 };
 
+struct process {
+    _Atomic int32_t pid; /* 0 = free; then the rest says nothing */
+    _Atomic uint64_t start_ticks;
+    _Atomic uint64_t used_bytes[CARDS_MAX];
+};
+
+/* The file beside the list of cards; tests read it. */
+struct ledger {
+    _Atomic uint64_t peak_bytes[CARDS_MAX]; /* the most that was ever given out at one time */
+    struct process process[PROCESSES_MAX];
+};
+
 struct card {
     char uuid[96];
     char model[96];

@@ -232,7 +232,7 @@ static void folder_remove(void)
 static bool test_run(const struct test *test)
 {
     int why[2], status;
-    char reason[1024] = "";
+    char reason[4096] = "";
     if (pipe2(why, O_CLOEXEC) != 0)
         return false;
     folder_make();
