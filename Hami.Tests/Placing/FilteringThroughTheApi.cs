@@ -113,13 +113,14 @@ public sealed class FilteringThroughTheApi(FilteringThroughTheApi.RecordedNodes 
 
         bind["Node"] = (await Filter(arguments))["NodeNames"]![0]!.GetValue<string>();
         bind["PodName"] = "bound";
-        var foreign = await scene.PostAsync("bind", bind); // still the recorded UID
+        bind["PodUID"] = "00000000-0000-4000-8000-000000000000";
+        var foreign = await scene.PostAsync("bind", bind);
         bind["PodUID"] = pod.Uid();
         var answer = await scene.PostAsync("bind", bind);
 
         Assert.Equal("""{"Error":""}""", answer.ToJsonString());
         Assert.Equal(["Error"], foreign.Select(m => m.Key));
-        Assert.Contains("6309ec08-7159-4898-9320-6c626133bbd2 does not exist", Error(foreign), StringComparison.Ordinal);
+        Assert.Contains("00000000-0000-4000-8000-000000000000 does not exist", Error(foreign), StringComparison.Ordinal);
         var bound = (await scene.FindPodAsync("bound"))!;
         Assert.Equal(bind["Node"]!.GetValue<string>(), bound.Spec.NodeName);
         Assert.Matches($"^GPU-{bound.Spec.NodeName}-0[0-7],NVIDIA,3000,30:;$", bound.GetAnnotation(HamiKeys.DevicesAllocated));
