@@ -47,9 +47,11 @@ internal static partial class ProcessGroup
     /// <summary>Kills a group left over from an earlier run, unless the number belongs to somebody else by now.</summary>
     public static bool KillStale(int leader, long startTime)
     {
-        if (StartTime(leader) is { } now && now != startTime)
+        var now = StartTime(leader);
+        if (now is not null && now != startTime)
             return false;
-        var left = Members(leader);
+        // The leader itself too: it may not have got its own group yet.
+        var left = Members(leader).Union(now is null ? [] : [leader]).ToList();
         foreach (var pid in left)
             _ = kill(pid, Kill);
         return left.Count > 0;
