@@ -21,7 +21,8 @@ public sealed class LosingTheDatabase
 
             // Stopped, not killed: a backend may outlive its killed postmaster for a moment, and write.
             await postgres.StopAsync();
-            Assert.Contains("could not write", (await scene.BindAsync(second, "n1"))["Error"]!.GetValue<string>(), StringComparison.Ordinal);
+            // The bind finds it out itself, or another write has before it.
+            Assert.Matches("(could not|cannot) write", (await scene.BindAsync(second, "n1"))["Error"]!.GetValue<string>());
             var refused = await scene.FilterAsync("p2", "n1");
             Assert.Contains("PostgreSQL is away", refused["Error"]!.GetValue<string>(), StringComparison.Ordinal);
             Assert.Null(refused["NodeNames"]);
