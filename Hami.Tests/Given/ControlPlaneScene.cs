@@ -90,7 +90,9 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
             "dotnet", Path.Combine(AppContext.BaseDirectory, "hami-api.dll"), "serve",
             "--http", $"127.0.0.1:{_port}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig, .. _flags,
         ];
-        _api = await ChildProcess.StartAsync("hami-api", command, Path.Combine(_folder.FullName, "hami-api.log"), stopSignal: Signals.Kill);
+        _api = await ChildProcess.StartAsync("hami-api", command, Path.Combine(_folder.FullName, "hami-api.log"), stopSignal: Signals.Kill,
+            // What is killed would leave its debugger's pipes behind.
+            environment: new Dictionary<string, string?>(StringComparer.Ordinal) { ["DOTNET_EnableDiagnostics"] = "0" });
         if (untilReady)
             await UntilAsync(IsReadyAsync, () => $"hami-api is not ready:\n{Log}");
     }
