@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using Hami.Lab.Kubelet;
 
 namespace Hami.Lab.Cluster;
 
 /// <summary>A long-running program of the lab: its output goes to a log file, and it ends when we do.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
+    // As long as this process: the parent-death signal follows the thread that forked.
+    private static readonly Launcher Launcher = new();
     private static readonly string? Setpriv = Programs.Find("setpriv");
     private readonly Process _process;
     private readonly int _stopSignal;
@@ -46,7 +49,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             start.ArgumentList.Add(word);
         foreach (var (key, value) in environment ?? new Dictionary<string, string?>(StringComparer.Ordinal))
             start.Environment[key] = value;
-        return new ChildProcess(name, await ForkingThread.StartAsync(start), stopSignal);
+        return new ChildProcess(name, await Launcher.Start(start), stopSignal);
     }
 
     /// <summary>The words before a command that make another user run it.</summary>

@@ -3,8 +3,8 @@ using System.Diagnostics;
 
 namespace Hami.Lab.Kubelet;
 
-/// <summary>Starts processes from one thread that lives as long as the kubelet.</summary>
-/// <remarks>PR_SET_PDEATHSIG fires when the thread that forked ends, not the process; a thread of the pool would take containers down with it.</remarks>
+/// <summary>Starts processes from one thread that lives as long as its owner: a kubelet, or the whole lab.</summary>
+/// <remarks>PR_SET_PDEATHSIG fires when the thread that forked ends, not the process; a thread of the pool would take what it started down with it.</remarks>
 internal sealed class Launcher : IDisposable
 {
     private readonly BlockingCollection<Action> _starts = [];
@@ -12,7 +12,7 @@ internal sealed class Launcher : IDisposable
 
     public Launcher()
     {
-        _thread = new(Run) { IsBackground = true, Name = "container launcher" };
+        _thread = new(Run) { IsBackground = true, Name = "launcher" };
         _thread.Start();
     }
 
@@ -24,7 +24,7 @@ internal sealed class Launcher : IDisposable
         {
             try
             {
-                started.SetResult(Process.Start(how)!);
+                started.SetResult(Process.Start(how) ?? throw new InvalidOperationException($"{how.FileName} did not start."));
             }
             catch (Exception e)
             {

@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Signals = Hami.Lab.Cluster.Signals;
 
 namespace Hami.Lab.Kubelet;
 
 /// <summary>A container's processes: one session of its own, so that all of them can be signalled.</summary>
-internal static partial class ProcessGroup
+internal static class ProcessGroup
 {
-    public const int Terminate = 15;
-    public const int Kill = 9;
+    public const int Terminate = Signals.Terminate;
+    public const int Kill = Signals.Kill;
 
     private static readonly string? SetPriv = Programs.Find("setpriv", Environment.GetEnvironmentVariable("PATH"));
 
@@ -34,12 +35,12 @@ internal static partial class ProcessGroup
     /// <summary>Signals the whole group; a process that has not got its own group yet is signalled alone.</summary>
     public static void Signal(int leader, int signal)
     {
-        if (kill(-leader, signal) != 0)
-            _ = kill(leader, signal);
+        if (!Signals.Send(-leader, signal))
+            _ = Signals.Send(leader, signal);
     }
 
     /// <summary>Kills what is left of a group whose leader has ended; the leader's number alone may be somebody else's by now.</summary>
-    public static void KillRest(int leader) => _ = kill(-leader, Kill);
+    public static void KillRest(int leader) => _ = Signals.Send(-leader, Kill);
 
     /// <summary>When a process started, in clock ticks since boot; null when it is gone.</summary>
     public static long? StartTime(int pid) => Stat(pid) is { } fields ? long.Parse(fields[19], CultureInfo.InvariantCulture) : null;
@@ -53,7 +54,7 @@ internal static partial class ProcessGroup
         // The leader itself too: it may not have got its own group yet.
         var left = Members(leader).Union(now is null ? [] : [leader]).ToList();
         foreach (var pid in left)
-            _ = kill(pid, Kill);
+            _ = Signals.Send(pid, Kill);
         return left.Count > 0;
     }
 
@@ -78,12 +79,6 @@ internal static partial class ProcessGroup
             return null;
         }
     }
-
-    [DllImport("libc", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-#pragma warning disable SYSLIB1054, CA5392 // The generated marshalling needs unsafe code for the whole project; two integers do not.
-    private static extern int kill(int pid, int signal);
-#pragma warning restore SYSLIB1054, CA5392
 }
 
 /// <summary>Looks programs up as execvp would.</summary>
@@ -102,7 +97,7 @@ internal static class Programs
 
     [DllImport("libc", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-#pragma warning disable SYSLIB1054, CA5392, CA2101 // As above; .NET's "Ansi" is UTF-8 on Linux.
+#pragma warning disable SYSLIB1054, CA5392, CA2101 // The generated marshalling needs unsafe code for the whole project; .NET's "Ansi" is UTF-8 on Linux.
     private static extern int access(string path, int mode);
 #pragma warning restore SYSLIB1054, CA5392, CA2101
 

@@ -55,7 +55,6 @@ public sealed class AnsweringMalformedRequests
     {
         "webhook" => JsonNode.Parse(answer)!["response"]!["status"]!["message"]!.GetValue<string>(),
         "graphql" => JsonNode.Parse(answer)!["errors"]![0]!["message"]!.GetValue<string>(),
-        "bind" => JsonNode.Parse(answer)!["Error"]!.GetValue<string>(),
         _ => JsonNode.Parse(answer)!["Error"]!.GetValue<string>(),
     };
 }
