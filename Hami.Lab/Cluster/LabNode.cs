@@ -12,6 +12,9 @@ public sealed record LabCard(int Index, string Uuid, string Model, long MemoryMi
 /// <summary>A node of the lab and its cards.</summary>
 public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
 {
+    /// <summary>Its folder's name in the lab's directory; short, as paths of unix sockets are.</summary>
+    public string Folder { get; init; } = Name;
+
     /// <summary>The article's machine, and two of other kinds beside it.</summary>
     public static readonly IReadOnlyList<LabNode> Three =
     [

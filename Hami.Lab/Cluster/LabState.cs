@@ -15,7 +15,7 @@ internal sealed record LabState(int ProcessId, string Kubeconfig, string ApiServ
     public static LabState Of(LabCluster cluster) => new(
         Environment.ProcessId,
         cluster.Kubeconfig,
-        cluster.ApiServer.Address.ToString(),
+        cluster.ApiServer.ToString(),
         cluster.ControlPlane.GraphQL.ToString(),
         cluster.ControlPlane.GraphiQL.ToString(),
         cluster.Logs,
