@@ -49,6 +49,8 @@ public sealed class LabCluster : IAsyncDisposable
 
     public IReadOnlyList<LabNode> Nodes { get; private set; } = [];
 
+    public IReadOnlyList<LabNode> HollowNodes => _options.HollowNodes;
+
     public string Kubeconfig => _ground.Kubeconfig;
 
     public string Logs => _paths.Logs;
@@ -75,6 +77,9 @@ public sealed class LabCluster : IAsyncDisposable
     }
 
     public LabKubelet Kubelet(string node) => _nodes.Single(run => run.Node.Name == node).Kubelet;
+
+    /// <summary>The scheduler that pods with our resources are handed over to.</summary>
+    public string SchedulerName => _ground.SchedulerName;
 
     /// <summary>Adds to a pod what it needs to land on the lab's nodes.</summary>
     public void Prepare(JsonObject pod) => _ground.Prepare(pod);
@@ -122,7 +127,7 @@ public sealed class LabCluster : IAsyncDisposable
         await _ground.RegisterWebhookAsync(new Uri(https, "webhook"), certificates.AuthorityPem, ct);
 
         Nodes = [.. _options.Nodes.Select(_ground.Named)];
-        _options.Progress($"{Nodes.Count} nodes with {Nodes.Sum(node => node.Cards.Count)} cards");
+        _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
         foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _logging, _options.Time, ct)).ToList())
             _nodes.Add(Started(await starting));
 
@@ -181,7 +186,7 @@ public sealed class LabCluster : IAsyncDisposable
     private async Task<bool> CardsAreKnownAsync(CancellationToken ct)
     {
         var known = (await ControlPlane.NodesAsync(ct)).SelectMany(node => node.Devices).Where(device => device.Healthy).Select(device => device.Uuid);
-        return Nodes.SelectMany(node => node.Cards).Select(card => card.Uuid).ToHashSet(StringComparer.Ordinal).IsSubsetOf(known);
+        return Nodes.Concat(HollowNodes).SelectMany(node => node.Cards).Select(card => card.Uuid).ToHashSet(StringComparer.Ordinal).IsSubsetOf(known);
     }
 
     private async Task WaitForAsync(string what, Func<CancellationToken, Task<bool>> isThere, CancellationToken ct)

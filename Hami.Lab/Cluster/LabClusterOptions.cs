@@ -14,6 +14,9 @@ public sealed record LabClusterOptions
 
     public IReadOnlyList<LabNode> Nodes { get; init; } = LabNode.Three;
 
+    /// <summary>Nodes beside them that are hollow: cards, annotations and pods' phases, but no agent and no process behind.</summary>
+    public IReadOnlyList<LabNode> HollowNodes { get; init; } = [];
+
     /// <summary>The cluster to stand on instead of our stand-ins; null for these.</summary>
     public ExistingCluster? Existing { get; init; }
 

@@ -23,6 +23,17 @@ public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
         Of(3, 4, "Tesla V100-SXM2-32GB", "100", 32768, 80),
     ];
 
+    /// <summary>Nodes beside the three, all of eight cards: <c>n4</c>, <c>n5</c> … up to <c>n</c><paramref name="total"/>.</summary>
+    public static IReadOnlyList<LabNode> Beside(int total) =>
+    [
+        .. Enumerable.Range(Three.Count + 1, Math.Max(0, total - Three.Count)).Select(number => (number % 3) switch
+        {
+            1 => Of(number, 8, "NVIDIA GeForce RTX 4090", "4090", 24564, 128),
+            2 => Of(number, 8, "NVIDIA A100-SXM4-40GB", "a100", 40960, 108),
+            _ => Of(number, 8, "Tesla V100-SXM2-32GB", "100", 32768, 80),
+        }),
+    ];
+
     // deploy/examples names some of these UUIDs: they say kind, node and position, and never change.
     private static LabNode Of(int number, int cards, string model, string kind, long memoryMiB, int multiprocessors) => new(
         $"n{number}",

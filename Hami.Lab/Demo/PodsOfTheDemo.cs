@@ -48,6 +48,10 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
         return pod?.Status?.Phase is "Running" && await AllocationOfAsync(workload, ct) is { AttachedAt: not null } && (await LogOfAsync(workload, ct)).Length > 0;
     }
 
+    /// <summary>Whether a scheduler has placed one of them or said why not.</summary>
+    public async Task<bool> AnySchedulerLooksAsync(CancellationToken ct) =>
+        (await cluster.Kubernetes.CoreV1.ListNamespacedPodAsync(Namespace, cancellationToken: ct)).Items.Any(pod => ScheduledCondition(pod) is not null);
+
     public async Task<IReadOnlyDictionary<string, Observation>> ObserveAsync(CancellationToken ct)
     {
         var seen = new Dictionary<string, Observation>(StringComparer.Ordinal);
