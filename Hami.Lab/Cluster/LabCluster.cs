@@ -124,7 +124,8 @@ public sealed class LabCluster : IAsyncDisposable
             new LabSchedulerOptions
             {
                 Kubernetes = Kubernetes,
-                ExtenderUrl = new Uri($"https://127.0.0.1:{Ports.Https}/"),
+                Extenders = [new() { Url = new Uri($"https://127.0.0.1:{Ports.Https}/") }],
+                PercentageOfNodesToScore = 100,
                 Time = _options.Time,
                 Logging = _logging,
             },
