@@ -86,7 +86,17 @@ internal sealed class ExistingGround : LabGround
         _cluster.ExternalScheduler
             ? null
             : await LabScheduler.StartAsync(
-                new LabSchedulerOptions { Kubernetes = Kubernetes, ExtenderUrl = extender, SchedulerName = SchedulerName, Time = _time, Logging = _logging }, ct);
+                new LabSchedulerOptions
+                {
+                    Kubernetes = Kubernetes,
+                    Extenders = [new() { Url = extender, CaPem = authorityPem }],
+                    // default-scheduler is the cluster's own.
+                    SchedulerNames = [SchedulerName],
+                    PercentageOfNodesToScore = 100,
+                    Time = _time,
+                    Logging = _logging,
+                },
+                ct);
 
     public override ValueTask DisposeAsync()
     {

@@ -36,7 +36,15 @@ internal sealed class StandInGround : LabGround
 
     public override async Task<IAsyncDisposable?> StartSchedulerAsync(Uri extender, string authorityPem, CancellationToken ct) =>
         await LabScheduler.StartAsync(
-            new LabSchedulerOptions { Kubernetes = Kubernetes, ExtenderUrl = extender, Time = _time, Logging = _logging }, ct);
+            new LabSchedulerOptions
+            {
+                Kubernetes = Kubernetes,
+                Extenders = [new() { Url = extender, CaPem = authorityPem }],
+                PercentageOfNodesToScore = 100,
+                Time = _time,
+                Logging = _logging,
+            },
+            ct);
 
     public override async ValueTask DisposeAsync()
     {
