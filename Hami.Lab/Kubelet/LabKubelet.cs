@@ -1,5 +1,7 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
+using Hami.Lab.Kubelet.Volumes;
 using k8s.Models;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -22,6 +24,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
     private WebApplication? _server;
+    private X509Certificate2? _certificate;
     private Task _loops = Task.CompletedTask;
     private long _turn;
 
@@ -37,12 +40,15 @@ public sealed partial class LabKubelet : IAsyncDisposable
             Path.GetFullPath(options.ProgramsDirectory),
             Path.GetFullPath(options.DriverDirectory),
             Path.GetFullPath(options.DriverDevicesFile),
-            Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin");
+            Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin",
+            options.Address);
         _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
-        _surroundings = new(options, node, _paths, _launcher, admission, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
+        var sources = new ConfigSources(options.Kubernetes);
+        _surroundings = new(
+            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), admission, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
-    /// <summary>The kubelet's own HTTP server: logs and health.</summary>
+    /// <summary>The kubelet's own HTTPS server: logs and health.</summary>
     public Uri Address { get; private set; } = null!;
 
     /// <summary>The folder in which plugins make their sockets and find <c>kubelet.sock</c>.</summary>
@@ -87,6 +93,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         await _plugins.DisposeAsync();
         if (_server is not null)
             await _server.DisposeAsync();
+        _certificate?.Dispose();
         _launcher.Dispose();
         _stop.Dispose();
     }
@@ -105,9 +112,11 @@ public sealed partial class LabKubelet : IAsyncDisposable
             TryWriteCheckpoint();
         };
         await node.Register(cancellationToken);
+        var lease = new NodeLease(_options, _options.Logging.CreateLogger<NodeLease>());
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _loops = Task.WhenAll(
             Task.Run(() => node.KeepFresh(_stop.Token), CancellationToken.None),
+            Task.Run(() => lease.KeepFresh(_stop.Token), CancellationToken.None),
             Task.Run(() => _events.WriteAll(_stop.Token), CancellationToken.None),
             Task.Run(() => WatchPods(listed), CancellationToken.None),
             Task.Run(AdmitOneByOne, CancellationToken.None));
@@ -124,9 +133,12 @@ public sealed partial class LabKubelet : IAsyncDisposable
         builder.Services.AddSingleton(_ledger);
         builder.Services.AddSingleton(_pods);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        var address = IPAddress.Parse(_options.Address);
+        _certificate = KubeletCertificate.Create(_options.NodeName, address, _options.Time);
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, 0);
+            kestrel.Listen(address, 0, listen => listen.UseHttps(_certificate));
             kestrel.ListenUnixSocket(_paths.PodResourcesSocket, socket => socket.Protocols = HttpProtocols.Http2);
             kestrel.ListenUnixSocket(_paths.KubeletSocket, socket => socket.Protocols = HttpProtocols.Http2);
         });
@@ -145,7 +157,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             throw;
         }
         var addresses = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
-        Address = new(addresses.First(a => a.StartsWith("http://127.0.0.1", StringComparison.Ordinal)));
+        Address = new(addresses.First(a => a.StartsWith("https://", StringComparison.Ordinal)));
         return server;
     }
 

@@ -1,3 +1,4 @@
+using Hami.Lab.Kubelet.Volumes;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -11,6 +12,8 @@ internal sealed record PodSurroundings(
     NodeSurroundings Node,
     KubeletPaths Paths,
     Launcher Launcher,
+    ConfigSources Sources,
+    PodVolumes Volumes,
     Admission Admission,
     DevicePlugins Plugins,
     DeviceLedger Ledger,
@@ -40,6 +43,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private bool _abandoned;
     private string? _rejection;
     private string? _finalPhase;
+    private IReadOnlyDictionary<string, string>? _volumes;
     private Task _life = Task.CompletedTask;
 
     public PodWorker(V1Pod pod, long turn, PodSurroundings kubelet)
@@ -207,6 +211,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private async Task Live()
     {
         _status.Changed();
+        _volumes = await MakeVolumes();
+        _status.Changed();
         var sidecars = new List<Task>();
         try
         {
@@ -232,6 +238,22 @@ internal sealed partial class PodWorker : IAsyncDisposable
         finally
         {
             await Task.WhenAll(sidecars).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> MakeVolumes()
+    {
+        while (true)
+        {
+            try
+            {
+                return await _kubelet.Volumes.Make(Pod, _kubelet.Paths.Run(Uid), _noMoreStarts.Token);
+            }
+            catch (VolumeException e)
+            {
+                _kubelet.Events.Warning(Pod, null, "FailedMount", e.Message);
+                await Task.Delay(_kubelet.Options.StartRetry, _kubelet.Options.Time, _noMoreStarts.Token);
+            }
         }
     }
 
@@ -288,7 +310,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
                     await PreStart(grant);
                 var run = _kubelet.Paths.Run(Uid);
                 Directory.CreateDirectory(run);
-                var plan = ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run);
+                var belongings = new PodBelongings(_volumes!, await _kubelet.Sources.OfEnvironment(Pod, container.Container, _noMoreStarts.Token));
+                var plan = ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run, belongings);
                 _noMoreStarts.Token.ThrowIfCancellationRequested();
                 container.StartedAt = Now;
                 container.Id = $"process://{Guid.NewGuid():N}";
@@ -314,7 +337,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 _status.Changed();
                 return;
             }
-            catch (ContainerConfigException e)
+            catch (Exception e) when (e is ContainerConfigException or SourceException)
             {
                 _kubelet.Events.Warning(Pod, container, "Failed", $"Error: {e.Message}");
                 DoesNotStart(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, container.Container.Name, e.Message);
@@ -446,7 +469,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
         if (_rejection is not null && _containers.TrueForAll(c => c.Ended is null))
             return PodReport.Rejected(Pod, _rejection, _since);
         var phase = _finalPhase ?? (_containers.Exists(c => !c.IsInit && (c.Runs || c.Ended is not null || c.EndedBefore is not null)) ? "Running" : "Pending");
-        var status = PodReport.Of(Pod, _containers, phase, _since, Now);
+        var status = PodReport.Of(Pod, _containers, phase, _kubelet.Node.Address, hasSandbox: _volumes is not null, _since, Now);
         status.Message = _rejection;
         return status;
     }
