@@ -145,7 +145,7 @@ internal sealed class Gateway : IDisposable
             "PUT" when !collection => Replace(http, at, body),
             "PATCH" when !collection => Patch(http, at, body),
             "DELETE" when !collection && at.Subresource.Length == 0 => Delete(http, at, body),
-            "DELETE" when collection && at.Namespace is not null => DeleteAll(http, at, body),
+            "DELETE" when collection && at.Namespace is not null && !ReferenceEquals(at.Resource, Resources.Namespaces) => DeleteAll(http, at, body),
             _ => throw KubernetesError.MethodNotAllowed(),
         };
     }

@@ -193,6 +193,15 @@ internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiReque
                 ["rows"] = new JsonArray(new JsonObject { ["cells"] = new JsonArray(), ["object"] = partial }),
             });
         }
-        return Json.Utf8(new JsonObject { ["kind"] = at.Resource.Kind, ["apiVersion"] = at.Resource.ApiVersion, ["metadata"] = metadata });
+        var empty = new JsonObject { ["kind"] = at.Resource.Kind, ["apiVersion"] = at.Resource.ApiVersion, ["metadata"] = metadata };
+        // What Go writes of an object that has nothing in it.
+        if (ReferenceEquals(at.Resource, Resources.Pods))
+            empty["spec"] = new JsonObject { ["containers"] = null };
+        if (at.Resource.HasStatus && view.As.Length == 0)
+        {
+            empty.SetIfMissing("spec", new JsonObject());
+            empty["status"] = new JsonObject();
+        }
+        return Json.Utf8(empty);
     }
 }
