@@ -29,6 +29,8 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 Kubernetes = ground.Kubernetes,
                 NodeName = node.Name,
                 NodeLabels = ground.Labels,
+                NodeTaints = ground.Taints,
+                OnlyNamespace = ground.OnlyNamespace,
                 Directory = folder.Kubelet,
                 DriverDirectory = Path.Combine(BuiltPrograms.Interceptor, "driver"),
                 DriverDevicesFile = folder.Driver,
