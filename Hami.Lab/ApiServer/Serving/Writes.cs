@@ -51,10 +51,9 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     /// <summary>Makes an object of the server's own.</summary>
     public Task Make(ApiRequest at, JsonObject body) => Create(at, body, new("CreateOptions", DryRun: false, "", ""));
 
-    public Task<Stored> Replace(ApiRequest at, JsonObject sent, WriteOptions options) => Modify(at, options, _ => Json.Copy(sent), isPatch: false);
+    public Task<Stored> Replace(ApiRequest at, JsonObject sent, WriteOptions options) => Modify(at, options, _ => Json.Copy(sent), patch: null);
 
-    public Task<Stored> Patch(ApiRequest at, Func<JsonObject, JsonObject> patch, WriteOptions options) =>
-        Modify(at, options, current => patch(current.Typed(at.Resource)), isPatch: true);
+    public Task<Stored> Patch(ApiRequest at, Patch patch, WriteOptions options) => Modify(at, options, current => patch.Apply(current.Typed(at.Resource)), patch);
 
     /// <summary>Deletes or begins to delete. Returns the object as it was last seen.</summary>
     public async Task<Stored> Delete(ApiRequest at, JsonObject asked, WriteOptions options)
@@ -174,7 +173,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             store.TryDelete(owner);
     }
 
-    private async Task<Stored> Modify(ApiRequest at, WriteOptions options, Func<Stored, JsonObject> change, bool isPatch)
+    private async Task<Stored> Modify(ApiRequest at, WriteOptions options, Func<Stored, JsonObject> change, Patch? patch)
     {
         var resource = at.Resource;
         while (true)
@@ -182,8 +181,9 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             var current = store.Get(resource, at.Namespace, at.Name);
             // Each round decodes anew, and a warning is worth saying once.
             options.Warnings.Clear();
-            var body = Intake.Decode(change(current), resource, options);
-            CheckIdentity(at, current, body.Child("metadata"), isPatch);
+            var changed = change(current);
+            var body = Intake.Decode(changed, resource, options, patch is null ? null : () => patch.Shown(changed));
+            CheckIdentity(at, current, body.Child("metadata"), patch is not null);
             body = at.Subresource is "status" ? WithStatus(current, body, resource) : WithOwned(current, body, resource);
             var call = new AdmissionCall(resource, at.Subresource, "UPDATE", at.Namespace ?? "", at.Name, options.ToObject(), options.DryRun)
             {
