@@ -18,6 +18,9 @@ internal sealed record Cause(string Field, string Reason, string Message)
 
     public static Cause Duplicate(string field, JsonNode? value) => new(field, "FieldValueDuplicate", $"Duplicate value: {Json.Text(value)}");
 
+    public static Cause NotFound(string field, string value, string detail = "") =>
+        new(field, "FieldValueNotFound", detail.Length == 0 ? $"Not found: \"{value}\"" : $"Not found: \"{value}\": {detail}");
+
     public static Cause TooLong(string field, int limit) => new(field, "FieldValueTooLong", $"Too long: may not be more than {limit} bytes");
 }
 

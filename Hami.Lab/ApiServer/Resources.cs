@@ -39,18 +39,18 @@ internal static class Resources
 
     public static readonly Resource Events = new("", "v1", "events", "Event", typeof(Corev1Event))
     {
-        ShortNames = ["ev"], Table = EventTable.Table,
+        ShortNames = ["ev"], Rules = new EventRules(), Table = EventTable.Table,
     };
 
     // The newer face of the same objects: kube-scheduler writes these, kubectl reads the core ones.
     public static readonly Resource NewEvents = new("events.k8s.io", "v1", "events", "Event", typeof(Eventsv1Event))
     {
-        ShortNames = ["ev"], Table = EventTable.Table, StoredAs = Events,
+        ShortNames = ["ev"], Rules = new NewEventRules(), Table = EventTable.Table, StoredAs = Events,
     };
 
     public static readonly Resource RuntimeClasses = new("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", typeof(V1RuntimeClass))
     {
-        Namespaced = false, UnconditionalUpdate = false, Table = Tables.RuntimeClasses,
+        Namespaced = false, UnconditionalUpdate = false, Rules = new RuntimeClassRules(), Table = Tables.RuntimeClasses,
     };
 
     public static readonly Resource MutatingWebhooks =
@@ -76,7 +76,10 @@ internal static class Resources
         Subresources = [new("token", "authentication.k8s.io", "v1", "TokenRequest", "create")],
     };
 
-    public static readonly Resource ConfigMaps = new("", "v1", "configmaps", "ConfigMap", typeof(V1ConfigMap)) { ShortNames = ["cm"], Table = Tables.ConfigMaps };
+    public static readonly Resource ConfigMaps = new("", "v1", "configmaps", "ConfigMap", typeof(V1ConfigMap)) 
+    {
+        ShortNames = ["cm"], Rules = new ConfigMapRules(), Table = Tables.ConfigMaps,
+    };
 
     public static readonly Resource Deployments = new("apps", "v1", "deployments", "Deployment", typeof(V1Deployment))
     {
@@ -129,7 +132,7 @@ internal static class Resources
         Deployments,
         ReplicaSets,
         Jobs,
-        new("coordination.k8s.io", "v1", "leases", "Lease", typeof(V1Lease)) { UnconditionalUpdate = false, Table = Tables.Leases },
+        new("coordination.k8s.io", "v1", "leases", "Lease", typeof(V1Lease)) { UnconditionalUpdate = false, Rules = new LeaseRules(), Table = Tables.Leases },
         NewEvents,
         RuntimeClasses,
         ClusterRoleBindings,

@@ -48,7 +48,7 @@ public sealed class ApiServerRefusals(ApiServerRefusals.Lab shared) : IClassFixt
     [InlineData("POST", Maps, Json, """{"metadata":{"name":"Bad_Name"}}""", 422, "Invalid", "ConfigMap \"Bad_Name\" is invalid: metadata.name: Invalid value: \"Bad_Name\": " + Subdomain)]
     [InlineData("POST", Maps, Json, "{}", 422, "Invalid", "ConfigMap \"\" is invalid: metadata.name: Required value: name or generateName is required")]
     [InlineData("POST", Maps, Json, """{"metadata":{"name":"m","labels":{"a/b/c":"x"}}}""", 422, "Invalid",
-        "ConfigMap \"m\" is invalid: metadata.labels: Invalid value: \"a/b/c\": a qualified name " + PlainName + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")]
+        "ConfigMap \"m\" is invalid: metadata.labels: Invalid value: \"a/b/c\": a valid label key " + PlainName + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")]
     [InlineData("POST", Maps, Json, """{"metadata":{"name":"m","labels":{"UPPER.example/x":"x"}}}""", 422, "Invalid",
         "ConfigMap \"m\" is invalid: metadata.labels: Invalid value: \"UPPER.example/x\": prefix part " + Subdomain)]
     [InlineData("POST", Maps, Json, """{"metadata":{"name":"m","annotations":{"sp ace":"x"}}}""", 422, "Invalid",
@@ -67,8 +67,7 @@ public sealed class ApiServerRefusals(ApiServerRefusals.Lab shared) : IClassFixt
     [InlineData("POST", "/api/v1/namespaces/leaving/configmaps", Json, """{"metadata":{"name":"m"}}""", 403, "Forbidden",
         "configmaps \"m\" is forbidden: unable to create new content in namespace leaving because it is being terminated")]
     [InlineData("POST", "/api/v1/namespaces", Json, """{"metadata":{"name":"a.b"}}""", 422, "Invalid",
-        "Namespace \"a.b\" is invalid: metadata.name: Invalid value: \"a.b\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character "
-        + "(e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')")]
+        "Namespace \"a.b\" is invalid: metadata.name: Invalid value: \"a.b\": must not contain dots")]
     // Updates.
     [InlineData("PUT", Maps + "/here", Json, """{"metadata":{"name":"there"}}""", 400, "BadRequest", "the name of the object (there) does not match the name on the URL (here)")]
     [InlineData("PUT", Maps + "/here", Json, """{"metadata":{"name":"here","resourceVersion":"1"}}""", 409, "Conflict",

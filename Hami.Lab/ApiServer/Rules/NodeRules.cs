@@ -16,10 +16,30 @@ internal sealed class NodeRules : ResourceRules
 
     public override IEnumerable<Cause> Validate(JsonObject body)
     {
-        foreach (var (name, value) in body.MapAt("status", "capacity") ?? [])
+        var causes = new Causes();
+        // A real server names the taints in this place, though they stand in the spec.
+        TolerationChecks.CheckTaints(body.At("spec", "taints"), "metadata.taints", causes);
+        foreach (var amounts in (string[])["capacity", "allocatable"])
         {
-            if (Quantities.Amount(value!.GetValue<string>()) < 0)
-                yield return Cause.Invalid($"status.capacity.{name}", value, "must be greater than or equal to 0");
+            foreach (var (name, value) in body.MapAt("status", amounts) ?? [])
+                ResourceChecks.CheckValue(name, value.Text(), $"status.{amounts}.{name}", causes);
         }
+        return causes.Found;
+    }
+
+    public override IEnumerable<Cause> ValidateUpdate(JsonObject body, JsonObject old)
+    {
+        var causes = new Causes();
+        var addresses = new HashSet<(string?, string?)>();
+        foreach (var (address, at) in body.At("status", "addresses").Numbered("status.addresses"))
+        {
+            if (!addresses.Add((address.TextAt("type"), address.TextAt("address"))))
+                causes.Duplicate(at, new JsonObject { ["Type"] = address.TextAt("type"), ["Address"] = address.TextAt("address") });
+        }
+        if (old.At("spec", "podCIDRs") is JsonArray { Count: > 0 } ranges && !Json.Same(ranges, body.At("spec", "podCIDRs")))
+            causes.Forbidden("spec.podCIDRs", "node updates may not change podCIDR except from \"\" to valid");
+        if (old.TextAt("spec", "providerID") is { Length: > 0 } provider && provider != body.TextAt("spec", "providerID"))
+            causes.Forbidden("spec.providerID", "node updates may not change providerID except from \"\" to valid");
+        return causes.Found;
     }
 }

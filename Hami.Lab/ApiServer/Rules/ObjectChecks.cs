@@ -1,144 +1,98 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace Hami.Lab.ApiServer;
 
 /// <summary>What holds for the metadata of every object (apimachinery, api/validation).</summary>
-internal static partial class ObjectChecks
+internal static class ObjectChecks
 {
     private const int AnnotationBytes = 256 * 1024;
 
-    public static IEnumerable<Cause> Of(JsonObject body, Resource resource)
+    public static IReadOnlyList<Cause> Of(JsonObject body, Resource resource)
     {
+        var causes = new Causes();
         var metadata = body.Child("metadata");
-        var name = metadata.TextAt("name");
-        if (string.IsNullOrEmpty(name))
-            yield return Cause.Required("metadata.name", "name or generateName is required");
-        else if ((ReferenceEquals(resource, Resources.Namespaces) ? Label(name) : Subdomain(name)) is { } why)
-            yield return Cause.Invalid("metadata.name", name, why);
-        foreach (var cause in OfLabels(metadata.MapAt("labels") ?? []).Concat(OfAnnotations(metadata.MapAt("annotations") ?? [])))
-            yield return cause;
-        foreach (var cause in metadata["ownerReferences"].Objects().SelectMany(OfOwner))
-            yield return cause;
-        foreach (var finalizer in Texts(metadata["finalizers"]))
-        {
-            foreach (var wrong in QualifiedName(finalizer))
-                yield return Cause.Invalid("metadata.finalizers", finalizer, wrong);
-        }
+        // A name still to be finished may end in a dash.
+        if (metadata.TextAt("generateName") is { Length: > 0 } prefix)
+            causes.Invalid("metadata.generateName", prefix, Named(resource, prefix.EndsWith('-') ? prefix[..^1] + "a" : prefix));
+        if (metadata.TextAt("name") is { Length: > 0 } name)
+            causes.Invalid("metadata.name", name, Named(resource, name));
+        else
+            causes.Required("metadata.name", "name or generateName is required");
+        causes.Labels(metadata.MapAt("labels"), "metadata.labels");
+        causes.Add(OfAnnotations(metadata.MapAt("annotations") ?? [], "metadata.annotations"));
+        CheckOwners(metadata["ownerReferences"], causes);
+        CheckFinalizers([.. metadata["finalizers"].Texts()], resource, causes);
+        return causes.Found;
     }
 
     /// <summary>What an update may not do to the metadata of any object.</summary>
-    public static IEnumerable<Cause> OfUpdate(JsonObject body, JsonObject old)
+    public static IReadOnlyList<Cause> OfUpdate(JsonObject body, JsonObject old)
     {
         if (old.TextAt("metadata", "deletionTimestamp") is null)
-            yield break;
-        var added = Texts(body.At("metadata", "finalizers")).Except(Texts(old.At("metadata", "finalizers")), StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
-        if (added.Length > 0)
-        {
-            yield return Cause.Forbidden("metadata.finalizers",
-                $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added.Select(a => $"\"{a}\""))}}}");
-        }
+            return [];
+        var added = body.At("metadata", "finalizers").Texts().Except(old.At("metadata", "finalizers").Texts(), StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+        return added.Length == 0
+            ? []
+            : [Cause.Forbidden("metadata.finalizers",
+                $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added.Select(a => $"\"{a}\""))}}}")];
     }
 
-    /// <summary>Why a text is no DNS subdomain; null when it is one.</summary>
-    public static string? Subdomain(string text) => text.Length > 253
-        ? "must be no more than 253 bytes"
-        : SubdomainName().IsMatch(text)
-            ? null
-            : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character "
-                + @"(e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-
-    /// <summary>Why a text is no DNS label; null when it is one.</summary>
-    public static string? Label(string text) => text.Length > 63
-        ? "must be no more than 63 bytes"
-        : LabelName().IsMatch(text)
-            ? null
-            : "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character "
-                + "(e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-
-    private static IEnumerable<Cause> OfLabels(JsonObject labels)
+    public static IReadOnlyList<Cause> OfAnnotations(JsonObject annotations, string at)
     {
-        foreach (var (key, value) in labels)
-        {
-            foreach (var wrong in QualifiedName(key))
-                yield return Cause.Invalid("metadata.labels", key, wrong);
-            var text = value?.GetValue<string>() ?? "";
-            if (text.Length > 63)
-                yield return Cause.Invalid("metadata.labels", text, "must be no more than 63 bytes");
-            if (!LabelValue().IsMatch(text))
-                yield return Cause.Invalid("metadata.labels", text, ValueWords);
-        }
-    }
-
-    private static IEnumerable<Cause> OfAnnotations(JsonObject annotations)
-    {
+        var causes = new Causes();
         var bytes = 0L;
         foreach (var (key, value) in annotations)
         {
-            bytes += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(value?.GetValue<string>() ?? "");
-            foreach (var wrong in QualifiedName(key.ToLowerInvariant()))
-                yield return Cause.Invalid("metadata.annotations", key, wrong);
+            bytes += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(value.Text());
+            causes.Invalid(at, key, Formats.QualifiedName(key.ToLowerInvariant()));
         }
         if (bytes > AnnotationBytes)
-            yield return Cause.TooLong("metadata.annotations", AnnotationBytes);
+            causes.TooLong(at, AnnotationBytes);
+        return causes.Found;
     }
 
-    private static IEnumerable<Cause> OfOwner(JsonObject owner)
+    // RBAC's names are segments of a path, not names of hosts.
+    private static IEnumerable<string> Named(Resource resource, string name) => resource.Group is "rbac.authorization.k8s.io"
+        ? PathSegment(name)
+        : ReferenceEquals(resource, Resources.Namespaces) ? Formats.Label(name) : Formats.Subdomain(name);
+
+    private static IEnumerable<string> PathSegment(string name)
     {
-        if (string.IsNullOrEmpty(owner.TextAt("apiVersion")))
-            yield return Cause.Invalid("metadata.ownerReferences.apiVersion", "", "version must not be empty");
-        foreach (var field in (string[])["kind", "name", "uid"])
-        {
-            if (string.IsNullOrEmpty(owner.TextAt(field)))
-                yield return Cause.Invalid($"metadata.ownerReferences.{field}", "", "must not be empty");
-        }
+        if (name is "." or "..")
+            yield return $"may not be '{name}'";
+        foreach (var part in ((string[])["/", "%"]).Where(p => name.Contains(p, StringComparison.Ordinal)))
+            yield return $"may not contain '{part}'";
     }
 
-    /// <summary>What is wrong with a name that may have a domain before it (util/validation, IsQualifiedName).</summary>
-    private static IEnumerable<string> QualifiedName(string text)
+    private static void CheckFinalizers(string[] finalizers, Resource resource, Causes causes)
     {
-        var parts = text.Split('/');
-        if (parts.Length > 2)
-        {
-            yield return $"a qualified name {NameWords} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
-            yield break;
-        }
-        if (parts.Length == 2)
-        {
-            if (parts[0].Length == 0)
-                yield return "prefix part must be non-empty";
-            else if (Subdomain(parts[0]) is { } why)
-                yield return $"prefix part {why}";
-        }
-        var name = parts[^1];
-        if (name.Length == 0)
-            yield return "name part must be non-empty";
-        else if (name.Length > 63)
-            yield return "name part must be no more than 63 bytes";
-        if (!PlainName().IsMatch(name))
-            yield return $"name part {NameWords}";
+        foreach (var finalizer in finalizers)
+            causes.Invalid("metadata.finalizers", finalizer, Formats.QualifiedName(finalizer));
+        if (resource.Group is not ("" or "apps" or "batch"))
+            return;
+        for (var i = 0; i < finalizers.Length; i++)
+            causes.Invalid($"metadata.finalizers[{i}]", finalizers[i], Formats.OldFinalizer(finalizers[i]));
     }
 
-    private static IEnumerable<string> Texts(JsonNode? list) => (list as JsonArray ?? []).Select(i => i?.GetValue<string>() ?? "");
-
-    private const string NameWords =
-        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-        + "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-
-    private const string ValueWords =
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-        + "(e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-
-    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex SubdomainName();
-
-    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex LabelName();
-
-    [GeneratedRegex(@"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex PlainName();
-
-    [GeneratedRegex(@"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex LabelValue();
+    private static void CheckOwners(JsonNode? owners, Causes causes)
+    {
+        const string at = "metadata.ownerReferences";
+        string? controller = null;
+        foreach (var owner in owners.Objects())
+        {
+            foreach (var (field, word) in new[] { ("apiVersion", "version"), ("kind", "kind"), ("name", "name"), ("uid", "uid") })
+            {
+                if (string.IsNullOrEmpty(owner.TextAt(field)))
+                    causes.Invalid($"{at}.{field}", "", $"{word} must not be empty");
+            }
+            if (owner.TextAt("apiVersion") is "v1" && owner.TextAt("kind") is "Event")
+                causes.Invalid(at, owner.DeepClone(), "/v1, Kind=Event is disallowed from being an owner");
+            if (!owner.FlagAt("controller"))
+                continue;
+            if (controller is not null)
+                causes.Invalid(at, owners!.DeepClone(), $"Only one reference can have Controller set to true. Found \"true\" in references for {controller} and {owner.TextAt("name")}");
+            controller ??= owner.TextAt("name");
+        }
+    }
 }

@@ -34,6 +34,8 @@ internal sealed class PodRules : ResourceRules
 
     public override IEnumerable<Cause> Validate(JsonObject body) => PodChecks.Of(body);
 
+    public override IEnumerable<Cause> ValidateNew(JsonObject body) => PodChecks.OfNew(body);
+
     public override IEnumerable<Cause> ValidateUpdate(JsonObject body, JsonObject old) => PodChecks.OfUpdate(body, old);
 
     // podStrategy.CheckGracefulDelete: nobody runs an unassigned or finished pod, so there is nobody to wait for.

@@ -13,11 +13,7 @@ internal static class PodTemplates
         PodDefaults.OfSpec(template.Child("spec"));
     }
 
-    public static IEnumerable<Cause> Validate(JsonObject spec)
-    {
-        var template = spec.Child("template");
-        return PodChecks.Of(template).Select(c => c with { Field = $"spec.template.{c.Field}" });
-    }
+    public static IEnumerable<Cause> Validate(JsonObject spec) => PodChecks.OfTemplate(spec.Child("template"), "spec.template");
 
     /// <summary>A selector must be there, must say something, and must match what the template makes.</summary>
     public static IEnumerable<Cause> ValidateSelector(JsonObject spec, string workload)
@@ -29,7 +25,9 @@ internal static class PodTemplates
             yield return Cause.Invalid("spec.template.metadata.labels", spec.MapAt("template", "metadata", "labels") ?? [], "`selector` does not match template `labels`");
             yield break;
         }
-        foreach (var cause in LabelSelectors.Validate(selector, "spec.selector"))
+        var causes = new Causes();
+        causes.Selector(selector, "spec.selector");
+        foreach (var cause in causes.Found)
             yield return cause;
         if (selector.Count == 0)
             yield return Cause.Invalid("spec.selector", selector, $"empty selector is invalid for {workload}");
@@ -50,30 +48,4 @@ internal static class PodTemplates
 
     public static IEnumerable<Cause> Immutable(JsonObject body, JsonObject old, params string[] fields) =>
         fields.Where(f => !Json.Same(body.At("spec", f), old.At("spec", f))).Select(f => Cause.Invalid($"spec.{f}", body.At("spec", f), "field is immutable"));
-}
-
-/// <summary>The form of label selectors inside objects (apimachinery, meta/v1/validation).</summary>
-internal static class LabelSelectors
-{
-    public static IEnumerable<Cause> Validate(JsonObject selector, string at)
-    {
-        var i = 0;
-        foreach (var expression in selector["matchExpressions"].Objects())
-        {
-            var here = $"{at}.matchExpressions[{i++}]";
-            var values = expression.ListAt("values")?.Count ?? 0;
-            switch (expression.TextAt("operator"))
-            {
-                case "In" or "NotIn" when values == 0:
-                    yield return Cause.Required($"{here}.values", "must be specified when `operator` is 'In' or 'NotIn'");
-                    break;
-                case "Exists" or "DoesNotExist" when values > 0:
-                    yield return Cause.Forbidden($"{here}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-                    break;
-                case not ("In" or "NotIn" or "Exists" or "DoesNotExist"):
-                    yield return Cause.Invalid($"{here}.operator", expression.TextAt("operator") ?? "", "not a valid selector operator");
-                    break;
-            }
-        }
-    }
 }

@@ -32,24 +32,13 @@ internal class ResourceRules
 
     public virtual IEnumerable<Cause> Validate(JsonObject body) => [];
 
+    /// <summary>What holds only for a new object.</summary>
+    public virtual IEnumerable<Cause> ValidateNew(JsonObject body) => [];
+
     public virtual IEnumerable<Cause> ValidateUpdate(JsonObject body, JsonObject old) => [];
 
     /// <summary>The seconds a deletion leaves the object; null where it goes at once without being marked.</summary>
     public virtual long? GracePeriod(JsonObject body, long? asked) => null;
-}
-
-internal sealed class SecretRules : ResourceRules
-{
-    public override void Default(JsonObject body)
-    {
-        body.SetIfMissing("type", "Opaque");
-        if (body["stringData"] is not JsonObject plain)
-            return;
-        // stringData is for writing only.
-        body.Remove("stringData");
-        foreach (var (name, value) in plain)
-            body.Child("data")[name] = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(value?.GetValue<string>() ?? ""));
-    }
 }
 
 internal sealed class NamespaceRules : ResourceRules
@@ -60,6 +49,17 @@ internal sealed class NamespaceRules : ResourceRules
         if (body.TextAt("metadata", "name") is { } name)
             body.Child("metadata").Child("labels").SetIfMissing("kubernetes.io/metadata.name", name);
         body.Child("spec").SetIfMissing("finalizers", new JsonArray("kubernetes"));
+    }
+
+    public override IEnumerable<Cause> Validate(JsonObject body)
+    {
+        var causes = new Causes();
+        foreach (var finalizer in body.At("spec", "finalizers").Texts())
+        {
+            causes.Invalid("spec.finalizers", finalizer, Formats.QualifiedName(finalizer));
+            causes.Invalid("spec.finalizers", finalizer, Formats.OldFinalizer(finalizer));
+        }
+        return causes.Found;
     }
 
     public override void PrepareCreate(JsonObject body) => body["status"] = new JsonObject { ["phase"] = "Active" };

@@ -172,7 +172,7 @@ internal sealed class Gateway : IDisposable
 
     private async Task Delete(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
-        var (asked, options) = DeleteOptions(http, body);
+        var (asked, options) = DeleteOptions.Read(http.Request.Query, body);
         var deleted = await _writes.Delete(at, asked, options);
         await (at.Resource.AnswersDeleted || deleted.Body.TextAt("metadata", "deletionTimestamp") is not null
             ? Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(deleted))
@@ -181,7 +181,7 @@ internal sealed class Gateway : IDisposable
 
     private async Task DeleteAll(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
-        var (asked, options) = DeleteOptions(http, body);
+        var (asked, options) = DeleteOptions.Read(http.Request.Query, body);
         var deleted = await _writes.DeleteAll(at, Reads.SelectorOf(http, at), asked, options);
         await View.Of(http, at.Resource, _time).Many(http, deleted, View.Revision(_store.Revision));
     }
@@ -237,19 +237,6 @@ internal sealed class Gateway : IDisposable
         var binding = Intake.Read(http.Request.ContentType, body, "Binding", options);
         await _bindings.Bind(@namespace, pod ?? binding.TextAt("metadata", "name") ?? "", binding, options);
         await Answers.Write(http, 201, Answers.Success(201));
-    }
-
-    private static (JsonObject Asked, WriteOptions Options) DeleteOptions(HttpContext http, ReadOnlyMemory<byte> body)
-    {
-        var asked = body.IsEmpty ? [] : Intake.Object(body, "DeleteOptions");
-        var query = http.Request.Query;
-        if (body.IsEmpty && long.TryParse(query["gracePeriodSeconds"], out var seconds))
-            asked["gracePeriodSeconds"] = seconds;
-        if (body.IsEmpty && query["propagationPolicy"].ToString() is { Length: > 0 } policy)
-            asked["propagationPolicy"] = policy;
-        var dry = (asked["dryRun"] as JsonArray ?? []).Any(d => d?.GetValue<string>() is "All");
-        var options = WriteOptions.From(query, "DeleteOptions");
-        return (asked, options with { DryRun = options.DryRun || dry });
     }
 
     // A group and version that nobody serves has no handler to speak of Status; a resource inside one that somebody serves has.

@@ -16,10 +16,10 @@ internal sealed partial class Selector
     public static Selector Parse(string? labels, string? fields, Resource resource)
     {
         var selector = new Selector();
-        foreach (var term in Terms(labels))
-            selector._tests.Add(LabelTest(term));
+        foreach (var requirement in LabelSelectorText.Parse(labels ?? ""))
+            selector._tests.Add(LabelTest(requirement));
         foreach (var term in (fields ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
-            selector.AddField(term, resource);
+            selector.AddField(term, fields!, resource);
         return selector;
     }
 
@@ -59,31 +59,25 @@ internal sealed partial class Selector
         return true;
     }
 
-    private static Func<Stored, bool> LabelTest(string term)
+    private static Func<Stored, bool> LabelTest(LabelRequirement requirement)
     {
-        if (SetTerm().Match(term) is { Success: true } set)
+        var (key, values) = (requirement.Key, requirement.Values);
+        var bound = requirement.Operator is "gt" or "lt" ? long.Parse(values[0], System.Globalization.CultureInfo.InvariantCulture) : 0;
+        return requirement.Operator switch
         {
-            var (key, wanted) = (set.Groups["key"].Value, set.Groups["in"].Value is "in");
-            var values = set.Groups["values"].Value.Split(',', StringSplitOptions.TrimEntries);
-            return stored => stored.Facts.Label(key) is { } has ? values.Contains(has, StringComparer.Ordinal) == wanted : !wanted;
-        }
-        if (EqualTerm().Match(term) is { Success: true } equal)
-        {
-            var (key, value, differs) = (equal.Groups["key"].Value, equal.Groups["value"].Value, equal.Groups["op"].Value is "!=");
-            return stored => stored.Facts.Label(key) == value != differs;
-        }
-        if (HasTerm().Match(term) is { Success: true } exists)
-        {
-            var (key, wanted) = (exists.Groups["key"].Value, exists.Groups["not"].Length == 0);
-            return stored => stored.Facts.Label(key) is not null == wanted;
-        }
-        throw KubernetesError.BadRequest($"unable to parse requirement: found '{term}', expected: identifier");
+            "in" => stored => stored.Facts.Label(key) is { } has && values.Contains(has, StringComparer.Ordinal),
+            "notin" => stored => stored.Facts.Label(key) is not { } has || !values.Contains(has, StringComparer.Ordinal),
+            "exists" => stored => stored.Facts.Label(key) is not null,
+            "gt" => stored => long.TryParse(stored.Facts.Label(key), out var has) && has > bound,
+            "lt" => stored => long.TryParse(stored.Facts.Label(key), out var has) && has < bound,
+            _ => stored => stored.Facts.Label(key) is null,
+        };
     }
 
-    private void AddField(string term, Resource resource)
+    private void AddField(string term, string all, Resource resource)
     {
         if (EqualTerm().Match(term) is not { Success: true } equal)
-            throw KubernetesError.BadRequest($"invalid selector: '{term}'; can't understand '{term}'");
+            throw KubernetesError.BadRequest($"invalid selector: '{all}'; can't understand '{term}'");
         var (field, value, differs) = (equal.Groups["key"].Value, equal.Groups["value"].Value, equal.Groups["op"].Value is "!=");
         if (field is "metadata.name")
         {
@@ -106,19 +100,6 @@ internal sealed partial class Selector
         }
     }
 
-    // Commas inside "in (a,b)" do not end a term.
-    private static IEnumerable<string> Terms(string? labels) =>
-        CommaOutside().Split(labels ?? "").Select(t => t.Trim()).Where(t => t.Length > 0);
-
-    [GeneratedRegex(@",(?![^(]*\))", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex CommaOutside();
-
-    [GeneratedRegex(@"^(?<key>[^\s!=,()]+)\s+(?<in>in|notin)\s*\((?<values>[^)]*)\)$", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex SetTerm();
-
     [GeneratedRegex(@"^(?<key>[^\s!=,()]+)\s*(?<op>==|=|!=)\s*(?<value>[^\s!=,()]*)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex EqualTerm();
-
-    [GeneratedRegex(@"^(?<not>!?)\s*(?<key>[^\s!=,()]+)$", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex HasTerm();
 }

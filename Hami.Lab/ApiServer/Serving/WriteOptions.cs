@@ -19,13 +19,20 @@ internal sealed record WriteOptions(string Kind, bool DryRun, string FieldManage
         var (dry, validation) = (query["dryRun"], query["fieldValidation"].ToString());
         var causes = new List<Cause>();
         if (dry.Count > 0 && !dry.All(d => d is "All"))
-            causes.Add(Cause.Unsupported("dryRun", string.Join(',', dry.ToArray()), "All"));
+            causes.Add(NoDryRun(new JsonArray([.. dry.Select(d => JsonValue.Create(d))])));
         if (!FieldValidations.Contains(validation, StringComparer.Ordinal))
             causes.Add(Cause.Unsupported("fieldValidation", validation, FieldValidations));
+        if (query["fieldManager"].ToString() is var manager && System.Text.Encoding.UTF8.GetByteCount(manager) > 128)
+            causes.Add(Cause.TooLong("fieldManager", 128));
+        if (kind is "PatchOptions" && query["force"].Count > 0)
+            causes.Add(Cause.Forbidden("force", "may not be specified for non-apply patch"));
         return causes.Count > 0
             ? throw KubernetesError.Invalid(kind, "meta.k8s.io", "", causes)
             : new(kind, dry.Count > 0, query["fieldManager"].ToString(), validation);
     }
+
+    public static Cause NoDryRun(JsonArray asked) =>
+        new("dryRun", "FieldValueNotSupported", $"Unsupported value: {Json.Text(asked)}: supported values: \"All\"");
 
     /// <summary>The options object as webhooks see it.</summary>
     public JsonObject ToObject()

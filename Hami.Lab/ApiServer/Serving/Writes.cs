@@ -39,7 +39,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         if (resource.CountsGenerations)
             metadata["generation"] = 1;
         resource.Rules.PrepareCreate(body);
-        Refuse(resource, created, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)));
+        Refuse(resource, created, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateNew(body)));
         await webhooks.Validate(call);
         var written = _quotas.Create(resource, body, options.DryRun, () => store.TryWrite(resource, body, expected: null, options.DryRun))
             ?? throw KubernetesError.AlreadyExists(resource, created);
@@ -262,6 +262,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     private static void CheckIdentity(ApiRequest at, Stored current, JsonObject metadata, bool isPatch)
     {
         var resource = at.Resource;
+        if (isPatch && resource.Namespaced && metadata.TextAt("namespace") is { Length: > 0 } own && own != at.Namespace)
+            throw KubernetesError.BadRequest($"the namespace of the object ({own}) does not match the namespace on the request ({at.Namespace})");
         CheckNamespace(at, metadata);
         if (metadata.TextAt("name") is { Length: > 0 } name && name != at.Name)
             throw KubernetesError.BadRequest($"the name of the object ({name}) does not match the name on the URL ({at.Name})");
@@ -269,7 +271,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         if (revision is null or "" or "0")
         {
             if (!resource.UnconditionalUpdate)
-                throw KubernetesError.Invalid(resource, at.Name, Cause.Invalid("metadata.resourceVersion", "", "must be specified for an update"));
+                throw KubernetesError.Invalid(resource.Plural, resource.Group, at.Name, Cause.Invalid("metadata.resourceVersion", 0, "must be specified for an update"));
         }
         else if (revision != current.Revision.ToString())
         {

@@ -1,10 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace Hami.Lab.ApiServer;
 
 /// <summary>Brings a client's JSON into the form Kubernetes stores: unknown fields and nulls gone, quantities canonical, wrong types refused.</summary>
-internal static class Decoder
+internal static partial class Decoder
 {
     /// <summary>Rewrites the object in place and returns the paths of the fields that its shape does not know.</summary>
     public static List<string> Decode(JsonObject body, Resource resource)
@@ -56,6 +57,8 @@ internal static class Decoder
                 return Quantities.Canonical(kind is JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString());
             case Form.Quantity:
                 throw new FormatException(Quantities.Malformed);
+            case Form.Bytes when kind is JsonValueKind.String:
+                return Base64Text.Check(value.GetValue<string>());
             case Form.Text when kind is JsonValueKind.String:
             case Form.Flag when kind is JsonValueKind.True or JsonValueKind.False:
             case Form.Fraction when kind is JsonValueKind.Number:
@@ -64,9 +67,9 @@ internal static class Decoder
             case Form.Whole when kind is JsonValueKind.Number:
                 return long.TryParse(value.ToJsonString(), out _)
                     ? null
-                    : throw new FormatException($"json: cannot unmarshal number {value.ToJsonString()} into Go struct field {owner}.{path} of type {shape.GoName}");
+                    : throw new FormatException($"json: cannot unmarshal number {value.ToJsonString()} into Go struct field {owner}.{WithoutPlaces(path)} of type {shape.GoName}");
             case Form.Object when value is JsonObject map:
-                Fields(map, shape, owner, path, unknown);
+                Fields(map, shape, shape.GoName["v1.".Length..], path, unknown);
                 return null;
             case Form.Map when value is JsonObject map:
                 foreach (var (name, item) in map.ToArray())
@@ -85,9 +88,15 @@ internal static class Decoder
                 }
                 return null;
             default:
-                throw new FormatException($"json: cannot unmarshal {Word(kind)} into Go struct field {owner}.{path} of type {shape.GoName}");
+                throw new FormatException($"json: cannot unmarshal {Word(kind)} into Go struct field {owner}.{WithoutPlaces(path)} of type {shape.GoName}");
         }
     }
+
+    // Go names the innermost struct, and then the way to the field from the outermost, without the places in lists.
+    private static string WithoutPlaces(string path) => Places().Replace(path, "");
+
+    [GeneratedRegex(@"\[\d+\]", RegexOptions.None, 1000)]
+    private static partial Regex Places();
 
     private static string Word(JsonValueKind kind) => kind switch
     {

@@ -9,7 +9,14 @@ internal static partial class Quantities
     public const string Malformed = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
     /// <summary>The one spelling Kubernetes stores; throws <see cref="FormatException"/> with its words when the text is no quantity.</summary>
-    public static string Canonical(string text) => Parse(text).CanonicalizeString();
+    public static string Canonical(string text)
+    {
+        // The client's own writer loses its way below zero.
+        if (text.TrimStart() is not ['-', .. var positive])
+            return Parse(text).CanonicalizeString();
+        _ = Parse(text);
+        return Canonical(positive) is "0" ? "0" : $"-{Canonical(positive)}";
+    }
 
     /// <summary>The amount in the resource's unit.</summary>
     public static decimal Amount(string text) => Parse(text).ToDecimal();
