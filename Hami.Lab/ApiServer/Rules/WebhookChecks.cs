@@ -117,7 +117,8 @@ internal static class WebhookChecks
     private static void CheckUrl(string text, string at, Causes causes)
     {
         var url = Uri.TryCreate(text, UriKind.Absolute, out var parsed) ? parsed : null;
-        if ((url?.Scheme ?? "") is not "https" and var scheme)
+        // A scheme alone is a URL to Go, and none to .NET.
+        if ((url?.Scheme ?? (text.StartsWith("https:", StringComparison.Ordinal) ? "https" : "")) is not "https" and var scheme)
             causes.Invalid(at, scheme, $"'https' is the only allowed URL scheme{Form}");
         if (string.IsNullOrEmpty(url?.Host))
             causes.Invalid(at, "", $"host must be provided{Form}");

@@ -13,7 +13,7 @@ internal sealed class Bindings(ObjectStore store, Webhooks webhooks, TimeProvide
         if (metadata.TextAt("namespace") is { Length: > 0 } own && own != @namespace)
             throw KubernetesError.BadRequest("the namespace of the provided object does not match the namespace sent on the request");
         if (binding.TextAt("target", "kind") is { Length: > 0 } kind and not "Node")
-            throw new KubernetesError(500, "", Cause.Unsupported("target.kind", kind, "Node", "<empty>").Message);
+            throw new KubernetesError(500, "", $"target.kind: {Cause.Unsupported("target.kind", kind, "Node", "<empty>").Message}");
         if (binding.TextAt("target", "name") is not { Length: > 0 } node)
             throw new KubernetesError(500, "", "target.name: Required value");
 

@@ -329,6 +329,6 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     private static void Refuse(Resource resource, string name, IEnumerable<Cause> causes)
     {
         if (causes.ToArray() is { Length: > 0 } wrong)
-            throw KubernetesError.Invalid(resource, name, wrong);
+            throw KubernetesError.Invalid(resource.Storage, name, wrong);
     }
 }

@@ -94,30 +94,26 @@ internal static class ResourceChecks
 
     private static void CheckAmount(string name, string value, string at, Causes causes)
     {
-        var named = !CheckName(name, at, causes);
+        CheckName(name, at, causes);
         if (!name.Contains('/', StringComparison.Ordinal))
         {
             if (!OfContainers.Contains(name) && !IsPages(name))
                 causes.Invalid(at, name, "must be a standard resource for containers");
         }
-        else if (!IsNative(name) && !IsExtended(name) && !named)
+        else if (!IsNative(name) && !IsExtended(name))
         {
             causes.Invalid(at, name, "doesn't follow extended resource name standard");
         }
         CheckValue(name, value, at, causes);
     }
 
-    // Whether the name is a resource's; says it when it is not.
-    private static bool CheckName(string name, string at, Causes causes)
+    private static void CheckName(string name, string at, Causes causes)
     {
         var wrong = Formats.QualifiedName(name).ToArray();
         causes.Invalid(at, name, wrong);
-        if (wrong.Length > 0)
-            return false;
-        if (name.Contains('/', StringComparison.Ordinal) || OfContainers.Contains(name) || OfQuotas.Contains(name) || name is "storage" || IsPages(name) || IsQuotaPages(name))
-            return true;
-        causes.Invalid(at, name, "must be a standard resource type or fully qualified");
-        return false;
+        var standard = OfContainers.Contains(name) || OfQuotas.Contains(name) || name is "storage" || IsQuotaPages(name);
+        if (wrong.Length == 0 && !standard && !name.Contains('/', StringComparison.Ordinal))
+            causes.Invalid(at, name, "must be a standard resource type or fully qualified");
     }
 
     private static void CheckLimit(string name, string asked, string? limit, string at, Causes causes)

@@ -103,7 +103,8 @@ internal static partial class SecurityChecks
         var (type, local) = (profile.TextAt("type") ?? "", profile.TextAt("localhostProfile"));
         if (type.Length == 0)
             causes.Required($"{at}.type", "type is required when seccompProfile is set");
-        causes.OneOf(profile, "type", at, "Localhost", "RuntimeDefault", "Unconfined");
+        else
+            causes.OneOf(profile, "type", at, "Localhost", "RuntimeDefault", "Unconfined");
         if (type is "Localhost" && local is null)
             causes.Required($"{at}.localhostProfile", "must be set when seccomp type is Localhost");
         else if (type is "Localhost")

@@ -89,6 +89,7 @@ internal static class VolumeChecks
                 break;
             case "csi":
                 causes.Present(source, "driver", at);
+                causes.Invalid($"{at}.driver", source.TextAt("driver") ?? "", Formats.Subdomain((source.TextAt("driver") ?? "").ToLowerInvariant()));
                 break;
             case "ephemeral" when source["volumeClaimTemplate"] is not JsonObject:
                 causes.Required($"{at}.volumeClaimTemplate");
