@@ -67,6 +67,9 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
 
     public bool Knows(string resource) => _resources.ContainsKey(resource);
 
+    /// <summary>Whether its plugin is registered and has listed its devices.</summary>
+    public bool IsAlive(string resource) => _resources.GetValueOrDefault(resource) is { Alive: true };
+
     /// <summary>Remembers a resource of an earlier run: it has no devices until its plugin registers again.</summary>
     public void Remember(string resource) => _resources.TryAdd(resource, new(null, new Dictionary<string, Device>(StringComparer.Ordinal), Alive: false));
 

@@ -23,6 +23,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
+    private IReadOnlyList<string> _remembered = [];
     private WebApplication? _server;
     private X509Certificate2? _certificate;
     private Task _loops = Task.CompletedTask;
@@ -34,7 +35,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
         _log = options.Logging.CreateLogger<LabKubelet>();
         _paths = KubeletPaths.Create(options.Directory);
         _plugins = new(_paths.Plugins, options.Time, options.Logging.CreateLogger<DevicePlugins>());
-        var admission = new Admission(_plugins, _ledger, options.DeviceResources.ToList(), new Random(options.Seed), WriteCheckpoint);
+        var admission = new Admission(
+            new PluginDevices(_plugins, options.DeviceResources.ToList()), _ledger, new Random(options.Seed), WriteCheckpoint);
         var node = new NodeSurroundings(
             options.NodeName,
             Path.GetFullPath(options.ProgramsDirectory),
@@ -198,6 +200,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _ledger.Restore(grants);
             foreach (var resource in resources)
                 _plugins.Remember(resource);
+            _remembered = resources;
         }
         catch (Exception e) when (e is System.Text.Json.JsonException or IOException or Google.Protobuf.InvalidProtocolBufferException)
         {
@@ -279,9 +282,18 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _pods.Remove(worker.Pod.Metadata.Uid);
     }
 
+    // A starting kubelet takes a moment before it looks at pods. Plugins that are not back by then come too late for the pods that they served.
+    private async Task PluginsAreBack()
+    {
+        var since = _options.Time.GetTimestamp();
+        while (!_remembered.All(_plugins.IsAlive) && _options.Time.GetElapsedTime(since) < _options.PluginGrace)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), _options.Time, _stop.Token);
+    }
+
     // Strictly one after another: two Allocate calls are never in flight, and a slow one delays the whole node.
     private async Task AdmitOneByOne()
     {
+        await PluginsAreBack();
         await foreach (var worker in _admissions.Reader.ReadAllAsync(_stop.Token))
             await worker.Admit(_stop.Token);
     }

@@ -7,7 +7,7 @@ namespace Hami.Lab.Kubelet;
 /// <summary>What the kubelet says about its node.</summary>
 internal static class NodeStatus
 {
-    private static readonly (string Type, bool Good, string Reason, string Message)[] AllIsWell =
+    public static readonly IReadOnlyList<(string Type, bool Good, string Reason, string Message)> AllIsWell =
     [
         ("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         ("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),

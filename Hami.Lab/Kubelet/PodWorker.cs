@@ -96,7 +96,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
             if (_finalPhase is not null || _ending.IsCancellationRequested)
                 return;
             IsActive = true;
-            await _kubelet.Admission.Admit(Pod, cancellationToken);
+            await _kubelet.Admission.Admit(Asking.Of(Pod), cancellationToken);
         }
         catch (AdmissionException e)
         {
