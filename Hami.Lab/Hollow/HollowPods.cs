@@ -99,7 +99,7 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
         }
         catch (AdmissionException e) when (phase != "Running")
         {
-            Reject(pod, e.Message, byAgent: e.InnerException is RpcException, now);
+            Reject(pod, e, now);
             return pod;
         }
         catch (AdmissionException e)
@@ -119,13 +119,14 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
         return pod;
     }
 
-    private void Reject(HollowPod pod, string sentence, bool byAgent, DateTimeOffset now)
+    private void Reject(HollowPod pod, AdmissionException why, DateTimeOffset now)
     {
         pod.HasEnded = true;
-        if (byAgent)
+        // What the agent refuses, it marks; what the kubelet refuses, it never hears of.
+        if (why.InnerException is RpcException)
             writers.Write(pod, HttpMethod.Patch, pod.Path, HollowApi.MergePatch, () => PodTexts.AllocationFailed(pod.Uid));
-        writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", HollowApi.StrategicPatch, () => PodTexts.Rejected(pod.Uid, $"Pod was rejected: {sentence}", now));
-        IsRejected(log, pod.Namespace, pod.Name, sentence);
+        writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", HollowApi.StrategicPatch, () => PodTexts.Rejected(pod.Uid, why.Reason, $"Pod was rejected: {why.Message}", now));
+        IsRejected(log, pod.Namespace, pod.Name, why.Message);
     }
 
     private void Leave(HollowPod pod)

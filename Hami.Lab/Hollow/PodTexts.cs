@@ -29,10 +29,10 @@ internal static class PodTexts
         metadata = new { uid, annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.BindPhase] = BindPhases.Failed } },
     });
 
-    public static string Rejected(string uid, string message, DateTimeOffset now) => JsonSerializer.Serialize(new
+    public static string Rejected(string uid, string reason, string message, DateTimeOffset now) => JsonSerializer.Serialize(new
     {
         metadata = new { uid },
-        status = new { phase = "Failed", reason = Kubelet.PodReport.Rejection, message, startTime = Stamp(now) },
+        status = new { phase = "Failed", reason, message, startTime = Stamp(now) },
     });
 
     public static string Running(HollowPod pod) => Status(pod, "Running", pod.StartedAt, ready: true, _ => new { running = new { startedAt = Stamp(pod.StartedAt) } });

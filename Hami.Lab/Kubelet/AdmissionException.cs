@@ -14,4 +14,7 @@ internal sealed class AdmissionException : Exception
     public AdmissionException()
     {
     }
+
+    /// <summary>One word for the pod's status and its event.</summary>
+    public string Reason { get; init; } = "UnexpectedAdmissionError";
 }

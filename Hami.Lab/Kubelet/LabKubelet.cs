@@ -20,6 +20,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly PodDirectory _pods = new();
     private readonly Launcher _launcher = new();
     private readonly KubeletEvents _events;
+    private readonly NodeGate _gate;
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
@@ -45,9 +46,10 @@ public sealed partial class LabKubelet : IAsyncDisposable
             Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin",
             options.Address);
         _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
+        _gate = new(_pods, _plugins);
         var sources = new ConfigSources(options.Kubernetes);
         _surroundings = new(
-            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), admission, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
+            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), admission, _gate, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
     /// <summary>The kubelet's own HTTPS server: logs and health.</summary>
@@ -114,6 +116,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             TryWriteCheckpoint();
         };
         await node.Register(cancellationToken);
+        _gate.Node = node;
         var lease = new NodeLease(_options, _options.Logging.CreateLogger<NodeLease>());
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _loops = Task.WhenAll(
