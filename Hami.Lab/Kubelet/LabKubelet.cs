@@ -264,7 +264,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _pods.Find(change.Before!.Metadata.Uid)?.ObjectGone();
             return;
         }
-        if (pod.Spec.NodeName != _options.NodeName)
+        if (pod.Spec.NodeName != _options.NodeName || (_options.OnlyNamespace is { } only && pod.Namespace() != only))
             return;
         if (_pods.Find(pod.Metadata.Uid) is { } known)
         {

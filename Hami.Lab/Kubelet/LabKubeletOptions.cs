@@ -35,6 +35,9 @@ public sealed record LabKubeletOptions
     /// <summary>The node's InternalIP: the kubelet's server listens there, and an API server reaches it there for logs.</summary>
     public string Address { get; init; } = "127.0.0.1";
 
+    /// <summary>The only namespace whose pods this node runs, as processes of this machine; the pods of others wait. All of them when null.</summary>
+    public string? OnlyNamespace { get; init; }
+
     /// <summary>Resources that only a device plugin can give: a pod that asks one before any plugin registered is rejected.</summary>
     public IReadOnlyList<string> DeviceResources { get; init; } = ["nvidia.com/gpu"];
 

@@ -66,6 +66,7 @@ internal sealed partial class NodeLease(LabKubeletOptions options, ILogger<NodeL
                     {
                         Name = options.NodeName,
                         NamespaceProperty = Namespace,
+                        Labels = new Dictionary<string, string>(options.NodeLabels, StringComparer.Ordinal),
                         OwnerReferences = [new() { ApiVersion = "v1", Kind = "Node", Name = options.NodeName, Uid = node.Uid() }],
                     },
                     Spec = new()

@@ -204,7 +204,6 @@ public sealed class ApiServerWrites
 
     [Theory]
     [InlineData("GET", "/api/v1/widgets", 404)]
-    [InlineData("GET", "/apis/apps/v2/deployments", 404)]
     [InlineData("PATCH", "/api/v1/namespaces/default/pods", 405)]
     [InlineData("POST", "/api/v1/namespaces/default/pods/p/exec", 501)]
     public async Task What_is_not_there_is_refused_as_a_Status(string method, string path, int code)
