@@ -37,10 +37,11 @@ public sealed class ApiServerScale(ITestOutputHelper output) : IDisposable
         await Each(nodes, i => Send(writers, HttpMethod.Post, "/api/v1/nodes", node.Replace("NAME", $"node-{i}", StringComparison.Ordinal)));
 
         // A kubelet each, which hears of its own pods only.
-        var heard = 0;
+        var (heard, listening) = (0, 0);
         var watching = Enumerable.Range(0, nodes).Select(i => Task.Run(async () =>
         {
             using var response = await watchers.GetAsync($"/api/v1/pods?watch=true&fieldSelector=spec.nodeName%3Dnode-{i}", HttpCompletionOption.ResponseHeadersRead, hangUp.Token);
+            Interlocked.Increment(ref listening);
             using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(hangUp.Token));
             while (await lines.ReadLineAsync(hangUp.Token) is { } line)
             {
@@ -49,6 +50,7 @@ public sealed class ApiServerScale(ITestOutputHelper output) : IDisposable
             }
         }, Cancellation)).ToArray();
 
+        await Eventually(() => Volatile.Read(ref listening) == nodes);
         var pod = """{"metadata":{"name":"NAME","labels":{"app":"demo"},"annotations":{"filler":"FILLER"}},"spec":{"containers":[{"name":"c","image":"busybox:1.36","resources":{"limits":{"nvidia.com/gpu":"1","nvidia.com/gpumem":3000}}}]}}"""
             .Replace("FILLER", new string('f', 2500), StringComparison.Ordinal);
         await Each(pods, async i =>
