@@ -30,17 +30,8 @@ internal sealed class Gateway : IDisposable
         _logs = new(store);
     }
 
-    /// <summary>The namespaces every lab has from its first start.</summary>
-    public async Task Prepare()
-    {
-        foreach (var name in (string[])["default", "kube-system", "kube-node-lease", "hami"])
-        {
-            if (_store.Find(Resources.Namespaces, "", name) is not null)
-                continue;
-            var sent = new JsonObject { ["metadata"] = new JsonObject { ["name"] = name } };
-            await _writes.Create(new(Resources.Namespaces, "", "", ""), sent, new("CreateOptions", DryRun: false, "", ""));
-        }
-    }
+    /// <summary>What every lab has from its first start.</summary>
+    public Task Prepare() => Bootstrap.Prepare(_store, _writes.Make);
 
     /// <summary>Ends events an hour after they were last written, as a server does by default, until the server stops.</summary>
     public async Task ExpireEvents()
@@ -214,12 +205,28 @@ internal sealed class Gateway : IDisposable
             case ("pods", "exec" or "attach" or "portforward"):
                 _ = _store.Get(at.Resource, at.Namespace, at.Name);
                 throw KubernetesError.NotImplemented($"the lab's API server does not carry {at.Subresource} streams; use kubectl logs, or run the command beside the container's process");
+            case ("deployments" or "replicasets", "scale"):
+                await Scale(http, at, body);
+                break;
             case ("namespaces", "finalize") when method is "PUT":
                 await Replace(http, at with { Subresource = "" }, body);
                 break;
             default:
                 throw KubernetesError.NoSuchPath();
         }
+    }
+
+    private async Task Scale(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
+    {
+        var options = WriteOptions.From(http.Request.Query, "UpdateOptions");
+        var scales = new Scales(_store, _writes);
+        await Answers.Write(http, 200, http.Request.Method switch
+        {
+            "GET" => scales.Get(at),
+            "PUT" => await scales.Change(at, _ => Intake.Read(http.Request.ContentType, body, "Scale", options), options),
+            "PATCH" => await scales.Change(at, Patches.Of(http.Request.ContentType, body, options).Apply, options),
+            _ => throw KubernetesError.MethodNotAllowed(),
+        });
     }
 
     // The older door, /namespaces/x/bindings, takes the pod's name from the Binding.
@@ -238,6 +245,8 @@ internal sealed class Gateway : IDisposable
         var query = http.Request.Query;
         if (body.IsEmpty && long.TryParse(query["gracePeriodSeconds"], out var seconds))
             asked["gracePeriodSeconds"] = seconds;
+        if (body.IsEmpty && query["propagationPolicy"].ToString() is { Length: > 0 } policy)
+            asked["propagationPolicy"] = policy;
         var dry = (asked["dryRun"] as JsonArray ?? []).Any(d => d?.GetValue<string>() is "All");
         var options = WriteOptions.From(query, "DeleteOptions");
         return (asked, options with { DryRun = options.DryRun || dry });

@@ -8,6 +8,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     private static readonly string[] ServerOwned =
         ["name", "namespace", "uid", "creationTimestamp", "generateName", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"];
 
+    private readonly Quotas _quotas = new(store);
+
     public async Task<Stored> Create(ApiRequest at, JsonObject sent, WriteOptions options)
     {
         var resource = at.Resource;
@@ -19,7 +21,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         foreach (var name in (string[])["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"])
             metadata.Remove(name);
         resource.Rules.Default(body);
-        resource.Rules.Admit(body);
+        RequireNamespace(at, metadata.TextAt("name") ?? metadata.TextAt("generateName") ?? "");
+        resource.Rules.Admit(body, store);
 
         var call = new AdmissionCall(resource, "", "CREATE", at.Namespace ?? "", metadata.TextAt("name") ?? "", options.ToObject(), options.DryRun) { Object = body };
         await webhooks.Mutate(call, o => Renormalise(o, resource));
@@ -30,7 +33,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             metadata["name"] = prefix[..Math.Min(prefix.Length, 58)] + Names.RandomSuffix();
         var created = metadata.TextAt("name") ?? "";
         RequireNamespace(at, created);
-        resource.Rules.Review(body, store, resource);
+        resource.Rules.Review(body, store);
         metadata["uid"] = Guid.NewGuid().ToString();
         metadata["creationTimestamp"] = Ages.Stamp(time.GetUtcNow());
         if (resource.CountsGenerations)
@@ -38,8 +41,15 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         resource.Rules.PrepareCreate(body);
         Refuse(resource, created, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)));
         await webhooks.Validate(call);
-        return store.TryWrite(resource, body, expected: null, options.DryRun) ?? throw KubernetesError.AlreadyExists(resource, created);
+        var written = _quotas.Create(resource, body, options.DryRun, () => store.TryWrite(resource, body, expected: null, options.DryRun))
+            ?? throw KubernetesError.AlreadyExists(resource, created);
+        if (resource == Resources.Namespaces && !options.DryRun)
+            await Bootstrap.PrepareNamespace(store, Make, created);
+        return written;
     }
+
+    /// <summary>Makes an object of the server's own.</summary>
+    public Task Make(ApiRequest at, JsonObject body) => Create(at, body, new("CreateOptions", DryRun: false, "", ""));
 
     public Task<Stored> Replace(ApiRequest at, JsonObject sent, WriteOptions options) => Modify(at, options, _ => Json.Copy(sent), patch: null);
 
@@ -57,6 +67,12 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             await webhooks.Validate(call);
             if (options.DryRun)
                 return current;
+            if (Cascade.Held(current, asked) is { } held)
+            {
+                if (store.TryWrite(at.Resource, held, current, dryRun: false) is not { } marked)
+                    continue;
+                current = marked;
+            }
             if (TryDelete(current, asked.NumberAt("gracePeriodSeconds")) is { } last)
                 return last;
         }
