@@ -223,7 +223,7 @@ internal sealed class Gateway : IDisposable
         await Answers.Write(http, 200, http.Request.Method switch
         {
             "GET" => scales.Get(at),
-            "PUT" => await scales.Change(at, _ => Intake.Object(body), options),
+            "PUT" => await scales.Change(at, _ => Intake.Read(http.Request.ContentType, body, "Scale", options), options),
             "PATCH" => await scales.Change(at, Patches.Of(http.Request.ContentType, body, options).Apply, options),
             _ => throw KubernetesError.MethodNotAllowed(),
         });
@@ -245,6 +245,8 @@ internal sealed class Gateway : IDisposable
         var query = http.Request.Query;
         if (body.IsEmpty && long.TryParse(query["gracePeriodSeconds"], out var seconds))
             asked["gracePeriodSeconds"] = seconds;
+        if (body.IsEmpty && query["propagationPolicy"].ToString() is { Length: > 0 } policy)
+            asked["propagationPolicy"] = policy;
         var dry = (asked["dryRun"] as JsonArray ?? []).Any(d => d?.GetValue<string>() is "All");
         var options = WriteOptions.From(query, "DeleteOptions");
         return (asked, options with { DryRun = options.DryRun || dry });

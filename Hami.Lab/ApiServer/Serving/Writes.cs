@@ -195,7 +195,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             body = call.Object;
             resource.Rules.Complete(body);
             CountGeneration(current, body, resource);
-            Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
+            Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(ObjectChecks.OfUpdate(body, current.Body))
+                .Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);
             if (store.TryWrite(resource, body, current, options.DryRun) is not { } written)
                 continue;
@@ -309,14 +310,16 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
 
     private static void CheckPreconditions(Stored current, JsonObject? asked)
     {
+        // Here, and only here, the words name the kind (rest.BeforeDelete).
+        var kind = current.Resource with { Plural = current.Resource.Kind };
         if (asked.TextAt("uid") is { } uid && uid != current.Uid)
         {
-            throw KubernetesError.Conflict(current.Resource, current.Name,
+            throw KubernetesError.Conflict(kind, current.Name,
                 $"the UID in the precondition ({uid}) does not match the UID in record ({current.Uid}). The object might have been deleted and then recreated");
         }
         if (asked.TextAt("resourceVersion") is { } revision && revision != current.Revision.ToString())
         {
-            throw KubernetesError.Conflict(current.Resource, current.Name,
+            throw KubernetesError.Conflict(kind, current.Name,
                 $"the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({current.Revision}). The object might have been modified");
         }
     }

@@ -139,6 +139,16 @@ internal sealed class ObjectStore : IDisposable
         }
     }
 
+    /// <summary>All of a resource's history that is remembered.</summary>
+    public Change[] Everything(Resource resource)
+    {
+        lock (_lock)
+        {
+            var history = _shelves[resource.Storage].History;
+            return history.Since(history.Floor).Span.ToArray();
+        }
+    }
+
     /// <summary>Refuses a revision from which no watch can begin.</summary>
     public void CheckWatchable(Resource resource, long revision)
     {
