@@ -5,13 +5,11 @@ namespace Hami.Lab.Kubelet;
 /// <summary>What the kubelet says about a pod.</summary>
 internal static class PodReport
 {
-    public const string Rejection = "UnexpectedAdmissionError";
-
     /// <summary>A pod that was never admitted: no containers, no conditions of ours (recorded).</summary>
-    public static V1PodStatus Rejected(V1Pod pod, string message, DateTimeOffset now) => new()
+    public static V1PodStatus Rejected(V1Pod pod, string reason, string message, DateTimeOffset now) => new()
     {
         Phase = "Failed",
-        Reason = Rejection,
+        Reason = reason,
         Message = message,
         StartTime = now.UtcDateTime,
         ObservedGeneration = pod.Metadata.Generation,
