@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -9,9 +10,26 @@ internal static class Json
 {
     // Go's encoder escapes far less than .NET's default one; quotes inside annotations must stay \" and not \u0022.
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonDocumentOptions Reading = new() { AllowDuplicateProperties = false, MaxDepth = 512 };
+    private static readonly JsonReaderOptions Reading = new() { MaxDepth = 512 };
 
-    public static JsonNode? Parse(ReadOnlySpan<byte> utf8) => Settle(JsonNode.Parse(utf8, documentOptions: Reading));
+    public static JsonNode? Parse(ReadOnlySpan<byte> utf8) => Parse(utf8, []);
+
+    /// <summary>Reads a text whole, so that many threads may share the tree. Of a name that comes twice the last value counts, and its path is noted.</summary>
+    public static JsonNode? Parse(ReadOnlySpan<byte> utf8, List<string> duplicates)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(utf8, Reading);
+            reader.Read();
+            var node = ReadValue(ref reader, "", duplicates);
+            // Whatever is not white space after it is refused by this.
+            return reader.Read() ? throw new JsonException("invalid character after top-level value") : node;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new JsonException($"A text is no Unicode: {e.Message}", e);
+        }
+    }
 
     public static byte[] Utf8(JsonNode? node)
     {
@@ -26,22 +44,8 @@ internal static class Json
         return buffer.ToArray();
     }
 
-    /// <summary>Unfolds every lazily parsed object once, so that later readers may share the tree between threads.</summary>
-    public static JsonNode? Settle(JsonNode? node)
-    {
-        switch (node)
-        {
-            case JsonObject map:
-                foreach (var (_, value) in map)
-                    Settle(value);
-                break;
-            case JsonArray list:
-                foreach (var item in list)
-                    Settle(item);
-                break;
-        }
-        return node;
-    }
+    /// <summary>The node as one line of JSON.</summary>
+    public static string Text(JsonNode? node) => Encoding.UTF8.GetString(Utf8(node));
 
     public static JsonObject Copy(JsonObject map) => (JsonObject)map.DeepClone();
 
@@ -109,5 +113,40 @@ internal static class Json
             map.Remove(name);
         else
             map[name] = value.Parent is null ? value : value.DeepClone();
+    }
+
+    private static JsonNode? ReadValue(ref Utf8JsonReader reader, string path, List<string> duplicates)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.StartObject:
+                var map = new JsonObject();
+                while (reader.Read() && reader.TokenType is not JsonTokenType.EndObject)
+                {
+                    var name = reader.GetString()!;
+                    var at = path.Length == 0 ? name : $"{path}.{name}";
+                    if (map.ContainsKey(name))
+                        duplicates.Add(at);
+                    reader.Read();
+                    map[name] = ReadValue(ref reader, at, duplicates);
+                }
+                return map;
+            case JsonTokenType.StartArray:
+                var list = new JsonArray();
+                while (reader.Read() && reader.TokenType is not JsonTokenType.EndArray)
+                    list.Add(ReadValue(ref reader, $"{path}[{list.Count}]", duplicates));
+                return list;
+            case JsonTokenType.String:
+                return JsonValue.Create(reader.GetString());
+            case JsonTokenType.True:
+                return JsonValue.Create(true);
+            case JsonTokenType.False:
+                return JsonValue.Create(false);
+            case JsonTokenType.Null:
+                return null;
+            default:
+                // A number keeps its spelling.
+                return JsonValue.Create(JsonElement.ParseValue(ref reader));
+        }
     }
 }

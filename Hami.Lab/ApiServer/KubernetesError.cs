@@ -9,14 +9,14 @@ internal sealed record Cause(string Field, string Reason, string Message)
         new(field, "FieldValueRequired", detail.Length == 0 ? "Required value" : $"Required value: {detail}");
 
     public static Cause Invalid(string field, JsonNode? value, string detail) =>
-        new(field, "FieldValueInvalid", $"Invalid value: {value?.ToJsonString() ?? "null"}: {detail}");
+        new(field, "FieldValueInvalid", $"Invalid value: {Json.Text(value)}: {detail}");
 
     public static Cause Unsupported(string field, string? value, params string[] supported) =>
         new(field, "FieldValueNotSupported", $"Unsupported value: \"{value}\": supported values: {string.Join(", ", supported.Select(s => $"\"{s}\""))}");
 
     public static Cause Forbidden(string field, string detail) => new(field, "FieldValueForbidden", $"Forbidden: {detail}");
 
-    public static Cause Duplicate(string field, JsonNode? value) => new(field, "FieldValueDuplicate", $"Duplicate value: {value?.ToJsonString()}");
+    public static Cause Duplicate(string field, JsonNode? value) => new(field, "FieldValueDuplicate", $"Duplicate value: {Json.Text(value)}");
 
     public static Cause TooLong(string field, int limit) => new(field, "FieldValueTooLong", $"Too long: may not be more than {limit} bytes");
 }
@@ -47,23 +47,29 @@ internal sealed class KubernetesError(int code, string reason, string message, J
             $"/registry/{resource.StorageKey(@namespace, name)}, ResourceVersion: 0, AdditionalErrorMsg: " +
             $"Precondition failed: {field} in precondition: {asked}, {field} in object meta: {found}");
 
-    public static KubernetesError Invalid(Resource resource, string name, params IReadOnlyList<Cause> causes)
+    public static KubernetesError Invalid(Resource resource, string name, params IReadOnlyList<Cause> causes) => Invalid(resource.Kind, resource.Group, name, causes);
+
+    public static KubernetesError Invalid(string kind, string group, string name, params IReadOnlyList<Cause> causes)
     {
-        var texts = causes.Select(c => $"{c.Field}: {c.Message}").ToArray();
-        var details = new JsonObject { ["name"] = name };
-        if (resource.Group.Length > 0)
-            details["group"] = resource.Group;
-        details["kind"] = resource.Kind;
+        // Two causes of one text are said once (ErrorList.ToAggregate).
+        var texts = causes.Select(c => $"{c.Field}: {c.Message}").Distinct(StringComparer.Ordinal).ToArray();
+        var details = new JsonObject();
+        details.Put("name", Omitted(name));
+        details.Put("group", Omitted(group));
+        details.Put("kind", Omitted(kind));
         details["causes"] = new JsonArray([.. causes.Select(c => new JsonObject { ["reason"] = c.Reason, ["message"] = c.Message, ["field"] = c.Field })]);
-        var kind = resource.Group.Length > 0 ? $"{resource.Kind}.{resource.Group}" : resource.Kind;
-        return new(422, "Invalid", $"{kind} \"{name}\" is invalid: {(texts.Length == 1 ? texts[0] : $"[{string.Join(", ", texts)}]")}", details);
+        var qualified = group.Length > 0 ? $"{kind}.{group}" : kind;
+        return new(422, "Invalid", $"{qualified} \"{name}\" is invalid: {(texts.Length == 1 ? texts[0] : $"[{string.Join(", ", texts)}]")}", details);
     }
 
-    public static KubernetesError Unprocessable(string why) =>
-        new(422, "Invalid", "the server rejected our request due to an error in our request", new JsonObject
-        {
-            ["causes"] = new JsonArray(new JsonObject { ["reason"] = "UnexpectedServerResponse", ["message"] = why }),
-        });
+    /// <summary>A patch that cannot be applied; a real server keeps to itself why.</summary>
+    public static KubernetesError Unprocessable() => new(422, "Invalid", "the server rejected our request due to an error in our request", []);
+
+    /// <summary>etcd has no room left; what was asked did not happen.</summary>
+    public static KubernetesError NoSpace() => new(500, "", "etcdserver: mvcc: database space exceeded");
+
+    /// <summary>One object beyond what etcd takes in one request.</summary>
+    public static KubernetesError TooLargeForStorage() => new(500, "", "etcdserver: request is too large");
 
     public static KubernetesError BadRequest(string message) => new(400, "BadRequest", message);
 
@@ -100,6 +106,8 @@ internal sealed class KubernetesError(int code, string reason, string message, J
             ["causes"] = new JsonArray(new JsonObject { ["message"] = message }),
         });
 
+    private static JsonNode? Omitted(string text) => text.Length > 0 ? text : null;
+
     private static JsonObject Details(Resource resource, string name, string subresource = "")
     {
         var details = new JsonObject { ["name"] = name };
@@ -118,8 +126,9 @@ internal sealed class KubernetesError(int code, string reason, string message, J
             ["metadata"] = new JsonObject(),
             ["status"] = "Failure",
             ["message"] = message,
-            ["reason"] = reason,
         };
+        if (reason.Length > 0)
+            status["reason"] = reason;
         if (details is not null)
             status["details"] = details;
         status["code"] = code;

@@ -26,6 +26,9 @@ public sealed class LabApiServer : IAsyncDisposable
     /// <summary>Delays and losses for tests.</summary>
     public LabFaults Faults { get; }
 
+    /// <summary>The objects and their history, for whoever checks them from inside.</summary>
+    internal ObjectStore Store => _store;
+
     /// <summary>The text of a kubeconfig file for kubectl and KubernetesClient.</summary>
     /// <remarks>The token means nothing here; KubernetesClient does not take a user without credentials.</remarks>
     public string Kubeconfig => $"""
@@ -52,10 +55,10 @@ public sealed class LabApiServer : IAsyncDisposable
     /// <summary>Starts a server; what <see cref="LabApiServerOptions.StorePath"/> holds is there again, with its revision.</summary>
     public static async Task<LabApiServer> StartAsync(LabApiServerOptions options, CancellationToken cancellationToken)
     {
-        var store = new ObjectStore(options.StorePath, options.HistoryWindow);
+        var store = new ObjectStore(options.StorePath, options.HistoryWindow, options.Time);
         var faults = new LabFaults();
         var stopping = new CancellationTokenSource();
-        var gateway = new Gateway(store, faults, options.Time, stopping.Token);
+        var gateway = new Gateway(store, faults, options, stopping.Token);
 
         // The empty builder: no configuration files to watch, no logging, nothing a test would have to clean up.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());

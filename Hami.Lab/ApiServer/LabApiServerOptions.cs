@@ -12,6 +12,9 @@ public sealed record LabApiServerOptions
     /// <summary>The clock that stamps objects and ends watches.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>How many changes of each resource a watch can go back to; older ones answer 410 Gone.</summary>
+    /// <summary>How many changes of each resource a watch or an exact list can go back to; older ones answer 410 Gone.</summary>
     public int HistoryWindow { get; init; } = 10_000;
+
+    /// <summary>Whether a watch from before the history is answered 410 at once, as older servers did, and not by an ERROR event in the stream.</summary>
+    public bool RefuseOldWatches { get; init; }
 }

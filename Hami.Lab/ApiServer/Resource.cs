@@ -12,7 +12,7 @@ internal sealed record Resource(string Group, string Version, string Plural, str
     /// <summary>Whether <c>/status</c> is a resource of its own.</summary>
     public bool HasStatus { get; init; }
 
-    /// <summary>Whether a write to <c>/status</c> may also change labels and annotations (pods and nodes: core/v1 status strategies).</summary>
+    /// <summary>Whether a write to <c>/status</c> may also change labels and annotations (pods, nodes and workloads, whose controllers count revisions there).</summary>
     public bool StatusCarriesMetadata { get; init; }
 
     /// <summary>Whether <c>metadata.generation</c> counts the changes of the spec.</summary>

@@ -6,6 +6,10 @@ namespace Hami.Lab.ApiServer;
 internal static class Resources
 {
     private const string AdmissionGroup = "admissionregistration.k8s.io";
+    private const string RbacGroup = "rbac.authorization.k8s.io";
+
+    // First, for what is below is made in the order of these lines.
+    private static readonly Subresource Scale = new("scale", "autoscaling", "v1", "Scale", "get", "patch", "update");
 
     public static readonly Resource Namespaces = new("", "v1", "namespaces", "Namespace", typeof(V1Namespace))
     {
@@ -61,24 +65,78 @@ internal static class Resources
             Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(), Table = Tables.Webhooks,
         };
 
+    public static readonly Resource ResourceQuotas = new("", "v1", "resourcequotas", "ResourceQuota", typeof(V1ResourceQuota))
+    {
+        ShortNames = ["quota"], HasStatus = true, AnswersDeleted = true, Rules = new QuotaRules(), Table = Tables.ResourceQuotas,
+    };
+
+    public static readonly Resource ServiceAccounts = new("", "v1", "serviceaccounts", "ServiceAccount", typeof(V1ServiceAccount))
+    {
+        ShortNames = ["sa"], AnswersDeleted = true, Table = Tables.ServiceAccounts,
+        Subresources = [new("token", "authentication.k8s.io", "v1", "TokenRequest", "create")],
+    };
+
+    public static readonly Resource ConfigMaps = new("", "v1", "configmaps", "ConfigMap", typeof(V1ConfigMap)) { ShortNames = ["cm"], Table = Tables.ConfigMaps };
+
+    public static readonly Resource Deployments = new("apps", "v1", "deployments", "Deployment", typeof(V1Deployment))
+    {
+        ShortNames = ["deploy"], Categories = ["all"], HasStatus = true, StatusCarriesMetadata = true, CountsGenerations = true, Rules = new DeploymentRules(),
+        Table = WorkloadTables.Deployments, Subresources = [Scale],
+    };
+
+    public static readonly Resource ReplicaSets = new("apps", "v1", "replicasets", "ReplicaSet", typeof(V1ReplicaSet))
+    {
+        ShortNames = ["rs"], Categories = ["all"], HasStatus = true, StatusCarriesMetadata = true, CountsGenerations = true, Rules = new ReplicaSetRules(),
+        Table = WorkloadTables.ReplicaSets, Subresources = [Scale],
+    };
+
+    public static readonly Resource Jobs = new("batch", "v1", "jobs", "Job", typeof(V1Job))
+    {
+        Categories = ["all"], HasStatus = true, StatusCarriesMetadata = true, CountsGenerations = true, Rules = new JobRules(), Table = WorkloadTables.Jobs,
+    };
+
+    public static readonly Resource PriorityClasses = new("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", typeof(V1PriorityClass))
+    {
+        Namespaced = false, ShortNames = ["pc"], CountsGenerations = true, Rules = new PriorityClassRules(), Table = Tables.PriorityClasses,
+    };
+
+    public static readonly Resource Roles = new(RbacGroup, "v1", "roles", "Role", typeof(V1Role)) { Rules = new RoleRules() };
+
+    public static readonly Resource ClusterRoles = new(RbacGroup, "v1", "clusterroles", "ClusterRole", typeof(V1ClusterRole)) { Namespaced = false, Rules = new RoleRules() };
+
+    public static readonly Resource RoleBindings = new(RbacGroup, "v1", "rolebindings", "RoleBinding", typeof(V1RoleBinding))
+    {
+        Rules = new BindingRules(), Table = Tables.Bindings,
+    };
+
+    public static readonly Resource ClusterRoleBindings = new(RbacGroup, "v1", "clusterrolebindings", "ClusterRoleBinding", typeof(V1ClusterRoleBinding))
+    {
+        Namespaced = false, Rules = new BindingRules(), Table = Tables.Bindings,
+    };
+
     public static readonly Resource[] All =
     [
-        new("", "v1", "configmaps", "ConfigMap", typeof(V1ConfigMap)) { ShortNames = ["cm"], Table = Tables.ConfigMaps },
+        ConfigMaps,
         Events,
         Namespaces,
         Nodes,
         Pods,
-        new("", "v1", "resourcequotas", "ResourceQuota", typeof(V1ResourceQuota))
-        {
-            ShortNames = ["quota"], HasStatus = true, AnswersDeleted = true, Rules = new StatusStartsEmptyRules(), Table = Tables.ResourceQuotas,
-        },
+        ResourceQuotas,
         new("", "v1", "secrets", "Secret", typeof(V1Secret)) { Rules = new SecretRules(), Table = Tables.Secrets },
-        new("", "v1", "serviceaccounts", "ServiceAccount", typeof(V1ServiceAccount)) { ShortNames = ["sa"], AnswersDeleted = true, Table = Tables.ServiceAccounts },
+        ServiceAccounts,
         MutatingWebhooks,
         ValidatingWebhooks,
+        Deployments,
+        ReplicaSets,
+        Jobs,
         new("coordination.k8s.io", "v1", "leases", "Lease", typeof(V1Lease)) { UnconditionalUpdate = false, Table = Tables.Leases },
         NewEvents,
         RuntimeClasses,
+        ClusterRoleBindings,
+        ClusterRoles,
+        RoleBindings,
+        Roles,
+        PriorityClasses,
     ];
 
     public static Resource? Find(string group, string version, string plural) =>

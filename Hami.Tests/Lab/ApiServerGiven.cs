@@ -14,8 +14,8 @@ internal sealed class ApiServerGiven : IAsyncDisposable
     private ApiServerGiven(LabApiServer server)
     {
         Server = server;
-        Client = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(new MemoryStream(Encoding.UTF8.GetBytes(server.Kubeconfig))));
-        Raw = new HttpClient { BaseAddress = server.Address };
+        Client = NewClient();
+        Raw = new HttpClient { BaseAddress = server.Address, DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
     }
 
     public LabApiServer Server { get; }
@@ -28,6 +28,9 @@ internal sealed class ApiServerGiven : IAsyncDisposable
 
     public static async Task<ApiServerGiven> Running(LabApiServerOptions? options = null) =>
         new(await LabApiServer.StartAsync(options ?? new LabApiServerOptions(), Cancellation));
+
+    /// <summary>Another client of the administrator's.</summary>
+    public Kubernetes NewClient() => new(KubernetesClientConfiguration.BuildConfigFromConfigFile(new MemoryStream(Encoding.UTF8.GetBytes(Server.Kubeconfig))));
 
     public static V1Pod Pod(string name, string? node = null, Action<V1Pod>? more = null)
     {

@@ -83,6 +83,6 @@ public sealed class ApiServerPersistence : IDisposable
         await using (await Running(Kept))
         {
         }
-        Assert.InRange(File.ReadAllText(Kept.StorePath!, Encoding.UTF8).Count(c => c == '\n'), 2, 10);
+        Assert.InRange(File.ReadAllText(Kept.StorePath!, Encoding.UTF8).Count(c => c == '\n'), 2, 25);
     }
 }

@@ -60,7 +60,6 @@ public sealed class ApiServerWrites
     [InlineData("""{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"x","imagee":"typo"}]}}""", 400, "strict decoding error: unknown field \"spec.containers[0].imagee\"")]
     [InlineData("""{"metadata":{"name":"p","annotations":{"a":1}},"spec":{"containers":[{"name":"c","image":"x"}]}}""", 400, "json: cannot unmarshal number into Go struct field")]
     [InlineData("{not json", 400, "json parse error")]
-    [InlineData("""{"kind":"Node","metadata":{"name":"p"}}""", 400, "Node in version \"v1\" cannot be handled as a Pod")]
     public async Task A_pod_that_is_wrong_is_refused_with_the_reason(string pod, int code, string why)
     {
         await using var lab = await Running();
@@ -204,7 +203,6 @@ public sealed class ApiServerWrites
 
     [Theory]
     [InlineData("GET", "/api/v1/widgets", 404)]
-    [InlineData("GET", "/apis/apps/v2/deployments", 404)]
     [InlineData("PATCH", "/api/v1/namespaces/default/pods", 405)]
     [InlineData("POST", "/api/v1/namespaces/default/pods/p/exec", 501)]
     public async Task What_is_not_there_is_refused_as_a_Status(string method, string path, int code)

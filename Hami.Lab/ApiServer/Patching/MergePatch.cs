@@ -5,7 +5,7 @@ namespace Hami.Lab.ApiServer;
 /// <summary>RFC 7386: objects merge, null removes, everything else replaces.</summary>
 internal static class MergePatch
 {
-    public static void Apply(JsonObject target, JsonObject patch)
+    public static JsonObject Apply(JsonObject target, JsonObject patch)
     {
         foreach (var (name, value) in patch)
         {
@@ -16,5 +16,6 @@ internal static class MergePatch
             else
                 target[name] = value.DeepClone();
         }
+        return target;
     }
 }

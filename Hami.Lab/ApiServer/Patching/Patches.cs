@@ -1,36 +1,60 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Hami.Lab.ApiServer;
 
-/// <summary>The patch of a request as a function from the object that is there to the object that shall be there.</summary>
+/// <summary>The patch of a request: a function from the object that is there to the object that shall be there.</summary>
+/// <param name="Apply">Changes a copy of the object, and returns what it has become.</param>
+/// <param name="Shown">What an error about the patched object shows: the object, or for a strategic patch the patch as Go prints it.</param>
+internal sealed record Patch(Func<JsonObject, JsonObject> Apply, Func<JsonObject, string> Shown);
+
+/// <summary>Reads patches.</summary>
 internal static class Patches
 {
     private const string JsonType = "application/json-patch+json";
     private const string MergeType = "application/merge-patch+json";
     private const string StrategicType = "application/strategic-merge-patch+json";
+    private const int MostOperations = 10_000;
 
-    public static Func<JsonObject, JsonObject> Of(string? contentType, ReadOnlyMemory<byte> body)
+    public static Patch Of(string? contentType, ReadOnlyMemory<byte> body, WriteOptions options)
     {
         switch (contentType?.Split(';')[0].Trim())
         {
             case JsonType:
-                var operations = Intake.Parse(body) as JsonArray ?? throw KubernetesError.BadRequest("error decoding patch: the patch is no list of operations");
-                return current => Try(() => JsonPatch.Apply(current, operations));
-            case MergeType:
-                var merge = Intake.Object(body);
-                return current =>
+                var operations = Parse(body, options, "error decoding patch: ") as JsonArray
+                    ?? throw KubernetesError.BadRequest("error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");
+                if (operations.Count > MostOperations)
                 {
-                    MergePatch.Apply(current, merge);
-                    return current;
-                };
+                    throw new KubernetesError(413, "RequestEntityTooLarge",
+                        $"Request entity too large: The allowed maximum operations in a JSON patch is {MostOperations}, got {operations.Count}");
+                }
+                return new(current => Try(() => JsonPatch.Apply(current, operations)), Text);
+            case MergeType:
+                var merge = Map(body, options, "error decoding patch: ");
+                return new(current => MergePatch.Apply(current, merge), Text);
             case StrategicType:
-                var strategic = Intake.Object(body);
-                return current => Try(() => StrategicMergePatch.Apply(current, strategic));
+                var strategic = Map(body, options, "");
+                return new(current => Try(() => StrategicMergePatch.Apply(current, strategic)), _ => GoText(strategic));
             // Server-side apply included: it needs field ownership, which the lab does not keep.
             default:
                 throw KubernetesError.UnsupportedMediaType(string.Join(", ", JsonType, MergeType, StrategicType));
         }
     }
+
+    private static JsonNode? Parse(ReadOnlyMemory<byte> body, WriteOptions options, string prefix)
+    {
+        try
+        {
+            return Json.Parse(body.Span, options.Duplicates);
+        }
+        catch (JsonException e)
+        {
+            throw KubernetesError.BadRequest(prefix + Intake.GoWords(e, body.Span));
+        }
+    }
+
+    private static JsonObject Map(ReadOnlyMemory<byte> body, WriteOptions options, string prefix) => Parse(body, options, prefix) as JsonObject
+        ?? throw KubernetesError.BadRequest($"{prefix}json: cannot unmarshal array into Go value of type map[string]interface {{}}");
 
     private static JsonObject Try(Func<JsonObject> apply)
     {
@@ -38,9 +62,20 @@ internal static class Patches
         {
             return apply();
         }
-        catch (FormatException e)
+        catch (FormatException)
         {
-            throw KubernetesError.Unprocessable(e.Message);
+            throw KubernetesError.Unprocessable();
         }
     }
+
+    private static string Text(JsonObject patched) => System.Text.Encoding.UTF8.GetString(Json.Utf8(patched));
+
+    // A map as Go's %+v writes it: names in order, no quotes.
+    private static string GoText(JsonNode? node) => node switch
+    {
+        JsonObject map => $"map[{string.Join(' ', map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}:{GoText(p.Value)}"))}]",
+        JsonArray list => $"[{string.Join(' ', list.Select(GoText))}]",
+        JsonValue value => value.TryGetValue<string>(out var text) ? text : value.ToJsonString(),
+        _ => "<nil>",
+    };
 }

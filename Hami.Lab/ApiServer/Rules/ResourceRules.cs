@@ -10,13 +10,13 @@ internal class ResourceRules
     {
     }
 
-    /// <summary>The built-in mutating admission of a new object, before any webhook.</summary>
-    public virtual void Admit(JsonObject body)
+    /// <summary>The built-in admission of a new object, before any webhook: fills in, or refuses.</summary>
+    public virtual void Admit(JsonObject body, ObjectStore store)
     {
     }
 
-    /// <summary>The built-in validating admission of a new object, after the webhooks.</summary>
-    public virtual void Review(JsonObject body, ObjectStore store, Resource resource)
+    /// <summary>The built-in admission of a new object, after the webhooks; it may put right again what they changed.</summary>
+    public virtual void Review(JsonObject body, ObjectStore store)
     {
     }
 
@@ -36,12 +36,6 @@ internal class ResourceRules
 
     /// <summary>The seconds a deletion leaves the object; null where it goes at once without being marked.</summary>
     public virtual long? GracePeriod(JsonObject body, long? asked) => null;
-}
-
-/// <summary>For objects whose status belongs to a controller from the start.</summary>
-internal sealed class StatusStartsEmptyRules : ResourceRules
-{
-    public override void PrepareCreate(JsonObject body) => body["status"] = new JsonObject();
 }
 
 internal sealed class SecretRules : ResourceRules

@@ -1,21 +1,43 @@
+using System.IO.Compression;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Hami.Lab.ApiServer;
 
-/// <summary>Writing answers: JSON bodies, Status objects, warnings.</summary>
+/// <summary>Writing answers: JSON or YAML bodies, Status objects, warnings; long ones compressed for those who take it.</summary>
 internal static class Answers
 {
     public const string JsonType = "application/json";
+
+    // apiserver, responsewriters: shorter answers are not worth the processor's time.
+    private const int GzipFrom = 128 * 1024;
 
     public static Task Write(HttpContext http, int code, JsonNode body) => Write(http, code, Json.Utf8(body));
 
     public static async Task Write(HttpContext http, int code, ReadOnlyMemory<byte> body, string type = JsonType)
     {
+        if (type is JsonType && Accept.Try(http) is { Yaml: true })
+            (type, body) = (Accept.YamlType, Yaml.Utf8(JsonNode.Parse(body.Span)));
         http.Response.StatusCode = code;
         http.Response.ContentType = type;
-        http.Response.ContentLength = body.Length;
-        await http.Response.Body.WriteAsync(body);
+        if (!TakesGzip(http, body.Length))
+        {
+            http.Response.ContentLength = body.Length;
+            await http.Response.Body.WriteAsync(body);
+            return;
+        }
+        await using var gzip = Compressed(http);
+        await gzip.WriteAsync(body);
+    }
+
+    /// <summary>Writes a long body piece by piece; nowhere is it whole in memory.</summary>
+    public static async Task Write(HttpContext http, int code, long length, IEnumerable<ReadOnlyMemory<byte>> pieces)
+    {
+        http.Response.StatusCode = code;
+        http.Response.ContentType = JsonType;
+        await using var to = new BufferedStream(TakesGzip(http, length) ? Compressed(http) : http.Response.Body, GzipFrom);
+        foreach (var piece in pieces)
+            await to.WriteAsync(piece, http.RequestAborted);
     }
 
     public static Task Write(HttpContext http, KubernetesError error) =>
@@ -42,4 +64,14 @@ internal static class Answers
 
     /// <summary>Sends what is written at once; a watch would otherwise wait for a full buffer.</summary>
     public static void Unbuffer(HttpContext http) => http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+
+    private static bool TakesGzip(HttpContext http, long length) =>
+        length > GzipFrom && http.Request.Headers.AcceptEncoding.ToString().Split(',').Any(e => e.Split(';')[0].Trim() is "gzip");
+
+    private static GZipStream Compressed(HttpContext http)
+    {
+        http.Response.Headers.ContentEncoding = "gzip";
+        http.Response.Headers.Append("Vary", "Accept-Encoding");
+        return new(http.Response.Body, CompressionLevel.Fastest, leaveOpen: true);
+    }
 }

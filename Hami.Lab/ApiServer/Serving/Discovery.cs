@@ -95,7 +95,7 @@ internal static class Discovery
         {
             var described = new JsonObject
             {
-                ["name"] = resource.Plural, ["singularName"] = resource.Singular, ["namespaced"] = resource.Namespaced, ["kind"] = resource.Kind, ["verbs"] = Texts(Verbs),
+                ["name"] = resource.Plural, ["singularName"] = resource.Singular, ["namespaced"] = resource.Namespaced, ["kind"] = resource.Kind, ["verbs"] = VerbsOf(resource),
             };
             AddNames(described, resource);
             list.Add(described);
@@ -108,10 +108,12 @@ internal static class Discovery
                 list.Add(entry);
             }
         }
-        return new()
-        {
-            ["kind"] = "APIResourceList", ["apiVersion"] = "v1", ["groupVersion"] = group.Length == 0 ? version : $"{group}/{version}", ["resources"] = list,
-        };
+        var answer = new JsonObject { ["kind"] = "APIResourceList" };
+        // The oldest group says no version of its own list; recorded.
+        if (group.Length > 0)
+            answer["apiVersion"] = "v1";
+        (answer["groupVersion"], answer["resources"]) = (group.Length == 0 ? version : $"{group}/{version}", list);
+        return answer;
     }
 
     private static JsonObject GroupList(IEnumerable<string> groups) => new()
@@ -134,7 +136,7 @@ internal static class Discovery
         var described = new JsonObject
         {
             ["resource"] = resource.Plural, ["responseKind"] = Kind("", "", resource.Kind), ["scope"] = resource.Namespaced ? "Namespaced" : "Cluster",
-            ["singularResource"] = resource.Singular, ["verbs"] = Texts(Verbs),
+            ["singularResource"] = resource.Singular, ["verbs"] = VerbsOf(resource),
         };
         AddNames(described, resource);
         var subresources = SubresourcesOf(resource).Select(s => new JsonObject
@@ -158,6 +160,10 @@ internal static class Discovery
     }
 
     private static JsonObject Kind(string group, string version, string kind) => new() { ["group"] = group, ["version"] = version, ["kind"] = kind };
+
+    // Nobody may end all namespaces at once.
+    private static JsonArray VerbsOf(Resource resource) =>
+        Texts(ReferenceEquals(resource, Resources.Namespaces) ? [.. Verbs.Where(v => v is not "deletecollection")] : Verbs);
 
     private static JsonArray Texts(string[] texts) => new([.. texts.Select(t => (JsonNode?)t)]);
 }

@@ -12,15 +12,17 @@ internal sealed class Gateway : IDisposable
     private readonly LabFaults _faults;
     private readonly TimeProvider _time;
     private readonly CancellationToken _stopping;
+    private readonly bool _refuseOldWatches;
     private readonly Webhooks _webhooks;
     private readonly Writes _writes;
     private readonly Reads _reads;
     private readonly Bindings _bindings;
     private readonly PodLogs _logs;
 
-    public Gateway(ObjectStore store, LabFaults faults, TimeProvider time, CancellationToken stopping)
+    public Gateway(ObjectStore store, LabFaults faults, LabApiServerOptions options, CancellationToken stopping)
     {
-        (_store, _faults, _time, _stopping) = (store, faults, time, stopping);
+        (_store, _faults, _time, _stopping, _refuseOldWatches) = (store, faults, options.Time, stopping, options.RefuseOldWatches);
+        var time = options.Time;
         _webhooks = new(store, time);
         _writes = new(store, _webhooks, time);
         _reads = new(store, time);
@@ -28,19 +30,10 @@ internal sealed class Gateway : IDisposable
         _logs = new(store);
     }
 
-    /// <summary>The namespaces every lab has from its first start.</summary>
-    public async Task Prepare()
-    {
-        foreach (var name in (string[])["default", "kube-system", "kube-node-lease", "hami"])
-        {
-            if (_store.Find(Resources.Namespaces, "", name) is not null)
-                continue;
-            var sent = new JsonObject { ["metadata"] = new JsonObject { ["name"] = name } };
-            await _writes.Create(new(Resources.Namespaces, "", "", ""), sent, new("CreateOptions", DryRun: false, "", ""));
-        }
-    }
+    /// <summary>What every lab has from its first start.</summary>
+    public Task Prepare() => Bootstrap.Prepare(_store, _writes.Make);
 
-    /// <summary>Ends events an hour after they were last seen, as a server does by default, until the server stops.</summary>
+    /// <summary>Ends events an hour after they were last written, as a server does by default, until the server stops.</summary>
     public async Task ExpireEvents()
     {
         using var minute = new PeriodicTimer(TimeSpan.FromMinutes(1), _time);
@@ -49,7 +42,7 @@ internal sealed class Gateway : IDisposable
             while (await minute.WaitForNextTickAsync(_stopping))
             {
                 var oldest = _time.GetUtcNow().AddHours(-1);
-                foreach (var old in _store.List(Resources.Events).Objects.Where(e => LastSeen(e) < oldest).ToArray())
+                foreach (var old in _store.List(Resources.Events).Objects.Where(e => e.WrittenAt < oldest).ToArray())
                     _store.TryDelete(old);
             }
         }
@@ -102,9 +95,6 @@ internal sealed class Gateway : IDisposable
         _logs.Dispose();
     }
 
-    private static DateTimeOffset? LastSeen(Stored e) => Ages.Parse(
-        e.Body.TextAt("series", "lastObservedTime") ?? e.Body.TextAt("lastTimestamp") ?? e.Body.TextAt("metadata", "creationTimestamp"));
-
     private async Task Answer(HttpContext http, ReadOnlyMemory<byte> body, LabFault fate)
     {
         if (fate is LabFault.DropReply)
@@ -119,7 +109,12 @@ internal sealed class Gateway : IDisposable
             await Bind(http, @namespace, pod: null, body);
             return;
         }
-        var at = ApiRequest.Parse(http.Request.Path.Value ?? "") ?? throw KubernetesError.NoSuchPath();
+        var at = ApiRequest.Parse(http.Request.Path.Value ?? "");
+        if (at is null)
+        {
+            await NotFound(http);
+            return;
+        }
         await (at.Subresource is "" or "status" ? Object(http, at, body) : Subresource(http, at, body));
     }
 
@@ -128,7 +123,11 @@ internal sealed class Gateway : IDisposable
         var collection = at.Name.Length == 0;
         if (at.Subresource is "status" && !at.Resource.HasStatus)
             throw KubernetesError.NoSuchPath();
-        return http.Request.Method switch
+        var method = http.Request.Method;
+        // Nothing is written for somebody who could not read the answer.
+        if (method is not "GET")
+            _ = Accept.Of(http);
+        return method switch
         {
             "GET" when !collection => Get(http, at),
             "GET" when http.Request.Query["watch"].ToString() is "true" or "1" => Watch(http, at),
@@ -137,19 +136,20 @@ internal sealed class Gateway : IDisposable
             "PUT" when !collection => Replace(http, at, body),
             "PATCH" when !collection => Patch(http, at, body),
             "DELETE" when !collection && at.Subresource.Length == 0 => Delete(http, at, body),
-            "DELETE" when collection && at.Namespace is not null => DeleteAll(http, at, body),
+            "DELETE" when collection && at.Namespace is not null && !ReferenceEquals(at.Resource, Resources.Namespaces) => DeleteAll(http, at, body),
             _ => throw KubernetesError.MethodNotAllowed(),
         };
     }
 
     private Task Get(HttpContext http, ApiRequest at) => _reads.Get(http, at);
 
-    private Task Watch(HttpContext http, ApiRequest at) => new WatchSession(_store, http, at, View.Of(http, at.Resource, _time)).Run(_stopping);
+    private Task Watch(HttpContext http, ApiRequest at) =>
+        new WatchSession(_store, http, at, View.Of(http, at.Resource, _time, watch: true), _refuseOldWatches).Run(_stopping);
 
     private async Task Create(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
         var options = WriteOptions.From(http.Request.Query, "CreateOptions");
-        var created = await _writes.Create(at, ObjectOf(http, body), options);
+        var created = await _writes.Create(at, Intake.Read(http.Request.ContentType, body, at.Resource.Kind, options), options);
         Answers.Warn(http, options);
         await Answers.Write(http, 201, View.Of(http, at.Resource, _time).One(created));
     }
@@ -157,7 +157,7 @@ internal sealed class Gateway : IDisposable
     private async Task Replace(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
         var options = WriteOptions.From(http.Request.Query, "UpdateOptions");
-        var replaced = await _writes.Replace(at, ObjectOf(http, body), options);
+        var replaced = await _writes.Replace(at, Intake.Read(http.Request.ContentType, body, at.Resource.Kind, options), options);
         Answers.Warn(http, options);
         await Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(replaced));
     }
@@ -165,7 +165,7 @@ internal sealed class Gateway : IDisposable
     private async Task Patch(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
         var options = WriteOptions.From(http.Request.Query, "PatchOptions");
-        var patched = await _writes.Patch(at, Patches.Of(http.Request.ContentType, body), options);
+        var patched = await _writes.Patch(at, Patches.Of(http.Request.ContentType, body, options), options);
         Answers.Warn(http, options);
         await Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(patched));
     }
@@ -183,7 +183,7 @@ internal sealed class Gateway : IDisposable
     {
         var (asked, options) = DeleteOptions(http, body);
         var deleted = await _writes.DeleteAll(at, Reads.SelectorOf(http, at), asked, options);
-        await Answers.Write(http, 200, View.Of(http, at.Resource, _time).Many(deleted, View.Revision(_store.Revision)));
+        await View.Of(http, at.Resource, _time).Many(http, deleted, View.Revision(_store.Revision));
     }
 
     private async Task Subresource(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
@@ -198,13 +198,16 @@ internal sealed class Gateway : IDisposable
                 await _logs.Send(http, at, _stopping);
                 break;
             case ("pods", "eviction") when method is "POST":
-                var asked = Intake.Object(body).MapAt("deleteOptions") is { } inside ? Json.Copy(inside) : [];
+                var asked = Intake.Object(body, "Eviction").MapAt("deleteOptions") is { } inside ? Json.Copy(inside) : [];
                 await _writes.Delete(at with { Subresource = "" }, asked, WriteOptions.From(http.Request.Query, "DeleteOptions"));
                 await Answers.Write(http, 201, Answers.Success(201));
                 break;
             case ("pods", "exec" or "attach" or "portforward"):
                 _ = _store.Get(at.Resource, at.Namespace, at.Name);
                 throw KubernetesError.NotImplemented($"the lab's API server does not carry {at.Subresource} streams; use kubectl logs, or run the command beside the container's process");
+            case ("deployments" or "replicasets", "scale"):
+                await Scale(http, at, body);
+                break;
             case ("namespaces", "finalize") when method is "PUT":
                 await Replace(http, at with { Subresource = "" }, body);
                 break;
@@ -213,32 +216,55 @@ internal sealed class Gateway : IDisposable
         }
     }
 
+    private async Task Scale(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
+    {
+        var options = WriteOptions.From(http.Request.Query, "UpdateOptions");
+        var scales = new Scales(_store, _writes);
+        await Answers.Write(http, 200, http.Request.Method switch
+        {
+            "GET" => scales.Get(at),
+            "PUT" => await scales.Change(at, _ => Intake.Read(http.Request.ContentType, body, "Scale", options), options),
+            "PATCH" => await scales.Change(at, Patches.Of(http.Request.ContentType, body, options).Apply, options),
+            _ => throw KubernetesError.MethodNotAllowed(),
+        });
+    }
+
     // The older door, /namespaces/x/bindings, takes the pod's name from the Binding.
     private async Task Bind(HttpContext http, string @namespace, string? pod, ReadOnlyMemory<byte> body)
     {
-        var binding = Intake.Object(body);
+        _ = Accept.Of(http);
         var options = WriteOptions.From(http.Request.Query, "CreateOptions");
+        var binding = Intake.Read(http.Request.ContentType, body, "Binding", options);
         await _bindings.Bind(@namespace, pod ?? binding.TextAt("metadata", "name") ?? "", binding, options);
         await Answers.Write(http, 201, Answers.Success(201));
     }
 
     private static (JsonObject Asked, WriteOptions Options) DeleteOptions(HttpContext http, ReadOnlyMemory<byte> body)
     {
-        var asked = body.IsEmpty ? [] : Intake.Object(body);
+        var asked = body.IsEmpty ? [] : Intake.Object(body, "DeleteOptions");
         var query = http.Request.Query;
         if (body.IsEmpty && long.TryParse(query["gracePeriodSeconds"], out var seconds))
             asked["gracePeriodSeconds"] = seconds;
+        if (body.IsEmpty && query["propagationPolicy"].ToString() is { Length: > 0 } policy)
+            asked["propagationPolicy"] = policy;
         var dry = (asked["dryRun"] as JsonArray ?? []).Any(d => d?.GetValue<string>() is "All");
         var options = WriteOptions.From(query, "DeleteOptions");
         return (asked, options with { DryRun = options.DryRun || dry });
     }
 
-    private static JsonObject ObjectOf(HttpContext http, ReadOnlyMemory<byte> body) => (http.Request.ContentType?.Split(';')[0].Trim() ?? "") switch
+    // A group and version that nobody serves has no handler to speak of Status; a resource inside one that somebody serves has.
+    private static Task NotFound(HttpContext http)
     {
-        "" or Answers.JsonType => Intake.Object(body),
-        ProtobufBody.Type when ProtobufBody.Decode(body) is { } decoded => decoded,
-        _ => throw KubernetesError.UnsupportedMediaType(Answers.JsonType),
-    };
+        var served = (http.Request.Path.Value ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries) switch
+        {
+            ["api", var version, ..] => version is "v1",
+            ["apis", var group, var version, ..] => Array.Exists(Resources.All, r => r.Group == group && r.Version == version),
+            _ => false,
+        };
+        return served
+            ? throw KubernetesError.NoSuchPath()
+            : Answers.Write(http, 404, "404 page not found\n"u8.ToArray(), "text/plain; charset=utf-8");
+    }
 
     private static async Task<ReadOnlyMemory<byte>> ReadBody(HttpContext http)
     {

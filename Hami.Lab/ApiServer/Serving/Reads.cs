@@ -1,6 +1,3 @@
-using System.Text;
-using System.Text.Json.Nodes;
-
 namespace Hami.Lab.ApiServer;
 
 /// <summary>Get and list.</summary>
@@ -9,52 +6,53 @@ internal sealed class Reads(ObjectStore store, TimeProvider time)
     public Task Get(HttpContext http, ApiRequest at) =>
         Answers.Write(http, 200, View.Of(http, at.Resource, time).One(store.Get(at.Resource, at.Namespace, at.Name)));
 
+    /// <summary>One list, or one page of it; all pages are of the revision of the first.</summary>
     public Task List(HttpContext http, ApiRequest at)
     {
-        var query = http.Request.Query;
+        var view = View.Of(http, at.Resource, time);
         var selector = SelectorOf(http, at);
         var (objects, revision) = store.List(at.Resource, at.Namespace);
-        if (query["sendInitialEvents"].Count > 0)
+        var options = ListOptions.OfList(http.Request.Query, revision);
+        if (options.Revision is { } then)
+            (objects, revision) = (Then(at, options, then), then);
+
+        var page = new List<Stored>();
+        var rest = 0;
+        foreach (var stored in objects)
         {
-            throw KubernetesError.Invalid(at.Resource with { Kind = "ListOptions", Group = "meta.k8s.io" }, "",
-                Cause.Forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+            if (options.After is not null && string.CompareOrdinal(stored.Key, options.After) <= 0)
+                continue;
+            if (!selector.Matches(stored))
+                continue;
+            if (options.Limit <= 0 || page.Count < options.Limit)
+                page.Add(stored);
+            else
+                rest++;
         }
-        if (long.TryParse(query["resourceVersion"], out var wanted) && wanted > revision)
-            throw KubernetesError.TooLargeRevision(wanted, revision);
-        var (after, pinned) = Continuation(query["continue"].ToString());
-        // Later pages come from now, not from a snapshot, but say the first page's revision: a watch from there misses nothing.
-        revision = pinned ?? revision;
-        var matching = objects.Where(o => (after is null || string.CompareOrdinal(o.Key, after) > 0) && selector.Matches(o)).ToList();
         var metadata = View.Revision(revision);
-        if (long.TryParse(query["limit"], out var limit) && limit > 0 && matching.Count > limit)
+        if (rest > 0)
         {
-            var rest = matching.Count - (int)limit;
-            matching = matching[..(int)limit];
-            metadata["continue"] = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{revision} {matching[^1].Key}"));
+            metadata["continue"] = ListOptions.Continue(revision, page[^1].Key);
             if (selector.MatchesAll)
                 metadata["remainingItemCount"] = rest;
         }
-        return Answers.Write(http, 200, View.Of(http, at.Resource, time).Many(matching, metadata));
+        return view.Many(http, page, metadata);
     }
 
-    public static Selector SelectorOf(HttpContext http, ApiRequest at)
-    {
-        var selector = Selector.Parse(http.Request.Query["labelSelector"], http.Request.Query["fieldSelector"], at.Resource);
-        return selector;
-    }
+    public static Selector SelectorOf(HttpContext http, ApiRequest at) =>
+        Selector.Parse(http.Request.Query["labelSelector"], http.Request.Query["fieldSelector"], at.Resource);
 
-    private static (string? After, long? Revision) Continuation(string token)
+    private IEnumerable<Stored> Then(ApiRequest at, ListOptions options, long revision)
     {
-        if (token.Length == 0)
-            return (null, null);
         try
         {
-            var parts = Encoding.UTF8.GetString(Convert.FromBase64String(token)).Split(' ', 2);
-            return (parts[1], long.Parse(parts[0]));
+            return store.ListAt(at.Resource, at.Namespace, revision);
         }
-        catch (Exception e) when (e is FormatException or IndexOutOfRangeException)
+        catch (KubernetesError e) when (e.Code == 410)
         {
-            throw KubernetesError.BadRequest("continue key is not valid");
+            throw options.After is { } after
+                ? ListOptions.Expired(after)
+                : new KubernetesError(410, "Expired", "The resourceVersion for the provided list is too old.");
         }
     }
 }

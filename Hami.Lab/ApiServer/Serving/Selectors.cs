@@ -6,23 +6,12 @@ namespace Hami.Lab.ApiServer;
 /// <summary>Which objects a list or a watch is about: labelSelector and fieldSelector together.</summary>
 internal sealed partial class Selector
 {
-    // Field labels a resource can be selected by (registry: ToSelectableFields); metadata.* holds for all.
-    private static readonly Dictionary<string, string[]> Selectable = new(StringComparer.Ordinal)
-    {
-        ["pods"] = ["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
-        ["nodes"] = ["spec.unschedulable"],
-        ["namespaces"] = ["status.phase"],
-        ["secrets"] = ["type"],
-        ["events"] =
-        [
-            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
-            "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
-        ],
-    };
-
-    private readonly List<Func<JsonObject, bool>> _tests = [];
+    private readonly List<Func<Stored, bool>> _tests = [];
 
     public bool MatchesAll => _tests.Count == 0;
+
+    /// <summary>Which changes can concern this selection at all.</summary>
+    public Trigger Trigger { get; private set; } = Trigger.Any;
 
     public static Selector Parse(string? labels, string? fields, Resource resource)
     {
@@ -30,7 +19,7 @@ internal sealed partial class Selector
         foreach (var term in Terms(labels))
             selector._tests.Add(LabelTest(term));
         foreach (var term in (fields ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
-            selector._tests.Add(FieldTest(term, resource));
+            selector.AddField(term, resource);
         return selector;
     }
 
@@ -60,40 +49,61 @@ internal sealed partial class Selector
         return true;
     }
 
-    public bool Matches(Stored stored) => _tests.TrueForAll(t => t(stored.Body));
+    public bool Matches(Stored stored)
+    {
+        foreach (var test in _tests)
+        {
+            if (!test(stored))
+                return false;
+        }
+        return true;
+    }
 
-    private static Func<JsonObject, bool> LabelTest(string term)
+    private static Func<Stored, bool> LabelTest(string term)
     {
         if (SetTerm().Match(term) is { Success: true } set)
         {
             var (key, wanted) = (set.Groups["key"].Value, set.Groups["in"].Value is "in");
             var values = set.Groups["values"].Value.Split(',', StringSplitOptions.TrimEntries);
-            return body => body.TextAt("metadata", "labels", key) is { } has ? values.Contains(has, StringComparer.Ordinal) == wanted : !wanted;
+            return stored => stored.Facts.Label(key) is { } has ? values.Contains(has, StringComparer.Ordinal) == wanted : !wanted;
         }
         if (EqualTerm().Match(term) is { Success: true } equal)
         {
             var (key, value, differs) = (equal.Groups["key"].Value, equal.Groups["value"].Value, equal.Groups["op"].Value is "!=");
-            return body => body.TextAt("metadata", "labels", key) == value != differs;
+            return stored => stored.Facts.Label(key) == value != differs;
         }
         if (HasTerm().Match(term) is { Success: true } exists)
         {
             var (key, wanted) = (exists.Groups["key"].Value, exists.Groups["not"].Length == 0);
-            return body => body.At("metadata", "labels", key) is not null == wanted;
+            return stored => stored.Facts.Label(key) is not null == wanted;
         }
         throw KubernetesError.BadRequest($"unable to parse requirement: found '{term}', expected: identifier");
     }
 
-    private static Func<JsonObject, bool> FieldTest(string term, Resource resource)
+    private void AddField(string term, Resource resource)
     {
         if (EqualTerm().Match(term) is not { Success: true } equal)
             throw KubernetesError.BadRequest($"invalid selector: '{term}'; can't understand '{term}'");
         var (field, value, differs) = (equal.Groups["key"].Value, equal.Groups["value"].Value, equal.Groups["op"].Value is "!=");
-        var allowed = field is "metadata.name" || (field is "metadata.namespace" && resource.Namespaced)
-            || (Selectable.TryGetValue(resource.Plural, out var fields) && fields.Contains(field, StringComparer.Ordinal));
-        if (!allowed)
+        if (field is "metadata.name")
+        {
+            _tests.Add(stored => stored.Name == value != differs);
+            Trigger = differs ? Trigger : Trigger.Name(value);
+        }
+        else if (field is "metadata.namespace" && resource.Namespaced)
+        {
+            _tests.Add(stored => stored.Namespace == value != differs);
+        }
+        else if (SelectableFields.IndexOf(resource, field) is >= 0 and var at)
+        {
+            _tests.Add(stored => stored.Facts.Fields[at] == value != differs);
+            if (field is "spec.nodeName" && !differs && Trigger == Trigger.Any)
+                Trigger = Trigger.Node(value);
+        }
+        else
+        {
             throw KubernetesError.BadRequest($"field label not supported: {field}");
-        var path = field is "source" ? ["source", "component"] : field.Split('.');
-        return body => (body.TextAt(path) ?? (field is "spec.unschedulable" or "spec.hostNetwork" ? "false" : "")) == value != differs;
+        }
     }
 
     // Commas inside "in (a,b)" do not end a term.

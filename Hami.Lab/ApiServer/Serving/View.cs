@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -6,14 +8,11 @@ namespace Hami.Lab.ApiServer;
 /// <summary>How a client wants objects shown: whole, as table rows, or their metadata only (the <c>as=</c> of its Accept header).</summary>
 internal sealed record View(Resource Version, string As, string Include, TimeProvider Time)
 {
-    public static View Of(HttpContext http, Resource version, TimeProvider time)
-    {
-        var accept = http.Request.Headers.Accept.ToString();
-        var form = accept.Split(',')[0] is var first && first.Contains("as=Table", StringComparison.Ordinal) ? "Table"
-            : first.Contains("as=PartialObjectMetadata", StringComparison.Ordinal) ? "Partial"
-            : "";
-        return new(version, form, http.Request.Query["includeObject"].ToString(), time);
-    }
+    private static readonly ConcurrentDictionary<(string ApiVersion, string Kind), byte[]> Heads = new();
+
+    /// <summary>Throws 406 when the client takes nothing the server could give.</summary>
+    public static View Of(HttpContext http, Resource version, TimeProvider time, bool watch = false) =>
+        new(version, Accept.Of(http, watch).As, http.Request.Query["includeObject"].ToString(), time);
 
     public ReadOnlyMemory<byte> One(Stored stored) => As switch
     {
@@ -22,33 +21,58 @@ internal sealed record View(Resource Version, string As, string Include, TimePro
         _ => stored.Utf8As(Version),
     };
 
-    /// <summary>One object of a watch; only the first table names its columns.</summary>
-    public ReadOnlyMemory<byte> Watched(Stored stored, bool first) => As is "Table"
-        ? Json.Utf8(Version.Table.Of([stored], Version, Revision(stored.Revision), Include, Time.GetUtcNow(), withColumns: first))
-        : One(stored);
-
-    public byte[] Many(IReadOnlyCollection<Stored> objects, JsonObject metadata)
+    /// <summary>Writes one object of a watch; only the first table names its columns.</summary>
+    /// <remarks>Whole objects are copied as they lie in the store: however many watchers there are, nobody encodes them.</remarks>
+    public void Watched(IBufferWriter<byte> to, Stored stored, bool first)
     {
         if (As is "Table")
-            return Json.Utf8(Version.Table.Of(objects, Version, metadata, Include, Time.GetUtcNow()));
-        var partial = As is "Partial";
-        using var list = new MemoryStream();
-        list.Write(Encoding.UTF8.GetBytes(partial
-            ? "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":"
-            : $"{{\"kind\":\"{Version.Kind}List\",\"apiVersion\":\"{Version.ApiVersion}\",\"metadata\":"));
-        list.Write(Json.Utf8(metadata));
-        list.Write(",\"items\":["u8);
-        var first = true;
-        foreach (var stored in objects)
         {
-            if (!first)
-                list.WriteByte((byte)',');
-            first = false;
-            list.Write(partial ? Json.Utf8(Table.Partial(stored)) : Version.StoredAs is null ? stored.Utf8.Span : stored.Utf8As(Version).Span);
+            to.Write(Json.Utf8(Version.Table.Of([stored], Version, Revision(stored.Revision), Include, Time.GetUtcNow(), withColumns: first)));
         }
-        list.Write("]}"u8);
-        return list.ToArray();
+        else if (As.Length == 0 && Version.StoredAs is null)
+        {
+            to.Write(Heads.GetOrAdd((Version.ApiVersion, Version.Kind), static (_, version) => Stored.Head(version), Version));
+            to.Write(stored.Utf8.Span[1..]);
+        }
+        else
+        {
+            to.Write(One(stored).Span);
+        }
+    }
+
+    public Task Many(HttpContext http, IReadOnlyCollection<Stored> objects, JsonObject metadata)
+    {
+        if (As is "Table")
+            return Answers.Write(http, 200, Version.Table.Of(objects, Version, metadata, Include, Time.GetUtcNow()));
+        var items = objects.Select(o => As is "Partial" ? Json.Utf8(Table.Partial(o)) : Version.StoredAs is null ? o.Utf8 : o.Utf8As(Version));
+        var pieces = Pieces(items, metadata);
+        var length = objects.Sum(o => (long)o.Utf8.Length);
+        if (length > 64 * 1024 && Accept.Of(http) is { Yaml: false })
+            return Answers.Write(http, 200, length, pieces);
+        var whole = new ArrayBufferWriter<byte>();
+        foreach (var piece in pieces)
+            whole.Write(piece.Span);
+        return Answers.Write(http, 200, whole.WrittenMemory);
     }
 
     public static JsonObject Revision(long revision) => new() { ["resourceVersion"] = revision.ToString() };
+
+    private IEnumerable<ReadOnlyMemory<byte>> Pieces(IEnumerable<ReadOnlyMemory<byte>> items, JsonObject metadata)
+    {
+        yield return Encoding.UTF8.GetBytes(As is "Partial"
+            ? "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":"
+            : $"{{\"kind\":\"{Version.Kind}List\",\"apiVersion\":\"{Version.ApiVersion}\",\"metadata\":");
+        yield return Json.Utf8(metadata);
+        yield return ",\"items\":["u8.ToArray();
+        ReadOnlyMemory<byte> comma = ","u8.ToArray();
+        var first = true;
+        foreach (var item in items)
+        {
+            if (!first)
+                yield return comma;
+            first = false;
+            yield return item;
+        }
+        yield return "]}"u8.ToArray();
+    }
 }

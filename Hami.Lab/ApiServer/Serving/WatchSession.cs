@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -5,36 +6,43 @@ namespace Hami.Lab.ApiServer;
 
 /// <summary>One watch: what is there (when asked), then every change after its cursor, once and in order.</summary>
 /// <remarks>The cursor moves over the store's own history, so nothing is lost between two reads and nothing is sent twice.</remarks>
-internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiRequest at, View view)
+internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiRequest at, View view, bool refuseOld)
 {
+    private const int FlushFrom = 32 * 1024;
     private static readonly TimeSpan BookmarkEvery = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan DefaultLength = TimeSpan.FromMinutes(30);
 
     private readonly Selector _selector = Reads.SelectorOf(http, at);
     private readonly bool _bookmarks = http.Request.Query["allowWatchBookmarks"].ToString() is "true" or "1";
     private bool _sentAny;
+    private bool _sentInitial;
+    private int _unflushed;
     private long _cursor;
+    private CancellationToken _ended;
 
     public async Task Run(CancellationToken stopping)
     {
         var query = http.Request.Query;
-        var sendInitial = SendInitialEvents();
-        var begins = long.TryParse(query["resourceVersion"], out var from) && from > 0;
-        // Refused before the answer begins, as far as it can be: afterwards an error is an event of the watch.
-        if (begins && sendInitial is not true)
-            _ = store.Since(at.Resource, from);
-        else if (begins && from > store.Revision)
+        var sendInitial = ListOptions.OfWatch(query);
+        var from = ListOptions.RevisionIn(query);
+        var begins = from > 0;
+        // A revision that does not exist yet is refused before the answer begins; one that is forgotten, by an event of the watch.
+        if (from > store.Revision)
             throw KubernetesError.TooLargeRevision(from, store.Revision);
+        if (begins && refuseOld && sendInitial is not true)
+            store.CheckWatchable(at.Resource, from);
         var length = double.TryParse(query["timeoutSeconds"], out var seconds) && seconds > 0 ? TimeSpan.FromSeconds(seconds) : DefaultLength;
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping, http.RequestAborted);
+        // A write is broken off only together with its connection: a watch whose time is over still ends in good order.
+        _ended = ended.Token;
         using var timer = new CancellationTokenSource(length, view.Time);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ended.Token, timer.Token);
         http.Response.StatusCode = 200;
         http.Response.ContentType = Answers.JsonType;
         Answers.Unbuffer(http);
         await http.Response.StartAsync(ended.Token);
-        await http.Response.Body.FlushAsync(ended.Token);
+        await Flush();
         try
         {
             _cursor = from;
@@ -42,13 +50,16 @@ internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiReque
                 await SendWhatIsThere(sendInitial is true, over.Token);
             else if (!begins)
                 _cursor = store.Revision;
+            _sentInitial = true;
             await Follow(over.Token);
         }
-        catch (OperationCanceledException) when (timer.IsCancellationRequested)
+        catch (OperationCanceledException) when (timer.IsCancellationRequested && !ended.IsCancellationRequested)
         {
             // A client that gets a last bookmark resumes from now rather than from its last object.
-            if (_bookmarks && !ended.IsCancellationRequested)
-                await Send("BOOKMARK", Bookmark(initialEnd: false), ended.Token);
+            if (_bookmarks && _sentInitial)
+                await SendBookmark(initialEnd: false);
+            else
+                await Flush();
         }
         catch (OperationCanceledException)
         {
@@ -56,71 +67,117 @@ internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiReque
         }
         catch (KubernetesError e)
         {
-            await Send("ERROR", Json.Utf8(e.Status), ended.Token);
+            Write("ERROR"u8, Json.Utf8(e.Status));
+            await Flush();
         }
     }
 
     private async Task SendWhatIsThere(bool sayWhenDone, CancellationToken over)
     {
         var (objects, revision) = store.List(at.Resource, at.Namespace);
-        foreach (var stored in objects.Where(_selector.Matches))
-            await Send("ADDED", stored, over);
+        foreach (var stored in objects)
+        {
+            if (_selector.Matches(stored))
+                await Send("ADDED", stored, over);
+        }
         _cursor = revision;
         if (sayWhenDone && _bookmarks)
-            await Send("BOOKMARK", Bookmark(initialEnd: true), over);
-        await http.Response.Body.FlushAsync(over);
+            await SendBookmark(initialEnd: true);
+        await Flush();
     }
 
     private async Task Follow(CancellationToken over)
     {
         while (true)
         {
-            var news = store.Since(at.Resource, _cursor);
-            foreach (var change in news.Changes)
-                await Send(change, over);
-            _cursor = news.UpTo;
-            if (news.Changes.Length > 0)
-                await http.Response.Body.FlushAsync(over);
+            var next = await SendNews(over);
             try
             {
-                await news.Next.WaitAsync(BookmarkEvery, view.Time, over);
+                await next.WaitAsync(BookmarkEvery, view.Time, over);
             }
             catch (TimeoutException)
             {
                 if (!_bookmarks)
                     continue;
-                // The revision may have moved on by other resources; a bookmark lets the client follow.
-                await Send("BOOKMARK", Bookmark(initialEnd: false), over);
-                await http.Response.Body.FlushAsync(over);
+                // Nothing may lie between the cursor and now that this watch has not looked at.
+                if (store.Since(at.Resource, _cursor, _selector.Trigger) is { Changes.Length: 0 } quiet)
+                {
+                    // The revision may have moved on by other resources; a bookmark lets the client follow.
+                    _cursor = quiet.UpTo;
+                    await SendBookmark(initialEnd: false);
+                }
             }
         }
     }
 
-    /// <summary>A change as this watch sees it: an object that enters the selection is added, one that leaves it deleted.</summary>
-    private Task Send(Change change, CancellationToken over)
+    // A method of its own, so that a watcher which waits holds on to no changes.
+    private async Task<Task> SendNews(CancellationToken over)
     {
-        var before = change.Before is { } old && Sees(old) ? old : null;
-        var after = change.After is { } @new && Sees(@new) ? @new : null;
+        var news = store.Since(at.Resource, _cursor, _selector.Trigger);
+        for (var i = news.Changes.From; i < news.Changes.To; i++)
+        {
+            var change = news.Changes.Changes[i];
+            _cursor = change.Revision;
+            await Send(change, over);
+        }
+        _cursor = news.UpTo;
+        await Flush();
+        return news.Next;
+    }
+
+    /// <summary>A change as this watch sees it: an object that enters the selection is added, one that leaves it deleted.</summary>
+    private ValueTask Send(Change change, CancellationToken over)
+    {
+        var before = change.Before is { } old && Sees(old);
+        var after = change.After is { } @new && Sees(@new);
         return (before, after) switch
         {
-            (null, null) => Task.CompletedTask,
-            (null, { } added) => Send("ADDED", added, over),
-            ({ } gone, null) => Send("DELETED", gone.Revision == change.Revision ? gone : gone.At(change.Revision), over),
-            (_, { } modified) => Send("MODIFIED", modified, over),
+            (false, false) => ValueTask.CompletedTask,
+            (false, true) => Send("ADDED", change.After!, over),
+            (true, false) => Send("DELETED", change.Gone, over),
+            (true, true) => Send("MODIFIED", change.After!, over),
         };
     }
 
     private bool Sees(Stored stored) => (at.Namespace is null or "" || stored.Namespace == at.Namespace) && _selector.Matches(stored);
 
-    private Task Send(string type, Stored stored, CancellationToken over)
+    private async ValueTask Send(string type, Stored stored, CancellationToken over)
     {
-        var shown = view.Watched(stored, first: !_sentAny);
+        var to = http.Response.BodyWriter;
+        to.Write("{\"type\":\""u8);
+        Encoding.UTF8.GetBytes(type, (IBufferWriter<byte>)to);
+        to.Write("\",\"object\":"u8);
+        view.Watched(to, stored, first: !_sentAny);
+        to.Write("}\n"u8);
         _sentAny = true;
-        return Send(type, shown, over);
+        _unflushed += stored.Utf8.Length;
+        if (_unflushed < FlushFrom)
+            return;
+        await Flush();
+        over.ThrowIfCancellationRequested();
     }
 
-    private async Task Send(string type, ReadOnlyMemory<byte> shown, CancellationToken over) =>
-        await http.Response.Body.WriteAsync((byte[])[.. Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\",\"object\":"), .. shown.Span, (byte)'}', (byte)'\n'], over);
+    private async Task SendBookmark(bool initialEnd)
+    {
+        Write("BOOKMARK"u8, Bookmark(initialEnd));
+        await Flush();
+    }
+
+    private void Write(ReadOnlySpan<byte> type, ReadOnlySpan<byte> shown)
+    {
+        var to = http.Response.BodyWriter;
+        to.Write("{\"type\":\""u8);
+        to.Write(type);
+        to.Write("\",\"object\":"u8);
+        to.Write(shown);
+        to.Write("}\n"u8);
+    }
+
+    private async Task Flush()
+    {
+        _unflushed = 0;
+        await http.Response.BodyWriter.FlushAsync(_ended);
+    }
 
     private byte[] Bookmark(bool initialEnd)
     {
@@ -136,20 +193,15 @@ internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiReque
                 ["rows"] = new JsonArray(new JsonObject { ["cells"] = new JsonArray(), ["object"] = partial }),
             });
         }
-        return Json.Utf8(new JsonObject { ["kind"] = at.Resource.Kind, ["apiVersion"] = at.Resource.ApiVersion, ["metadata"] = metadata });
-    }
-
-    private bool? SendInitialEvents()
-    {
-        var asked = http.Request.Query["sendInitialEvents"].ToString();
-        var match = http.Request.Query["resourceVersionMatch"].ToString();
-        if (asked.Length == 0 && match.Length == 0)
-            return null;
-        var options = at.Resource with { Kind = "ListOptions", Group = "meta.k8s.io" };
-        if (asked.Length == 0)
-            throw KubernetesError.Invalid(options, "", Cause.Forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
-        if (match is not "NotOlderThan")
-            throw KubernetesError.Invalid(options, "", Cause.Forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
-        return asked is "true" or "1";
+        var empty = new JsonObject { ["kind"] = at.Resource.Kind, ["apiVersion"] = at.Resource.ApiVersion, ["metadata"] = metadata };
+        // What Go writes of an object that has nothing in it.
+        if (ReferenceEquals(at.Resource, Resources.Pods))
+            empty["spec"] = new JsonObject { ["containers"] = null };
+        if (at.Resource.HasStatus && view.As.Length == 0)
+        {
+            empty.SetIfMissing("spec", new JsonObject());
+            empty["status"] = new JsonObject();
+        }
+        return Json.Utf8(empty);
     }
 }

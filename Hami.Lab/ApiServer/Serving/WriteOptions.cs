@@ -5,11 +5,27 @@ namespace Hami.Lab.ApiServer;
 /// <summary>What a client asks for beside the object itself, from the query and (for DELETE) the body.</summary>
 internal sealed record WriteOptions(string Kind, bool DryRun, string FieldManager, string FieldValidation)
 {
+    private static readonly string[] FieldValidations = ["", "Ignore", "Strict", "Warn"];
+
     /// <summary>Texts for <c>Warning</c> headers.</summary>
     public List<string> Warnings { get; } = [];
 
-    public static WriteOptions From(IQueryCollection query, string kind) =>
-        new(kind, query["dryRun"].Contains("All", StringComparer.Ordinal), query["fieldManager"].ToString(), query["fieldValidation"].ToString());
+    /// <summary>Paths of names that came twice in the body.</summary>
+    public List<string> Duplicates { get; } = [];
+
+    /// <summary>Throws 422 for a value no server knows.</summary>
+    public static WriteOptions From(IQueryCollection query, string kind)
+    {
+        var (dry, validation) = (query["dryRun"], query["fieldValidation"].ToString());
+        var causes = new List<Cause>();
+        if (dry.Count > 0 && !dry.All(d => d is "All"))
+            causes.Add(Cause.Unsupported("dryRun", string.Join(',', dry.ToArray()), "All"));
+        if (!FieldValidations.Contains(validation, StringComparer.Ordinal))
+            causes.Add(Cause.Unsupported("fieldValidation", validation, FieldValidations));
+        return causes.Count > 0
+            ? throw KubernetesError.Invalid(kind, "meta.k8s.io", "", causes)
+            : new(kind, dry.Count > 0, query["fieldManager"].ToString(), validation);
+    }
 
     /// <summary>The options object as webhooks see it.</summary>
     public JsonObject ToObject()

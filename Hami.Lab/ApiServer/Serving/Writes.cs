@@ -8,6 +8,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     private static readonly string[] ServerOwned =
         ["name", "namespace", "uid", "creationTimestamp", "generateName", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"];
 
+    private readonly Quotas _quotas = new(store);
+
     public async Task<Stored> Create(ApiRequest at, JsonObject sent, WriteOptions options)
     {
         var resource = at.Resource;
@@ -19,7 +21,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         foreach (var name in (string[])["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"])
             metadata.Remove(name);
         resource.Rules.Default(body);
-        resource.Rules.Admit(body);
+        RequireNamespace(at, metadata.TextAt("name") ?? metadata.TextAt("generateName") ?? "");
+        resource.Rules.Admit(body, store);
 
         var call = new AdmissionCall(resource, "", "CREATE", at.Namespace ?? "", metadata.TextAt("name") ?? "", options.ToObject(), options.DryRun) { Object = body };
         await webhooks.Mutate(call, o => Renormalise(o, resource));
@@ -30,7 +33,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             metadata["name"] = prefix[..Math.Min(prefix.Length, 58)] + Names.RandomSuffix();
         var created = metadata.TextAt("name") ?? "";
         RequireNamespace(at, created);
-        resource.Rules.Review(body, store, resource);
+        resource.Rules.Review(body, store);
         metadata["uid"] = Guid.NewGuid().ToString();
         metadata["creationTimestamp"] = Ages.Stamp(time.GetUtcNow());
         if (resource.CountsGenerations)
@@ -38,13 +41,19 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         resource.Rules.PrepareCreate(body);
         Refuse(resource, created, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)));
         await webhooks.Validate(call);
-        return store.TryWrite(resource, body, expected: null, options.DryRun) ?? throw KubernetesError.AlreadyExists(resource, created);
+        var written = _quotas.Create(resource, body, options.DryRun, () => store.TryWrite(resource, body, expected: null, options.DryRun))
+            ?? throw KubernetesError.AlreadyExists(resource, created);
+        if (resource == Resources.Namespaces && !options.DryRun)
+            await Bootstrap.PrepareNamespace(store, Make, created);
+        return written;
     }
 
-    public Task<Stored> Replace(ApiRequest at, JsonObject sent, WriteOptions options) => Modify(at, options, _ => Json.Copy(sent), isPatch: false);
+    /// <summary>Makes an object of the server's own.</summary>
+    public Task Make(ApiRequest at, JsonObject body) => Create(at, body, new("CreateOptions", DryRun: false, "", ""));
 
-    public Task<Stored> Patch(ApiRequest at, Func<JsonObject, JsonObject> patch, WriteOptions options) =>
-        Modify(at, options, current => patch(current.Typed(at.Resource)), isPatch: true);
+    public Task<Stored> Replace(ApiRequest at, JsonObject sent, WriteOptions options) => Modify(at, options, _ => Json.Copy(sent), patch: null);
+
+    public Task<Stored> Patch(ApiRequest at, Patch patch, WriteOptions options) => Modify(at, options, current => patch.Apply(current.Typed(at.Resource)), patch);
 
     /// <summary>Deletes or begins to delete. Returns the object as it was last seen.</summary>
     public async Task<Stored> Delete(ApiRequest at, JsonObject asked, WriteOptions options)
@@ -58,6 +67,12 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             await webhooks.Validate(call);
             if (options.DryRun)
                 return current;
+            if (Cascade.Held(current, asked) is { } held)
+            {
+                if (store.TryWrite(at.Resource, held, current, dryRun: false) is not { } marked)
+                    continue;
+                current = marked;
+            }
             if (TryDelete(current, asked.NumberAt("gracePeriodSeconds")) is { } last)
                 return last;
         }
@@ -158,7 +173,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             store.TryDelete(owner);
     }
 
-    private async Task<Stored> Modify(ApiRequest at, WriteOptions options, Func<Stored, JsonObject> change, bool isPatch)
+    private async Task<Stored> Modify(ApiRequest at, WriteOptions options, Func<Stored, JsonObject> change, Patch? patch)
     {
         var resource = at.Resource;
         while (true)
@@ -166,8 +181,9 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             var current = store.Get(resource, at.Namespace, at.Name);
             // Each round decodes anew, and a warning is worth saying once.
             options.Warnings.Clear();
-            var body = Intake.Decode(change(current), resource, options);
-            CheckIdentity(at, current, body.Child("metadata"), isPatch);
+            var changed = change(current);
+            var body = Intake.Decode(changed, resource, options, patch is null ? null : () => patch.Shown(changed));
+            CheckIdentity(at, current, body.Child("metadata"), patch is not null);
             body = at.Subresource is "status" ? WithStatus(current, body, resource) : WithOwned(current, body, resource);
             var call = new AdmissionCall(resource, at.Subresource, "UPDATE", at.Namespace ?? "", at.Name, options.ToObject(), options.DryRun)
             {
@@ -179,7 +195,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             body = call.Object;
             resource.Rules.Complete(body);
             CountGeneration(current, body, resource);
-            Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
+            Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(ObjectChecks.OfUpdate(body, current.Body))
+                .Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);
             if (store.TryWrite(resource, body, current, options.DryRun) is not { } written)
                 continue;
@@ -293,14 +310,16 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
 
     private static void CheckPreconditions(Stored current, JsonObject? asked)
     {
+        // Here, and only here, the words name the kind (rest.BeforeDelete).
+        var kind = current.Resource with { Plural = current.Resource.Kind };
         if (asked.TextAt("uid") is { } uid && uid != current.Uid)
         {
-            throw KubernetesError.Conflict(current.Resource, current.Name,
+            throw KubernetesError.Conflict(kind, current.Name,
                 $"the UID in the precondition ({uid}) does not match the UID in record ({current.Uid}). The object might have been deleted and then recreated");
         }
         if (asked.TextAt("resourceVersion") is { } revision && revision != current.Revision.ToString())
         {
-            throw KubernetesError.Conflict(current.Resource, current.Name,
+            throw KubernetesError.Conflict(kind, current.Name,
                 $"the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({current.Revision}). The object might have been modified");
         }
     }

@@ -15,6 +15,12 @@ internal static class EventVersions
     {
         if (version.StoredAs is null)
             return body;
+        // The newer version leaves out what nobody has set.
+        foreach (var name in (string[])["reportingComponent", "reportingInstance"])
+        {
+            if (body.TextAt(name) is "")
+                body.Remove(name);
+        }
         foreach (var (stored, @new) in Renamed)
             Rename(body, stored, @new);
         return body;
@@ -22,17 +28,26 @@ internal static class EventVersions
 
     public static JsonObject ToStorage(JsonObject body, Resource version)
     {
-        if (version.StoredAs is null)
+        if (!ReferenceEquals(version.Storage, Resources.Events))
             return body;
-        foreach (var (stored, @new) in Renamed)
-            Rename(body, @new, stored);
+        if (version.StoredAs is not null)
+        {
+            foreach (var (stored, @new) in Renamed)
+                Rename(body, @new, stored);
+        }
+        // Go writes these even when nobody has set them.
+        foreach (var name in (string[])["involvedObject", "source"])
+            body.SetIfMissing(name, new JsonObject());
+        foreach (var name in (string[])["firstTimestamp", "lastTimestamp", "eventTime"])
+            body[name] = body[name]?.DeepClone();
+        foreach (var name in (string[])["reportingComponent", "reportingInstance"])
+            body.SetIfMissing(name, "");
         return body;
     }
 
     private static void Rename(JsonObject body, string from, string to)
     {
-        if (!body.Remove(from, out var value) || value is null)
-            return;
-        body[to] = value;
+        if (body.Remove(from, out var value))
+            body[to] = value;
     }
 }

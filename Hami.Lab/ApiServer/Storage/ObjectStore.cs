@@ -4,19 +4,26 @@ using System.Text.Json.Nodes;
 namespace Hami.Lab.ApiServer;
 
 /// <summary>What a watcher reads in one go: the changes after its cursor, where they end, and what completes when more arrive.</summary>
-internal sealed record News(Change[] Changes, long UpTo, Task Next);
+internal sealed record News(Stretch Changes, long UpTo, Task Next);
 
 /// <summary>All objects under one growing revision, as etcd keeps them. Reads share snapshots; writes take one lock.</summary>
 internal sealed class ObjectStore : IDisposable
 {
+    // etcd's --max-request-bytes; there it bounds protobuf, which is somewhat shorter than the JSON here.
+    private const int ObjectLimit = 1536 * 1024;
+    private const long HistoryBytes = 48 * 1024 * 1024;
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<Resource, Shelf> _shelves;
+    private readonly Dictionary<Resource, Shelf> _shelves = new(ReferenceEqualityComparer.Instance);
+    private readonly TimeProvider _time;
     private readonly WriteAheadLog? _log;
     private long _revision = 1;
 
-    public ObjectStore(string? path, int historyWindow)
+    public ObjectStore(string? path, int historyWindow, TimeProvider time)
     {
-        _shelves = Resources.All.Where(r => r.StoredAs is null).ToDictionary(r => r, _ => new Shelf(historyWindow));
+        _time = time;
+        foreach (var resource in Resources.All.Where(r => r.StoredAs is null))
+            _shelves[resource] = new(resource, historyWindow);
         if (path is null)
             return;
         foreach (var entry in WriteAheadLog.Read(path))
@@ -49,7 +56,34 @@ internal sealed class ObjectStore : IDisposable
         long revision;
         lock (_lock)
             (objects, revision) = (_shelves[resource.Storage].Objects, _revision);
-        return (@namespace is null ? objects.Values : objects.Values.Where(o => o.Namespace == @namespace), revision);
+        return (In(@namespace, objects), revision);
+    }
+
+    /// <summary>The same as it was at a revision; refused when the history since then is not complete.</summary>
+    public IEnumerable<Stored> ListAt(Resource resource, string? @namespace, long revision)
+    {
+        ImmutableSortedDictionary<string, Stored> objects;
+        Stretch since;
+        lock (_lock)
+        {
+            if (revision > _revision)
+                throw KubernetesError.TooLargeRevision(revision, _revision);
+            var shelf = _shelves[resource.Storage];
+            (objects, since) = (shelf.Objects, shelf.History.Since(revision));
+        }
+        if (since.Length == 0)
+            return In(@namespace, objects);
+        // Undone from the newest to the oldest.
+        var then = objects.ToBuilder();
+        for (var i = since.Length - 1; i >= 0; i--)
+        {
+            var change = since.Span[i];
+            if (change.Before is { } before)
+                then[before.Key] = before;
+            else
+                then.Remove(change.After!.Key);
+        }
+        return In(@namespace, then.ToImmutable());
     }
 
     /// <summary>Writes a new version if the object is still the expected one (null: not there). Returns null when someone else was faster.</summary>
@@ -57,23 +91,23 @@ internal sealed class ObjectStore : IDisposable
     public Stored? TryWrite(Resource resource, JsonObject body, Stored? expected, bool dryRun)
     {
         resource = resource.Storage;
-        var key = Stored.KeyOf(body.TextAt("metadata", "namespace"), body.TextAt("metadata", "name") ?? "");
+        var dryBirth = dryRun && expected is null;
+        body = Ordered(body, dryBirth ? null : expected?.Revision ?? 0);
+        var draft = new Stored(resource, expected?.Revision ?? 0, Json.Utf8(body), Facts.Of(resource, body, expected?.Facts), _time.GetUtcNow());
+        if (draft.Utf8.Length > ObjectLimit)
+            throw KubernetesError.TooLargeForStorage();
+        var isNews = expected is null || draft.Utf8.Length != expected.Utf8.Length || !Json.Same(body, expected.Body);
         lock (_lock)
         {
             var shelf = _shelves[resource];
-            if (!ReferenceEquals(shelf.Objects.GetValueOrDefault(key), expected))
+            if (!ReferenceEquals(shelf.Objects.GetValueOrDefault(draft.Key), expected))
                 return null;
-            var metadata = body.Child("metadata");
-            if (expected is not null)
-            {
-                metadata["resourceVersion"] = expected.Revision.ToString();
-                if (Json.Same(body, expected.Body))
-                    return expected;
-            }
+            if (!isNews)
+                return expected;
             if (dryRun)
-                return new(resource, expected?.Revision ?? 0, body);
-            var stored = new Stored(resource, _revision + 1, Ordered(body, _revision + 1));
-            _log?.Put(stored);
+                return draft;
+            var stored = draft.At(_revision + 1);
+            Log(log => log.Put(stored));
             Commit(shelf, new(stored.Revision, expected, stored));
             return stored;
         }
@@ -87,21 +121,42 @@ internal sealed class ObjectStore : IDisposable
             var shelf = _shelves[expected.Resource];
             if (!ReferenceEquals(shelf.Objects.GetValueOrDefault(expected.Key), expected))
                 return null;
-            var last = expected.At(_revision + 1);
-            _log?.Remove(last);
-            Commit(shelf, new(last.Revision, last, After: null));
-            return last;
+            var change = new Change(_revision + 1, expected, after: null);
+            Log(log => log.Remove(expected, change.Revision));
+            Commit(shelf, change);
+            return change.Gone;
         }
     }
 
-    public News Since(Resource resource, long revision)
+    public News Since(Resource resource, long revision, Trigger trigger)
     {
         lock (_lock)
         {
             if (revision > _revision)
                 throw KubernetesError.TooLargeRevision(revision, _revision);
             var history = _shelves[resource.Storage].History;
-            return new(history.Since(revision), _revision, history.Next);
+            return new(history.Since(revision), _revision, history.Next(trigger));
+        }
+    }
+
+    /// <summary>All of a resource's history that is remembered.</summary>
+    public Change[] Everything(Resource resource)
+    {
+        lock (_lock)
+        {
+            var history = _shelves[resource.Storage].History;
+            return history.Since(history.Floor).Span.ToArray();
+        }
+    }
+
+    /// <summary>Refuses a revision from which no watch can begin.</summary>
+    public void CheckWatchable(Resource resource, long revision)
+    {
+        lock (_lock)
+        {
+            if (revision > _revision)
+                throw KubernetesError.TooLargeRevision(revision, _revision);
+            _ = _shelves[resource.Storage].History.Since(revision);
         }
     }
 
@@ -116,6 +171,24 @@ internal sealed class ObjectStore : IDisposable
     }
 
     public void Dispose() => _log?.Dispose();
+
+    private static IEnumerable<Stored> In(string? @namespace, ImmutableSortedDictionary<string, Stored> objects) =>
+        @namespace is null ? objects.Values : objects.Values.Where(o => o.Namespace == @namespace);
+
+    private void Log(Action<WriteAheadLog> write)
+    {
+        if (_log is null)
+            return;
+        try
+        {
+            write(_log);
+        }
+        catch (IOException)
+        {
+            // What etcd says when it has no room: nothing was written, and reads go on.
+            throw KubernetesError.NoSpace();
+        }
+    }
 
     private void Commit(Shelf shelf, Change change)
     {
@@ -134,9 +207,15 @@ internal sealed class ObjectStore : IDisposable
             return;
         }
         var shelf = _shelves[entry.Resource];
-        var stored = new Stored(entry.Resource, entry.Revision, entry.Body!);
-        var before = shelf.Objects.GetValueOrDefault(stored.Key);
-        Commit(shelf, entry.Removed ? new(entry.Revision, stored, After: null) : new(entry.Revision, before, stored));
+        var before = shelf.Objects.GetValueOrDefault(Stored.KeyOf(entry.Body.TextAt("metadata", "namespace"), entry.Body.TextAt("metadata", "name") ?? ""));
+        if (entry.Removed)
+        {
+            if (before is not null)
+                Commit(shelf, new(entry.Revision, before, after: null));
+            return;
+        }
+        var body = entry.Body!;
+        Commit(shelf, new(entry.Revision, before, new(entry.Resource, entry.Revision, Json.Utf8(body), Facts.Of(entry.Resource, body, before?.Facts), _time.GetUtcNow())));
     }
 
     // The order in which Go writes them; a person who compares with a real server's answer sees the same lines.
@@ -146,10 +225,10 @@ internal sealed class ObjectStore : IDisposable
         "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
     ];
 
-    private static JsonObject Ordered(JsonObject body, long revision)
+    private static JsonObject Ordered(JsonObject body, long? revision)
     {
         var metadata = body.Child("metadata");
-        metadata["resourceVersion"] = revision.ToString();
+        metadata.Put("resourceVersion", revision?.ToString());
         var ordered = new JsonObject();
         foreach (var name in MetadataOrder)
         {
@@ -163,13 +242,13 @@ internal sealed class ObjectStore : IDisposable
             body.Remove(name, out var value);
             result[name] = value;
         }
-        return (JsonObject)Json.Settle(result)!;
+        return result;
     }
 
-    private sealed class Shelf(int window)
+    private sealed class Shelf(Resource resource, int window)
     {
         public ImmutableSortedDictionary<string, Stored> Objects { get; set; } = ImmutableSortedDictionary.Create<string, Stored>(StringComparer.Ordinal);
 
-        public History History { get; } = new(window);
+        public History History { get; } = new(resource, window, HistoryBytes);
     }
 }

@@ -3,57 +3,76 @@ using System.Text.Json.Nodes;
 
 namespace Hami.Lab.ApiServer;
 
-/// <summary>One version of one object. The body is never changed once it is here, and carries no kind and apiVersion: the answer adds those.</summary>
-internal sealed class Stored(Resource resource, long revision, JsonObject body)
+/// <summary>One version of one object, as UTF-8. It carries no kind and apiVersion: the answer adds those.</summary>
+internal sealed class Stored(Resource resource, long revision, byte[] utf8, Facts facts, DateTimeOffset writtenAt = default)
 {
-    private byte[]? _utf8;
+    // A tree is some fifteen times as large as its text: kept as long as somebody uses it.
+    private WeakReference<JsonObject>? _tree;
 
     public Resource Resource { get; } = resource;
 
     public long Revision { get; } = revision;
 
-    public JsonObject Body { get; } = body;
+    public Facts Facts { get; } = facts;
 
-    public string Name => Body.TextAt("metadata", "name") ?? "";
+    /// <summary>When this version was written; for one read from the log, when that was.</summary>
+    public DateTimeOffset WrittenAt { get; } = writtenAt;
 
-    public string Namespace => Body.TextAt("metadata", "namespace") ?? "";
+    public string Name => Facts.Name;
 
-    public string Uid => Body.TextAt("metadata", "uid") ?? "";
+    public string Namespace => Facts.Namespace;
 
-    public string Key => KeyOf(Namespace, Name);
+    public string Uid => Facts.Uid;
+
+    public string Key { get; } = KeyOf(facts.Namespace, facts.Name);
 
     /// <summary>The body as JSON; lists of a real server leave kind and apiVersion out of their items too.</summary>
-    public ReadOnlyMemory<byte> Utf8 => _utf8 ??= Json.Utf8(Body);
+    public ReadOnlyMemory<byte> Utf8 { get; } = utf8;
+
+    /// <summary>The body as a tree that others read as well and nobody may change.</summary>
+    public JsonObject Body
+    {
+        get
+        {
+            if (_tree?.TryGetTarget(out var tree) is true)
+                return tree;
+            tree = (JsonObject)Json.Parse(Utf8.Span)!;
+            _tree = new(tree);
+            return tree;
+        }
+    }
 
     public static string KeyOf(string? @namespace, string name) => $"{@namespace}/{name}";
 
     /// <summary>The whole object as a client of this version sees it.</summary>
     public ReadOnlyMemory<byte> Utf8As(Resource version)
     {
-        if (version != Resource)
+        if (version.StoredAs is not null)
             return Json.Utf8(Typed(version));
-        var head = Encoding.UTF8.GetBytes($"{{\"kind\":\"{version.Kind}\",\"apiVersion\":\"{version.ApiVersion}\"{(Body.Count > 0 ? "," : "")}");
-        return (byte[])[.. head, .. Utf8.Span[1..]];
+        return (byte[])[.. Head(version), .. Utf8.Span[1..]];
     }
+
+    /// <summary>The beginning of the whole object in its stored version; the body follows without its brace.</summary>
+    public static byte[] Head(Resource version) =>
+        Encoding.UTF8.GetBytes($"{{\"kind\":\"{version.Kind}\",\"apiVersion\":\"{version.ApiVersion}\",");
 
     /// <summary>A copy of the object with kind and apiVersion of this version.</summary>
     public JsonObject Typed(Resource version)
     {
         var shown = EventVersions.FromStorage(Json.Copy(Body), version);
-        var typed = new JsonObject { ["kind"] = version.Kind, ["apiVersion"] = version.ApiVersion };
-        foreach (var (name, value) in shown.ToArray())
-        {
-            shown.Remove(name);
-            typed[name] = value;
-        }
-        return typed;
+        shown.Insert(0, "kind", version.Kind);
+        shown.Insert(1, "apiVersion", version.ApiVersion);
+        return shown;
     }
 
-    /// <summary>The same object as the last word of a watch on it: its content, and the revision that removed it.</summary>
+    /// <summary>The same object under another revision; only that number differs in its text.</summary>
     public Stored At(long revision)
     {
-        var last = Json.Copy(Body);
-        last.Child("metadata")["resourceVersion"] = revision.ToString();
-        return new(Resource, revision, (JsonObject)Json.Settle(last)!);
+        // The store writes metadata first, and before resourceVersion only texts without a bare quote in them.
+        var mark = "\"resourceVersion\":\""u8;
+        var from = Utf8.Span.IndexOf(mark) + mark.Length;
+        var to = from + Utf8.Span[from..].IndexOf((byte)'"');
+        byte[] changed = [.. Utf8.Span[..from], .. Encoding.UTF8.GetBytes(revision.ToString()), .. Utf8.Span[to..]];
+        return new(Resource, revision, changed, Facts, WrittenAt);
     }
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -7,30 +9,27 @@ namespace Hami.Lab.ApiServer;
 internal sealed record LogEntry(long Revision, Resource? Resource, bool Removed, JsonObject? Body);
 
 /// <summary>Every write as one JSON line, handed to the operating system before the client hears of it: it survives a killed process.</summary>
+/// <remarks>A write that fails, as on a full disk, is taken back whole: the next one does not begin inside a torn line.</remarks>
 internal sealed class WriteAheadLog : IDisposable
 {
-    private readonly FileStream _file;
+    private readonly Stream _file;
+    private readonly ArrayBufferWriter<byte> _line = new();
+    private long _length;
+    private bool _torn;
 
-    private WriteAheadLog(FileStream file) => _file = file;
+    /// <summary>A log over a stream that is already at its end.</summary>
+    internal WriteAheadLog(Stream file) => (_file, _length) = (file, file.Length);
 
     public static IEnumerable<LogEntry> Read(string path)
     {
         if (!File.Exists(path))
             yield break;
-        var lines = File.ReadAllLines(path);
-        for (var i = 0; i < lines.Length; i++)
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        var number = 0;
+        foreach (var line in Lines(file))
         {
-            LogEntry? entry;
-            try
-            {
-                entry = Parse(lines[i]);
-            }
-            // A process killed while writing leaves half a line, and only as the last one: nobody was told of that write.
-            catch (JsonException) when (i == lines.Length - 1)
-            {
-                yield break;
-            }
-            if (entry is not null)
+            number++;
+            if (Parse(line.Span, path, number) is { } entry)
                 yield return entry;
         }
     }
@@ -40,48 +39,106 @@ internal sealed class WriteAheadLog : IDisposable
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var fresh = path + ".new";
-        using (var log = new WriteAheadLog(new FileStream(fresh, FileMode.Create, FileAccess.Write)))
+        using (var log = new WriteAheadLog(new FileStream(fresh, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1024 * 1024)))
         {
             foreach (var stored in objects)
                 log.Put(stored);
-            log.Write(new JsonObject { ["rev"] = revision });
+            log.Write($"{{\"rev\":{revision}}}", "");
+            log._file.Flush();
         }
         File.Move(fresh, path, overwrite: true);
         // No buffer of ours: what Write returned from is with the operating system.
-        return new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0));
+        var end = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        end.Seek(0, SeekOrigin.End);
+        return new(end);
     }
 
-    public void Put(Stored stored) => Write(stored, removed: false);
+    public void Put(Stored stored) => Write(HeadOf(stored.Resource, stored.Revision) + ",\"object\":", stored.Utf8.Span, "}");
 
-    public void Remove(Stored stored) => Write(stored, removed: true);
+    /// <summary>Notes the end of an object; who reads the log knows its last version already.</summary>
+    public void Remove(Stored last, long revision)
+    {
+        var key = new JsonObject { ["metadata"] = new JsonObject { ["name"] = last.Name, ["namespace"] = last.Namespace } };
+        Write(HeadOf(last.Resource, revision) + ",\"removed\":true,\"object\":", Json.Utf8(key), "}");
+    }
 
     public void Dispose() => _file.Dispose();
 
-    private void Write(Stored stored, bool removed)
+    private static string HeadOf(Resource resource, long revision) => $"{{\"rev\":{revision},\"group\":\"{resource.Group}\",\"resource\":\"{resource.Plural}\"";
+
+    private void Write(string head, string tail) => Write(head, [], tail);
+
+    private void Write(string head, ReadOnlySpan<byte> body, string tail)
     {
-        var line = new JsonObject { ["rev"] = stored.Revision, ["group"] = stored.Resource.Group, ["resource"] = stored.Resource.Plural };
-        if (removed)
-            line["removed"] = true;
-        line["object"] = stored.Body.DeepClone();
-        Write(line);
+        if (_torn)
+            throw new IOException("The write-ahead log ends in half a line that could not be taken back.");
+        _line.ResetWrittenCount();
+        Encoding.UTF8.GetBytes(head, _line);
+        _line.Write(body);
+        Encoding.UTF8.GetBytes(tail + "\n", _line);
+        try
+        {
+            _file.Write(_line.WrittenSpan);
+            _length += _line.WrittenCount;
+        }
+        catch (IOException)
+        {
+            TakeBack();
+            throw;
+        }
     }
 
-    private void Write(JsonObject line)
+    private void TakeBack()
     {
-        _file.Write([.. Json.Utf8(line), (byte)'\n']);
-        _file.Flush(flushToDisk: false);
+        try
+        {
+            _file.SetLength(_length);
+            _file.Seek(0, SeekOrigin.End);
+        }
+        catch (IOException)
+        {
+            // Whatever came after half a line would be lost with it, so nothing may.
+            _torn = true;
+        }
     }
 
-    private static LogEntry? Parse(string line)
+    // A process killed while writing leaves half a line at the end: nobody was told of that write, so it is as if it had never been.
+    private static IEnumerable<ReadOnlyMemory<byte>> Lines(Stream file)
     {
-        var entry = (JsonObject?)Json.Parse(System.Text.Encoding.UTF8.GetBytes(line)) ?? throw new JsonException();
-        var revision = entry.NumberAt("rev") ?? throw new JsonException("A line of the log has no revision.");
-        if (entry.TextAt("resource") is not { } plural)
-            return new(revision, Resource: null, Removed: false, Body: null);
-        var resource = Array.Find(Resources.All, r => r.StoredAs is null && r.Plural == plural && r.Group == entry.TextAt("group"));
-        if (resource is null)
-            return null;
-        entry.Remove("object", out var body);
-        return new(revision, resource, entry.FlagAt("removed"), (JsonObject)body!);
+        var (buffer, filled) = (new byte[256 * 1024], 0);
+        while (file.Read(buffer, filled, buffer.Length - filled) is > 0 and var count)
+        {
+            filled += count;
+            var begin = 0;
+            while (buffer.AsSpan(begin, filled - begin).IndexOf((byte)'\n') is >= 0 and var length)
+            {
+                yield return buffer.AsMemory(begin, length);
+                begin += length + 1;
+            }
+            buffer.AsSpan(begin, filled - begin).CopyTo(buffer);
+            filled -= begin;
+            if (filled == buffer.Length)
+                Array.Resize(ref buffer, 2 * buffer.Length);
+        }
+    }
+
+    private static LogEntry? Parse(ReadOnlySpan<byte> line, string path, int number)
+    {
+        try
+        {
+            var entry = (JsonObject?)Json.Parse(line) ?? throw new JsonException();
+            var revision = entry.NumberAt("rev") ?? throw new JsonException("it has no revision");
+            if (entry.TextAt("resource") is not { } plural)
+                return new(revision, Resource: null, Removed: false, Body: null);
+            var resource = Array.Find(Resources.All, r => r.StoredAs is null && r.Plural == plural && r.Group == entry.TextAt("group"));
+            if (resource is null)
+                return null;
+            entry.Remove("object", out var body);
+            return new(revision, resource, entry.FlagAt("removed"), (JsonObject)body!);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"Line {number} of {path} is damaged: {e.Message}", e);
+        }
     }
 }

@@ -29,7 +29,22 @@ internal static class Tables
         [Table.Name, new("Request"), new("Limit"), Table.Age],
         (o, now) => [Name(o), Usage(o, limits: false), Usage(o, limits: true), Ages.Of(o, now)]);
 
+    public static readonly Table PriorityClasses = new(
+        [Table.Name, new("Value", Type: "integer"), new("Global-Default", Type: "boolean"), Table.Age, new("PreemptionPolicy")],
+        (o, now) => [Name(o), o.NumberAt("value") ?? 0, o.FlagAt("globalDefault"), Ages.Of(o, now), o.TextAt("preemptionPolicy")]);
+
+    public static readonly Table Bindings = new(
+        [Table.Name, new("Role"), Table.Age, new("Users", 1), new("Groups", 1), new("ServiceAccounts", 1)],
+        (o, now) =>
+        [
+            Name(o), $"{o.TextAt("roleRef", "kind")}/{o.TextAt("roleRef", "name")}", Ages.Of(o, now),
+            Subjects(o, "User"), Subjects(o, "Group"), Subjects(o, "ServiceAccount"),
+        ]);
+
     private static string? Name(JsonObject o) => o.TextAt("metadata", "name");
+
+    private static string Subjects(JsonObject binding, string kind) => string.Join(", ", binding["subjects"].Objects().Where(s => s.TextAt("kind") == kind)
+        .Select(s => kind is "ServiceAccount" ? $"{s.TextAt("namespace")}/{s.TextAt("name")}" : s.TextAt("name")));
 
     private static string Usage(JsonObject quota, bool limits) => string.Join(", ",
         (quota.MapAt("status", "hard") ?? []).Where(h => h.Key.StartsWith("limits", StringComparison.Ordinal) == limits)

@@ -1,0 +1,72 @@
+using k8s;
+using k8s.Models;
+
+namespace Hami.Lab.Controllers;
+
+/// <summary>The kinds several controllers look at, each watched once.</summary>
+internal sealed class Informers
+{
+    public Informers(LabControllersOptions options, Action<Exception> broken)
+    {
+        var (kubernetes, time) = (options.Kubernetes, options.Time);
+        Pods = new(
+            async ct => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken, Slim);
+        Nodes = new(
+            async ct => await kubernetes.CoreV1.ListNodeAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.CoreV1.WatchListNodeAsync(resourceVersion: version, cancellationToken: ct), time, broken,
+            node => node.Metadata.Annotations = null);
+        Leases = new(
+            async ct => await kubernetes.CoordinationV1.ListNamespacedLeaseAsync("kube-node-lease", cancellationToken: ct),
+            (version, ct) => kubernetes.CoordinationV1.WatchListNamespacedLeaseAsync("kube-node-lease", resourceVersion: version, cancellationToken: ct), time, broken);
+        ReplicaSets = new(
+            async ct => await kubernetes.AppsV1.ListReplicaSetForAllNamespacesAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.AppsV1.WatchListReplicaSetForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+        Deployments = new(
+            async ct => await kubernetes.AppsV1.ListDeploymentForAllNamespacesAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.AppsV1.WatchListDeploymentForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+        Jobs = new(
+            async ct => await kubernetes.BatchV1.ListJobForAllNamespacesAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.BatchV1.WatchListJobForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+        Namespaces = new(
+            async ct => await kubernetes.CoreV1.ListNamespaceAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.CoreV1.WatchListNamespaceAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+        ServiceAccounts = new(
+            async ct => await kubernetes.CoreV1.ListServiceAccountForAllNamespacesAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.CoreV1.WatchListServiceAccountForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+        Quotas = new(
+            async ct => await kubernetes.CoreV1.ListResourceQuotaForAllNamespacesAsync(cancellationToken: ct),
+            (version, ct) => kubernetes.CoreV1.WatchListResourceQuotaForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+        All = [Pods, Nodes, Leases, ReplicaSets, Deployments, Jobs, Namespaces, ServiceAccounts, Quotas];
+    }
+
+    public IInformer[] All { get; }
+
+    public Informer<V1Pod> Pods { get; }
+
+    public Informer<V1Node> Nodes { get; }
+
+    public Informer<V1Lease> Leases { get; }
+
+    public Informer<V1ReplicaSet> ReplicaSets { get; }
+
+    public Informer<V1Deployment> Deployments { get; }
+
+    public Informer<V1Job> Jobs { get; }
+
+    public Informer<V1Namespace> Namespaces { get; }
+
+    public Informer<V1ServiceAccount> ServiceAccounts { get; }
+
+    public Informer<V1ResourceQuota> Quotas { get; }
+
+    // Ten thousand pods are held here; no controller asks how a container is run.
+    private static void Slim(V1Pod pod)
+    {
+        pod.Metadata.ManagedFields = null;
+        pod.Spec.Containers = [];
+        pod.Spec.InitContainers = null;
+        pod.Spec.Volumes = null;
+        pod.Spec.Affinity = null;
+    }
+}

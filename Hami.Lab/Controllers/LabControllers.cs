@@ -1,0 +1,112 @@
+using Hami.Lab.Kubelet;
+using k8s;
+using k8s.Autorest;
+using k8s.Models;
+
+namespace Hami.Lab.Controllers;
+
+/// <summary>Stands in for kube-controller-manager: the loops that make of a cluster's objects what its users asked for.</summary>
+public sealed partial class LabControllers : IAsyncDisposable
+{
+    // As kube-controller-manager's --concurrent-*-syncs.
+    private const int Workers = 5;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _loops = Task.CompletedTask;
+
+    private LabControllers(ILogger log) => _log = log;
+
+    /// <summary>Starts the controllers; returns when they have seen all there is.</summary>
+    public static async Task<LabControllers> StartAsync(LabControllersOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var controllers = new LabControllers(options.Logging.CreateLogger<LabControllers>());
+        try
+        {
+            await controllers.Start(options, cancellationToken);
+            return controllers;
+        }
+        catch
+        {
+            await controllers.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Stops the controllers; what they made stays.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _loops.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task Start(LabControllersOptions options, CancellationToken cancellationToken)
+    {
+        var informers = new Informers(options, e => WatchBroke(_log, e.Message));
+        var events = new ControllerEvents(options, options.Logging.CreateLogger<ControllerEvents>());
+        var owned = new OwnedPods(informers.Pods, options.Kubernetes);
+        var sets = new ReplicaSets(options, informers.ReplicaSets, informers.Pods, owned, events);
+        var deployments = new Deployments(options, informers.Deployments, informers.ReplicaSets, informers.Pods, events);
+        var jobs = new Jobs(options, informers.Jobs, informers.Pods, owned, events);
+        var contents = new NamespaceContents(options, informers.Namespaces, informers.ServiceAccounts);
+        var quotas = new QuotaStatus(options, informers.Quotas, informers.Pods);
+        var garbage = new GarbageCollector(options, e => WatchBroke(_log, e.Message));
+        var health = new NodeHealth(options, informers.Nodes, informers.Leases, informers.Pods, events);
+        var evictions = new TaintEvictions(options, informers.Nodes, informers.Pods, events);
+        var strays = new StrayPods(options, informers.Nodes, informers.Pods);
+
+        IInformer[] watching = [.. informers.All, .. garbage.Informers];
+        _loops = Task.WhenAll(
+        [
+            .. watching.Select(i => Task.Run(() => i.Run(_stop.Token), CancellationToken.None)),
+            Task.Run(() => events.WriteAll(_stop.Token), CancellationToken.None),
+        ]);
+        await Task.WhenAll(watching.Select(i => i.Listed)).WaitAsync(cancellationToken);
+        await MakeRuntimeClasses(options, cancellationToken);
+        _loops = Task.WhenAll(
+            _loops,
+            Work(sets.Queue, "ReplicaSet", sets.Look),
+            Work(deployments.Queue, "Deployment", deployments.Look),
+            Work(jobs.Queue, "Job", jobs.Look),
+            Work(contents.Queue, "Namespace", contents.Look),
+            Work(quotas.Queue, "ResourceQuota", quotas.Look),
+            Work(garbage.Queue, "owner references", garbage.Look),
+            Work(evictions.Queue, "taints of Pod", evictions.Look),
+            Task.Run(() => health.Run(_stop.Token), CancellationToken.None),
+            Task.Run(() => strays.Run(_stop.Token), CancellationToken.None));
+    }
+
+    private Task Work(WorkQueue queue, string what, Func<string, CancellationToken, Task> look) => queue.Run(Workers, look, (key, e) => Told(what, key, e), _stop.Token);
+
+    private void Told(string what, string key, Exception e)
+    {
+        // A stale version is read again and tried again: the ordinary way of writing.
+        if (e is HttpOperationException refused && refused.IsConflict())
+            return;
+        var sentence = Refusals.Sentence(e);
+        TriedInVain(_log, what, key, sentence);
+    }
+
+    private static async Task MakeRuntimeClasses(LabControllersOptions options, CancellationToken cancellationToken)
+    {
+        foreach (var (name, handler) in options.RuntimeClasses)
+        {
+            try
+            {
+                await options.Kubernetes.NodeV1.CreateRuntimeClassAsync(
+                    new V1RuntimeClass { ApiVersion = "node.k8s.io/v1", Kind = "RuntimeClass", Metadata = new() { Name = name }, Handler = handler }, cancellationToken: cancellationToken);
+            }
+            catch (HttpOperationException e) when (e.IsAlreadyThere())
+            {
+                // From an earlier start, or the user's own.
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A watch broke and is taken up again: {Sentence}")]
+    private static partial void WatchBroke(ILogger logger, string sentence);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{What} {Key} is tried again: {Sentence}")]
+    private static partial void TriedInVain(ILogger logger, string what, string key, string sentence);
+}
