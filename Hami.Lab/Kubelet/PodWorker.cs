@@ -1,8 +1,10 @@
+using Hami.Lab.Kubelet.Lifecycle;
 using Hami.Lab.Kubelet.Volumes;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
 using Grpc.Core;
+using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.Lab.Kubelet;
 
@@ -14,6 +16,7 @@ internal sealed record PodSurroundings(
     Launcher Launcher,
     ConfigSources Sources,
     PodVolumes Volumes,
+    Handlers Handlers,
     Admission Admission,
     NodeGate Gate,
     DevicePlugins Plugins,
@@ -25,6 +28,8 @@ internal sealed record PodSurroundings(
 internal sealed partial class PodWorker : IAsyncDisposable
 {
     private static readonly TimeSpan PreStartDeadline = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan LeastGrace = TimeSpan.FromSeconds(2);
 
     // A pod whose object is gone has nobody left to wait for.
     private static readonly TimeSpan GraceWithoutObject = TimeSpan.FromSeconds(2);
@@ -42,6 +47,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private readonly DateTimeOffset _since;
     private readonly bool _endedEarlier;
     private readonly Lock _gate = new();
+    private Task _deadline = Task.CompletedTask;
+    private bool _expired;
     private TimeSpan _grace;
     private bool _objectGone;
     private bool _abandoned;
@@ -156,6 +163,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
         BringToEnd(TimeSpan.Zero);
         _admitted.TrySetResult();
         await _life.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _deadline.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _ending.Dispose();
         _noMoreStarts.Dispose();
         _hurry.Dispose();
@@ -196,6 +204,11 @@ internal sealed partial class PodWorker : IAsyncDisposable
             if (_finalPhase is null && !_ending.IsCancellationRequested)
                 await Live();
         }
+        catch (OperationCanceledException) when (_expired && !_ending.IsCancellationRequested)
+        {
+            await StopAll(Grace);
+            End("Failed");
+        }
         catch (OperationCanceledException) when (_noMoreStarts.IsCancellationRequested)
         {
             // Deleted, or the kubelet goes down: the ending below is the same from every step.
@@ -221,6 +234,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private async Task Live()
     {
         _status.Changed();
+        _deadline = Expire();
         _volumes = await MakeVolumes();
         _status.Changed();
         var sidecars = new List<Task>();
@@ -251,6 +265,21 @@ internal sealed partial class PodWorker : IAsyncDisposable
         }
     }
 
+    private TimeSpan Grace => TimeSpan.FromSeconds(Pod.Spec.TerminationGracePeriodSeconds ?? 30);
+
+    private async Task Expire()
+    {
+        if (Pod.Spec.ActiveDeadlineSeconds is not { } seconds)
+            return;
+        var since = Pod.Status?.StartTime is { } start ? new DateTimeOffset(start.ToUniversalTime()) : _since;
+        var left = since + TimeSpan.FromSeconds(seconds) - Now;
+        await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, _kubelet.Options.Time, _noMoreStarts.Token);
+        _expired = true;
+        _rejection = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+        _kubelet.Events.Normal(Pod, null, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+        await _noMoreStarts.CancelAsync();
+    }
+
     private async Task<IReadOnlyDictionary<string, string>> MakeVolumes()
     {
         while (true)
@@ -271,7 +300,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private async Task StopForGood(string phase)
     {
         await _noMoreStarts.CancelAsync();
-        await StopAll(TimeSpan.FromSeconds(Pod.Spec.TerminationGracePeriodSeconds ?? 30));
+        await StopAll(Grace);
         End(phase);
     }
 
@@ -291,7 +320,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 if (wait > TimeSpan.Zero)
                 {
                     container.Waiting = ("CrashLoopBackOff",
-                        $"back-off {wait.TotalSeconds:0}s restarting failed container={container.Container.Name} pod={Pod.Metadata.Name}_{Pod.Metadata.NamespaceProperty}({Uid})");
+                        $"back-off {GoDuration.Of(backOff.Current)} restarting failed container={container.Container.Name} pod={Pod.Metadata.Name}_{Pod.Metadata.NamespaceProperty}({Uid})");
                     _kubelet.Events.Warning(Pod, container, "BackOff",
                         $"Back-off restarting failed container {container.Container.Name} in pod {Pod.Metadata.Name}_{Pod.Metadata.NamespaceProperty}({Uid})");
                     _status.Changed();
@@ -300,11 +329,57 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 container.Restarts++;
             }
             await StartUntilItRuns(container);
-            started?.TrySetResult();
             if (container.Process is { } process)
-                Exited(container, await process.Exited.WaitAsync(_noMoreStarts.Token));
+                await Attend(container, process, started);
             _noMoreStarts.Token.ThrowIfCancellationRequested();
         }
+    }
+
+    // From a container's start to its end: its hook, its probes.
+    private async Task Attend(ContainerState container, ContainerProcess process, TaskCompletionSource? started)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(_noMoreStarts.Token);
+        container.ClockBefore = container.Clock;
+        container.Clock = new(process.LogFile, _kubelet.Options.Time);
+        var watched = Task.WhenAll(container.Clock.Run(ended.Token), Watch(container, process, started, ended.Token));
+        try
+        {
+            Exited(container, await process.Exited.WaitAsync(_noMoreStarts.Token));
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await watched.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task Watch(ContainerState container, ContainerProcess process, TaskCompletionSource? started, CancellationToken ended)
+    {
+        if (container.Container.Lifecycle?.PostStart is { } hook
+            && await Hooks.Run(hook, container, process, _kubelet.Handlers, _kubelet.Options.Time, ended) is { Succeeded: false } failed)
+        {
+            _kubelet.Events.Warning(Pod, container, "FailedPostStartHook", $"PostStartHook failed: {failed.Said}");
+            _ = Terminate(container, process, Grace, "FailedPostStartHook");
+            return;
+        }
+        await new Probes(
+            container,
+            process,
+            _kubelet.Handlers,
+            new(
+                () =>
+                {
+                    if (container.HasStarted)
+                        started?.TrySetResult();
+                    _status.Changed();
+                },
+                (kind, said) => _kubelet.Events.Warning(Pod, container, "Unhealthy", $"{kind} probe failed: {said}"),
+                (kind, probe) => _ = Terminate(
+                    container,
+                    process,
+                    probe.TerminationGracePeriodSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Grace,
+                    $"Container {container.Container.Name} failed {kind} probe, will be restarted")),
+            _kubelet.Options.Time).Run(ended);
     }
 
     // Returns when the container runs, or has Ended because its command cannot be started at all.
@@ -320,10 +395,16 @@ internal sealed partial class PodWorker : IAsyncDisposable
                     await PreStart(grant);
                 var run = _kubelet.Paths.Run(Uid);
                 Directory.CreateDirectory(run);
-                var belongings = new PodBelongings(_volumes!, await _kubelet.Sources.OfEnvironment(Pod, container.Container, _noMoreStarts.Token));
+                var belongings = new PodBelongings(_volumes!, await _kubelet.Sources.OfEnvironment(Pod, container.Container, _noMoreStarts.Token))
+                {
+                    TerminationLog = TerminationLog(container),
+                };
                 var plan = ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run, belongings);
                 _noMoreStarts.Token.ThrowIfCancellationRequested();
+                _kubelet.Events.Normal(Pod, container, "Pulled", $"Container image \"{container.Container.Image}\" already present on machine");
+                _kubelet.Events.Normal(Pod, container, "Created", $"Created container: {container.Container.Name}");
                 container.StartedAt = Now;
+                container.HasStarted = container.IsReadyByProbe = false;
                 container.Id = $"process://{Guid.NewGuid():N}";
                 container.Process = await ContainerProcess.Start(
                     _kubelet.Launcher, plan, LogFile(container, previous: false), _kubelet.Paths.PidFile(Uid, container.Container.Name));
@@ -362,6 +443,14 @@ internal sealed partial class PodWorker : IAsyncDisposable
         }
     }
 
+    private Mount TerminationLog(ContainerState container)
+    {
+        var file = _kubelet.Paths.TerminationLog(Uid, container.Container.Name, container.Restarts);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, "");
+        return new() { ContainerPath = container.Container.TerminationMessagePath ?? TerminationMessage.DefaultPath, HostPath = file };
+    }
+
     private async Task PreStart(DeviceGrant grant)
     {
         var endpoint = _kubelet.Plugins.Endpoint(grant.Resource)
@@ -396,31 +485,68 @@ internal sealed partial class PodWorker : IAsyncDisposable
         {
             ExitCode = exitCode,
             Reason = exitCode == 0 ? "Completed" : "Error",
+            Message = TerminationMessage.Read(
+                container.Container, _kubelet.Paths.TerminationLog(Uid, container.Container.Name, container.Restarts), LogFile(container, previous: false), exitCode),
             StartedAt = container.StartedAt.UtcDateTime,
             FinishedAt = Now.UtcDateTime,
             ContainerID = container.Id,
         };
         container.Process = null;
+        container.HasStarted = container.IsReadyByProbe = false;
         File.Delete(_kubelet.Paths.PidFile(Uid, container.Container.Name));
         _status.Changed();
     }
 
+    // Sidecars last and in the opposite order of their start; all of them within one grace.
     private async Task StopAll(TimeSpan grace)
     {
-        var running = _containers.Where(c => c.Process is not null).Select(c => (Container: c, Process: c.Process!)).ToList();
-        var exits = Task.WhenAll(running.Select(r => r.Process.Exited));
-        foreach (var (container, process) in running)
-        {
-            _kubelet.Events.Normal(Pod, container, "Killing", $"Stopping container {container.Container.Name}");
-            process.Signal(ProcessGroup.Terminate);
-        }
-        if (grace > TimeSpan.Zero)
-            await Task.WhenAny(exits, Task.Delay(grace, _kubelet.Options.Time, _hurry.Token));
-        foreach (var (_, process) in running)
-            process.Signal(ProcessGroup.Kill);
-        await exits;
-        foreach (var (container, process) in running.Where(r => r.Container.Process == r.Process))
+        var until = Now + grace;
+        await Task.WhenAll(_containers.Where(c => !c.IsSidecar).Select(c => Stop(c, grace)));
+        foreach (var sidecar in _containers.Where(c => c.IsSidecar).Reverse())
+            await Stop(sidecar, grace > TimeSpan.Zero && until > Now ? until - Now : TimeSpan.Zero);
+    }
+
+    private async Task Stop(ContainerState container, TimeSpan grace)
+    {
+        if (container.Process is not { } process)
+            return;
+        await Terminate(container, process, grace, $"Stopping container {container.Container.Name}");
+        if (container.Process == process)
             Exited(container, await process.Exited);
+    }
+
+    // Asks, waits as long as it may, and kills; returns when the process is gone.
+    private async Task Terminate(ContainerState container, ContainerProcess process, TimeSpan grace, string why)
+    {
+        _kubelet.Events.Normal(Pod, container, "Killing", why);
+        var until = Now + grace;
+        if (container.Container.Lifecycle?.PreStop is { } hook && grace > TimeSpan.Zero)
+        {
+            await PreStop(hook, container, process, grace);
+            // A hook that took it all leaves a little for the signal, as a real kubelet does.
+            if (until - Now < LeastGrace)
+                until = Now + LeastGrace;
+        }
+        process.Signal(ProcessGroup.Terminate);
+        if (grace > TimeSpan.Zero)
+            await Task.WhenAny(process.Exited, Task.Delay(until - Now, _kubelet.Options.Time, _hurry.Token));
+        process.Signal(ProcessGroup.Kill);
+        await process.Exited;
+    }
+
+    private async Task PreStop(V1LifecycleHandler hook, ContainerState container, ContainerProcess process, TimeSpan grace)
+    {
+        using var enough = new CancellationTokenSource(grace, _kubelet.Options.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, _hurry.Token);
+        try
+        {
+            if (await Hooks.Run(hook, container, process, _kubelet.Handlers, _kubelet.Options.Time, both.Token) is { Succeeded: false } failed)
+                _kubelet.Events.Warning(Pod, container, "FailedPreStopHook", $"PreStopHook failed: {failed.Said}");
+        }
+        catch (OperationCanceledException)
+        {
+            _kubelet.Events.Warning(Pod, container, "FailedPreStopHook", "PreStopHook failed: it did not end within the pod's grace period");
+        }
     }
 
     private async Task Leave()
