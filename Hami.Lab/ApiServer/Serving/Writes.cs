@@ -194,7 +194,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             options.Warnings.AddRange(call.Warnings);
             body = call.Object;
             resource.Rules.Complete(body);
-            CountGeneration(current, body, resource);
+            CountGeneration(current, body, resource, at.Subresource);
             Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(ObjectChecks.OfUpdate(body, current.Body))
                 .Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);
@@ -236,12 +236,15 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         return sent;
     }
 
-    private static void CountGeneration(Stored current, JsonObject body, Resource resource)
+    private static void CountGeneration(Stored current, JsonObject body, Resource resource, string subresource)
     {
         if (!resource.CountsGenerations)
             return;
         var (before, after) = (WithoutBookkeeping(current.Body), WithoutBookkeeping(body));
-        if (!Json.Same(before, after))
+        // A Deployment's annotations are handed down to its sets: to its controller they are part of what is asked for.
+        var handedDown = resource == Resources.Deployments && subresource.Length == 0
+            && !Json.Same(current.Body.At("metadata", "annotations"), body.At("metadata", "annotations"));
+        if (handedDown || !Json.Same(before, after))
             body.Child("metadata")["generation"] = (current.Body.NumberAt("metadata", "generation") ?? 0) + 1;
     }
 
