@@ -194,7 +194,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             options.Warnings.AddRange(call.Warnings);
             body = call.Object;
             resource.Rules.Complete(body);
-            CountGeneration(current, body, resource);
+            if (at.Subresource.Length == 0)
+                CountGeneration(current, body, resource);
             Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(ObjectChecks.OfUpdate(body, current.Body))
                 .Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);
