@@ -8,6 +8,7 @@ var lab = new RootCommand("A cluster with simulated GPUs on this machine; `./ham
     UpVerb.Command(),
     DownVerb.Command(),
     StatusVerb.Command(),
+    SchedulerConfigVerb.Command(),
     ServeVerb.Command(),
 };
 // Stopping a cluster takes longer than the two seconds that System.CommandLine grants after Ctrl+C.

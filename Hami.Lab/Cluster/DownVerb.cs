@@ -11,9 +11,31 @@ internal static class DownVerb
     {
         var directory = LabOptions.DirectoryOption();
         var purge = new Option<bool>("--purge") { Description = "Remove the data as well." };
-        var command = new Command("down", "Stop the cluster; its data stays for the next `up`.") { directory, purge };
-        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(purge), ct));
+        var kubeconfig = new Option<string?>("--kubeconfig")
+        {
+            Description = "Instead: remove from this existing cluster what a `demo --kubeconfig` left there when it was killed.",
+        };
+        var command = new Command("down", "Stop the cluster; its data stays for the next `up`.") { directory, purge, kubeconfig };
+        command.SetAction((parsed, ct) => parsed.GetValue(kubeconfig) is { } file
+            ? RemoveAsync(file, ct)
+            : RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(purge), ct));
         return command;
+    }
+
+    private static async Task<int> RemoveAsync(string kubeconfig, CancellationToken ct)
+    {
+        try
+        {
+            using var kubernetes = await ExistingGround.ClientOf(kubeconfig, ct);
+            var removed = await Footprint.RemoveAllAsync(kubernetes, ct);
+            await Console.Error.WriteLineAsync(removed.Count == 0 ? "Nothing of a lab is there." : $"Removed {string.Join(", ", removed)}.");
+            return 0;
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException or k8s.Autorest.HttpOperationException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
     }
 
     private static async Task<int> RunAsync(LabPaths paths, bool purge, CancellationToken ct)

@@ -1,7 +1,7 @@
 using System.Globalization;
-using Hami.Lab.ApiServer;
+using System.Text.Json.Nodes;
+using Hami.Lab.Hollow;
 using Hami.Lab.Kubelet;
-using Hami.Lab.Scheduler;
 using k8s;
 using k8s.Models;
 
@@ -10,6 +10,9 @@ namespace Hami.Lab.Cluster;
 /// <summary>A whole cluster on this machine, in one directory: started, supervised and stopped as one thing.</summary>
 public sealed class LabCluster : IAsyncDisposable
 {
+    // Hollow nodes are ready when they have started; there may be thousands.
+    private const string NotHollow = "hami.io/lab-node!=hollow";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(180);
     private readonly LabClusterOptions _options;
     private readonly LabPaths _paths;
@@ -18,6 +21,7 @@ public sealed class LabCluster : IAsyncDisposable
     // What was started, to be stopped in the opposite order.
     private readonly Stack<IAsyncDisposable> _running = new();
     private readonly List<LabNodeRun> _nodes = [];
+    private LabGround _ground = null!;
     private SupervisedProcess _api = null!;
 
     private LabCluster(LabClusterOptions options)
@@ -26,7 +30,9 @@ public sealed class LabCluster : IAsyncDisposable
         _paths = new LabPaths(options.Directory);
         _paths.Create();
         _logging = LabLog.To(_paths.Log("hami-lab"));
-        Ports = options.Ports.Chosen();
+        Ports = options.Existing is { } existing
+            ? new LabPorts(0, Loopback.FreePort(0), existing.ExternalScheduler ? Loopback.ThisPort(existing.ExtenderPort) : Loopback.FreePort(0))
+            : options.Ports.Chosen();
         ControlPlane = new ControlPlane(new Uri($"http://127.0.0.1:{Ports.Http}/"));
     }
 
@@ -34,19 +40,22 @@ public sealed class LabCluster : IAsyncDisposable
 
     public PostgresServer Postgres { get; private set; } = null!;
 
-    /// <summary>The stand-in API server, where faults can be injected.</summary>
-    public LabApiServer ApiServer { get; private set; } = null!;
+    public IKubernetes Kubernetes => _ground.Kubernetes;
 
-    public LabScheduler Scheduler { get; private set; } = null!;
+    /// <summary>Where the API server listens.</summary>
+    public Uri ApiServer => ((Kubernetes)Kubernetes).BaseUri;
 
-    public IKubernetes Kubernetes { get; private set; } = null!;
+    /// <summary>Where pods of the lab's user go.</summary>
+    public string Namespace => _ground.Namespace;
 
     /// <summary>Readiness and GraphQL of the control plane.</summary>
     public ControlPlane ControlPlane { get; }
 
-    public IReadOnlyList<LabNode> Nodes => _options.Nodes;
+    public IReadOnlyList<LabNode> Nodes { get; private set; } = [];
 
-    public string Kubeconfig => _paths.Kubeconfig;
+    public IReadOnlyList<LabNode> HollowNodes => _options.HollowNodes;
+
+    public string Kubeconfig => _ground.Kubeconfig;
 
     public string Logs => _paths.Logs;
 
@@ -73,6 +82,12 @@ public sealed class LabCluster : IAsyncDisposable
 
     public LabKubelet Kubelet(string node) => _nodes.Single(run => run.Node.Name == node).Kubelet;
 
+    /// <summary>The scheduler that pods with our resources are handed over to.</summary>
+    public string SchedulerName => _ground.SchedulerName;
+
+    /// <summary>Adds to a pod what it needs to land on the lab's nodes.</summary>
+    public void Prepare(JsonObject pod) => _ground.Prepare(pod);
+
     /// <summary>Ends the control plane as <c>kill -9</c> does; it comes back by itself where the options say so.</summary>
     public Task KillApiAsync() => _api.KillAsync();
 
@@ -96,14 +111,11 @@ public sealed class LabCluster : IAsyncDisposable
 
     private async Task StartPartsAsync(CancellationToken ct)
     {
-        _options.Progress("PostgreSQL and the API server");
+        _options.Progress(_options.Existing is null ? "PostgreSQL and the API server" : $"PostgreSQL, and a namespace in the cluster of {_options.Existing.Kubeconfig}");
         var postgres = PostgresServer.StartAsync(_paths.Postgres, port: null, _options.Durable, _paths.Log("postgres"), ct);
         try
         {
-            ApiServer = Started(await LabApiServer.StartAsync(
-                new LabApiServerOptions { Port = Ports.ApiServer, StorePath = _paths.ApiServerStore, Time = _options.Time }, ct));
-            await File.WriteAllTextAsync(_paths.Kubeconfig, ApiServer.Kubeconfig, ct);
-            Kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(_paths.Kubeconfig));
+            _ground = Started(await StartGroundAsync(ct));
         }
         finally
         {
@@ -111,64 +123,60 @@ public sealed class LabCluster : IAsyncDisposable
         }
 
         _options.Progress("The control plane");
-        var certificates = LabCertificates.Create(_paths.Root, _options.Time);
+        var certificates = LabAuthority.In(_options.Existing?.AuthorityDirectory ?? _paths.Root, _options.Time)
+            .Issue(_paths.Root, _options.Existing?.Host ?? Loopback.Address, _options.Time);
         _api = Started(new SupervisedProcess(() => StartApiProcessAsync(certificates), _options.RestartsApi, _options.Time));
         await _api.StartAsync();
-        await RegisterWebhookAsync(certificates, ct);
+        var https = new Uri($"https://{_options.Existing?.Host ?? Loopback.Address}:{Ports.Https}/");
+        await _ground.RegisterWebhookAsync(new Uri(https, "webhook"), certificates.AuthorityPem, ct);
 
-        _options.Progress($"{Nodes.Count} nodes with {Nodes.Sum(node => node.Cards.Count)} cards");
-        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, Kubernetes, _logging, _options.Time, ct)).ToList())
+        Nodes = [.. _options.Nodes.Select(_ground.Named)];
+        _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
+        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _logging, _options.Time, ct)).ToList())
             _nodes.Add(Started(await starting));
+        if (HollowNodes.Count > 0)
+        {
+            Started(await Hollow.HollowNodes.StartAsync(
+                new() { Kubernetes = Kubernetes, Nodes = HollowNodes, NodeLabels = _ground.Labels, Time = _options.Time, Logging = _logging }, ct));
+        }
 
-        Scheduler = Started(await LabScheduler.StartAsync(
-            new LabSchedulerOptions
-            {
-                Kubernetes = Kubernetes,
-                ExtenderUrl = new Uri($"https://127.0.0.1:{Ports.Https}/"),
-                Time = _options.Time,
-                Logging = _logging,
-            },
-            ct));
+        if (await _ground.StartSchedulerAsync(https, certificates.AuthorityPem, ct) is { } scheduler)
+            Started(scheduler);
     }
+
+    private async Task<LabGround> StartGroundAsync(CancellationToken ct) => _options.Existing is { } existing
+        ? await ExistingGround.StartAsync(existing, _paths, _logging, _options.Time, ct)
+        : await StandInGround.StartAsync(_paths, Ports.ApiServer, _logging, _options.Time, ct);
 
     private Task<ChildProcess> StartApiProcessAsync(LabCertificates certificates) => ChildProcess.StartAsync(
         "hami-api",
         [
             .. BuiltPrograms.Api, "serve",
             "--http", $"127.0.0.1:{Ports.Http}",
-            "--https", $"127.0.0.1:{Ports.Https}",
+            "--https", $"{_options.Existing?.Listens ?? Loopback.Address}:{Ports.Https}",
             "--cert-file", certificates.CertificateFile,
             "--key-file", certificates.KeyFile,
             "--postgres", Postgres.ConnectionString,
-            "--kubeconfig", _paths.Kubeconfig,
-            "--scheduler-name", "hami-scheduler",
+            "--kubeconfig", _ground.Kubeconfig,
+            "--scheduler-name", _ground.SchedulerName,
             "--node-scheduler-policy", "binpack",
             "--gpu-scheduler-policy", "spread",
         ],
         _paths.Log("hami-api"),
         environment: BuiltPrograms.Environment);
 
-    private async Task RegisterWebhookAsync(LabCertificates certificates, CancellationToken ct)
-    {
-        // A lab that continues finds last time's, with last time's authority in it.
-        var configuration = Webhook.Configuration(new Uri($"https://127.0.0.1:{Ports.Https}/webhook"), certificates.AuthorityPem);
-        var known = await Kubernetes.AdmissionregistrationV1.ListMutatingWebhookConfigurationAsync(cancellationToken: ct);
-        if (known.Items.Any(other => other.Name() == Webhook.Name))
-            await Kubernetes.AdmissionregistrationV1.DeleteMutatingWebhookConfigurationAsync(Webhook.Name, cancellationToken: ct);
-        await Kubernetes.AdmissionregistrationV1.CreateMutatingWebhookConfigurationAsync(configuration, cancellationToken: ct);
-    }
-
     private async Task WaitUntilReadyAsync(CancellationToken ct)
     {
         await WaitForAsync("the control plane", ControlPlane.IsReadyAsync, ct);
         await WaitForAsync("the nodes' device plugins", PluginsAreRegisteredAsync, ct);
+        await WaitForAsync("the nodes to be ready, and the taints node.kubernetes.io/* of them to be taken away by the cluster's controllers", NodesAreUsableAsync, ct);
         await WaitForAsync("the cards in GraphQL", CardsAreKnownAsync, ct);
     }
 
     // A pod that reaches a kubelet before its plugin has registered is rejected for good.
     private async Task<bool> PluginsAreRegisteredAsync(CancellationToken ct)
     {
-        var nodes = await Kubernetes.CoreV1.ListNodeAsync(cancellationToken: ct);
+        var nodes = await Kubernetes.CoreV1.ListNodeAsync(labelSelector: NotHollow, cancellationToken: ct);
         return Nodes.All(wanted => nodes.Items.Any(node =>
             node.Name() == wanted.Name
             && node.Status?.Allocatable is { } allocatable
@@ -176,10 +184,18 @@ public sealed class LabCluster : IAsyncDisposable
             && count.ToInt64() > 0));
     }
 
+    private async Task<bool> NodesAreUsableAsync(CancellationToken ct)
+    {
+        var nodes = (await Kubernetes.CoreV1.ListNodeAsync(labelSelector: NotHollow, cancellationToken: ct)).Items.ToDictionary(node => node.Name(), StringComparer.Ordinal);
+        return Nodes.All(wanted => nodes.TryGetValue(wanted.Name, out var node)
+            && node.Status.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true
+            && node.Spec?.Taints?.Any(taint => taint.Key.StartsWith("node.kubernetes.io/", StringComparison.Ordinal)) != true);
+    }
+
     private async Task<bool> CardsAreKnownAsync(CancellationToken ct)
     {
         var known = (await ControlPlane.NodesAsync(ct)).SelectMany(node => node.Devices).Where(device => device.Healthy).Select(device => device.Uuid);
-        return Nodes.SelectMany(node => node.Cards).Select(card => card.Uuid).ToHashSet(StringComparer.Ordinal).IsSubsetOf(known);
+        return Nodes.Concat(HollowNodes).SelectMany(node => node.Cards).Select(card => card.Uuid).ToHashSet(StringComparer.Ordinal).IsSubsetOf(known);
     }
 
     private async Task WaitForAsync(string what, Func<CancellationToken, Task<bool>> isThere, CancellationToken ct)

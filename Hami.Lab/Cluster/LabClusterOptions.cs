@@ -14,6 +14,12 @@ public sealed record LabClusterOptions
 
     public IReadOnlyList<LabNode> Nodes { get; init; } = LabNode.Three;
 
+    /// <summary>Nodes beside them that are hollow: cards, annotations and pods' phases, but no agent and no process behind.</summary>
+    public IReadOnlyList<LabNode> HollowNodes { get; init; } = [];
+
+    /// <summary>The cluster to stand on instead of our stand-ins; null for these.</summary>
+    public ExistingCluster? Existing { get; init; }
+
     /// <summary>Ports wanted again, as kubectl and browsers know them from last time; taken ones are replaced.</summary>
     public LabPorts Ports { get; init; } = new(0, 0, 0);
 

@@ -12,12 +12,26 @@ public sealed record LabCard(int Index, string Uuid, string Model, long MemoryMi
 /// <summary>A node of the lab and its cards.</summary>
 public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
 {
+    /// <summary>Its folder's name in the lab's directory; short, as paths of unix sockets are.</summary>
+    public string Folder { get; init; } = Name;
+
     /// <summary>The article's machine, and two of other kinds beside it.</summary>
     public static readonly IReadOnlyList<LabNode> Three =
     [
         Of(1, 8, "NVIDIA GeForce RTX 4090", "4090", 24564, 128),
         Of(2, 4, "NVIDIA A100-SXM4-40GB", "a100", 40960, 108),
         Of(3, 4, "Tesla V100-SXM2-32GB", "100", 32768, 80),
+    ];
+
+    /// <summary>Nodes beside the three, all of eight cards: <c>n4</c>, <c>n5</c> … up to <c>n</c><paramref name="total"/>.</summary>
+    public static IReadOnlyList<LabNode> Beside(int total) =>
+    [
+        .. Enumerable.Range(Three.Count + 1, Math.Max(0, total - Three.Count)).Select(number => (number % 3) switch
+        {
+            1 => Of(number, 8, "NVIDIA GeForce RTX 4090", "4090", 24564, 128),
+            2 => Of(number, 8, "NVIDIA A100-SXM4-40GB", "a100", 40960, 108),
+            _ => Of(number, 8, "Tesla V100-SXM2-32GB", "100", 32768, 80),
+        }),
     ];
 
     // deploy/examples names some of these UUIDs: they say kind, node and position, and never change.

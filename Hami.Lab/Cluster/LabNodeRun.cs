@@ -1,5 +1,4 @@
 using Hami.Lab.Kubelet;
-using k8s;
 
 namespace Hami.Lab.Cluster;
 
@@ -20,31 +19,36 @@ internal sealed class LabNodeRun : IAsyncDisposable
     public SupervisedProcess Agent { get; }
 
     public static async Task<LabNodeRun> StartAsync(
-        LabNode node, LabPaths paths, IKubernetes kubernetes, ILoggerFactory logging, TimeProvider time, CancellationToken ct)
+        LabNode node, LabPaths paths, LabGround ground, ILoggerFactory logging, TimeProvider time, CancellationToken ct)
     {
-        var folder = new NodeFolder(node, Path.Combine(paths.Nodes, node.Name));
+        var folder = new NodeFolder(node, Path.Combine(paths.Nodes, node.Folder));
         folder.Prepare();
         var kubelet = await LabKubelet.StartAsync(
             new LabKubeletOptions
             {
-                Kubernetes = kubernetes,
+                Kubernetes = ground.Kubernetes,
                 NodeName = node.Name,
+                NodeLabels = ground.Labels,
+                NodeTaints = ground.Taints,
+                OnlyNamespace = ground.OnlyNamespace,
                 Directory = folder.Kubelet,
                 DriverDirectory = Path.Combine(BuiltPrograms.Interceptor, "driver"),
                 DriverDevicesFile = folder.Driver,
                 ProgramsDirectory = Path.Combine(BuiltPrograms.Interceptor, "bin"),
+                // The agent is started after it, as a process of its own.
+                PluginGrace = TimeSpan.FromSeconds(60),
                 Time = time,
                 Logging = logging,
             },
             ct);
-        var program = $"hami-node-agent-{node.Name}";
+        var program = $"hami-node-agent-{node.Folder}";
         var agent = new SupervisedProcess(
             () => ChildProcess.StartAsync(
                 program,
                 [
                     .. BuiltPrograms.NodeAgent, "serve",
                     "--node-name", node.Name,
-                    "--kubeconfig", paths.Kubeconfig,
+                    "--kubeconfig", ground.Kubeconfig,
                     "--kubelet-dir", folder.Kubelet,
                     "--hook-path", folder.Hook,
                     "--lock-path", folder.Lock,

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Hami.Lab.Cluster;
 
 /// <summary>Where a lab that is up can be found; kept in its directory as addresses.json.</summary>
-internal sealed record LabState(int ProcessId, string Kubeconfig, string ApiServer, string GraphQL, string GraphiQL, string Logs, LabPorts Ports)
+internal sealed record LabState(int ProcessId, string Kubeconfig, string ApiServer, string GraphQL, string GraphiQL, string Logs, LabPorts Ports, int Nodes)
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -15,11 +15,12 @@ internal sealed record LabState(int ProcessId, string Kubeconfig, string ApiServ
     public static LabState Of(LabCluster cluster) => new(
         Environment.ProcessId,
         cluster.Kubeconfig,
-        cluster.ApiServer.Address.ToString(),
+        cluster.ApiServer.ToString(),
         cluster.ControlPlane.GraphQL.ToString(),
         cluster.ControlPlane.GraphiQL.ToString(),
         cluster.Logs,
-        cluster.Ports);
+        cluster.Ports,
+        cluster.Nodes.Count + cluster.HollowNodes.Count);
 
     /// <summary>What is written there; null when nothing, or nothing readable, is.</summary>
     public static LabState? Read(LabPaths paths)

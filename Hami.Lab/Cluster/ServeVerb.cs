@@ -11,12 +11,13 @@ internal static class ServeVerb
     public static Command Command()
     {
         var directory = LabOptions.DirectoryOption();
-        var command = new Command("serve", "Run a cluster in the foreground; `up` starts this in the background.") { directory };
-        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), ct));
+        var nodes = LabOptions.NodesOption();
+        var command = new Command("serve", "Run a cluster in the foreground; `up` starts this in the background.") { directory, nodes };
+        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(nodes), ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(LabPaths paths, CancellationToken ct)
+    private static async Task<int> RunAsync(LabPaths paths, int? nodes, CancellationToken ct)
     {
         paths.Create();
         using var mine = LabLock.TryTake(paths);
@@ -30,11 +31,13 @@ internal static class ServeVerb
         Orphans.Kill(paths);
         try
         {
+            var last = LabState.Read(paths);
             await using var cluster = await LabCluster.StartAsync(
                 new LabClusterOptions
                 {
                     Directory = paths.Root,
-                    Ports = LabState.Read(paths)?.Ports ?? new(0, 0, 0),
+                    Ports = last?.Ports ?? new(0, 0, 0),
+                    HollowNodes = LabNode.Beside(nodes ?? last?.Nodes ?? 0),
                     Progress = what => Console.WriteLine(ProgressMark + what),
                 },
                 ct);

@@ -10,6 +10,8 @@ internal static class StatusVerb
     // As `systemctl status` answers for a stopped unit.
     private const int NotRunning = 3;
 
+    private const int MostRows = 64;
+
     public static Command Command()
     {
         var directory = LabOptions.DirectoryOption();
@@ -39,8 +41,11 @@ internal static class StatusVerb
 
     private static void Print(LabState state, bool ready, IReadOnlyList<NodeAnswer> nodes)
     {
+        var cards = nodes.SelectMany(node => node.Devices.Select(device => (node.Name, Device: device))).ToList();
+        // A big cluster shows what is used of it.
+        var shown = cards.Count <= MostRows ? cards : [.. cards.Where(card => !card.Device.IsFree).Take(MostRows)];
         var table = new Table().Border(TableBorder.Rounded).AddColumns("Node", "Card", "Type", "Memory", "Cores", "Slots");
-        foreach (var (node, device) in nodes.SelectMany(node => node.Devices.Select(device => (node.Name, device))))
+        foreach (var (node, device) in shown)
         {
             table.AddRow(
                 Markup.Escape(node),
@@ -52,6 +57,8 @@ internal static class StatusVerb
         }
 
         Consoles.Out.Write(table);
+        if (shown.Count < cards.Count)
+            Console.WriteLine($"{cards.Count} cards on {nodes.Count} nodes, {cards.Count(card => card.Device.IsFree)} of them free; {shown.Count} of the others are shown.");
         Console.WriteLine($"The control plane is {(ready ? "ready" : "not ready")}. kubectl: export KUBECONFIG={state.Kubeconfig}");
         Console.WriteLine($"GraphQL: {state.GraphQL}  in a browser: {state.GraphiQL}  logs: {state.Logs}");
     }

@@ -11,16 +11,19 @@ internal static class UpVerb
     {
         var directory = LabOptions.DirectoryOption();
         var json = LabOptions.JsonOption();
-        var command = new Command("up", "Start the cluster and leave it running; after a crash it continues from its log.") { directory, json };
-        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(json), ct));
+        var nodes = LabOptions.NodesOption();
+        var command = new Command("up", "Start the cluster and leave it running; after a crash it continues from its log.") { directory, nodes, json };
+        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(nodes), parsed.GetValue(json), ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(LabPaths paths, bool json, CancellationToken ct)
+    private static async Task<int> RunAsync(LabPaths paths, int? nodes, bool json, CancellationToken ct)
     {
         if (LabLock.IsHeld(paths) && LabState.Read(paths) is { } already)
         {
-            await Console.Error.WriteLineAsync("The cluster is already running.");
+            await Console.Error.WriteLineAsync(nodes is { } wanted && wanted != already.Nodes
+                ? $"The cluster is already running with {already.Nodes} nodes; `./hami down` first, then `./hami up --nodes {wanted}`."
+                : "The cluster is already running.");
             Print(already, json);
             return 0;
         }
@@ -28,7 +31,7 @@ internal static class UpVerb
         paths.Create();
         var log = paths.Log("serve");
         await File.WriteAllTextAsync(log, "", ct);
-        using var serve = Detached.Start([.. BuiltPrograms.Lab, "serve", "--directory", paths.Root], log);
+        using var serve = Detached.Start([.. BuiltPrograms.Lab, "serve", "--directory", paths.Root, .. NodesFlag(nodes)], log);
         if (await ReadyAsync(paths, serve, log, ct) is not { } state)
         {
             await Console.Error.WriteLineAsync($"The cluster did not start: {File.ReadLines(log).LastOrDefault()} Its logs are in {paths.Logs}.");
@@ -38,6 +41,8 @@ internal static class UpVerb
         Print(state, json);
         return 0;
     }
+
+    private static IEnumerable<string> NodesFlag(int? nodes) => nodes is { } count ? ["--nodes", count.ToString(CultureInfo.InvariantCulture)] : [];
 
     private static async Task<LabState?> ReadyAsync(LabPaths paths, Process serve, string log, CancellationToken ct)
     {

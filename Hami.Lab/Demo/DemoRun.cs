@@ -7,6 +7,7 @@ namespace Hami.Lab.Demo;
 internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan SchedulersPatience = TimeSpan.FromSeconds(30);
     private readonly PodsOfTheDemo _pods = new(cluster);
 
     public async Task<DemoReport> RunAsync(Stopwatch since, CancellationToken ct)
@@ -16,7 +17,13 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
             await _pods.ApplyAsync(workload, ct);
 
         progress("Waiting until they run, or say why not");
-        await UntilAsync(SettledAsync, ct);
+        if (!await UntilAsync(_pods.AnySchedulerLooksAsync, SchedulersPatience, ct))
+        {
+            throw new InvalidOperationException(
+                $"No scheduler has looked at the pods in {SchedulersPatience.TotalSeconds:F0} s; their schedulerName is {cluster.SchedulerName}. Start the cluster's kube-scheduler with the configuration that ./hami scheduler-config prints.");
+        }
+
+        await UntilAsync(SettledAsync, Patience, ct);
 
         progress("Asking a process in each container what it sees, and for more than it may have");
         var seen = await _pods.ObserveAsync(ct);
@@ -25,7 +32,7 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
         progress("Deleting them");
         foreach (var workload in Workloads.InOrderOfApplying)
             await _pods.DeleteAsync(workload, ct);
-        if (!await UntilAsync(EverythingIsFreeAsync, ct))
+        if (!await UntilAsync(EverythingIsFreeAsync, Patience, ct))
             trouble.Add(await WhatIsNotFreeAsync(ct));
 
         var workloads = Workloads.All.Select(workload => WorkloadReport.Of(workload, seen.GetValueOrDefault(workload.Name) ?? new(), cluster.Nodes)).ToList();
@@ -65,12 +72,12 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
     private static string Named(IEnumerable<string> names) => string.Join(", ", names) is { Length: > 0 } list ? list : "none";
 
     // False when patience ran out: the checks then say what is missing.
-    private static async Task<bool> UntilAsync(Func<CancellationToken, Task<bool>> holds, CancellationToken ct)
+    private static async Task<bool> UntilAsync(Func<CancellationToken, Task<bool>> holds, TimeSpan patience, CancellationToken ct)
     {
         var since = Stopwatch.StartNew();
         while (!await holds(ct))
         {
-            if (since.Elapsed > Patience)
+            if (since.Elapsed > patience)
                 return false;
             await Task.Delay(100, ct);
         }

@@ -14,12 +14,14 @@ internal static class DemoVerb
     {
         var json = LabOptions.JsonOption();
         var keep = new Option<bool>("--keep") { Description = "Keep the data and the logs of the cluster." };
+        var existing = new ExistingOptions();
         var command = new Command("demo", "Run the article's workloads on a cluster of simulated GPUs and check what each saw.") { json, keep };
-        command.SetAction((parsed, ct) => RunAsync(parsed.GetValue(json), parsed.GetValue(keep), ct));
+        existing.AddTo(command);
+        command.SetAction((parsed, ct) => RunAsync(existing.Read(parsed), parsed.GetValue(json), parsed.GetValue(keep), ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(bool json, bool keep, CancellationToken ct)
+    private static async Task<int> RunAsync(ExistingCluster? existing, bool json, bool keep, CancellationToken ct)
     {
         var since = Stopwatch.StartNew();
         var directory = Directory.CreateTempSubdirectory("hami-").FullName;
@@ -27,7 +29,7 @@ internal static class DemoVerb
         File.SetUnixFileMode(directory, File.GetUnixFileMode(directory) | UnixFileMode.OtherExecute);
         var paths = new LabPaths(directory);
 
-        var report = await TryAsync(paths, since, what => Console.Error.WriteLine($"[{since.Elapsed.TotalSeconds,5:F1} s] {what}"), ct);
+        var report = await TryAsync(existing, paths, since, what => Console.Error.WriteLine($"[{since.Elapsed.TotalSeconds,5:F1} s] {what}"), ct);
 
         if (json)
             Console.WriteLine(report.ToJson());
@@ -49,12 +51,21 @@ internal static class DemoVerb
     }
 
     // The cluster is stopped before the report leaves: what we print last is true.
-    private static async Task<DemoReport> TryAsync(LabPaths paths, Stopwatch since, Action<string> progress, CancellationToken ct)
+    private static async Task<DemoReport> TryAsync(ExistingCluster? existing, LabPaths paths, Stopwatch since, Action<string> progress, CancellationToken ct)
     {
         try
         {
-            await using var cluster = await LabCluster.StartAsync(new LabClusterOptions { Directory = paths.Root, Progress = progress }, ct);
-            return await new DemoRun(cluster, progress).RunAsync(since, ct);
+            var options = new LabClusterOptions { Directory = paths.Root, Existing = existing, Progress = progress };
+            try
+            {
+                await using var cluster = await LabCluster.StartAsync(options, ct);
+                return await new DemoRun(cluster, progress).RunAsync(since, ct);
+            }
+            finally
+            {
+                if (existing is not null)
+                    await LeaveAsync(existing, paths, progress);
+            }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
@@ -68,5 +79,14 @@ internal static class DemoVerb
         }
 
         DemoReport Failed(string reason) => new(Ok: false, Math.Round(since.Elapsed.TotalSeconds, 1), [], EventCount: 0) { Reason = reason };
+    }
+
+    // Also after Ctrl+C: what we made in somebody else's cluster goes with us.
+    private static async Task LeaveAsync(ExistingCluster existing, LabPaths paths, Action<string> progress)
+    {
+        progress("Removing everything that was made in the cluster");
+        using var kubernetes = await ExistingGround.ClientOf(existing.Kubeconfig, CancellationToken.None);
+        foreach (var removed in await Footprint.Of(paths).RemoveAsync(kubernetes, CancellationToken.None))
+            progress($"  {removed}");
     }
 }

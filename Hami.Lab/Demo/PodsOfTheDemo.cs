@@ -11,9 +11,10 @@ namespace Hami.Lab.Demo;
 /// <summary>The demo's pods, through the same doors that kubectl and a GraphQL client use.</summary>
 internal sealed class PodsOfTheDemo(LabCluster cluster)
 {
-    private const string Namespace = "default";
     private const string Container = "cuda";
     private static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
+    private string Namespace => cluster.Namespace;
+
     private readonly Dictionary<string, string> _uids = new(StringComparer.Ordinal);
 
     /// <summary>Creates what the workload's file holds, as <c>kubectl create -f</c> would: our YAML, not a typed object, crosses the wire.</summary>
@@ -22,9 +23,15 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
         var yaml = await File.ReadAllTextAsync(Path.Combine(BuiltPrograms.Examples, workload.File), ct);
         foreach (var manifest in Manifests.Read(yaml))
         {
+            cluster.Prepare(manifest);
             var kubernetes = (Kubernetes)cluster.Kubernetes;
-            using var body = new StringContent(manifest.ToJsonString(), Encoding.UTF8, "application/json");
-            using var answer = await kubernetes.HttpClient.PostAsync(new Uri(kubernetes.BaseUri, $"api/v1/namespaces/{Namespace}/pods"), body, ct);
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(kubernetes.BaseUri, $"api/v1/namespaces/{Namespace}/pods"))
+            {
+                Content = new StringContent(manifest.ToJsonString(), Encoding.UTF8, "application/json"),
+            };
+            if (kubernetes.Credentials is { } credentials)
+                await credentials.ProcessHttpRequestAsync(request, ct);
+            using var answer = await kubernetes.HttpClient.SendAsync(request, ct);
             var text = await answer.Content.ReadAsStringAsync(ct);
             if (!answer.IsSuccessStatusCode)
                 throw new InvalidOperationException($"The API server refused {workload.File}: {JsonNode.Parse(text)?["message"]}");
@@ -40,6 +47,10 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
             return ScheduledCondition(pod) is { Status: "False" } && await WaitOfAsync(workload, ct) is not null;
         return pod?.Status?.Phase is "Running" && await AllocationOfAsync(workload, ct) is { AttachedAt: not null } && (await LogOfAsync(workload, ct)).Length > 0;
     }
+
+    /// <summary>Whether a scheduler has placed one of them or said why not.</summary>
+    public async Task<bool> AnySchedulerLooksAsync(CancellationToken ct) =>
+        (await cluster.Kubernetes.CoreV1.ListNamespacedPodAsync(Namespace, cancellationToken: ct)).Items.Any(pod => ScheduledCondition(pod) is not null);
 
     public async Task<IReadOnlyDictionary<string, Observation>> ObserveAsync(CancellationToken ct)
     {

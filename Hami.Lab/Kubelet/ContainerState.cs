@@ -9,7 +9,7 @@ internal sealed class ContainerState(V1Container container, bool isInit)
 
     public bool IsInit { get; } = isInit;
 
-    public bool IsSidecar => IsInit && Admission.IsSidecar(Container);
+    public bool IsSidecar => IsInit && Asking.IsSidecar(Container);
 
     public int Restarts { get; set; }
 

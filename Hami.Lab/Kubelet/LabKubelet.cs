@@ -1,5 +1,7 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
+using Hami.Lab.Kubelet.Volumes;
 using k8s.Models;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -18,10 +20,13 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly PodDirectory _pods = new();
     private readonly Launcher _launcher = new();
     private readonly KubeletEvents _events;
+    private readonly NodeGate _gate;
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
+    private IReadOnlyList<string> _remembered = [];
     private WebApplication? _server;
+    private X509Certificate2? _certificate;
     private Task _loops = Task.CompletedTask;
     private long _turn;
 
@@ -31,18 +36,23 @@ public sealed partial class LabKubelet : IAsyncDisposable
         _log = options.Logging.CreateLogger<LabKubelet>();
         _paths = KubeletPaths.Create(options.Directory);
         _plugins = new(_paths.Plugins, options.Time, options.Logging.CreateLogger<DevicePlugins>());
-        var admission = new Admission(_plugins, _ledger, options.DeviceResources.ToList(), new Random(options.Seed), WriteCheckpoint);
+        var admission = new Admission(
+            new PluginDevices(_plugins, options.DeviceResources.ToList()), _ledger, new Random(options.Seed), WriteCheckpoint);
         var node = new NodeSurroundings(
             options.NodeName,
             Path.GetFullPath(options.ProgramsDirectory),
             Path.GetFullPath(options.DriverDirectory),
             Path.GetFullPath(options.DriverDevicesFile),
-            Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin");
+            Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin",
+            options.Address);
         _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
-        _surroundings = new(options, node, _paths, _launcher, admission, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
+        _gate = new(_pods, _plugins);
+        var sources = new ConfigSources(options.Kubernetes);
+        _surroundings = new(
+            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), admission, _gate, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
-    /// <summary>The kubelet's own HTTP server: logs and health.</summary>
+    /// <summary>The kubelet's own HTTPS server: logs and health.</summary>
     public Uri Address { get; private set; } = null!;
 
     /// <summary>The folder in which plugins make their sockets and find <c>kubelet.sock</c>.</summary>
@@ -87,6 +97,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         await _plugins.DisposeAsync();
         if (_server is not null)
             await _server.DisposeAsync();
+        _certificate?.Dispose();
         _launcher.Dispose();
         _stop.Dispose();
     }
@@ -105,9 +116,12 @@ public sealed partial class LabKubelet : IAsyncDisposable
             TryWriteCheckpoint();
         };
         await node.Register(cancellationToken);
+        _gate.Node = node;
+        var lease = new NodeLease(_options, _options.Logging.CreateLogger<NodeLease>());
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _loops = Task.WhenAll(
             Task.Run(() => node.KeepFresh(_stop.Token), CancellationToken.None),
+            Task.Run(() => lease.KeepFresh(_stop.Token), CancellationToken.None),
             Task.Run(() => _events.WriteAll(_stop.Token), CancellationToken.None),
             Task.Run(() => WatchPods(listed), CancellationToken.None),
             Task.Run(AdmitOneByOne, CancellationToken.None));
@@ -124,9 +138,12 @@ public sealed partial class LabKubelet : IAsyncDisposable
         builder.Services.AddSingleton(_ledger);
         builder.Services.AddSingleton(_pods);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        var address = IPAddress.Parse(_options.Address);
+        _certificate = KubeletCertificate.Create(_options.NodeName, address, _options.Time);
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, 0);
+            kestrel.Listen(address, 0, listen => listen.UseHttps(_certificate));
             kestrel.ListenUnixSocket(_paths.PodResourcesSocket, socket => socket.Protocols = HttpProtocols.Http2);
             kestrel.ListenUnixSocket(_paths.KubeletSocket, socket => socket.Protocols = HttpProtocols.Http2);
         });
@@ -145,7 +162,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             throw;
         }
         var addresses = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
-        Address = new(addresses.First(a => a.StartsWith("http://127.0.0.1", StringComparison.Ordinal)));
+        Address = new(addresses.First(a => a.StartsWith("https://", StringComparison.Ordinal)));
         return server;
     }
 
@@ -186,6 +203,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _ledger.Restore(grants);
             foreach (var resource in resources)
                 _plugins.Remember(resource);
+            _remembered = resources;
         }
         catch (Exception e) when (e is System.Text.Json.JsonException or IOException or Google.Protobuf.InvalidProtocolBufferException)
         {
@@ -246,7 +264,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _pods.Find(change.Before!.Metadata.Uid)?.ObjectGone();
             return;
         }
-        if (pod.Spec.NodeName != _options.NodeName)
+        if (pod.Spec.NodeName != _options.NodeName || (_options.OnlyNamespace is { } only && pod.Namespace() != only))
             return;
         if (_pods.Find(pod.Metadata.Uid) is { } known)
         {
@@ -267,9 +285,18 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _pods.Remove(worker.Pod.Metadata.Uid);
     }
 
+    // A starting kubelet takes a moment before it looks at pods. Plugins that are not back by then come too late for the pods that they served.
+    private async Task PluginsAreBack()
+    {
+        var since = _options.Time.GetTimestamp();
+        while (!_remembered.All(_plugins.IsAlive) && _options.Time.GetElapsedTime(since) < _options.PluginGrace)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), _options.Time, _stop.Token);
+    }
+
     // Strictly one after another: two Allocate calls are never in flight, and a slow one delays the whole node.
     private async Task AdmitOneByOne()
     {
+        await PluginsAreBack();
         await foreach (var worker in _admissions.Reader.ReadAllAsync(_stop.Token))
             await worker.Admit(_stop.Token);
     }

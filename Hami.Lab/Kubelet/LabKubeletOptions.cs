@@ -1,4 +1,5 @@
 using k8s;
+using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hami.Lab.Kubelet;
@@ -25,14 +26,32 @@ public sealed record LabKubeletOptions
     /// <summary>Labels beside <c>kubernetes.io/hostname</c>, <c>kubernetes.io/os</c> and <c>gpu=on</c>.</summary>
     public IReadOnlyDictionary<string, string> NodeLabels { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Annotations the node is made with.</summary>
+    public IReadOnlyDictionary<string, string> NodeAnnotations { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Taints the node is made with; a node that is there keeps its own.</summary>
+    public IReadOnlyList<V1Taint> NodeTaints { get; init; } = [];
+
+    /// <summary>The node's InternalIP: the kubelet's server listens there, and an API server reaches it there for logs.</summary>
+    public string Address { get; init; } = "127.0.0.1";
+
+    /// <summary>The only namespace whose pods this node runs, as processes of this machine; the pods of others wait. All of them when null.</summary>
+    public string? OnlyNamespace { get; init; }
+
     /// <summary>Resources that only a device plugin can give: a pod that asks one before any plugin registered is rejected.</summary>
     public IReadOnlyList<string> DeviceResources { get; init; } = ["nvidia.com/gpu"];
 
-    /// <summary>How often the node's Ready condition is renewed.</summary>
+    /// <summary>How often the kubelet looks whether its node's status is still what it should be; an unchanged one is written every 5 minutes.</summary>
     public TimeSpan StatusInterval { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Rest between two tries to start a container whose start was refused (PreStartContainer, configuration).</summary>
+    /// <summary>How long the node's lease lasts; it is renewed four times within it.</summary>
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(40);
+
+    /// <summary>Rest between two tries to start a container whose start was refused (PreStartContainer, configuration, volumes).</summary>
     public TimeSpan StartRetry { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a restarted kubelet waits for the plugins it knew; pods that hold devices of one that is later are rejected for good.</summary>
+    public TimeSpan PluginGrace { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Seed of the arbitrary order in which device ids reach Allocate.</summary>
     public int Seed { get; init; } = 1;

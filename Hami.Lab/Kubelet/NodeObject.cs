@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
@@ -7,35 +8,58 @@ using k8s.Models;
 
 namespace Hami.Lab.Kubelet;
 
-/// <summary>This node's object in the API server: made once, its status renewed at intervals and whenever devices change.</summary>
+/// <summary>This node's object in the API server: made once, its status written whenever it changed and at intervals.</summary>
 internal sealed partial class NodeObject(LabKubeletOptions options, DevicePlugins plugins, int port, ILogger<NodeObject> log)
 {
+    // A real kubelet looks every 10 s and writes an unchanged status every 5 min; in between its lease says that it lives.
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(5);
+
     private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private readonly DateTimeOffset _readySince = options.Time.GetUtcNow();
+    private string? _written;
+    private DateTimeOffset _writtenAt;
+
+    /// <summary>The node as it was last read.</summary>
+    public V1Node? Last { get; private set; }
+
+    /// <summary>Reads the node now; null when the API server does not answer.</summary>
+    public async Task<V1Node?> Read(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Last = await options.Kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellationToken);
+        }
+        catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException)
+        {
+            return null;
+        }
+    }
 
     public void Changed() => _changes.Writer.TryWrite(true);
 
-    /// <summary>Makes the node, or takes over the one that is there with its labels and annotations.</summary>
+    /// <summary>Makes the node, or takes over the one that is there with its taints, its annotations and its other labels.</summary>
     public async Task Register(CancellationToken cancellationToken)
     {
         var labels = new Dictionary<string, string>(options.NodeLabels, StringComparer.Ordinal);
         labels.TryAdd("gpu", "on");
         labels["kubernetes.io/hostname"] = options.NodeName;
         labels["kubernetes.io/os"] = "linux";
+        labels["kubernetes.io/arch"] = "amd64";
+        var annotations = new Dictionary<string, string>(options.NodeAnnotations, StringComparer.Ordinal);
+        annotations.TryAdd("volumes.kubernetes.io/controller-managed-attach-detach", "true");
         var node = new V1Node
         {
             ApiVersion = "v1",
             Kind = "Node",
-            Metadata = new() { Name = options.NodeName, Labels = labels },
-            Spec = new(),
+            Metadata = new() { Name = options.NodeName, Labels = labels, Annotations = annotations },
+            Spec = new() { Taints = options.NodeTaints.Count == 0 ? null : [.. options.NodeTaints] },
         };
         try
         {
             await options.Kubernetes.CoreV1.CreateNodeAsync(node, cancellationToken: cancellationToken);
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode == System.Net.HttpStatusCode.Conflict)
+        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Conflict)
         {
-            var patch = JsonSerializer.Serialize(new { metadata = new { labels } });
+            var patch = JsonSerializer.Serialize(new { metadata = new { labels, annotations } });
             await options.Kubernetes.CoreV1.PatchNodeAsync(
                 new V1Patch(patch, V1Patch.PatchType.MergePatch), options.NodeName, cancellationToken: cancellationToken);
         }
@@ -61,70 +85,43 @@ internal sealed partial class NodeObject(LabKubeletOptions options, DevicePlugin
             catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException
                 || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
-                NotWritten(log, options.NodeName, e.Message);
+                NotWritten(log, options.NodeName, e is HttpOperationException http ? http.Response.Content : e.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), options.Time, cancellationToken);
                 Changed();
             }
         }
     }
 
-    private Task<V1Node> WriteStatus(CancellationToken cancellationToken)
+    private async Task WriteStatus(CancellationToken cancellationToken)
     {
         var now = options.Time.GetUtcNow();
-        var capacity = Basics();
-        var allocatable = Basics();
-        foreach (var (resource, (count, healthy)) in plugins.Counts)
+        var before = await options.Kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellationToken);
+        Last ??= before;
+        var patch = NodeStatus.Patch(before, options.Address, port, plugins.Counts, now);
+        var isReady = before.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) is true;
+        var text = WithoutHeartbeats(patch);
+        // Somebody who calls a silent node Unknown is told otherwise at once.
+        if (isReady && text == _written && now - _writtenAt < LongestSilence)
         {
-            capacity[resource] = new(count.ToString());
-            allocatable[resource] = new(healthy.ToString());
+            Last = before;
+            return;
         }
-        var status = new V1NodeStatus
-        {
-            Addresses =
-            [
-                new() { Type = "InternalIP", Address = PodReport.Address },
-                new() { Type = "Hostname", Address = options.NodeName },
-            ],
-            Capacity = capacity,
-            Allocatable = allocatable,
-            DaemonEndpoints = new() { KubeletEndpoint = new() { Port = port } },
-            Conditions =
-            [
-                new()
-                {
-                    Type = "Ready",
-                    Status = "True",
-                    Reason = "KubeletReady",
-                    Message = "kubelet is posting ready status",
-                    LastHeartbeatTime = now.UtcDateTime,
-                    LastTransitionTime = _readySince.UtcDateTime,
-                },
-            ],
-            NodeInfo = new()
-            {
-                Architecture = "amd64",
-                OperatingSystem = "linux",
-                KubeletVersion = "v1.36.2-lab",
-                KubeProxyVersion = "",
-                ContainerRuntimeVersion = "process://1.0",
-                OsImage = "lab",
-                KernelVersion = Environment.OSVersion.Version.ToString(),
-                MachineID = options.NodeName,
-                SystemUUID = options.NodeName,
-                BootID = "",
-            },
-        };
-        var patch = new JsonObject { ["status"] = JsonNode.Parse(KubernetesJson.Serialize(status)) };
-        return options.Kubernetes.CoreV1.PatchNodeStatusAsync(
-            new V1Patch(patch.ToJsonString(), V1Patch.PatchType.MergePatch), options.NodeName, cancellationToken: cancellationToken);
+        Last = await options.Kubernetes.CoreV1.PatchNodeStatusAsync(
+            new V1Patch(patch.ToJsonString(), V1Patch.PatchType.StrategicMergePatch), options.NodeName, cancellationToken: cancellationToken);
+        _written = text;
+        _writtenAt = now;
     }
 
-    private static Dictionary<string, ResourceQuantity> Basics() => new(StringComparer.Ordinal)
+    private static string WithoutHeartbeats(JsonObject patch)
     {
-        ["cpu"] = new(Environment.ProcessorCount.ToString()),
-        ["memory"] = new($"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1024}Ki"),
-        ["pods"] = new("110"),
-    };
+        var bare = patch.DeepClone();
+        foreach (var condition in bare["status"]!["conditions"]!.AsArray())
+        {
+            condition!.AsObject().Remove("lastHeartbeatTime");
+            condition.AsObject().Remove("lastTransitionTime");
+        }
+        return bare.ToJsonString();
+    }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The API server did not take the status of node {Node}, it is tried again: {Sentence}")]
     private static partial void NotWritten(ILogger logger, string node, string sentence);

@@ -5,26 +5,18 @@ namespace Hami.Lab.Kubelet;
 /// <summary>What the kubelet says about a pod.</summary>
 internal static class PodReport
 {
-    /// <summary>Node, pods and the kubelet's own server all live here.</summary>
-    public const string Address = "127.0.0.1";
-
-    public const string Rejection = "UnexpectedAdmissionError";
-
-    private static readonly HashSet<string> Ours =
-        new(StringComparer.Ordinal) { "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady" };
-
     /// <summary>A pod that was never admitted: no containers, no conditions of ours (recorded).</summary>
-    public static V1PodStatus Rejected(V1Pod pod, string message, DateTimeOffset now) => new()
+    public static V1PodStatus Rejected(V1Pod pod, string reason, string message, DateTimeOffset now) => new()
     {
         Phase = "Failed",
-        Reason = Rejection,
+        Reason = reason,
         Message = message,
         StartTime = now.UtcDateTime,
-        Conditions = pod.Status?.Conditions,
+        ObservedGeneration = pod.Metadata.Generation,
         QosClass = pod.Status?.QosClass,
     };
 
-    public static V1PodStatus Of(V1Pod pod, IReadOnlyList<ContainerState> containers, string phase, DateTimeOffset since, DateTimeOffset now)
+    public static V1PodStatus Of(V1Pod pod, IReadOnlyList<ContainerState> containers, string phase, string address, bool hasSandbox, DateTimeOffset since, DateTimeOffset now)
     {
         var init = containers.Where(c => c.IsInit).ToList();
         var app = containers.Where(c => !c.IsInit).ToList();
@@ -38,7 +30,7 @@ internal static class PodReport
 
         V1PodCondition[] ours =
         [
-            Condition(pod, "PodReadyToStartContainers", !terminal, null, null, now),
+            Condition(pod, "PodReadyToStartContainers", hasSandbox && !terminal, null, null, now),
             Condition(pod, "Initialized", initialized, "ContainersNotInitialized", $"containers with incomplete status: [{string.Join(' ', uninitialized)}]", now),
             Condition(pod, "Ready", ready, unreadyReason, unreadyMessage, now),
             Condition(pod, "ContainersReady", ready, unreadyReason, unreadyMessage, now),
@@ -47,12 +39,13 @@ internal static class PodReport
         {
             Phase = phase,
             StartTime = pod.Status?.StartTime ?? since.UtcDateTime,
-            HostIP = Address,
-            HostIPs = [new() { Ip = Address }],
-            PodIP = Address,
-            PodIPs = [new() { Ip = Address }],
-            // A merge patch replaces the list, so conditions of others are carried along.
-            Conditions = [.. ours, .. (pod.Status?.Conditions ?? []).Where(c => !Ours.Contains(c.Type))],
+            ObservedGeneration = pod.Metadata.Generation,
+            HostIP = address,
+            HostIPs = [new() { Ip = address }],
+            PodIP = hasSandbox ? address : null,
+            PodIPs = hasSandbox ? [new() { Ip = address }] : null,
+            // Only ours: a strategic patch leaves those of others.
+            Conditions = ours,
             InitContainerStatuses = init.Count == 0 ? null : [.. init.Select(c => c.Status())],
             ContainerStatuses = [.. app.Select(c => c.Status())],
             QosClass = pod.Status?.QosClass,
@@ -69,6 +62,7 @@ internal static class PodReport
             Status = status,
             Reason = holds ? null : reason,
             Message = holds ? null : message,
+            ObservedGeneration = pod.Metadata.Generation,
             LastTransitionTime = had?.Status == status ? had.LastTransitionTime : now.UtcDateTime,
         };
     }

@@ -44,12 +44,12 @@ internal sealed partial class PodStatusWriter : IAsyncDisposable
         {
             // The uid is a precondition: another pod of the same name must not get this one's status.
             ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid },
-            ["status"] = JsonNode.Parse(status),
+            ["status"] = Emptied(JsonNode.Parse(status)!.AsObject()),
         };
         try
         {
             await _kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
-                new V1Patch(patch.ToJsonString(), V1Patch.PatchType.MergePatch), pod.Metadata.Name, pod.Metadata.NamespaceProperty);
+                new V1Patch(patch.ToJsonString(), V1Patch.PatchType.StrategicMergePatch), pod.Metadata.Name, pod.Metadata.NamespaceProperty);
             _written = status;
             return true;
         }
@@ -75,6 +75,17 @@ internal sealed partial class PodStatusWriter : IAsyncDisposable
             await _stop.CancelAsync();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
+    }
+
+    // Conditions are merged field by field, so what does not hold any more has to be named.
+    private static JsonObject Emptied(JsonObject status)
+    {
+        foreach (var condition in status["conditions"] as JsonArray ?? [])
+        {
+            condition!.AsObject().TryAdd("reason", null);
+            condition.AsObject().TryAdd("message", null);
+        }
+        return status;
     }
 
     private async Task WriteChanges()

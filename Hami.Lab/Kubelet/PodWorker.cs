@@ -1,3 +1,4 @@
+using Hami.Lab.Kubelet.Volumes;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -11,7 +12,10 @@ internal sealed record PodSurroundings(
     NodeSurroundings Node,
     KubeletPaths Paths,
     Launcher Launcher,
+    ConfigSources Sources,
+    PodVolumes Volumes,
     Admission Admission,
+    NodeGate Gate,
     DevicePlugins Plugins,
     DeviceLedger Ledger,
     KubeletEvents Events,
@@ -31,6 +35,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private readonly CancellationTokenSource _ending = new();
     private readonly CancellationTokenSource _noMoreStarts = new();
     private readonly CancellationTokenSource _hurry = new();
+
+    // A kubelet makes a pod's containers one after another, in their order.
+    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private readonly TaskCompletionSource _admitted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly DateTimeOffset _since;
     private readonly bool _endedEarlier;
@@ -38,8 +45,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private TimeSpan _grace;
     private bool _objectGone;
     private bool _abandoned;
-    private string? _rejection;
+    private (string Reason, string Message)? _rejection;
     private string? _finalPhase;
+    private IReadOnlyDictionary<string, string>? _volumes;
     private Task _life = Task.CompletedTask;
 
     public PodWorker(V1Pod pod, long turn, PodSurroundings kubelet)
@@ -92,20 +100,22 @@ internal sealed partial class PodWorker : IAsyncDisposable
             if (_finalPhase is not null || _ending.IsCancellationRequested)
                 return;
             IsActive = true;
-            await _kubelet.Admission.Admit(Pod, cancellationToken);
+            await _kubelet.Admission.Admit(Asking.Of(Pod), cancellationToken);
+            // After the devices, as a real kubelet has it.
+            await _kubelet.Gate.Check(this, cancellationToken);
         }
         catch (AdmissionException e)
         {
             IsRejected(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e.Message);
-            _rejection = $"Pod was rejected: {e.Message}";
-            _kubelet.Events.Warning(Pod, null, PodReport.Rejection, e.Message);
+            _rejection = (e.Reason, $"Pod was rejected: {e.Message}");
+            _kubelet.Events.Warning(Pod, null, e.Reason, e.Message);
             End("Failed");
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             Broke(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e);
-            _rejection = $"Pod was rejected: the kubelet could not admit it: {e.Message}";
-            _kubelet.Events.Warning(Pod, null, PodReport.Rejection, _rejection);
+            _rejection = ("UnexpectedAdmissionError", $"Pod was rejected: the kubelet could not admit it: {e.Message}");
+            _kubelet.Events.Warning(Pod, null, "UnexpectedAdmissionError", e.Message);
             End("Failed");
         }
         finally
@@ -132,6 +142,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
     /// <summary>The container's state, null when the pod has none of that name.</summary>
     public ContainerState? Container(string name) => _containers.Find(c => c.Container.Name == name);
 
+    /// <summary>Frees what was given to it a moment ago.</summary>
+    public void GiveBack() => _kubelet.Ledger.Release(Uid);
+
     public string LogFile(ContainerState container, bool previous) => _kubelet.Paths.Log(
         Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, Uid, container.Container.Name, container.Restarts - (previous ? 1 : 0));
 
@@ -146,6 +159,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
         _ending.Dispose();
         _noMoreStarts.Dispose();
         _hurry.Dispose();
+        _oneAtATime.Dispose();
     }
 
     private void BringToEnd(TimeSpan grace)
@@ -189,7 +203,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
         catch (Exception e)
         {
             Broke(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e);
-            _rejection = $"The kubelet failed to run the pod: {e.Message}";
+            _rejection = ("KubeletFailed", $"The kubelet failed to run the pod: {e.Message}");
             await _noMoreStarts.CancelAsync();
             await StopAll(TimeSpan.Zero);
             End("Failed");
@@ -206,6 +220,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     private async Task Live()
     {
+        _status.Changed();
+        _volumes = await MakeVolumes();
         _status.Changed();
         var sidecars = new List<Task>();
         try
@@ -232,6 +248,22 @@ internal sealed partial class PodWorker : IAsyncDisposable
         finally
         {
             await Task.WhenAll(sidecars).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> MakeVolumes()
+    {
+        while (true)
+        {
+            try
+            {
+                return await _kubelet.Volumes.Make(Pod, _kubelet.Paths.Run(Uid), _noMoreStarts.Token);
+            }
+            catch (VolumeException e)
+            {
+                _kubelet.Events.Warning(Pod, null, "FailedMount", e.Message);
+                await Task.Delay(_kubelet.Options.StartRetry, _kubelet.Options.Time, _noMoreStarts.Token);
+            }
         }
     }
 
@@ -280,7 +312,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
     {
         while (true)
         {
-            _noMoreStarts.Token.ThrowIfCancellationRequested();
+            await _oneAtATime.WaitAsync(_noMoreStarts.Token);
             try
             {
                 var grants = _kubelet.Ledger.Of(Uid, container.Container.Name);
@@ -288,7 +320,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
                     await PreStart(grant);
                 var run = _kubelet.Paths.Run(Uid);
                 Directory.CreateDirectory(run);
-                var plan = ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run);
+                var belongings = new PodBelongings(_volumes!, await _kubelet.Sources.OfEnvironment(Pod, container.Container, _noMoreStarts.Token));
+                var plan = ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run, belongings);
                 _noMoreStarts.Token.ThrowIfCancellationRequested();
                 container.StartedAt = Now;
                 container.Id = $"process://{Guid.NewGuid():N}";
@@ -314,14 +347,18 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 _status.Changed();
                 return;
             }
-            catch (ContainerConfigException e)
+            catch (Exception e) when (e is ContainerConfigException or SourceException)
             {
                 _kubelet.Events.Warning(Pod, container, "Failed", $"Error: {e.Message}");
                 DoesNotStart(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, container.Container.Name, e.Message);
                 container.Waiting = ("CreateContainerConfigError", e.Message);
                 _status.Changed();
-                await Task.Delay(_kubelet.Options.StartRetry, _kubelet.Options.Time, _noMoreStarts.Token);
             }
+            finally
+            {
+                _oneAtATime.Release();
+            }
+            await Task.Delay(_kubelet.Options.StartRetry, _kubelet.Options.Time, _noMoreStarts.Token);
         }
     }
 
@@ -443,11 +480,12 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     private V1PodStatus Report()
     {
-        if (_rejection is not null && _containers.TrueForAll(c => c.Ended is null))
-            return PodReport.Rejected(Pod, _rejection, _since);
+        if (_rejection is { } rejection && _containers.TrueForAll(c => c.Ended is null))
+            return PodReport.Rejected(Pod, rejection.Reason, rejection.Message, _since);
         var phase = _finalPhase ?? (_containers.Exists(c => !c.IsInit && (c.Runs || c.Ended is not null || c.EndedBefore is not null)) ? "Running" : "Pending");
-        var status = PodReport.Of(Pod, _containers, phase, _since, Now);
-        status.Message = _rejection;
+        var status = PodReport.Of(Pod, _containers, phase, _kubelet.Node.Address, hasSandbox: _volumes is not null, _since, Now);
+        status.Reason = _rejection?.Reason;
+        status.Message = _rejection?.Message;
         return status;
     }
 

@@ -1,24 +1,27 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
-using Hami.Lab.Kubelet;
+using System.Net;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
 
 namespace Hami.Lab.Scheduler;
 
-/// <summary>Stands in for kube-scheduler: places one pod at a time and asks the extender exactly as kube-scheduler would.</summary>
+/// <summary>Stands in for kube-scheduler: places one pod at a time and asks its extenders exactly as kube-scheduler would.</summary>
 public sealed partial class LabScheduler : IAsyncDisposable
 {
+    private const string Unfit = "Unschedulable";
+    private const string Error = "SchedulerError";
+
     private readonly LabSchedulerOptions _options;
     private readonly ILogger _log;
     private readonly SchedulingQueue _queue;
     private readonly SchedulerEvents _events;
-    private readonly ExtenderClient _extender;
-    private readonly ConcurrentDictionary<string, V1Node> _nodes = new(StringComparer.Ordinal);
-
-    // Pods with a node already chosen whose Binding has not been seen yet: never put back by a late watch event.
-    private readonly ConcurrentDictionary<string, string> _assumed = new(StringComparer.Ordinal);
+    private readonly List<ExtenderClient> _extenders;
+    private readonly ClusterState _cluster = new();
+    private readonly Nominations _nominations = new();
+    private readonly SchedulingCycle _cycle;
+    private readonly Intake _intake;
+    private readonly Lanes _lanes = new(count: 8);
     private readonly ConcurrentDictionary<string, Task> _bindings = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _podsListed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -30,8 +33,14 @@ public sealed partial class LabScheduler : IAsyncDisposable
         _options = options;
         _log = options.Logging.CreateLogger<LabScheduler>();
         _queue = new(options.Time);
-        _events = new(options.Kubernetes, options.SchedulerName, options.Time);
-        _extender = new(options.ExtenderUrl, options.HttpTimeout);
+        _events = new(options.Kubernetes, options.Time);
+        _extenders = [.. options.Extenders.Select(e => new ExtenderClient(e))];
+#pragma warning disable CA5394 // Dice that fall the same way again are the point.
+        var dice = new Random(options.Seed);
+#pragma warning restore CA5394
+        var preemption = new Preemption(_cluster, _extenders, Read, dice);
+        _cycle = new(_cluster, _nominations, _extenders, new Sample(options.PercentageOfNodesToScore), preemption, dice);
+        _intake = new(_cluster, _nominations, _queue, options.SchedulerNames, keepsNodesWhole: options.Extenders.Any(e => !e.NodeCacheCapable));
     }
 
     /// <summary>Starts watching and placing; returns when pods and nodes have been listed once.</summary>
@@ -40,9 +49,11 @@ public sealed partial class LabScheduler : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         var scheduler = new LabScheduler(options);
         scheduler._loops = Task.WhenAll(
-            Task.Run(scheduler.WatchNodes, CancellationToken.None),
-            Task.Run(scheduler.WatchPods, CancellationToken.None),
-            Task.Run(scheduler.Place, CancellationToken.None));
+            Task.Run(scheduler.FollowNodes, CancellationToken.None),
+            Task.Run(scheduler.FollowPods, CancellationToken.None),
+            Task.Run(scheduler.Place, CancellationToken.None),
+            Task.Run(() => scheduler._events.Tend(scheduler._stop.Token), CancellationToken.None),
+            Task.Run(() => scheduler._lanes.Run(scheduler._stop.Token), CancellationToken.None));
         try
         {
             await Task.WhenAll(scheduler._podsListed.Task, scheduler._nodesListed.Task).WaitAsync(cancellationToken);
@@ -60,251 +71,296 @@ public sealed partial class LabScheduler : IAsyncDisposable
         await _stop.CancelAsync();
         await _loops.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.WhenAll(_bindings.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _extender.Dispose();
+        _extenders.ForEach(e => e.Dispose());
         _stop.Dispose();
     }
 
-    private async Task WatchNodes()
-    {
-        var mirror = Mirror.Nodes(_options.Kubernetes, _options.Time, e => WatchBroke(_log, "nodes", e.Message));
-        await foreach (var change in mirror.Changes(() => _nodesListed.TrySetResult(), _stop.Token))
+    private Task FollowNodes() => Following.Nodes(_options.Kubernetes, _options.Time, e => WatchBroke(_log, "nodes", e.Message)).Run(
+        _intake.Node,
+        _intake.NodeGone,
+        uids =>
         {
-            if (change.Now is { } now)
-                _nodes[now.Name()] = now;
-            else
-                _nodes.TryRemove(change.Before!.Name(), out _);
-            if (NodeChecks.MayMakeRoom(change.Before, change.Now))
-                _queue.WakeAll();
-        }
-    }
+            _intake.OnlyTheseNodes(uids);
+            _nodesListed.TrySetResult();
+        },
+        _stop.Token);
 
-    private async Task WatchPods()
-    {
-        var mirror = Mirror.Pods(_options.Kubernetes, fieldSelector: null, _options.Time, e => WatchBroke(_log, "pods", e.Message));
-        await foreach (var change in mirror.Changes(() => _podsListed.TrySetResult(), _stop.Token))
+    private Task FollowPods() => Following.Pods(_options.Kubernetes, _options.Time, e => WatchBroke(_log, "pods", e.Message)).Run(
+        _intake.Pod,
+        _intake.PodGone,
+        uids =>
         {
-            if (change.Now is { } pod && !IsTerminal(pod))
-                Waits(change.Before, pod);
-            else
-                Ended(change.Before ?? change.Now!, change.Now);
-        }
-    }
-
-    private void Waits(V1Pod? before, V1Pod pod)
-    {
-        if (!string.IsNullOrEmpty(pod.Spec.NodeName))
-        {
-            _assumed.TryRemove(pod.Uid(), out _);
-            _queue.Remove(pod.Uid());
-            return;
-        }
-        if (_assumed.ContainsKey(pod.Uid()) || !IsOurs(pod))
-            return;
-        if (pod.Metadata.DeletionTimestamp is not null || pod.Spec.SchedulingGates is { Count: > 0 })
-        {
-            _queue.Remove(pod.Uid());
-            return;
-        }
-        var helps = before is not null
-            && (!NodeChecks.Same(before.Metadata.Annotations, pod.Metadata.Annotations) || !NodeChecks.Same(before.Metadata.Labels, pod.Metadata.Labels));
-        _queue.Put(pod, helps);
-    }
-
-    private void Ended(V1Pod last, V1Pod? now)
-    {
-        _assumed.TryRemove(last.Uid(), out _);
-        _queue.Remove(last.Uid());
-        _events.Forget(last.Uid());
-        // A terminal pod made room when it became terminal; its later deletion frees nothing more.
-        var freed = now is null ? !IsTerminal(last) : true;
-        if (freed && !string.IsNullOrEmpty(last.Spec.NodeName ?? now?.Spec.NodeName))
-            _queue.WakeAll();
-    }
+            _intake.OnlyThesePods(uids);
+            _podsListed.TrySetResult();
+        },
+        _stop.Token);
 
     private async Task Place()
     {
         await Task.WhenAll(_podsListed.Task, _nodesListed.Task).WaitAsync(_stop.Token);
         while (true)
         {
-            var pod = await _queue.Take(_stop.Token);
+            var queued = await _queue.Take(_stop.Token);
             try
             {
-                await PlaceOne(pod);
+                await PlaceOne(queued);
             }
             catch (ExtenderException e)
             {
-                await GiveUpForNow(pod, "SchedulerError", e.Message);
+                await GiveUpForNow(queued, queued.Pod, e.Message);
             }
             catch (Exception e) when (!_stop.IsCancellationRequested)
             {
                 // One pod's bad luck must not stop the others.
-                CycleBroke(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, e);
-                _queue.Failed(pod.Uid());
+                CycleBroke(_log, queued.Record.Namespace, queued.Record.Name, e);
+                _queue.Failed(queued);
             }
         }
     }
 
-    private async Task PlaceOne(V1Pod pod)
+    private async Task PlaceOne(QueuedPod queued)
     {
-        var nodes = _nodes.Values.OrderBy(n => n.Name(), StringComparer.Ordinal).ToList();
-        var refusals = new List<Refusal>();
-        var candidates = new List<string>();
-        foreach (var node in nodes)
+        var (pod, record) = (queued.Pod, queued.Record);
+        if (record.IsEnding)
         {
-            if (NodeChecks.Refuses(pod, node) is { } refusal)
-                refusals.Add(refusal);
-            else
-                candidates.Add(node.Name());
-        }
-
-        var asksExtender = AsksManagedResource(pod);
-        if (asksExtender && candidates.Count > 0)
-        {
-            var answer = await _extender.Filter(pod, candidates, _stop.Token);
-            refusals.AddRange(answer.FailedNodes?.Values.Select(text => new Refusal(text, Final: false)) ?? []);
-            refusals.AddRange(answer.FailedAndUnresolvableNodes?.Values.Select(text => new Refusal(text, Final: true)) ?? []);
-            candidates = [.. answer.NodeNames ?? []];
-        }
-        if (candidates.Count == 0)
-        {
-            await Refuse(pod, Unschedulable.Sentence(nodes.Count, refusals));
+            _queue.Remove(record.Uid);
+            await Tell(pod, record, FailedScheduling(pod, record, $"skip schedule deleting pod: {record.Namespace}/{record.Name}"));
             return;
         }
 
-        var chosen = await Choose(pod, candidates, asksExtender);
-        // Assumed first: the next pod's filter may go on while this Binding is under way.
-        _assumed[pod.Uid()] = chosen;
-        _bindings[pod.Uid()] = Task.Run(() => Bind(pod, chosen, asksExtender), CancellationToken.None);
-    }
-
-    // kube-scheduler throws dice among equals; the lab takes the first by name, so that a run can be repeated.
-    private async Task<string> Choose(V1Pod pod, List<string> candidates, bool asksExtender)
-    {
-        var scores = new Dictionary<string, long>(StringComparer.Ordinal);
-        if (asksExtender && _options.Prioritizes && candidates.Count > 1)
+        switch (await _cycle.Try(pod, record, _stop.Token))
         {
-            foreach (var priority in await _extender.Prioritize(pod, candidates, _stop.Token))
-                scores[priority.Host] = priority.Score;
+            case Verdict.Goes goes:
+                Assume(queued, record, goes.Node);
+                _bindings[record.Uid] = Task.Run(() => Bind(queued, pod, record, goes.Node), CancellationToken.None);
+                break;
+            case Verdict.Waits waits:
+                await Refuse(queued, pod, record, waits);
+                break;
         }
-        return candidates.OrderByDescending(scores.GetValueOrDefault).ThenBy(n => n, StringComparer.Ordinal).First();
     }
 
-    private async Task Bind(V1Pod pod, string node, bool byExtender)
+    // Assumed first: the next pod's filter goes on while this Binding is under way.
+    private void Assume(QueuedPod queued, PodRecord record, string node)
+    {
+        lock (_cluster.Gate)
+        {
+            _nominations.Remove(record.Uid);
+            _cluster.Assume(record.On(node));
+        }
+        _queue.Binds(queued);
+    }
+
+    private async Task Bind(QueuedPod queued, V1Pod pod, PodRecord record, string node)
     {
         try
         {
-            if (byExtender)
-                await _extender.Bind(pod, node, _stop.Token);
-            else
-                await BindOurselves(pod, node);
-            Placed(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, node);
-            _queue.Remove(pod.Uid());
-            await Tell(() => _events.Scheduled(pod, node, _stop.Token), pod);
-            _events.Forget(pod.Uid());
+            await Bind(pod, node);
+            Placed(_log, record.Namespace, record.Name, node);
+            await Tell(pod, record, new(record, Profile(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {record.Namespace}/{record.Name} to {node}"));
         }
         catch (Exception e) when (!_stop.IsCancellationRequested)
         {
-            _assumed.TryRemove(pod.Uid(), out _);
-            await GiveUpForNow(pod, "SchedulerError", $"binding rejected: {Words(e)}");
+            bool isStillOnItsWay;
+            lock (_cluster.Gate)
+            {
+                isStillOnItsWay = _cluster.IsAssumed(record.Uid);
+                if (isStillOnItsWay)
+                    _cluster.Remove(record.Uid);
+            }
+            _queue.Happened(Happenings.PodGone);
+            var words = Words(e);
+            // The reply may be lost while the Binding was made: the watch has shown the pod on its node, and it stays there.
+            if (isStillOnItsWay)
+                await GiveUpForNow(queued, pod, words);
+            else
+                await Tell(pod, record, FailedScheduling(pod, record, words));
         }
         finally
         {
-            _bindings.TryRemove(pod.Uid(), out _);
+            _bindings.TryRemove(record.Uid, out _);
         }
     }
 
-    private async Task BindOurselves(V1Pod pod, string node) => await _options.Kubernetes.CoreV1.CreateNamespacedPodBindingWithHttpMessagesAsync(
-        new V1Binding
+    private async Task Bind(V1Pod pod, string node)
+    {
+        foreach (var extender in _extenders.Where(e => e.Options.BindVerb is not null && e.IsInterested(pod)))
         {
-            ApiVersion = "v1",
-            Kind = "Binding",
-            Metadata = new() { Name = pod.Name(), NamespaceProperty = pod.Namespace(), Uid = pod.Uid() },
-            Target = new() { ApiVersion = "v1", Kind = "Node", Name = node },
-        },
-        pod.Name(),
-        pod.Namespace(),
-        cancellationToken: _stop.Token);
-
-    private async Task Refuse(V1Pod pod, string sentence)
-    {
-        Refused(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, sentence);
-        // Back to the queue first: our own status patch must not be mistaken for news that came in between.
-        _queue.Refused(pod.Uid());
-        await Explain(pod, "Unschedulable", sentence);
-    }
-
-    private async Task GiveUpForNow(V1Pod pod, string reason, string sentence)
-    {
-        TriesAgain(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, sentence);
-        _queue.Failed(pod.Uid());
-        await Explain(pod, reason, sentence);
-    }
-
-    private async Task Explain(V1Pod pod, string reason, string sentence)
-    {
-        await Tell(() => _events.FailedScheduling(pod, sentence, _stop.Token), pod);
-        await Tell(() => PatchCondition(pod, reason, sentence), pod);
-    }
-
-    private async Task PatchCondition(V1Pod pod, string reason, string sentence)
-    {
-        var had = pod.Status?.Conditions?.FirstOrDefault(c => c.Type == "PodScheduled");
-        if (had is { Status: "False" } && had.Reason == reason && had.Message == sentence)
-            return;
-        var since = had is { Status: "False" } && had.LastTransitionTime is { } at ? at : _options.Time.GetUtcNow().UtcDateTime;
-        var patch = JsonSerializer.Serialize(new
-        {
-            status = new
+            try
             {
-                conditions = new[]
+                await extender.Bind(pod, node, _stop.Token);
+                return;
+            }
+            catch (ExtenderException) when (extender.Options.Ignorable)
+            {
+                // The next one binds.
+            }
+        }
+        try
+        {
+            await _options.Kubernetes.CoreV1.CreateNamespacedPodBindingWithHttpMessagesAsync(
+                new V1Binding
                 {
-                    new
-                    {
-                        lastProbeTime = (string?)null,
-                        lastTransitionTime = since.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'"),
-                        message = sentence,
-                        observedGeneration = pod.Metadata.Generation,
-                        reason,
-                        status = "False",
-                        type = "PodScheduled",
-                    },
+                    ApiVersion = "v1",
+                    Kind = "Binding",
+                    Metadata = new() { Name = pod.Metadata.Name, NamespaceProperty = pod.Metadata.NamespaceProperty, Uid = pod.Metadata.Uid },
+                    Target = new() { ApiVersion = "v1", Kind = "Node", Name = node },
                 },
-            },
-        });
-        await _options.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
-            new V1Patch(patch, V1Patch.PatchType.StrategicMergePatch), pod.Name(), pod.Namespace(), cancellationToken: _stop.Token);
+                pod.Metadata.Name,
+                pod.Metadata.NamespaceProperty,
+                cancellationToken: _stop.Token);
+        }
+        catch (Exception e) when (e is HttpOperationException or HttpRequestException)
+        {
+            throw new InvalidOperationException($"running Bind plugin \"DefaultBinder\": {Words(e)}", e);
+        }
     }
 
-    // What we say about a pod is a courtesy; a server that does not take it must not stop the placing.
-    private async Task Tell(Func<Task> call, V1Pod pod)
+    private async Task Refuse(QueuedPod queued, V1Pod pod, PodRecord record, Verdict.Waits waits)
+    {
+        Refused(_log, record.Namespace, record.Name, waits.Sentence);
+        if (waits.Nominated is { } nominated)
+        {
+            lock (_cluster.Gate)
+                _nominations.Set(record, _queue.Knows(record.Uid) ? nominated : "");
+        }
+        // Back to the queue first: our own status patch is news for a pod that an extender refused, and tries it once more.
+        if (waits.CuredBy is Happenings.None)
+            _queue.Failed(queued);
+        else
+            _queue.Refused(queued, waits.CuredBy);
+        await Explain(pod, record, Unfit, waits.Sentence, waits.Nominated);
+        if (waits.Chosen is { } chosen)
+            await MakeRoom(pod, record, chosen);
+    }
+
+    private async Task GiveUpForNow(QueuedPod queued, V1Pod pod, string sentence)
+    {
+        var record = queued.Record;
+        TriesAgain(_log, record.Namespace, record.Name, sentence);
+        lock (_cluster.Gate)
+            _nominations.Remove(record.Uid);
+        _queue.Failed(queued);
+        await Explain(pod, record, Error, sentence, nominated: "");
+    }
+
+    private async Task Explain(V1Pod pod, PodRecord record, string reason, string sentence, string? nominated)
+    {
+        await Tell(pod, record, FailedScheduling(pod, record, sentence));
+        var condition = new V1PodCondition
+        {
+            Type = "PodScheduled",
+            Status = "False",
+            Reason = reason,
+            Message = sentence,
+            ObservedGeneration = pod.Metadata.Generation,
+        };
+        await Patch(record, pod.Status, condition, nominated);
+    }
+
+    private async Task MakeRoom(V1Pod pod, PodRecord record, Candidate chosen)
+    {
+        IReadOnlyList<PodRecord> losing;
+        lock (_cluster.Gate)
+        {
+            losing = _nominations.LesserTo(chosen.Node, record);
+            foreach (var lesser in losing)
+                _nominations.Remove(lesser.Uid);
+        }
+        foreach (var lesser in losing)
+        {
+            var clear = new V1Patch("""{"status":{"nominatedNodeName":null}}""", V1Patch.PatchType.StrategicMergePatch);
+            await Call(lesser, () => _options.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(clear, lesser.Name, lesser.Namespace, cancellationToken: _stop.Token));
+        }
+        foreach (var victim in chosen.Victims.Where(v => !v.IsEnding))
+            await Call(victim, () => Evict(pod, record, victim, chosen.Node));
+    }
+
+    private async Task Evict(V1Pod pod, PodRecord record, PodRecord victim, string node)
+    {
+        if (await Read(victim, _stop.Token) is not { } live)
+            return;
+        var condition = new V1PodCondition
+        {
+            Type = "DisruptionTarget",
+            Status = "True",
+            Reason = "PreemptionByScheduler",
+            Message = $"{Profile(pod)}: preempting to accommodate a higher priority pod",
+            ObservedGeneration = live.Metadata.Generation,
+        };
+        if (PodConditions.Patch(live.Status, condition, nominated: null, _options.Time.GetUtcNow()) is { } patch)
+            await _options.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(patch, victim.Name, victim.Namespace, cancellationToken: _stop.Token);
+        await _options.Kubernetes.CoreV1.DeleteNamespacedPodAsync(victim.Name, victim.Namespace, cancellationToken: _stop.Token);
+        Preempted(_log, record.Namespace, record.Name, victim.Namespace, victim.Name, node);
+        await _events.Write(
+            new(victim, Profile(pod), "Normal", "Preempted", "Preempting", $"Preempted by pod {record.Uid} on node {node}", SchedulerEvents.Reference(record)), _stop.Token);
+    }
+
+    private async Task<V1Pod?> Read(PodRecord pod, CancellationToken cancellationToken)
     {
         try
         {
-            await call();
+            var live = await _options.Kubernetes.CoreV1.ReadNamespacedPodAsync(pod.Name, pod.Namespace, cancellationToken: cancellationToken);
+            return live.Metadata.Uid == pod.Uid ? live : null;
         }
-        catch (Exception e) when (e is not OperationCanceledException || !_stop.IsCancellationRequested)
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
         {
-            var words = Words(e);
-            NotTold(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, words);
+            return null;
         }
     }
 
-    private bool IsOurs(V1Pod pod) =>
-        pod.Spec.SchedulerName == _options.SchedulerName || pod.Spec.SchedulerName is null or "" or "default-scheduler";
+    private async Task Patch(PodRecord record, V1PodStatus? status, V1PodCondition condition, string? nominated)
+    {
+        if (PodConditions.Patch(status, condition, nominated, _options.Time.GetUtcNow()) is { } patch)
+            await Call(record, () => _options.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(patch, record.Name, record.Namespace, cancellationToken: _stop.Token));
+    }
 
-    private bool AsksManagedResource(V1Pod pod) =>
-        (pod.Spec.InitContainers ?? []).Concat(pod.Spec.Containers).Any(c =>
-            _options.ManagedResources.Any(r => c.Resources?.Limits?.ContainsKey(r) == true || c.Resources?.Requests?.ContainsKey(r) == true));
+    private static SchedulerEvents.About FailedScheduling(V1Pod pod, PodRecord record, string note) =>
+        new(record, Profile(pod), "Warning", "FailedScheduling", "Scheduling", note);
 
-    private static bool IsTerminal(V1Pod pod) => pod.Status?.Phase is "Succeeded" or "Failed";
+    private async Task Tell(V1Pod pod, PodRecord record, SchedulerEvents.About about) => await Call(record, () => _events.Write(about, _stop.Token));
 
-    private static string Words(Exception e) => e is HttpOperationException http ? $"{http.Message}: {http.Response?.Content}" : e.Message;
+    // What we say about a pod is a courtesy; a server that does not take it must not stop the placing.
+    private ValueTask Call(PodRecord pod, Func<Task> call) => _lanes.Add(
+        pod.Uid,
+        async () =>
+        {
+            try
+            {
+                await call();
+            }
+            catch (Exception e) when (!_stop.IsCancellationRequested)
+            {
+                var words = Words(e);
+                NotTold(_log, pod.Namespace, pod.Name, words);
+            }
+        },
+        _stop.Token);
+
+    private static string Profile(V1Pod pod) => pod.Spec.SchedulerName ?? "default-scheduler";
+
+    private static string Words(Exception e) => e is HttpOperationException { Response.Content: { } content } ? ServerWords(content) : e.Message;
+
+    private static string ServerWords(string content)
+    {
+        try
+        {
+            return KubernetesJson.Deserialize<V1Status>(content).Message ?? content;
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return content;
+        }
+    }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Namespace}/{Pod} goes to {Node}.")]
     private static partial void Placed(ILogger logger, string @namespace, string pod, string node);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Namespace}/{Pod} fits nowhere: {Sentence}")]
     private static partial void Refused(ILogger logger, string @namespace, string pod, string sentence);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Namespace}/{Pod} takes the place of {VictimNamespace}/{Victim} on {Node}.")]
+    private static partial void Preempted(ILogger logger, string @namespace, string pod, string victimNamespace, string victim, string node);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Namespace}/{Pod} is tried again after its back-off: {Sentence}")]
     private static partial void TriesAgain(ILogger logger, string @namespace, string pod, string sentence);

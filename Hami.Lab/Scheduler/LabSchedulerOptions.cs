@@ -8,21 +8,17 @@ public sealed record LabSchedulerOptions
 {
     public required IKubernetes Kubernetes { get; init; }
 
-    /// <summary>The extender's address; <c>/filter</c> and <c>/bind</c> are put behind it. Certificates are not verified.</summary>
-    public required Uri ExtenderUrl { get; init; }
+    /// <summary>Asked in this order; the first that binds does so.</summary>
+    public IReadOnlyList<ExtenderOptions> Extenders { get; init; } = [];
 
-    /// <summary>Pods of this scheduler and of <c>default-scheduler</c> are placed.</summary>
-    public string SchedulerName { get; init; } = "hami-scheduler";
+    /// <summary>Pods that name one of these are placed, each with the same plugins and extenders.</summary>
+    public IReadOnlyList<string> SchedulerNames { get; init; } = ["default-scheduler", "hami-scheduler"];
 
-    /// <summary>How long the extender may take for one answer.</summary>
-    public TimeSpan HttpTimeout { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>How many of the nodes that fit are enough to choose from; 0 lets the size of the cluster decide, 100 asks for all.</summary>
+    public int PercentageOfNodesToScore { get; init; }
 
-    /// <summary>A pod that asks one of these goes to the extender; all are ignored by the scheduler itself.</summary>
-    public IReadOnlyList<string> ManagedResources { get; init; } =
-        ["nvidia.com/gpu", "nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"];
-
-    /// <summary>Whether the extender also ranks the nodes that fit (<c>prioritizeVerb</c>); without it the first by name is taken.</summary>
-    public bool Prioritizes { get; init; }
+    /// <summary>Decides among equally good nodes, so that a run can be repeated.</summary>
+    public int Seed { get; init; } = 1;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

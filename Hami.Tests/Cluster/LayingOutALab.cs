@@ -34,7 +34,7 @@ public sealed class LayingOutALab : IDisposable
     [Fact]
     public void The_webhook_answers_with_a_certificate_of_the_labs_authority()
     {
-        var made = LabCertificates.Create(_folder, TimeProvider.System);
+        var made = LabAuthority.In(_folder, TimeProvider.System).Issue(_folder, Loopback.Address, TimeProvider.System);
         using var certificate = X509Certificate2.CreateFromPemFile(made.CertificateFile, made.KeyFile);
         using var authority = X509Certificate2.CreateFromPem(made.AuthorityPem);
         using var chain = new X509Chain();
@@ -42,6 +42,25 @@ public sealed class LayingOutALab : IDisposable
         chain.ChainPolicy.CustomTrustStore.Add(authority);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         Assert.True(chain.Build(certificate), string.Join(' ', chain.ChainStatus.Select(status => status.StatusInformation)));
+        Assert.True(certificate.MatchesHostname("127.0.0.1"));
+    }
+
+    [Fact]
+    public void A_directory_keeps_its_authority_and_so_does_whoever_was_told_of_it()
+    {
+        var first = LabAuthority.In(_folder, TimeProvider.System).Pem;
+        Assert.Equal(first, LabAuthority.In(_folder, TimeProvider.System).Pem);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_folder, "ca.key")));
+    }
+
+    [Theory]
+    [InlineData("192.0.2.7")]
+    [InlineData("builder.example.org")]
+    public void A_control_plane_that_is_reached_from_elsewhere_has_that_name_in_its_certificate(string host)
+    {
+        var made = LabAuthority.In(_folder, TimeProvider.System).Issue(_folder, host, TimeProvider.System);
+        using var certificate = X509Certificate2.CreateFromPemFile(made.CertificateFile, made.KeyFile);
+        Assert.True(certificate.MatchesHostname(host));
         Assert.True(certificate.MatchesHostname("127.0.0.1"));
     }
 

@@ -15,7 +15,7 @@ public sealed class RestartingALab
     public async Task Who_holds_what_is_known_after_the_control_plane_was_killed_and_after_a_restart_of_everything()
     {
         await using var cluster = await TestCluster.StartAsync(restartsApi: true, One);
-        await cluster.Lab.Kubernetes.CoreV1.CreateNamespacedPodAsync(Pod("holder"), "default", cancellationToken: Ct);
+        await cluster.CreatePodAsync(Pod("holder"));
         var before = await HeldAsync(cluster.Lab);
 
         var process = cluster.Lab.ApiProcessId;
@@ -26,9 +26,9 @@ public sealed class RestartingALab
 
         await cluster.RestartAsync();
         Assert.Equal(before.Id, (await HeldAsync(cluster.Lab)).Id);
-        await Until(async () => (await cluster.Lab.Kubernetes.CoreV1.ReadNamespacedPodAsync("holder", "default", cancellationToken: Ct)).Status.Phase == "Running");
+        await Until(async () => (await cluster.Lab.Kubernetes.CoreV1.ReadNamespacedPodAsync("holder", cluster.Lab.Namespace, cancellationToken: Ct)).Status.Phase == "Running");
 
-        await cluster.Lab.Kubernetes.CoreV1.DeleteNamespacedPodAsync("holder", "default", cancellationToken: Ct);
+        await cluster.Lab.Kubernetes.CoreV1.DeleteNamespacedPodAsync("holder", cluster.Lab.Namespace, cancellationToken: Ct);
         await Until(async () => (await cluster.Lab.ControlPlane.NodesAsync(Ct)).All(node => node.Devices.All(device => device.IsFree)));
         // History is projected behind the log's back and follows a moment later.
         await Until(async () => (await cluster.Lab.ControlPlane.LiveAllocationsAsync(Ct)).Count == 0);

@@ -78,7 +78,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
             },
         };
         await Kubernetes.CoreV1.CreateNodeAsync(node);
-        var status = new { status = new { conditions = new[] { new { type = "Ready", status = "True" } } } };
+        var status = new { status = new { allocatable = new { pods = "110" }, conditions = new[] { new { type = "Ready", status = "True" } } } };
         await Kubernetes.CoreV1.PatchNodeStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), name);
     }
 

@@ -1,4 +1,6 @@
+using System.Net;
 using Hami.Lab.ApiServer;
+using Hami.Lab.Kubelet;
 using k8s;
 using k8s.Models;
 using Microsoft.AspNetCore.Builder;
@@ -63,7 +65,8 @@ public sealed class ApiServerLogs
     private static async Task<WebApplication> Kubelet(RequestDelegate answer)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(
+            IPAddress.Loopback, 0, listen => listen.UseHttps(KubeletCertificate.Create("n", IPAddress.Loopback, TimeProvider.System))));
         var app = builder.Build();
         app.Run(answer);
         await app.StartAsync(Cancellation);

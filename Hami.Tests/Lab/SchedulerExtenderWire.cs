@@ -19,7 +19,7 @@ public sealed class SchedulerExtenderWire
     [Fact]
     public void Filter_sends_the_whole_pod_under_Go_cased_names()
     {
-        var body = Body(ExtenderClient.FilterBody(Watched(), ["node-00000", "node-00001"]));
+        var body = Body(ExtenderBodies.Nodes(Watched(), [Node("node-00000"), Node("node-00001")], namesOnly: true));
 
         Assert.Equal(["Pod", "Nodes", "NodeNames"], body.Select(m => m.Key));
         Assert.Null(body["Nodes"]);
@@ -31,7 +31,43 @@ public sealed class SchedulerExtenderWire
     public void Bind_sends_four_Go_cased_strings() =>
         Assert.Equal(
             """{"PodName":"fit1","PodNamespace":"default","PodUID":"6309ec08-7159-4898-9320-6c626133bbd2","Node":"node-00002"}""",
-            Body(ExtenderClient.BindBody(Watched(), "node-00002")).ToJsonString());
+            Body(ExtenderBodies.Bind(Watched(), "node-00002")).ToJsonString());
+
+    [Fact]
+    public void An_extender_without_a_cache_gets_whole_nodes_with_everything_but_the_words_for_the_type()
+    {
+        var node = Node("node-00000");
+        node.Metadata.Annotations = new Dictionary<string, string>(StringComparer.Ordinal) { ["hami.io/node-nvidia-register"] = "[]" };
+        node.Metadata.ManagedFields = [new() { Manager = "kubectl-label" }];
+
+        var body = Body(ExtenderBodies.Nodes(Watched(), [node], namesOnly: false));
+
+        Assert.Equal(["Pod", "Nodes", "NodeNames"], body.Select(m => m.Key));
+        Assert.Null(body["NodeNames"]);
+        Assert.Equal(
+            """{"metadata":{},"items":[{"metadata":{"annotations":{"hami.io/node-nvidia-register":"[]"},"managedFields":[{"manager":"kubectl-label"}],"name":"node-00000"},"spec":{},"status":{}}]}""",
+            body["Nodes"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void Preempt_sends_uids_to_an_extender_with_a_cache_and_whole_pods_to_one_without()
+    {
+        var victim = Watched();
+        var victims = new Dictionary<string, IReadOnlyList<PodRecord>>(StringComparer.Ordinal) { ["node-00000"] = [new(victim)] };
+
+        var byUid = Body(ExtenderBodies.Victims(Watched(), victims, whole: null));
+        var whole = Body(ExtenderBodies.Victims(Watched(), victims, new Dictionary<string, V1Pod>(StringComparer.Ordinal) { [victim.Uid()] = victim }));
+
+        Assert.Equal(["Pod", "NodeNameToVictims", "NodeNameToMetaVictims"], byUid.Select(m => m.Key));
+        Assert.Null(byUid["NodeNameToVictims"]);
+        Assert.Equal(
+            """{"node-00000":{"Pods":[{"UID":"6309ec08-7159-4898-9320-6c626133bbd2"}],"NumPDBViolations":0}}""",
+            byUid["NodeNameToMetaVictims"]!.ToJsonString());
+        Assert.Null(whole["NodeNameToMetaVictims"]);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(RecordedPod), whole["NodeNameToVictims"]!["node-00000"]!["Pods"]![0]));
+    }
+
+    private static V1Node Node(string name) => new() { ApiVersion = "v1", Kind = "Node", Metadata = new() { Name = name } };
 
     // What the watch brings has two things more than what the extender gets: the type words and managedFields.
     private static V1Pod Watched()

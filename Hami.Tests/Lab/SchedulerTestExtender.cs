@@ -23,6 +23,7 @@ internal sealed class SchedulerTestExtender : IAsyncDisposable
         _server = builder.Build();
         _server.MapPost("/filter", http => Answer(http, Filters, Filter));
         _server.MapPost("/prioritize", http => Answer(http, Priorities, Prioritize));
+        _server.MapPost("/preempt", http => Answer(http, Preemptions, Preempt));
         _server.MapPost("/bind", http => Answer(http, Binds, Bind));
     }
 
@@ -37,6 +38,12 @@ internal sealed class SchedulerTestExtender : IAsyncDisposable
     public ConcurrentQueue<JsonObject> Priorities { get; } = new();
 
     public Func<JsonObject, Task<string>> Prioritize { get; set; } = _ => Task.FromResult("[]");
+
+    public ConcurrentQueue<JsonObject> Preemptions { get; } = new();
+
+    /// <summary>Answers a preempt; agrees with the scheduler at first.</summary>
+    public Func<JsonObject, Task<string>> Preempt { get; set; } = body =>
+        Task.FromResult($$"""{"NodeNameToMetaVictims":{{body["NodeNameToMetaVictims"]!.ToJsonString()}}}""");
 
     public Func<JsonObject, Task<string>> Bind { get; set; } = _ => Task.FromResult("""{"Error":""}""");
 

@@ -100,7 +100,7 @@ public sealed class ServingOverTls(ServingOverTls.TwoListeners listeners) : ICla
 
         public async ValueTask InitializeAsync()
         {
-            var certificates = LabCertificates.Create(_folder.FullName, TimeProvider.System);
+            var certificates = LabAuthority.In(_folder.FullName, TimeProvider.System).Issue(_folder.FullName, Loopback.Address, TimeProvider.System);
             Authority = X509Certificate2.CreateFromPem(certificates.AuthorityPem);
             var port = Loopback.FreePort();
             Tls = new($"https://127.0.0.1:{port}/");

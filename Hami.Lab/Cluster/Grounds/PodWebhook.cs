@@ -3,15 +3,13 @@ using k8s.Models;
 namespace Hami.Lab.Cluster;
 
 /// <summary>What makes the API server show new pods to the control plane.</summary>
-internal static class Webhook
+internal static class PodWebhook
 {
-    public const string Name = "hami-webhook";
-
-    public static V1MutatingWebhookConfiguration Configuration(Uri url, string authorityPem) => new()
+    public static V1MutatingWebhookConfiguration Configuration(string name, Uri url, string authorityPem, string failurePolicy) => new()
     {
         ApiVersion = "admissionregistration.k8s.io/v1",
         Kind = "MutatingWebhookConfiguration",
-        Metadata = new() { Name = Name },
+        Metadata = new() { Name = name },
         Webhooks =
         [
             new()
@@ -26,10 +24,7 @@ internal static class Webhook
                 // HAMi's chart and ours default to this label for pods and namespaces that want no part in it.
                 ObjectSelector = NotIgnored(),
                 NamespaceSelector = NotIgnored(),
-                // The product's own is Fail, narrowed by matchConditions to pods that name our resources. The stand-in API server evaluates
-                // no CEL, and an unnarrowed Fail would stop every pod while the control plane is down. A pod that slips by unseen is
-                // still placed by the extender, as the scheduler asks it for every pod with our resources; it only lacks the defaults.
-                FailurePolicy = "Ignore",
+                FailurePolicy = failurePolicy,
                 ReinvocationPolicy = "Never",
                 SideEffects = "None",
                 TimeoutSeconds = 10,
