@@ -26,6 +26,9 @@ public sealed class LabApiServer : IAsyncDisposable
     /// <summary>Delays and losses for tests.</summary>
     public LabFaults Faults { get; }
 
+    /// <summary>The objects and their history, for whoever checks them from inside.</summary>
+    internal ObjectStore Store => _store;
+
     /// <summary>The text of a kubeconfig file for kubectl and KubernetesClient.</summary>
     /// <remarks>The token means nothing here; KubernetesClient does not take a user without credentials.</remarks>
     public string Kubeconfig => $"""

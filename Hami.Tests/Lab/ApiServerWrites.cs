@@ -60,7 +60,6 @@ public sealed class ApiServerWrites
     [InlineData("""{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"x","imagee":"typo"}]}}""", 400, "strict decoding error: unknown field \"spec.containers[0].imagee\"")]
     [InlineData("""{"metadata":{"name":"p","annotations":{"a":1}},"spec":{"containers":[{"name":"c","image":"x"}]}}""", 400, "json: cannot unmarshal number into Go struct field")]
     [InlineData("{not json", 400, "json parse error")]
-    [InlineData("""{"kind":"Node","metadata":{"name":"p"}}""", 400, "Node in version \"v1\" cannot be handled as a Pod")]
     public async Task A_pod_that_is_wrong_is_refused_with_the_reason(string pod, int code, string why)
     {
         await using var lab = await Running();

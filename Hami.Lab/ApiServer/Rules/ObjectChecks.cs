@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
@@ -14,23 +15,29 @@ internal static partial class ObjectChecks
         var name = metadata.TextAt("name");
         if (string.IsNullOrEmpty(name))
             yield return Cause.Required("metadata.name", "name or generateName is required");
-        else if ((resource == Resources.Namespaces ? Label(name) : Subdomain(name)) is { } why)
+        else if ((ReferenceEquals(resource, Resources.Namespaces) ? Label(name) : Subdomain(name)) is { } why)
             yield return Cause.Invalid("metadata.name", name, why);
-        var bytes = 0L;
-        foreach (var (key, value) in metadata["annotations"] as JsonObject ?? [])
+        foreach (var cause in OfLabels(metadata.MapAt("labels") ?? []).Concat(OfAnnotations(metadata.MapAt("annotations") ?? [])))
+            yield return cause;
+        foreach (var cause in metadata["ownerReferences"].Objects().SelectMany(OfOwner))
+            yield return cause;
+        foreach (var finalizer in Texts(metadata["finalizers"]))
         {
-            bytes += key.Length + System.Text.Encoding.UTF8.GetByteCount(value?.GetValue<string>() ?? "");
-            if (!QualifiedName().IsMatch(key.ToLowerInvariant()))
-                yield return Cause.Invalid("metadata.annotations", key, NameWords);
+            foreach (var wrong in QualifiedName(finalizer))
+                yield return Cause.Invalid("metadata.finalizers", finalizer, wrong);
         }
-        if (bytes > AnnotationBytes)
-            yield return Cause.TooLong("metadata.annotations", AnnotationBytes);
-        foreach (var (key, value) in metadata["labels"] as JsonObject ?? [])
+    }
+
+    /// <summary>What an update may not do to the metadata of any object.</summary>
+    public static IEnumerable<Cause> OfUpdate(JsonObject body, JsonObject old)
+    {
+        if (old.TextAt("metadata", "deletionTimestamp") is null)
+            yield break;
+        var added = Texts(body.At("metadata", "finalizers")).Except(Texts(old.At("metadata", "finalizers")), StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+        if (added.Length > 0)
         {
-            if (!QualifiedName().IsMatch(key))
-                yield return Cause.Invalid("metadata.labels", key, NameWords);
-            if (!LabelValue().IsMatch(value?.GetValue<string>() ?? ""))
-                yield return Cause.Invalid("metadata.labels", value?.DeepClone(), ValueWords);
+            yield return Cause.Forbidden("metadata.finalizers",
+                $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added.Select(a => $"\"{a}\""))}}}");
         }
     }
 
@@ -50,23 +57,88 @@ internal static partial class ObjectChecks
             : "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character "
                 + "(e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 
+    private static IEnumerable<Cause> OfLabels(JsonObject labels)
+    {
+        foreach (var (key, value) in labels)
+        {
+            foreach (var wrong in QualifiedName(key))
+                yield return Cause.Invalid("metadata.labels", key, wrong);
+            var text = value?.GetValue<string>() ?? "";
+            if (text.Length > 63)
+                yield return Cause.Invalid("metadata.labels", text, "must be no more than 63 bytes");
+            if (!LabelValue().IsMatch(text))
+                yield return Cause.Invalid("metadata.labels", text, ValueWords);
+        }
+    }
+
+    private static IEnumerable<Cause> OfAnnotations(JsonObject annotations)
+    {
+        var bytes = 0L;
+        foreach (var (key, value) in annotations)
+        {
+            bytes += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(value?.GetValue<string>() ?? "");
+            foreach (var wrong in QualifiedName(key.ToLowerInvariant()))
+                yield return Cause.Invalid("metadata.annotations", key, wrong);
+        }
+        if (bytes > AnnotationBytes)
+            yield return Cause.TooLong("metadata.annotations", AnnotationBytes);
+    }
+
+    private static IEnumerable<Cause> OfOwner(JsonObject owner)
+    {
+        if (string.IsNullOrEmpty(owner.TextAt("apiVersion")))
+            yield return Cause.Invalid("metadata.ownerReferences.apiVersion", "", "version must not be empty");
+        foreach (var field in (string[])["kind", "name", "uid"])
+        {
+            if (string.IsNullOrEmpty(owner.TextAt(field)))
+                yield return Cause.Invalid($"metadata.ownerReferences.{field}", "", "must not be empty");
+        }
+    }
+
+    /// <summary>What is wrong with a name that may have a domain before it (util/validation, IsQualifiedName).</summary>
+    private static IEnumerable<string> QualifiedName(string text)
+    {
+        var parts = text.Split('/');
+        if (parts.Length > 2)
+        {
+            yield return $"a qualified name {NameWords} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+            yield break;
+        }
+        if (parts.Length == 2)
+        {
+            if (parts[0].Length == 0)
+                yield return "prefix part must be non-empty";
+            else if (Subdomain(parts[0]) is { } why)
+                yield return $"prefix part {why}";
+        }
+        var name = parts[^1];
+        if (name.Length == 0)
+            yield return "name part must be non-empty";
+        else if (name.Length > 63)
+            yield return "name part must be no more than 63 bytes";
+        if (!PlainName().IsMatch(name))
+            yield return $"name part {NameWords}";
+    }
+
+    private static IEnumerable<string> Texts(JsonNode? list) => (list as JsonArray ?? []).Select(i => i?.GetValue<string>() ?? "");
+
     private const string NameWords =
-        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
         + "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
     private const string ValueWords =
         "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
         + "(e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
-    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex SubdomainName();
 
-    [GeneratedRegex("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex LabelName();
 
-    [GeneratedRegex(@"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex QualifiedName();
+    [GeneratedRegex(@"^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex PlainName();
 
-    [GeneratedRegex("^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\z", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex LabelValue();
 }

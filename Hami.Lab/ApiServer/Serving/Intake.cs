@@ -78,7 +78,7 @@ internal static class Intake
         var api = body.TextAt("apiVersion") is { Length: > 0 } named ? named : version.ApiVersion;
         if (kind == version.Kind && api == version.ApiVersion)
             return;
-        if (!Array.Exists(Resources.All, r => r.Kind == kind && r.ApiVersion == api))
+        if (!Array.Exists(Resources.Served, r => r.Kind == kind && r.ApiVersion == api))
             throw Unfit($"no kind \"{kind}\" is registered for version \"{api}\" in scheme \"{Scheme}\"");
         if (kind != version.Kind)
             throw Unfit($"converting (v1.{kind}) to ({Package(version.Group)}.{version.Kind}): unknown conversion");

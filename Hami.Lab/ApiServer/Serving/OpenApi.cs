@@ -12,7 +12,7 @@ internal static class OpenApi
     public static JsonObject Index()
     {
         var paths = new JsonObject();
-        foreach (var version in Resources.All.Select(r => r.Group.Length == 0 ? $"api/{r.Version}" : $"apis/{r.Group}/{r.Version}").Distinct(StringComparer.Ordinal))
+        foreach (var version in Resources.Served.Select(r => r.Group.Length == 0 ? $"api/{r.Version}" : $"apis/{r.Group}/{r.Version}").Distinct(StringComparer.Ordinal))
             paths[version] = new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{version}?hash=1" };
         return new() { ["paths"] = paths };
     }
@@ -20,7 +20,7 @@ internal static class OpenApi
     public static JsonObject Document(string group, string version)
     {
         var paths = new JsonObject();
-        foreach (var resource in Resources.All.Where(r => r.Group == group && r.Version == version))
+        foreach (var resource in Resources.Served.Where(r => r.Group == group && r.Version == version))
         {
             var root = group.Length == 0 ? $"/api/{version}" : $"/apis/{group}/{version}";
             var path = resource.Namespaced ? $"{root}/namespaces/{{namespace}}/{resource.Plural}/{{name}}" : $"{root}/{resource.Plural}/{{name}}";

@@ -11,7 +11,7 @@ internal sealed class ObjectStore : IDisposable
 {
     // etcd's --max-request-bytes; there it bounds protobuf, which is somewhat shorter than the JSON here.
     private const int ObjectLimit = 1536 * 1024;
-    private const long HistoryBytes = 48 * 1024 * 1024;
+    private const long HistoryBytes = 24 * 1024 * 1024;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<Resource, Shelf> _shelves = new(ReferenceEqualityComparer.Instance);
@@ -136,6 +136,16 @@ internal sealed class ObjectStore : IDisposable
                 throw KubernetesError.TooLargeRevision(revision, _revision);
             var history = _shelves[resource.Storage].History;
             return new(history.Since(revision), _revision, history.Next(trigger));
+        }
+    }
+
+    /// <summary>All of a resource's history that is remembered.</summary>
+    public Change[] Everything(Resource resource)
+    {
+        lock (_lock)
+        {
+            var history = _shelves[resource.Storage].History;
+            return history.Since(history.Floor).Span.ToArray();
         }
     }
 
