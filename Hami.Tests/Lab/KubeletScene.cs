@@ -1,3 +1,4 @@
+using System.Text;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Kubelet;
 using k8s;
@@ -19,7 +20,7 @@ internal sealed class KubeletScene : IAsyncDisposable
         _folder = folder;
         _with = with ?? (static o => o);
         _server = server;
-        Kubernetes = new Kubernetes(new KubernetesClientConfiguration { Host = server.Address.ToString() });
+        Kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(new MemoryStream(Encoding.UTF8.GetBytes(server.Kubeconfig))));
     }
 
     public Kubernetes Kubernetes { get; }
