@@ -19,7 +19,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken);
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         _extender = await SchedulerTestExtender.Start();
         _extender.Bind = async body =>
         {
@@ -280,7 +280,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         await _server.DisposeAsync();
         _server = await LabApiServer.StartAsync(new() { Port = port }, TestContext.Current.CancellationToken);
         // The test's own client starts anew; the scheduler keeps its stale connections and has to cope.
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         await Nodes("node-b");
         await Create("p1");
 
