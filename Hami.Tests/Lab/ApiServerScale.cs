@@ -30,8 +30,8 @@ public sealed class ApiServerScale(ITestOutputHelper output) : IDisposable
         var before = Heap();
         var clock = Stopwatch.StartNew();
         await using var lab = await Running(new() { StorePath = Path.Combine(_folder, "store.jsonl") });
-        using var writers = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 8 }) { BaseAddress = lab.Server.Address };
-        using var watchers = new HttpClient(new SocketsHttpHandler()) { BaseAddress = lab.Server.Address };
+        using var writers = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 8 }) { BaseAddress = lab.Server.Address, DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
+        using var watchers = new HttpClient(new SocketsHttpHandler()) { BaseAddress = lab.Server.Address, DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
         using var hangUp = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var node = """{"metadata":{"name":"NAME","annotations":{"hami.io/node-nvidia-register":"REGISTER"}},"status":{"capacity":{"cpu":"64","memory":"512Gi","nvidia.com/gpu":"80"}}}"""
             .Replace("REGISTER", new string('r', 2000), StringComparison.Ordinal);

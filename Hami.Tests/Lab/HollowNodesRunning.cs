@@ -1,4 +1,3 @@
-using System.Text;
 using Hami.Domain.Protocol;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Cluster;
@@ -169,7 +168,7 @@ public sealed class HollowNodesRunning : IAsyncDisposable
     private async Task<HollowNodes> Start(IReadOnlyList<LabNode> nodes, TimeSpan? lease = null)
     {
         _server ??= await LabApiServer.StartAsync(new() { StorePath = Path.Combine(_folder, "store") }, Cancellation);
-        _kubernetes ??= new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(new MemoryStream(Encoding.UTF8.GetBytes(_server.Kubeconfig))));
+        _kubernetes ??= new Kubernetes(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         return await HollowNodes.StartAsync(
             new() { Kubernetes = _kubernetes, Nodes = nodes, LeaseDuration = lease ?? TimeSpan.FromSeconds(40) }, Cancellation);
     }

@@ -1,4 +1,3 @@
-using System.Text;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Kubelet;
 using k8s;
@@ -20,7 +19,7 @@ internal sealed class KubeletScene : IAsyncDisposable
         _folder = folder;
         _with = with ?? (static o => o);
         _server = server;
-        Kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(new MemoryStream(Encoding.UTF8.GetBytes(server.Kubeconfig))));
+        Kubernetes = new Kubernetes(new KubernetesClientConfiguration { Host = server.Address.ToString(), AccessToken = "lab" });
     }
 
     public Kubernetes Kubernetes { get; }

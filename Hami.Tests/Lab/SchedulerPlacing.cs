@@ -19,7 +19,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken);
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         _extender = await SchedulerTestExtender.Start();
         _extender.Bind = async body =>
         {
@@ -280,7 +280,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         await _server.DisposeAsync();
         _server = await LabApiServer.StartAsync(new() { Port = port }, TestContext.Current.CancellationToken);
         // The test's own client starts anew; the scheduler keeps its stale connections and has to cope.
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         await Nodes("node-b");
         await Create("p1");
 
@@ -484,7 +484,15 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         await Create("lesser", cpu: "3", gpus: 0);
         await Until("lesser", p => p.Spec.NodeName == "node-a");
 
-        await Create("modest", cpu: "2", gpus: 0, priorityClass: "system-node-critical", preemptionPolicy: "Never");
+        await _kubernetes.SchedulingV1.CreatePriorityClassAsync(new()
+        {
+            ApiVersion = "scheduling.k8s.io/v1",
+            Kind = "PriorityClass",
+            Metadata = new() { Name = "patient" },
+            Value = 100,
+            PreemptionPolicy = "Never",
+        });
+        await Create("modest", cpu: "2", gpus: 0, priorityClass: "patient");
 
         await Eventually(async () => (await Events("modest")).Contains(
             "FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."));
@@ -579,7 +587,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         _kubernetes.CoreV1.PatchNodeAsync(Merge(JsonSerializer.Serialize(new { metadata = new { labels = new Dictionary<string, string>(StringComparer.Ordinal) { [key] = value } } })), node);
 
     private Task<V1Pod> Create(
-        string name, int gpus = 1, string? scheduler = "hami-scheduler", (string Key, string Value)? selector = null, string? cpu = null, string? priorityClass = null, string? preemptionPolicy = null) =>
+        string name, int gpus = 1, string? scheduler = "hami-scheduler", (string Key, string Value)? selector = null, string? cpu = null, string? priorityClass = null) =>
         _kubernetes.CoreV1.CreateNamespacedPodAsync(
             new()
             {
@@ -591,7 +599,6 @@ public sealed class SchedulerPlacing : IAsyncLifetime
                     SchedulerName = scheduler,
                     NodeSelector = selector is { } s ? new Dictionary<string, string>(StringComparer.Ordinal) { [s.Key] = s.Value } : null,
                     PriorityClassName = priorityClass,
-                    PreemptionPolicy = preemptionPolicy,
                     Containers = [Container(gpus, cpu)],
                 },
             },

@@ -5,7 +5,7 @@ namespace Hami.Lab.ApiServer;
 /// <summary>The one fact kubectl needs from OpenAPI v3: every kind takes the fieldValidation parameter, so that the server checks fields, not kubectl.</summary>
 /// <remarks>
 /// kubectl reads the parameters of the PATCH operation of a kind. The operation names no strategic-merge-patch body on purpose:
-/// then <c>kubectl apply</c> makes its patch from the merge keys it was compiled with, and needs no schema from here.
+/// then <c>kubectl apply</c> makes its patch from the merge keys it was compiled with. The schemas are for <c>kubectl explain</c>.
 /// </remarks>
 internal static class OpenApi
 {
@@ -39,7 +39,7 @@ internal static class OpenApi
         return new()
         {
             ["openapi"] = "3.0.0", ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = "1.36" }, ["paths"] = paths,
-            ["components"] = new JsonObject { ["schemas"] = new JsonObject() },
+            ["components"] = new JsonObject { ["schemas"] = OpenApiSchemas.Of(Resources.Served.Where(r => r.Group == group && r.Version == version)) },
         };
     }
 
