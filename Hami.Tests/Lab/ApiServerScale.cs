@@ -18,13 +18,14 @@ public sealed class ApiServerScale(ITestOutputHelper output) : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public Task What_is_kept_is_little_more_than_its_text_however_often_it_is_written() => Fill(nodes: 40, pods: 200);
+    public Task Each_of_many_kubelets_hears_of_its_own_pods_and_a_long_list_is_compressed() => Fill(nodes: 40, pods: 200);
 
     [Fact]
     [Trait("Category", "Long")]
-    public Task A_thousand_nodes_and_ten_thousand_pods_fit_into_a_few_hundred_MiB() => Fill(nodes: 1000, pods: 10_000);
+    public async Task A_thousand_nodes_and_ten_thousand_pods_fit_into_a_few_hundred_MiB() => Assert.InRange(await Fill(nodes: 1000, pods: 10_000), 0, 400 * MiB);
 
-    private async Task Fill(int nodes, int pods)
+    /// <summary>Returns how much more lies on the heap afterwards.</summary>
+    private async Task<long> Fill(int nodes, int pods)
     {
         var before = Heap();
         var clock = Stopwatch.StartNew();
@@ -77,8 +78,8 @@ public sealed class ApiServerScale(ITestOutputHelper output) : IDisposable
         clock.Restart();
         var (bytes, compressed) = await ListAll(lab.Raw, pods);
         output.WriteLine($"a list of all pods: {bytes / MiB} MiB, as gzip {compressed / 1024} KiB, both in {clock.ElapsedMilliseconds} ms");
-        Assert.InRange(kept, 0, Math.Max(32 * MiB, 400 * MiB * pods / 10_000));
         Assert.True(compressed < bytes / 5);
+        return kept;
     }
 
     private static async Task<(long Bytes, long Compressed)> ListAll(HttpClient client, int pods)
