@@ -58,13 +58,13 @@ internal static class Resources
     public static readonly Resource MutatingWebhooks =
         new(AdmissionGroup, "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", typeof(V1MutatingWebhookConfiguration))
         {
-            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(), Table = Tables.Webhooks,
+            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(mutating: true), Table = Tables.Webhooks,
         };
 
     public static readonly Resource ValidatingWebhooks =
         new(AdmissionGroup, "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", typeof(V1ValidatingWebhookConfiguration))
         {
-            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(), Table = Tables.Webhooks,
+            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(mutating: false), Table = Tables.Webhooks,
         };
 
     public static readonly Resource ResourceQuotas = new("", "v1", "resourcequotas", "ResourceQuota", typeof(V1ResourceQuota))
