@@ -15,7 +15,7 @@ internal static partial class ObjectChecks
         var name = metadata.TextAt("name");
         if (string.IsNullOrEmpty(name))
             yield return Cause.Required("metadata.name", "name or generateName is required");
-        else if ((ReferenceEquals(resource, Resources.Namespaces) ? Label(name) : Subdomain(name)) is { } why)
+        else if ((ReferenceEquals(resource, Resources.Namespaces) ? Label(name) : RoleRules.AreAbout(resource) ? PathSegment(name) : Subdomain(name)) is { } why)
             yield return Cause.Invalid("metadata.name", name, why);
         foreach (var cause in OfLabels(metadata.MapAt("labels") ?? []).Concat(OfAnnotations(metadata.MapAt("annotations") ?? [])))
             yield return cause;
@@ -27,6 +27,12 @@ internal static partial class ObjectChecks
                 yield return Cause.Invalid("metadata.finalizers", finalizer, wrong);
         }
     }
+
+    /// <summary>Why a text cannot stand between two slashes of a path; null when it can. Enough for roles and their bindings.</summary>
+    public static string? PathSegment(string text) => text is "." or ".." ? $"may not be '{text}'"
+        : text.Contains('/', StringComparison.Ordinal) ? "may not contain '/'"
+        : text.Contains('%', StringComparison.Ordinal) ? "may not contain '%'"
+        : null;
 
     /// <summary>What an update may not do to the metadata of any object.</summary>
     public static IEnumerable<Cause> OfUpdate(JsonObject body, JsonObject old)
