@@ -9,11 +9,24 @@ namespace Hami.Lab.Hollow;
 /// <summary>One hollow node: its cards' replicas and who holds them, counted as a real kubelet counts.</summary>
 internal sealed class HollowNode : IDeviceSource
 {
+    /// <summary>What every hollow node offers beside devices.</summary>
+    public static readonly IReadOnlyDictionary<string, decimal> Allocatable = new Dictionary<string, decimal>(StringComparer.Ordinal)
+    {
+        ["cpu"] = 128,
+        ["memory"] = 1L << 40,
+        ["ephemeral-storage"] = 1L << 40,
+        ["pods"] = 110,
+    };
+
     // The answer would tell a process what to mount; there is none.
     private static readonly ContainerAllocateResponse Nothing = new();
     private readonly string[] _replicas;
     private readonly DeviceLedger _ledger = new();
     private readonly Admission _admission;
+
+    // What each admitted pod asks beside devices.
+    private readonly Dictionary<string, IReadOnlyDictionary<string, decimal>> _asked = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
     private SeenPod? _pod;
 
     public HollowNode(LabNode node, int splitCount, int seed)
@@ -31,13 +44,31 @@ internal sealed class HollowNode : IDeviceSource
     public int InUse => _ledger.InUse(SeenPod.Resource).Count;
 
     /// <summary>Takes the pod's devices, or throws <see cref="AdmissionException"/> with what the pod's user reads; one pod at a time.</summary>
-    public Task Admit(SeenPod pod, CancellationToken cancellationToken)
+    public async Task Admit(SeenPod pod, CancellationToken cancellationToken)
     {
         _pod = pod;
-        return _admission.Admit(pod.Asks, cancellationToken);
+        await _admission.Admit(pod.Asks, cancellationToken);
+        lock (_gate)
+        {
+            try
+            {
+                NodeFit.Room(pod.Requests, _asked.Count, resource => _asked.Values.Sum(a => a.GetValueOrDefault(resource)), Allocatable);
+                _asked[pod.Asks.Uid] = pod.Requests;
+            }
+            catch (AdmissionException)
+            {
+                _ledger.Release(pod.Asks.Uid);
+                throw;
+            }
+        }
     }
 
-    public void Release(string podUid) => _ledger.Release(podUid);
+    public void Release(string podUid)
+    {
+        _ledger.Release(podUid);
+        lock (_gate)
+            _asked.Remove(podUid);
+    }
 
     bool IDeviceSource.Knows(string resource) => resource == SeenPod.Resource;
 

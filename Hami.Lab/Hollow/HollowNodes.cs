@@ -19,6 +19,7 @@ public sealed partial class HollowNodes : IAsyncDisposable
     private readonly HollowWriters _writers;
     private readonly CancellationTokenSource _stop = new();
     private Task _loops = Task.CompletedTask;
+    private HollowServer? _server;
 
     private HollowNodes(HollowNodesOptions options)
     {
@@ -60,11 +61,14 @@ public sealed partial class HollowNodes : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _loops.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_server is not null)
+            await _server.DisposeAsync();
         _stop.Dispose();
     }
 
     private async Task Start(CancellationToken cancellationToken)
     {
+        _server = await HollowServer.StartAsync(_options.Time, cancellationToken);
         await Parallel.ForAsync(
             0, _nodes.Length, new ParallelOptions { MaxDegreeOfParallelism = _options.Writers, CancellationToken = cancellationToken }, async (i, ct) => await Register(i, ct));
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -91,12 +95,12 @@ public sealed partial class HollowNodes : IAsyncDisposable
         var node = _nodes[index];
         var path = $"/api/v1/nodes/{node.Node.Name}";
         var now = _options.Time.GetUtcNow();
-        var (code, said) = await _api.Send(HttpMethod.Post, "/api/v1/nodes", HollowApi.Json, NodeTexts.Object(node, _options, now), cancellationToken, keep: true);
+        var (code, said) = await _api.Send(HttpMethod.Post, "/api/v1/nodes", HollowApi.Json, NodeTexts.Object(node, _options, _server!.Port, now), cancellationToken, keep: true);
         if (code is HttpStatusCode.Conflict)
         {
             (code, said) = await _api.Send(HttpMethod.Patch, path, HollowApi.MergePatch, NodeTexts.MetadataPatch(node, _options), cancellationToken, keep: true);
             if ((int)code < 400)
-                (code, said) = await _api.Send(HttpMethod.Patch, $"{path}/status", HollowApi.StrategicPatch, NodeTexts.StatusPatch(node, now), cancellationToken, keep: true);
+                (code, said) = await _api.Send(HttpMethod.Patch, $"{path}/status", HollowApi.StrategicPatch, NodeTexts.StatusPatch(node, _server!.Port, now), cancellationToken, keep: true);
         }
         if ((int)code >= 400)
             throw new InvalidOperationException($"The API server did not take the hollow node {node.Node.Name}: {said}");
@@ -124,7 +128,7 @@ public sealed partial class HollowNodes : IAsyncDisposable
     {
         var node = _nodes[index];
         return Try(node, () => _api.Send(
-            HttpMethod.Patch, $"/api/v1/nodes/{node.Node.Name}/status", HollowApi.StrategicPatch, NodeTexts.StatusPatch(node, _options.Time.GetUtcNow()), cancellationToken), cancellationToken);
+            HttpMethod.Patch, $"/api/v1/nodes/{node.Node.Name}/status", HollowApi.StrategicPatch, NodeTexts.StatusPatch(node, _server!.Port, _options.Time.GetUtcNow()), cancellationToken), cancellationToken);
     }
 
     // What is missed now is done at the next turn.

@@ -9,19 +9,19 @@ internal static class NodeTexts
     public const string Label = "hami.io/lab-node";
     public const string LeaseNamespace = "kube-node-lease";
 
-    public static string Object(HollowNode node, HollowNodesOptions options, DateTimeOffset now) => JsonSerializer.Serialize(new
+    public static string Object(HollowNode node, HollowNodesOptions options, int port, DateTimeOffset now) => JsonSerializer.Serialize(new
     {
         apiVersion = "v1",
         kind = "Node",
         metadata = Metadata(node, options),
         spec = new { },
-        status = Status(node, now),
+        status = Status(node, port, now),
     });
 
     /// <summary>For a node that is there: its labels and annotations are brought up to date, what others wrote stays.</summary>
     public static string MetadataPatch(HollowNode node, HollowNodesOptions options) => JsonSerializer.Serialize(new { metadata = Metadata(node, options) });
 
-    public static string StatusPatch(HollowNode node, DateTimeOffset now) => JsonSerializer.Serialize(new { status = Status(node, now) });
+    public static string StatusPatch(HollowNode node, int port, DateTimeOffset now) => JsonSerializer.Serialize(new { status = Status(node, port, now) });
 
     public static string Lease(HollowNode node, string nodeUid, TimeSpan duration, DateTimeOffset now) => JsonSerializer.Serialize(new
     {
@@ -64,20 +64,15 @@ internal static class NodeTexts
         return new { name = node.Node.Name, labels, annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = register } };
     }
 
-    private static object Status(HollowNode node, DateTimeOffset now)
+    private static object Status(HollowNode node, int port, DateTimeOffset now)
     {
-        var resources = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["cpu"] = "128",
-            ["memory"] = "1Ti",
-            ["ephemeral-storage"] = "1Ti",
-            ["pods"] = "110",
-            [SeenPod.Resource] = node.Devices.ToString(),
-        };
+        var resources = HollowNode.Allocatable.ToDictionary(a => a.Key, a => a.Value.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparer.Ordinal);
+        resources[SeenPod.Resource] = node.Devices.ToString();
         return new
         {
             capacity = resources,
             allocatable = resources,
+            daemonEndpoints = new { kubeletEndpoint = new { Port = port } },
             addresses = new[] { new { type = "InternalIP", address = PodTexts.Address } },
             conditions = Kubelet.NodeStatus.AllIsWell.Select(c => new
             {

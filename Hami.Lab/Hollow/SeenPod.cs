@@ -9,6 +9,7 @@ namespace Hami.Lab.Hollow;
 internal sealed record SeenPod
 {
     public const string Resource = "nvidia.com/gpu";
+    private static readonly Dictionary<string, decimal> Nothing = new(StringComparer.Ordinal);
 
     public required AskingPod Asks { get; init; }
 
@@ -19,6 +20,9 @@ internal sealed record SeenPod
     public string? Fault { get; init; }
 
     public bool IsAllocating { get; init; }
+
+    /// <summary>What it asks beside devices.</summary>
+    public required IReadOnlyDictionary<string, decimal> Requests { get; init; }
 
     public required IReadOnlyList<string> Init { get; init; }
 
@@ -42,6 +46,7 @@ internal sealed record SeenPod
             Shares = shares,
             Fault = fault,
             IsAllocating = Annotation(metadata, HamiKeys.BindPhase) == BindPhases.Allocating,
+            Requests = ReadRequests(spec),
             Init = [.. init.Select(c => Text(c, "name") ?? "")],
             Containers = [.. containers.Select(c => Text(c, "name") ?? "")],
             RunsFor = Text(spec, "restartPolicy") == "Always" ? null : Longest(containers),
@@ -68,6 +73,12 @@ internal sealed record SeenPod
         {
             return (null, $"Pod {pod} has an annotation {HamiKeys.DevicesAllocated} that cannot be read: {e.Message} Create the pod again.");
         }
+    }
+
+    private static Dictionary<string, decimal> ReadRequests(JsonElement spec)
+    {
+        var requests = NodeFit.Requests(new() { Spec = k8s.KubernetesJson.Deserialize<k8s.Models.V1PodSpec>(spec.GetRawText()) });
+        return requests.Any(r => HollowNode.Allocatable.ContainsKey(r.Key)) ? requests : Nothing;
     }
 
     private static AskingContainer Ask(JsonElement container, bool isInit)

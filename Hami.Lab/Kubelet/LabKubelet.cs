@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
+using Hami.Lab.Kubelet.Lifecycle;
 using Hami.Lab.Kubelet.Volumes;
 using k8s.Models;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -21,6 +22,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly Launcher _launcher = new();
     private readonly KubeletEvents _events;
     private readonly NodeGate _gate;
+    private readonly Handlers _handlers;
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
@@ -47,9 +49,10 @@ public sealed partial class LabKubelet : IAsyncDisposable
             options.Address);
         _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
         _gate = new(_pods, _plugins);
+        _handlers = new(_launcher, options.Address, options.Time);
         var sources = new ConfigSources(options.Kubernetes);
         _surroundings = new(
-            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), admission, _gate, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
+            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), _handlers, admission, _gate, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
     /// <summary>The kubelet's own HTTPS server: logs and health.</summary>
@@ -98,6 +101,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         if (_server is not null)
             await _server.DisposeAsync();
         _certificate?.Dispose();
+        _handlers.Dispose();
         _launcher.Dispose();
         _stop.Dispose();
     }
@@ -151,7 +155,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         server.MapGrpcService<RegistrationOnSocket>();
         server.MapGrpcService<PodResourcesOnSocket>();
         server.MapGet("/healthz", () => "ok");
-        ContainerLogs.Map(server, _pods);
+        ContainerLogs.Map(server, _pods, _options.Time);
         try
         {
             await server.StartAsync(cancellationToken);

@@ -12,21 +12,31 @@ internal static class NodeFit
     /// <param name="isDevice">Resources that plugins hand out: they are counted by id elsewhere.</param>
     public static void Check(V1Pod pod, IReadOnlyCollection<V1Pod> others, V1Node node, Func<string, bool> isDevice)
     {
-        var allocatable = node.Status?.Allocatable ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal);
-        Enough("pods", 1, others.Count, Value(allocatable, "pods", 1));
-        var asked = Requests(pod);
-        // What the node does not list is a matter of the cluster's, not of the node's.
-        var order = Native.Concat(asked.Keys.Where(r => r.Contains('/')).Order(StringComparer.Ordinal));
-        foreach (var resource in order.Where(r => asked.GetValueOrDefault(r) > 0 && allocatable.ContainsKey(r) && !isDevice(r)))
-        {
-            var unit = resource == "cpu" ? 1000 : 1;
-            var used = others.Sum(o => Requests(o).GetValueOrDefault(resource));
-            Enough(resource, (long)Math.Ceiling(asked[resource] * unit), (long)Math.Ceiling(used * unit), Value(allocatable, resource, unit));
-        }
+        Room(
+            Requests(pod),
+            others.Count,
+            resource => others.Sum(o => Requests(o).GetValueOrDefault(resource)),
+            (node.Status?.Allocatable ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
+                .Where(a => !isDevice(a.Key))
+                .ToDictionary(a => a.Key, a => a.Value.ToDecimal(), StringComparer.Ordinal));
         if (!NodeAffinity.Allows(pod.Spec, node))
             throw Failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
         if ((node.Spec?.Taints ?? []).Any(t => t.Effect == "NoExecute" && !(pod.Spec.Tolerations ?? []).Any(o => Tolerates(o, t))))
             throw Failed("TaintToleration", "node(s) had taints that the pod didn't tolerate");
+    }
+
+    /// <summary>Throws <see cref="AdmissionException"/> when there is not enough of something; what is not allocatable here is the cluster's matter, not the node's.</summary>
+    public static void Room(
+        IReadOnlyDictionary<string, decimal> asked, int pods, Func<string, decimal> used, IReadOnlyDictionary<string, decimal> allocatable)
+    {
+        Enough("pods", 1, pods, (long)allocatable.GetValueOrDefault("pods"));
+        var order = Native.Concat(asked.Keys.Where(r => r.Contains('/')).Order(StringComparer.Ordinal));
+        foreach (var resource in order.Where(r => asked.GetValueOrDefault(r) > 0 && allocatable.ContainsKey(r)))
+        {
+            var unit = resource == "cpu" ? 1000 : 1;
+            Enough(
+                resource, (long)Math.Ceiling(asked[resource] * unit), (long)Math.Ceiling(used(resource) * unit), (long)Math.Floor(allocatable[resource] * unit));
+        }
     }
 
     /// <summary>What the scheduler counts for a pod: the larger of its containers together and its largest init container; sidecars count with both.</summary>
@@ -69,9 +79,6 @@ internal static class NodeFit
             };
         }
     }
-
-    private static long Value(IDictionary<string, ResourceQuantity> quantities, string resource, int unit) =>
-        quantities.TryGetValue(resource, out var quantity) ? (long)Math.Floor(quantity.ToDecimal() * unit) : 0;
 
     private static bool Tolerates(V1Toleration toleration, V1Taint taint) =>
         (string.IsNullOrEmpty(toleration.Effect) || toleration.Effect == taint.Effect)

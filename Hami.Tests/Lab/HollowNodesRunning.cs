@@ -88,6 +88,29 @@ public sealed class HollowNodesRunning : IAsyncDisposable
     }
 
     [Fact]
+    public async Task More_memory_than_the_node_has_is_refused_and_the_devices_are_free_again()
+    {
+        await using var hollow = await Start([Fifty[0]]);
+
+        await Bind("p", Fifty[0], card: 0, change: pod =>
+            pod.Spec.Containers[0].Resources.Requests = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal) { ["memory"] = new("2Ti"), ["nvidia.com/gpu"] = new("1") });
+
+        Assert.Equal("OutOfmemory", (await Until("p", "Failed")).Status.Reason);
+        Assert.Equal(0, hollow.DevicesInUse(Fifty[0].Name));
+    }
+
+    [Fact]
+    public async Task Asked_for_a_log_a_hollow_node_says_that_there_is_none()
+    {
+        await using var hollow = await Start([Fifty[0]]);
+        await Bind("p", Fifty[0], card: 0);
+
+        var refused = await Assert.ThrowsAsync<HttpOperationException>(() => _kubernetes!.CoreV1.ReadNamespacedPodLogAsync("p", "default"));
+
+        Assert.Contains("the pod is on a hollow node: it has no processes, and so no logs", refused.Response.Content);
+    }
+
+    [Fact]
     public async Task A_pod_that_only_sleeps_succeeds_and_frees_its_card()
     {
         await using var hollow = await Start([Fifty[0]]);
