@@ -104,6 +104,8 @@ internal static class Json
             map[name] = value;
     }
 
+    public static JsonArray Texts(IEnumerable<string> texts) => new([.. texts.Select(t => (JsonNode?)t)]);
+
     public static bool Same(JsonNode? left, JsonNode? right) => JsonNode.DeepEquals(left, right);
 
     /// <summary>Takes over a value under another name, or drops the name when there is none.</summary>

@@ -24,6 +24,9 @@ internal sealed record Resource(string Group, string Version, string Plural, str
     /// <summary>Whether DELETE answers with the object instead of a Status.</summary>
     public bool AnswersDeleted { get; init; }
 
+    /// <summary>What can be done to it.</summary>
+    public string[] Verbs { get; init; } = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
     /// <summary>Subresources besides status, for discovery only.</summary>
     public Subresource[] Subresources { get; init; } = [];
 

@@ -6,6 +6,8 @@ namespace Hami.Lab.ApiServer;
 internal static class Resources
 {
     private const string AdmissionGroup = "admissionregistration.k8s.io";
+    private const string AuthenticationGroup = "authentication.k8s.io";
+    private const string AuthorizationGroup = "authorization.k8s.io";
     private const string RbacGroup = "rbac.authorization.k8s.io";
 
     // First, for what is below is made in the order of these lines.
@@ -56,13 +58,13 @@ internal static class Resources
     public static readonly Resource MutatingWebhooks =
         new(AdmissionGroup, "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", typeof(V1MutatingWebhookConfiguration))
         {
-            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(), Table = Tables.Webhooks,
+            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(mutating: true), Table = Tables.Webhooks,
         };
 
     public static readonly Resource ValidatingWebhooks =
         new(AdmissionGroup, "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", typeof(V1ValidatingWebhookConfiguration))
         {
-            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(), Table = Tables.Webhooks,
+            Namespaced = false, CountsGenerations = true, UnconditionalUpdate = false, Rules = new WebhookRules(mutating: false), Table = Tables.Webhooks,
         };
 
     public static readonly Resource ResourceQuotas = new("", "v1", "resourcequotas", "ResourceQuota", typeof(V1ResourceQuota))
@@ -76,7 +78,9 @@ internal static class Resources
         Subresources = [new("token", "authentication.k8s.io", "v1", "TokenRequest", "create")],
     };
 
-    public static readonly Resource ConfigMaps = new("", "v1", "configmaps", "ConfigMap", typeof(V1ConfigMap)) 
+    public static readonly Resource Secrets = new("", "v1", "secrets", "Secret", typeof(V1Secret)) { Rules = new SecretRules(), Table = Tables.Secrets };
+
+    public static readonly Resource ConfigMaps = new("", "v1", "configmaps", "ConfigMap", typeof(V1ConfigMap))
     {
         ShortNames = ["cm"], Rules = new ConfigMapRules(), Table = Tables.ConfigMaps,
     };
@@ -125,7 +129,7 @@ internal static class Resources
         Nodes,
         Pods,
         ResourceQuotas,
-        new("", "v1", "secrets", "Secret", typeof(V1Secret)) { Rules = new SecretRules(), Table = Tables.Secrets },
+        Secrets,
         ServiceAccounts,
         MutatingWebhooks,
         ValidatingWebhooks,
@@ -142,6 +146,21 @@ internal static class Resources
         PriorityClasses,
     ];
 
+    /// <summary>What is only ever created, and answered instead of kept.</summary>
+    public static readonly Resource[] Asked =
+    [
+        new("", "v1", "bindings", "Binding", typeof(V1Binding)) { Verbs = ["create"] },
+        new(AuthenticationGroup, "v1", "selfsubjectreviews", "SelfSubjectReview", typeof(V1SelfSubjectReview)) { Namespaced = false, Verbs = ["create"] },
+        new(AuthenticationGroup, "v1", "tokenreviews", "TokenReview", typeof(V1TokenReview)) { Namespaced = false, Verbs = ["create"] },
+        new(AuthorizationGroup, "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", typeof(V1LocalSubjectAccessReview)) { Verbs = ["create"] },
+        new(AuthorizationGroup, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", typeof(V1SelfSubjectAccessReview)) { Namespaced = false, Verbs = ["create"] },
+        new(AuthorizationGroup, "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", typeof(V1SelfSubjectRulesReview)) { Namespaced = false, Verbs = ["create"] },
+        new(AuthorizationGroup, "v1", "subjectaccessreviews", "SubjectAccessReview", typeof(V1SubjectAccessReview)) { Namespaced = false, Verbs = ["create"] },
+    ];
+
+    /// <summary>Everything a client can name, in the order of its lists.</summary>
+    public static readonly Resource[] Served = [.. All.Concat(Asked).OrderBy(r => r.Group, StringComparer.Ordinal).ThenBy(r => r.Plural, StringComparer.Ordinal)];
+
     public static Resource? Find(string group, string version, string plural) =>
-        Array.Find(All, r => r.Group == group && r.Version == version && r.Plural == plural);
+        Array.Find(Served, r => r.Group == group && r.Version == version && r.Plural == plural);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Hami.Lab.Hollow;
 using Hami.Lab.Kubelet;
 using k8s;
 using k8s.Models;
@@ -9,6 +10,9 @@ namespace Hami.Lab.Cluster;
 /// <summary>A whole cluster on this machine, in one directory: started, supervised and stopped as one thing.</summary>
 public sealed class LabCluster : IAsyncDisposable
 {
+    // Hollow nodes are ready when they have started; there may be thousands.
+    private const string NotHollow = "hami.io/lab-node!=hollow";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(180);
     private readonly LabClusterOptions _options;
     private readonly LabPaths _paths;
@@ -130,6 +134,11 @@ public sealed class LabCluster : IAsyncDisposable
         _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
         foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _logging, _options.Time, ct)).ToList())
             _nodes.Add(Started(await starting));
+        if (HollowNodes.Count > 0)
+        {
+            Started(await Hollow.HollowNodes.StartAsync(
+                new() { Kubernetes = Kubernetes, Nodes = HollowNodes, NodeLabels = _ground.Labels, Time = _options.Time, Logging = _logging }, ct));
+        }
 
         if (await _ground.StartSchedulerAsync(https, certificates.AuthorityPem, ct) is { } scheduler)
             Started(scheduler);
@@ -167,7 +176,7 @@ public sealed class LabCluster : IAsyncDisposable
     // A pod that reaches a kubelet before its plugin has registered is rejected for good.
     private async Task<bool> PluginsAreRegisteredAsync(CancellationToken ct)
     {
-        var nodes = await Kubernetes.CoreV1.ListNodeAsync(cancellationToken: ct);
+        var nodes = await Kubernetes.CoreV1.ListNodeAsync(labelSelector: NotHollow, cancellationToken: ct);
         return Nodes.All(wanted => nodes.Items.Any(node =>
             node.Name() == wanted.Name
             && node.Status?.Allocatable is { } allocatable
@@ -177,7 +186,7 @@ public sealed class LabCluster : IAsyncDisposable
 
     private async Task<bool> NodesAreUsableAsync(CancellationToken ct)
     {
-        var nodes = (await Kubernetes.CoreV1.ListNodeAsync(cancellationToken: ct)).Items.ToDictionary(node => node.Name(), StringComparer.Ordinal);
+        var nodes = (await Kubernetes.CoreV1.ListNodeAsync(labelSelector: NotHollow, cancellationToken: ct)).Items.ToDictionary(node => node.Name(), StringComparer.Ordinal);
         return Nodes.All(wanted => nodes.TryGetValue(wanted.Name, out var node)
             && node.Status.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true
             && node.Spec?.Taints?.Any(taint => taint.Key.StartsWith("node.kubernetes.io/", StringComparison.Ordinal)) != true);

@@ -35,6 +35,8 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 DriverDirectory = Path.Combine(BuiltPrograms.Interceptor, "driver"),
                 DriverDevicesFile = folder.Driver,
                 ProgramsDirectory = Path.Combine(BuiltPrograms.Interceptor, "bin"),
+                // The agent is started after it, as a process of its own.
+                PluginGrace = TimeSpan.FromSeconds(60),
                 Time = time,
                 Logging = logging,
             },

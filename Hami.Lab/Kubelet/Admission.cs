@@ -1,129 +1,97 @@
-using Grpc.Core;
-using k8s.Models;
 using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.Lab.Kubelet;
 
-/// <summary>A pod this node cannot take; the message is what its user reads after "Pod was rejected: ".</summary>
-internal sealed class AdmissionException : Exception
+/// <summary>Who hands devices out: the plugins of a node, or what stands for them on a hollow one.</summary>
+internal interface IDeviceSource
 {
-    public AdmissionException(string message) : base(message)
-    {
-    }
+    /// <summary>Whether the resource is one of devices; others are not the device manager's concern.</summary>
+    bool Knows(string resource);
 
-    public AdmissionException(string message, Exception inner) : base(message, inner)
-    {
-    }
+    IReadOnlyList<string> Healthy(string resource);
 
-    public AdmissionException()
-    {
-    }
+    /// <summary>Which ids the plugin would rather give; none when it has no opinion. Throws <see cref="AdmissionException"/>.</summary>
+    Task<IReadOnlyList<string>> Prefer(
+        DeviceAsk ask, IReadOnlyList<string> available, IReadOnlyList<string> mustInclude, CancellationToken cancellationToken);
+
+    /// <summary>Hands the ids out. Throws <see cref="AdmissionException"/>.</summary>
+    Task<ContainerAllocateResponse> Allocate(DeviceAsk ask, IReadOnlyList<string> ids, CancellationToken cancellationToken);
 }
 
+/// <summary>What one container asks of one resource.</summary>
+internal sealed record DeviceAsk(AskingPod Pod, AskingContainer Container, string Resource, int Size);
+
+/// <summary>A pod as far as devices are concerned; init containers first.</summary>
+internal sealed record AskingPod(string Uid, IReadOnlyList<AskingContainer> Containers);
+
+/// <summary>A container as far as devices are concerned.</summary>
+/// <param name="Reusable">A run-to-completion init container: what it holds is given to later containers of its pod.</param>
+/// <param name="Limits">Whole devices by resource; only limits count.</param>
+internal sealed record AskingContainer(string Name, bool Reusable, IReadOnlyList<(string Resource, int Count)> Limits);
+
 /// <summary>Gives a pod its devices: init containers first, one preferred and one Allocate call per container, never two pods at once.</summary>
-internal sealed class Admission(
-    DevicePlugins plugins,
-    DeviceLedger ledger,
-    IReadOnlyCollection<string> deviceResources,
-    Random order,
-    Action given)
+internal sealed class Admission(IDeviceSource devices, DeviceLedger ledger, Random order, Action given)
 {
     /// <summary>Admits the pod, or throws <see cref="AdmissionException"/> with the kubelet's words; then it holds nothing.</summary>
-    public async Task Admit(V1Pod pod, CancellationToken cancellationToken)
+    public async Task Admit(AskingPod pod, CancellationToken cancellationToken)
     {
         try
         {
-            foreach (var container in pod.Spec.InitContainers ?? [])
-                await Serve(pod, container, reusableLater: !IsSidecar(container), cancellationToken);
-            foreach (var container in pod.Spec.Containers)
-                await Serve(pod, container, reusableLater: false, cancellationToken);
+            foreach (var container in pod.Containers)
+            {
+                foreach (var (resource, count) in container.Limits)
+                {
+                    if (count > 0 && devices.Knows(resource))
+                        await Serve(new(pod, container, resource, count), cancellationToken);
+                }
+            }
         }
         catch (AdmissionException)
         {
-            ledger.Release(pod.Uid());
+            ledger.Release(pod.Uid);
             throw;
         }
     }
 
-    public static bool IsSidecar(V1Container container) => container.RestartPolicy == "Always";
+    public static AdmissionException Unexpected(string cause, Exception? inner = null) =>
+        new($"Allocate failed due to {cause}, which is unexpected", inner!);
 
-    private async Task Serve(V1Pod pod, V1Container container, bool reusableLater, CancellationToken cancellationToken)
+    private async Task Serve(DeviceAsk ask, CancellationToken cancellationToken)
     {
-        // Only limits count.
-        foreach (var (resource, quantity) in container.Resources?.Limits ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
+        var healthy = devices.Healthy(ask.Resource);
+        if (healthy.Count == 0)
+            throw Unexpected($"no healthy devices present; cannot allocate unhealthy devices {ask.Resource}");
+
+        // After a restart of the kubelet the checkpoint already has the answer, and the plugin only has to be there again.
+        if (ledger.Of(ask.Pod.Uid, ask.Container.Name).FirstOrDefault(g => g.Resource == ask.Resource) is { } held)
         {
-            if (!plugins.Knows(resource) && !deviceResources.Contains(resource))
-                continue;
-            var size = quantity.ToInt32();
-            // After a restart of the kubelet the checkpoint already has the answer.
-            if (size <= 0 || ledger.Of(pod.Uid(), container.Name).Any(g => g.Resource == resource))
-                continue;
-            var ids = await Choose(pod, resource, size, cancellationToken);
-            var answer = await Allocate(resource, ids, cancellationToken);
-            ledger.Give(new(pod.Uid(), container.Name, resource, ids, answer), reusableLater);
-            given();
+            if (held.DeviceIds.Except(healthy, StringComparer.Ordinal).Any())
+                throw Unexpected($"previously allocated devices are no longer healthy; cannot allocate unhealthy devices {ask.Resource}");
+            return;
         }
+        var ids = await Choose(ask, healthy, cancellationToken);
+        var answer = await devices.Allocate(ask, ids, cancellationToken);
+        ledger.Give(new(ask.Pod.Uid, ask.Container.Name, ask.Resource, ids, answer), ask.Container.Reusable);
+        given();
     }
 
-    private async Task<IReadOnlyList<string>> Choose(V1Pod pod, string resource, int size, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> Choose(DeviceAsk ask, IReadOnlyList<string> healthy, CancellationToken cancellationToken)
     {
-        var healthy = plugins.Healthy(resource);
-        if (healthy.Count == 0)
-            throw Unexpected($"no healthy devices present; cannot allocate unhealthy devices {resource}");
-
-        var chosen = ledger.Reusable(pod.Uid(), resource).Take(size).ToList();
-        if (chosen.Count == size)
+        var chosen = ledger.Reusable(ask.Pod.Uid, ask.Resource).Take(ask.Size).ToList();
+        if (chosen.Count == ask.Size)
             return Shuffled(chosen);
 
-        var inUse = ledger.InUse(resource);
+        var inUse = ledger.InUse(ask.Resource);
         var free = healthy.Where(id => !inUse.Contains(id)).ToList();
-        var missing = size - chosen.Count;
+        var missing = ask.Size - chosen.Count;
         if (free.Count < missing)
-            throw Unexpected($"requested number of devices unavailable for {resource}. Requested: {missing}, Available: {free.Count}");
+            throw Unexpected($"requested number of devices unavailable for {ask.Resource}. Requested: {missing}, Available: {free.Count}");
 
-        var preferred = await Preferred(resource, [.. free, .. chosen], chosen, size, cancellationToken);
+        var preferred = await devices.Prefer(ask, Shuffled([.. free, .. chosen]), chosen, cancellationToken);
         var wished = preferred.Where(free.Contains).Distinct(StringComparer.Ordinal).Take(missing).ToList();
         chosen.AddRange(wished);
-        chosen.AddRange(free.Except(wished, StringComparer.Ordinal).Take(size - chosen.Count));
+        chosen.AddRange(free.Except(wished, StringComparer.Ordinal).Take(ask.Size - chosen.Count));
         return Shuffled(chosen);
-    }
-
-    private async Task<IReadOnlyList<string>> Preferred(
-        string resource, IReadOnlyList<string> available, IReadOnlyList<string> mustInclude, int size, CancellationToken cancellationToken)
-    {
-        if (plugins.Endpoint(resource) is not { Options.GetPreferredAllocationAvailable: true } endpoint)
-            return [];
-        var request = new ContainerPreferredAllocationRequest { AllocationSize = size };
-        request.AvailableDeviceIDs.Add(Shuffled(available));
-        request.MustIncludeDeviceIDs.Add(mustInclude);
-        try
-        {
-            var answer = await endpoint.Client.GetPreferredAllocationAsync(
-                new() { ContainerRequests = { request } }, cancellationToken: cancellationToken);
-            return answer.ContainerResponses.Count > 0 ? [.. answer.ContainerResponses[0].DeviceIDs] : [];
-        }
-        catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw Unexpected($"device plugin GetPreferredAllocation rpc failed with err: {Words.Of(e)}", e);
-        }
-    }
-
-    private async Task<ContainerAllocateResponse> Allocate(string resource, IReadOnlyList<string> ids, CancellationToken cancellationToken)
-    {
-        var endpoint = plugins.Endpoint(resource) ?? throw Unexpected($"endpoint not found in cache for a registered resource: {resource}");
-        try
-        {
-            // No deadline: a slow plugin stops the whole node's pods, as it does on a real node.
-            var answer = await endpoint.Client.AllocateAsync(
-                new() { ContainerRequests = { new ContainerAllocateRequest { DevicesIds = { ids } } } }, cancellationToken: cancellationToken);
-            return answer.ContainerResponses.Count > 0
-                ? answer.ContainerResponses[0]
-                : throw Unexpected("no containers return in allocation response ");
-        }
-        catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw Unexpected(Words.Of(e), e);
-        }
     }
 
     // The kubelet keeps ids in sets, so plugins see them in any order; a seed keeps that honest and repeatable.
@@ -133,7 +101,4 @@ internal sealed class Admission(
         order.Shuffle(list);
         return [.. list];
     }
-
-    private static AdmissionException Unexpected(string cause, Exception? inner = null) =>
-        new($"Allocate failed due to {cause}, which is unexpected", inner!);
 }

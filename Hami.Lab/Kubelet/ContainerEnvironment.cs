@@ -30,11 +30,16 @@ internal sealed record NodeSurroundings(
 internal sealed record PodBelongings(
     IReadOnlyDictionary<string, string> Volumes, IReadOnlyDictionary<(string Kind, string Name), ConfigSource> Sources)
 {
+    /// <summary>The file to which the container may write why it ends.</summary>
+    public Mount? TerminationLog { get; init; }
+
     public static readonly PodBelongings None = new(new Dictionary<string, string>(StringComparer.Ordinal), new Dictionary<(string, string), ConfigSource>());
 }
 
 /// <summary>What a container's first process starts with.</summary>
-internal sealed record LaunchPlan(IReadOnlyList<string> Command, IReadOnlyDictionary<string, string> Environment, string WorkingDirectory);
+/// <param name="Volumes">Where the container's volumes lie: paths in other commands run in it are rewritten too.</param>
+internal sealed record LaunchPlan(
+    IReadOnlyList<string> Command, IReadOnlyDictionary<string, string> Environment, string WorkingDirectory, IReadOnlyList<Mount> Volumes);
 
 /// <summary>Turns a container and its plugins' answers into one process' command and environment.</summary>
 /// <remarks>There is no mount namespace: what the plugin would have mounted is reached by rewriting paths in environment values.</remarks>
@@ -52,7 +57,7 @@ internal static partial class ContainerEnvironment
     {
         belongings ??= PodBelongings.None;
         var values = Values(pod, container, answers, node, belongings.Sources);
-        var volumes = PodVolumes.Mounts(container, belongings.Volumes, values).OrderByDescending(m => m.ContainerPath.Length).ToList();
+        var volumes = PodVolumes.Mounts(container, belongings.Volumes, values).Concat(belongings.TerminationLog is { } log ? [log] : []).OrderByDescending(m => m.ContainerPath.Length).ToList();
         // A plugin's mount wins over a volume at the same place.
         var mounts = answers.SelectMany(a => a.Mounts).Concat(volumes).OrderByDescending(m => m.ContainerPath.TrimEnd('/').Length).ToList();
 
@@ -68,7 +73,7 @@ internal static partial class ContainerEnvironment
             environment["LD_PRELOAD"] = Joined(preloads, environment.GetValueOrDefault("LD_PRELOAD"));
         // A directory of the image is not here; one of a volume is.
         var workingDirectory = Translate(container.WorkingDir ?? "", volumes);
-        return new(command, environment, workingDirectory != (container.WorkingDir ?? "") ? workingDirectory : runDirectory);
+        return new(command, environment, workingDirectory != (container.WorkingDir ?? "") ? workingDirectory : runDirectory, volumes);
     }
 
     /// <summary>Rewrites a path that lies under a mount to where it lies on the host; the longest mount wins.</summary>

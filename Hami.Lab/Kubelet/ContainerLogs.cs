@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Hami.Lab.Kubelet;
 
 /// <summary>What <c>kubectl logs</c> gets: <c>GET /containerLogs/{namespace}/{pod}/{container}</c>.</summary>
@@ -7,9 +5,9 @@ internal static class ContainerLogs
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
 
-    public static void Map(IEndpointRouteBuilder app, PodDirectory pods) =>
+    public static void Map(IEndpointRouteBuilder app, PodDirectory pods, TimeProvider time) =>
         app.MapGet("/containerLogs/{podNamespace}/{pod}/{container}", (string podNamespace, string pod, string container, HttpContext http) =>
-            Serve(pods, podNamespace, pod, container, http));
+            Serve(pods, time, podNamespace, pod, container, http));
 
     /// <summary>Where the last so many lines of the text begin.</summary>
     public static long TailStart(Stream text, int lines)
@@ -40,10 +38,10 @@ internal static class ContainerLogs
         return 0;
     }
 
-    private static async Task Serve(PodDirectory pods, string podNamespace, string pod, string container, HttpContext http)
+    private static async Task Serve(PodDirectory pods, TimeProvider time, string podNamespace, string pod, string container, HttpContext http)
     {
-        var query = http.Request.Query;
-        var previous = IsTrue(query["previous"]);
+        var request = LogRequest.Of(http.Request.Query, time.GetUtcNow());
+        var previous = request.Previous;
         var worker = pods.Find(podNamespace, pod);
         var state = worker?.Container(container);
         if (worker is null || state is null)
@@ -69,22 +67,43 @@ internal static class ContainerLogs
 
         http.Response.ContentType = "text/plain";
         await using var log = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        if (int.TryParse(query["tailLines"], CultureInfo.InvariantCulture, out var lines))
-            log.Position = TailStart(log, lines);
-        var follow = IsTrue(query["follow"]) && !previous;
+        var clock = file == state.Clock?.File ? state.Clock : file == state.ClockBefore?.File ? state.ClockBefore : null;
+        log.Position = Start(log, request, clock);
+        var copy = new LogCopy(request, clock, http.Response.Body);
+        var follow = request.Follow && !previous;
         while (true)
         {
             // Asked before the copy: what a process wrote before it ended is then surely copied.
             var ended = state.Process?.LogFile != file;
-            await log.CopyToAsync(http.Response.Body, http.RequestAborted);
+            var more = await copy.Copy(log, http.RequestAborted);
             await http.Response.Body.FlushAsync(http.RequestAborted);
-            if (!follow || ended)
+            if (!follow || ended || !more)
                 return;
             await Task.Delay(Glance, http.RequestAborted);
         }
     }
 
-    private static bool IsTrue(string? value) => value is "true" or "1";
+    private static long Start(FileStream log, LogRequest request, LogClock? clock)
+    {
+        var start = request.TailLines is { } lines ? TailStart(log, lines) : 0;
+        if (request.Since is { } since)
+        {
+            clock?.Look();
+            start = Math.Max(start, LineStart(log, clock?.Since(since) ?? (File.GetLastWriteTimeUtc(log.Name) >= since.UtcDateTime ? 0 : log.Length)));
+        }
+        return start;
+    }
+
+    // A line belongs to the moment in which it was begun.
+    private static long LineStart(FileStream log, long position)
+    {
+        if (position == 0)
+            return 0;
+        log.Position = position - 1;
+        for (var read = log.ReadByte(); read >= 0 && read != '\n';)
+            read = log.ReadByte();
+        return log.Position;
+    }
 
     private static async Task Say(HttpContext http, int status, string sentence)
     {

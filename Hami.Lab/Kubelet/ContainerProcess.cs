@@ -64,7 +64,7 @@ internal sealed class ContainerProcess
     /// <summary>Runs another command with the same environment, as CRI's ExecSync would.</summary>
     public async Task<ContainerRun> Exec(Launcher launcher, IReadOnlyList<string> command, CancellationToken cancellationToken)
     {
-        var words = ProcessGroup.Wrap(Plan, command).ToList();
+        var words = ProcessGroup.Wrap(Plan, [.. command.Select(word => ContainerEnvironment.TranslateWithin(word, Plan.Volumes))]).ToList();
         var how = Bare(words[0], Plan.WorkingDirectory);
         how.RedirectStandardOutput = how.RedirectStandardError = how.RedirectStandardInput = true;
         how.StandardOutputEncoding = how.StandardErrorEncoding = Encoding.UTF8;

@@ -9,12 +9,17 @@ internal sealed class ContainerState(V1Container container, bool isInit)
 
     public bool IsInit { get; } = isInit;
 
-    public bool IsSidecar => IsInit && Admission.IsSidecar(Container);
+    public bool IsSidecar => IsInit && Asking.IsSidecar(Container);
 
     public int Restarts { get; set; }
 
     /// <summary>Set while the container runs.</summary>
     public ContainerProcess? Process { get; set; }
+
+    /// <summary>When the log of this run was written, and that of the run before.</summary>
+    public LogClock? Clock { get; set; }
+
+    public LogClock? ClockBefore { get; set; }
 
     public string? Id { get; set; }
 
@@ -27,6 +32,13 @@ internal sealed class ContainerState(V1Container container, bool isInit)
     public (string Reason, string? Message) Waiting { get; set; } = (isInit ? "PodInitializing" : "ContainerCreating", null);
 
     public bool Runs => Process is not null;
+
+    /// <summary>Whether it runs and has passed its startup probe.</summary>
+    public bool HasStarted { get; set; }
+
+    public bool IsReadyByProbe { get; set; }
+
+    public bool IsReady => Runs && HasStarted && IsReadyByProbe;
 
     public bool Succeeded => Ended is { ExitCode: 0 };
 
@@ -59,8 +71,8 @@ internal sealed class ContainerState(V1Container container, bool isInit)
         ImageID = "",
         ContainerID = Id,
         RestartCount = Restarts,
-        Ready = IsInit && !IsSidecar ? Succeeded : Runs,
-        Started = Runs,
+        Ready = IsInit && !IsSidecar ? Succeeded : IsReady,
+        Started = Runs && HasStarted,
         State = Runs ? new() { Running = new() { StartedAt = StartedAt.UtcDateTime } }
             : Ended is not null ? new() { Terminated = Ended }
             : new() { Waiting = new() { Reason = Waiting.Reason, Message = Waiting.Message } },

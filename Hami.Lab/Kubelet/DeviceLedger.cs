@@ -16,10 +16,13 @@ internal sealed class DeviceLedger
     private readonly Lock _gate = new();
     private readonly List<DeviceGrant> _grants = [];
 
+    // Ended pods whose grants are still written down: nothing is done when a pod ends, they go when devices are next asked for.
+    private readonly HashSet<string> _ended = new(StringComparer.Ordinal);
+
     // Ids of run-to-completion init containers that later containers of the same pod take first.
     private readonly Dictionary<(string PodUid, string Resource), HashSet<string>> _reusable = [];
 
-    /// <summary>Everything given at this moment, in the order it was given.</summary>
+    /// <summary>Everything written down at this moment, in the order it was given; pods that ended since the last allocation are among it.</summary>
     public IReadOnlyList<DeviceGrant> Grants
     {
         get
@@ -32,13 +35,13 @@ internal sealed class DeviceLedger
     public IReadOnlyList<DeviceGrant> Of(string podUid, string container)
     {
         lock (_gate)
-            return [.. _grants.Where(g => g.PodUid == podUid && g.Container == container)];
+            return _ended.Contains(podUid) ? [] : [.. _grants.Where(g => g.PodUid == podUid && g.Container == container)];
     }
 
     public IReadOnlySet<string> InUse(string resource)
     {
         lock (_gate)
-            return _grants.Where(g => g.Resource == resource).SelectMany(g => g.DeviceIds).ToHashSet(StringComparer.Ordinal);
+            return _grants.Where(g => g.Resource == resource && !_ended.Contains(g.PodUid)).SelectMany(g => g.DeviceIds).ToHashSet(StringComparer.Ordinal);
     }
 
     public IReadOnlyList<string> Reusable(string podUid, string resource)
@@ -52,6 +55,8 @@ internal sealed class DeviceLedger
     {
         lock (_gate)
         {
+            _grants.RemoveAll(g => _ended.Contains(g.PodUid));
+            _ended.Clear();
             _grants.Add(grant);
             var key = (grant.PodUid, grant.Resource);
             if (!_reusable.TryGetValue(key, out var ids))
@@ -68,7 +73,8 @@ internal sealed class DeviceLedger
     {
         lock (_gate)
         {
-            _grants.RemoveAll(g => g.PodUid == podUid);
+            if (_grants.Exists(g => g.PodUid == podUid))
+                _ended.Add(podUid);
             foreach (var key in _reusable.Keys.Where(k => k.PodUid == podUid).ToList())
                 _reusable.Remove(key);
         }

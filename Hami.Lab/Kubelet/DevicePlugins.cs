@@ -44,20 +44,23 @@ internal sealed class PluginEndpoint : IDisposable
 internal sealed partial class DevicePlugins(string folder, TimeProvider time, ILogger<DevicePlugins> log) : IAsyncDisposable
 {
     private static readonly TimeSpan OptionsDeadline = TimeSpan.FromSeconds(10);
+
+    // kubelet, devicemanager: endpointStopGracePeriod.
+    private static readonly TimeSpan StopGrace = TimeSpan.FromMinutes(5);
     private readonly ConcurrentDictionary<string, Resource> _resources = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly ConcurrentBag<Task> _watches = [];
     private volatile bool _closing;
 
-    private sealed record Resource(PluginEndpoint? Endpoint, IReadOnlyDictionary<string, Device> Devices, bool Alive);
+    private sealed record Resource(PluginEndpoint? Endpoint, IReadOnlyDictionary<string, Device> Devices, bool Alive, DateTimeOffset? LostAt = null);
 
     /// <summary>Called when the number of devices or of healthy ones may have changed.</summary>
     public Action Changed { get; set; } = static () => { };
 
-    /// <summary>Capacity and healthy devices of every resource ever registered.</summary>
+    /// <summary>Capacity and healthy devices of every resource ever registered; one whose plugin stays away is 0, never absent.</summary>
     public IReadOnlyDictionary<string, (int Capacity, int Healthy)> Counts => _resources.ToDictionary(
         r => r.Key,
-        r => (r.Value.Devices.Count, r.Value.Alive ? r.Value.Devices.Values.Count(IsHealthy) : 0),
+        r => (time.GetUtcNow() - r.Value.LostAt >= StopGrace ? 0 : r.Value.Devices.Count, r.Value.Alive ? r.Value.Devices.Values.Count(IsHealthy) : 0),
         StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Registered => _resources.ToDictionary(
@@ -66,6 +69,9 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
         StringComparer.Ordinal);
 
     public bool Knows(string resource) => _resources.ContainsKey(resource);
+
+    /// <summary>Whether its plugin is registered and has listed its devices.</summary>
+    public bool IsAlive(string resource) => _resources.GetValueOrDefault(resource) is { Alive: true };
 
     /// <summary>Remembers a resource of an earlier run: it has no devices until its plugin registers again.</summary>
     public void Remember(string resource) => _resources.TryAdd(resource, new(null, new Dictionary<string, Device>(StringComparer.Ordinal), Alive: false));
@@ -85,7 +91,9 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
     public async Task Register(RegisterRequest request, CancellationToken cancellationToken)
     {
         if (request.Version != "v1beta1")
-            throw new RpcException(new(StatusCode.InvalidArgument, $"the version {request.Version} is not supported, this kubelet speaks v1beta1"));
+            throw new RpcException(new(StatusCode.Unknown, $"requested API version \"{request.Version}\" is not supported by kubelet. Supported version is [\"v1beta1\"]"));
+        if (!IsExtended(request.ResourceName))
+            throw new RpcException(new(StatusCode.Unknown, $"the ResourceName \"{request.ResourceName}\" is invalid"));
         var socket = Path.Combine(folder, request.Endpoint);
         try
         {
@@ -129,6 +137,10 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
             resource.Endpoint?.Dispose();
         await Task.WhenAll(_watches).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    // A domain of one's own before the slash: kubernetes.io and bare names are the cluster's.
+    private static bool IsExtended(string resource) =>
+        resource.Split('/') is [{ Length: > 0 } domain, { Length: > 0 }] && !domain.EndsWith("kubernetes.io", StringComparison.Ordinal);
 
     private static bool IsHealthy(Device device) => device.Health == "Healthy";
 
@@ -187,7 +199,7 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
         {
             if (!_resources.TryGetValue(endpoint.Resource, out var known) || known.Endpoint != endpoint)
                 return;
-            _resources[endpoint.Resource] = known with { Devices = list, Alive = true };
+            _resources[endpoint.Resource] = known with { Devices = list, Alive = true, LostAt = null };
         }
         var healthy = list.Values.Count(IsHealthy);
         Lists(log, endpoint.Resource, list.Count, healthy);
@@ -203,7 +215,7 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
             if (!_resources.TryGetValue(endpoint.Resource, out var known))
                 return;
             current = known.Endpoint;
-            _resources[endpoint.Resource] = known with { Endpoint = null, Alive = false };
+            _resources[endpoint.Resource] = known with { Endpoint = null, Alive = false, LostAt = time.GetUtcNow() };
         }
         endpoint.Dispose();
         if (current is null)

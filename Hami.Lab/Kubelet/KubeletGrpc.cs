@@ -24,7 +24,7 @@ internal sealed class PodResourcesOnSocket(PodDirectory pods, DeviceLedger ledge
         {
             var listed = new PodResources { Name = pod.Metadata.Name, Namespace = pod.Metadata.NamespaceProperty };
             // Init containers that run to completion are not listed, sidecars are.
-            foreach (var container in (pod.Spec.InitContainers ?? []).Where(Admission.IsSidecar).Concat(pod.Spec.Containers))
+            foreach (var container in (pod.Spec.InitContainers ?? []).Where(Asking.IsSidecar).Concat(pod.Spec.Containers))
             {
                 var resources = new ContainerResources { Name = container.Name };
                 foreach (var grant in ledger.Of(pod.Metadata.Uid, container.Name))

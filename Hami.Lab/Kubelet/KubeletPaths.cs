@@ -51,6 +51,8 @@ internal sealed class KubeletPaths
 
     public string PidFile(string podUid, string container) => Path.Combine(Run(podUid), $"{container}.pid");
 
+    public string TerminationLog(string podUid, string container, int restart) => Path.Combine(Run(podUid), "termination", $"{container}.{restart}");
+
     /// <summary>The log of one start of a container.</summary>
     public string Log(string @namespace, string pod, string podUid, string container, int restart) =>
         Path.Combine(Logs, $"{@namespace}_{pod}_{podUid}", container, $"{restart}.log");

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
+using Hami.Lab.Kubelet.Lifecycle;
 using Hami.Lab.Kubelet.Volumes;
 using k8s.Models;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -20,9 +21,12 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly PodDirectory _pods = new();
     private readonly Launcher _launcher = new();
     private readonly KubeletEvents _events;
+    private readonly NodeGate _gate;
+    private readonly Handlers _handlers;
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
+    private IReadOnlyList<string> _remembered = [];
     private WebApplication? _server;
     private X509Certificate2? _certificate;
     private Task _loops = Task.CompletedTask;
@@ -34,7 +38,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
         _log = options.Logging.CreateLogger<LabKubelet>();
         _paths = KubeletPaths.Create(options.Directory);
         _plugins = new(_paths.Plugins, options.Time, options.Logging.CreateLogger<DevicePlugins>());
-        var admission = new Admission(_plugins, _ledger, options.DeviceResources.ToList(), new Random(options.Seed), WriteCheckpoint);
+        var admission = new Admission(
+            new PluginDevices(_plugins, options.DeviceResources.ToList()), _ledger, new Random(options.Seed), WriteCheckpoint);
         var node = new NodeSurroundings(
             options.NodeName,
             Path.GetFullPath(options.ProgramsDirectory),
@@ -43,9 +48,11 @@ public sealed partial class LabKubelet : IAsyncDisposable
             Environment.GetEnvironmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin",
             options.Address);
         _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
+        _gate = new(_pods, _plugins);
+        _handlers = new(_launcher, options.Address, options.Time);
         var sources = new ConfigSources(options.Kubernetes);
         _surroundings = new(
-            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), admission, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
+            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), _handlers, admission, _gate, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
     /// <summary>The kubelet's own HTTPS server: logs and health.</summary>
@@ -94,6 +101,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         if (_server is not null)
             await _server.DisposeAsync();
         _certificate?.Dispose();
+        _handlers.Dispose();
         _launcher.Dispose();
         _stop.Dispose();
     }
@@ -112,6 +120,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             TryWriteCheckpoint();
         };
         await node.Register(cancellationToken);
+        _gate.Node = node;
         var lease = new NodeLease(_options, _options.Logging.CreateLogger<NodeLease>());
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _loops = Task.WhenAll(
@@ -146,7 +155,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         server.MapGrpcService<RegistrationOnSocket>();
         server.MapGrpcService<PodResourcesOnSocket>();
         server.MapGet("/healthz", () => "ok");
-        ContainerLogs.Map(server, _pods);
+        ContainerLogs.Map(server, _pods, _options.Time);
         try
         {
             await server.StartAsync(cancellationToken);
@@ -198,6 +207,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _ledger.Restore(grants);
             foreach (var resource in resources)
                 _plugins.Remember(resource);
+            _remembered = resources;
         }
         catch (Exception e) when (e is System.Text.Json.JsonException or IOException or Google.Protobuf.InvalidProtocolBufferException)
         {
@@ -279,9 +289,18 @@ public sealed partial class LabKubelet : IAsyncDisposable
             _pods.Remove(worker.Pod.Metadata.Uid);
     }
 
+    // A starting kubelet takes a moment before it looks at pods. Plugins that are not back by then come too late for the pods that they served.
+    private async Task PluginsAreBack()
+    {
+        var since = _options.Time.GetTimestamp();
+        while (!_remembered.All(_plugins.IsAlive) && _options.Time.GetElapsedTime(since) < _options.PluginGrace)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), _options.Time, _stop.Token);
+    }
+
     // Strictly one after another: two Allocate calls are never in flight, and a slow one delays the whole node.
     private async Task AdmitOneByOne()
     {
+        await PluginsAreBack();
         await foreach (var worker in _admissions.Reader.ReadAllAsync(_stop.Token))
             await worker.Admit(_stop.Token);
     }

@@ -50,6 +50,9 @@ public sealed record LabKubeletOptions
     /// <summary>Rest between two tries to start a container whose start was refused (PreStartContainer, configuration, volumes).</summary>
     public TimeSpan StartRetry { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a restarted kubelet waits for the plugins it knew; pods that hold devices of one that is later are rejected for good.</summary>
+    public TimeSpan PluginGrace { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Seed of the arbitrary order in which device ids reach Allocate.</summary>
     public int Seed { get; init; } = 1;
 

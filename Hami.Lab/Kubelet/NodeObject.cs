@@ -18,6 +18,22 @@ internal sealed partial class NodeObject(LabKubeletOptions options, DevicePlugin
     private string? _written;
     private DateTimeOffset _writtenAt;
 
+    /// <summary>The node as it was last read.</summary>
+    public V1Node? Last { get; private set; }
+
+    /// <summary>Reads the node now; null when the API server does not answer.</summary>
+    public async Task<V1Node?> Read(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Last = await options.Kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellationToken);
+        }
+        catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException)
+        {
+            return null;
+        }
+    }
+
     public void Changed() => _changes.Writer.TryWrite(true);
 
     /// <summary>Makes the node, or takes over the one that is there with its taints, its annotations and its other labels.</summary>
@@ -80,13 +96,17 @@ internal sealed partial class NodeObject(LabKubeletOptions options, DevicePlugin
     {
         var now = options.Time.GetUtcNow();
         var before = await options.Kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellationToken);
+        Last ??= before;
         var patch = NodeStatus.Patch(before, options.Address, port, plugins.Counts, now);
         var isReady = before.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) is true;
         var text = WithoutHeartbeats(patch);
         // Somebody who calls a silent node Unknown is told otherwise at once.
         if (isReady && text == _written && now - _writtenAt < LongestSilence)
+        {
+            Last = before;
             return;
-        await options.Kubernetes.CoreV1.PatchNodeStatusAsync(
+        }
+        Last = await options.Kubernetes.CoreV1.PatchNodeStatusAsync(
             new V1Patch(patch.ToJsonString(), V1Patch.PatchType.StrategicMergePatch), options.NodeName, cancellationToken: cancellationToken);
         _written = text;
         _writtenAt = now;

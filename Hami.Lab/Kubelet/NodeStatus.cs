@@ -7,7 +7,7 @@ namespace Hami.Lab.Kubelet;
 /// <summary>What the kubelet says about its node.</summary>
 internal static class NodeStatus
 {
-    private static readonly (string Type, bool Good, string Reason, string Message)[] AllIsWell =
+    public static readonly IReadOnlyList<(string Type, bool Good, string Reason, string Message)> AllIsWell =
     [
         ("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         ("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -16,7 +16,7 @@ internal static class NodeStatus
     ];
 
     /// <summary>A strategic patch of the status subresource.</summary>
-    /// <param name="before">The node as the server has it: a condition that stays keeps its time of transition, a resource that went is taken away.</param>
+    /// <param name="before">The node as the server has it: a condition that stays keeps its time of transition.</param>
     public static JsonObject Patch(
         V1Node before, string address, int port, IReadOnlyDictionary<string, (int Capacity, int Healthy)> devices, DateTimeOffset now)
     {
@@ -49,10 +49,7 @@ internal static class NodeStatus
                 BootID = "",
             },
         };
-        var body = JsonNode.Parse(KubernetesJson.Serialize(status))!.AsObject();
-        TakeAway(body, "capacity", before.Status?.Capacity, capacity, devices);
-        TakeAway(body, "allocatable", before.Status?.Allocatable, allocatable, devices);
-        return new() { ["status"] = body };
+        return new() { ["status"] = JsonNode.Parse(KubernetesJson.Serialize(status)) };
     }
 
     private static V1NodeCondition Condition(V1Node before, string type, string status, string reason, string message, DateTimeOffset now)
@@ -67,17 +64,5 @@ internal static class NodeStatus
             LastHeartbeatTime = now.UtcDateTime,
             LastTransitionTime = had?.Status == status ? had.LastTransitionTime : now.UtcDateTime,
         };
-    }
-
-    // The maps are merged key by key, so what is not there any more has to be named. Extended resources that others have put there stay.
-    private static void TakeAway(
-        JsonObject status,
-        string map,
-        IDictionary<string, ResourceQuantity>? before,
-        Dictionary<string, ResourceQuantity> now,
-        IReadOnlyDictionary<string, (int Capacity, int Healthy)> devices)
-    {
-        foreach (var gone in (before?.Keys ?? []).Where(k => !now.ContainsKey(k) && devices.ContainsKey(k)))
-            status[map]![gone] = null;
     }
 }

@@ -5,13 +5,11 @@ namespace Hami.Lab.Kubelet;
 /// <summary>What the kubelet says about a pod.</summary>
 internal static class PodReport
 {
-    public const string Rejection = "UnexpectedAdmissionError";
-
     /// <summary>A pod that was never admitted: no containers, no conditions of ours (recorded).</summary>
-    public static V1PodStatus Rejected(V1Pod pod, string message, DateTimeOffset now) => new()
+    public static V1PodStatus Rejected(V1Pod pod, string reason, string message, DateTimeOffset now) => new()
     {
         Phase = "Failed",
-        Reason = Rejection,
+        Reason = reason,
         Message = message,
         StartTime = now.UtcDateTime,
         ObservedGeneration = pod.Metadata.Generation,
@@ -22,13 +20,13 @@ internal static class PodReport
     {
         var init = containers.Where(c => c.IsInit).ToList();
         var app = containers.Where(c => !c.IsInit).ToList();
-        var initialized = init.All(c => c.IsSidecar ? c.Runs || c.Ended is not null : c.Succeeded);
+        var initialized = init.All(c => c.IsSidecar ? c.HasStarted : c.Succeeded);
         var terminal = phase is "Succeeded" or "Failed";
-        var unready = app.Concat(init.Where(c => c.IsSidecar)).Where(c => !c.Runs).Select(c => c.Container.Name).ToList();
+        var unready = app.Concat(init.Where(c => c.IsSidecar)).Where(c => !c.IsReady).Select(c => c.Container.Name).ToList();
         var ready = unready.Count == 0 && !terminal;
         var unreadyReason = phase == "Succeeded" ? "PodCompleted" : phase == "Failed" ? "PodFailed" : "ContainersNotReady";
         var unreadyMessage = terminal ? null : $"containers with unready status: [{string.Join(' ', unready)}]";
-        var uninitialized = init.Where(c => !c.Succeeded && !c.IsSidecar).Select(c => c.Container.Name);
+        var uninitialized = init.Where(c => c.IsSidecar ? !c.HasStarted : !c.Succeeded).Select(c => c.Container.Name);
 
         V1PodCondition[] ours =
         [

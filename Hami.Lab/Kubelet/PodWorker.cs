@@ -1,8 +1,8 @@
+using Hami.Lab.Kubelet.Lifecycle;
 using Hami.Lab.Kubelet.Volumes;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
-using Grpc.Core;
 
 namespace Hami.Lab.Kubelet;
 
@@ -14,7 +14,9 @@ internal sealed record PodSurroundings(
     Launcher Launcher,
     ConfigSources Sources,
     PodVolumes Volumes,
+    Handlers Handlers,
     Admission Admission,
+    NodeGate Gate,
     DevicePlugins Plugins,
     DeviceLedger Ledger,
     KubeletEvents Events,
@@ -23,8 +25,6 @@ internal sealed record PodSurroundings(
 /// <summary>The life of one pod on this node, from its admission to its last word in the API server.</summary>
 internal sealed partial class PodWorker : IAsyncDisposable
 {
-    private static readonly TimeSpan PreStartDeadline = TimeSpan.FromSeconds(30);
-
     // A pod whose object is gone has nobody left to wait for.
     private static readonly TimeSpan GraceWithoutObject = TimeSpan.FromSeconds(2);
 
@@ -38,10 +38,12 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private readonly DateTimeOffset _since;
     private readonly bool _endedEarlier;
     private readonly Lock _gate = new();
+    private Task _deadline = Task.CompletedTask;
+    private bool _expired;
     private TimeSpan _grace;
     private bool _objectGone;
     private bool _abandoned;
-    private string? _rejection;
+    private (string Reason, string Message)? _rejection;
     private string? _finalPhase;
     private IReadOnlyDictionary<string, string>? _volumes;
     private Task _life = Task.CompletedTask;
@@ -96,20 +98,22 @@ internal sealed partial class PodWorker : IAsyncDisposable
             if (_finalPhase is not null || _ending.IsCancellationRequested)
                 return;
             IsActive = true;
-            await _kubelet.Admission.Admit(Pod, cancellationToken);
+            await _kubelet.Admission.Admit(Asking.Of(Pod), cancellationToken);
+            // After the devices, as a real kubelet has it.
+            await _kubelet.Gate.Check(this, cancellationToken);
         }
         catch (AdmissionException e)
         {
             IsRejected(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e.Message);
-            _rejection = $"Pod was rejected: {e.Message}";
-            _kubelet.Events.Warning(Pod, null, PodReport.Rejection, e.Message);
+            _rejection = (e.Reason, $"Pod was rejected: {e.Message}");
+            _kubelet.Events.Warning(Pod, null, e.Reason, e.Message);
             End("Failed");
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             Broke(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e);
-            _rejection = $"Pod was rejected: the kubelet could not admit it: {e.Message}";
-            _kubelet.Events.Warning(Pod, null, PodReport.Rejection, _rejection);
+            _rejection = ("UnexpectedAdmissionError", $"Pod was rejected: the kubelet could not admit it: {e.Message}");
+            _kubelet.Events.Warning(Pod, null, "UnexpectedAdmissionError", e.Message);
             End("Failed");
         }
         finally
@@ -136,6 +140,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
     /// <summary>The container's state, null when the pod has none of that name.</summary>
     public ContainerState? Container(string name) => _containers.Find(c => c.Container.Name == name);
 
+    /// <summary>Frees what was given to it a moment ago.</summary>
+    public void GiveBack() => _kubelet.Ledger.Release(Uid);
+
     public string LogFile(ContainerState container, bool previous) => _kubelet.Paths.Log(
         Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, Uid, container.Container.Name, container.Restarts - (previous ? 1 : 0));
 
@@ -147,9 +154,11 @@ internal sealed partial class PodWorker : IAsyncDisposable
         BringToEnd(TimeSpan.Zero);
         _admitted.TrySetResult();
         await _life.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _deadline.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _ending.Dispose();
         _noMoreStarts.Dispose();
         _hurry.Dispose();
+        _oneAtATime.Dispose();
     }
 
     private void BringToEnd(TimeSpan grace)
@@ -186,6 +195,11 @@ internal sealed partial class PodWorker : IAsyncDisposable
             if (_finalPhase is null && !_ending.IsCancellationRequested)
                 await Live();
         }
+        catch (OperationCanceledException) when (_expired && !_ending.IsCancellationRequested)
+        {
+            await StopAll(Grace);
+            End("Failed");
+        }
         catch (OperationCanceledException) when (_noMoreStarts.IsCancellationRequested)
         {
             // Deleted, or the kubelet goes down: the ending below is the same from every step.
@@ -193,7 +207,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
         catch (Exception e)
         {
             Broke(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e);
-            _rejection = $"The kubelet failed to run the pod: {e.Message}";
+            _rejection = ("KubeletFailed", $"The kubelet failed to run the pod: {e.Message}");
             await _noMoreStarts.CancelAsync();
             await StopAll(TimeSpan.Zero);
             End("Failed");
@@ -211,6 +225,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private async Task Live()
     {
         _status.Changed();
+        _deadline = Expire();
         _volumes = await MakeVolumes();
         _status.Changed();
         var sidecars = new List<Task>();
@@ -241,6 +256,21 @@ internal sealed partial class PodWorker : IAsyncDisposable
         }
     }
 
+    private TimeSpan Grace => TimeSpan.FromSeconds(Pod.Spec.TerminationGracePeriodSeconds ?? 30);
+
+    private async Task Expire()
+    {
+        if (Pod.Spec.ActiveDeadlineSeconds is not { } seconds)
+            return;
+        var since = Pod.Status?.StartTime is { } start ? new DateTimeOffset(start.ToUniversalTime()) : _since;
+        var left = since + TimeSpan.FromSeconds(seconds) - Now;
+        await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, _kubelet.Options.Time, _noMoreStarts.Token);
+        _expired = true;
+        _rejection = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+        _kubelet.Events.Normal(Pod, null, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+        await _noMoreStarts.CancelAsync();
+    }
+
     private async Task<IReadOnlyDictionary<string, string>> MakeVolumes()
     {
         while (true)
@@ -261,152 +291,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private async Task StopForGood(string phase)
     {
         await _noMoreStarts.CancelAsync();
-        await StopAll(TimeSpan.FromSeconds(Pod.Spec.TerminationGracePeriodSeconds ?? 30));
+        await StopAll(Grace);
         End(phase);
-    }
-
-    // Runs a container again and again as its policy says; returns the exit code it stays with.
-    private async Task<int> Keep(ContainerState container, string? policy, TaskCompletionSource? started = null)
-    {
-        var backOff = new RestartBackOff(_kubelet.Options.Time);
-        while (true)
-        {
-            if (container.Ended is { } ended)
-            {
-                if (policy == "Never" || (policy == "OnFailure" && ended.ExitCode == 0))
-                    return ended.ExitCode;
-                var wait = backOff.Next(ended.StartedAt, ended.FinishedAt);
-                container.EndedBefore = ended;
-                container.Ended = null;
-                if (wait > TimeSpan.Zero)
-                {
-                    container.Waiting = ("CrashLoopBackOff",
-                        $"back-off {wait.TotalSeconds:0}s restarting failed container={container.Container.Name} pod={Pod.Metadata.Name}_{Pod.Metadata.NamespaceProperty}({Uid})");
-                    _kubelet.Events.Warning(Pod, container, "BackOff",
-                        $"Back-off restarting failed container {container.Container.Name} in pod {Pod.Metadata.Name}_{Pod.Metadata.NamespaceProperty}({Uid})");
-                    _status.Changed();
-                    await Task.Delay(wait, _kubelet.Options.Time, _noMoreStarts.Token);
-                }
-                container.Restarts++;
-            }
-            await StartUntilItRuns(container);
-            started?.TrySetResult();
-            if (container.Process is { } process)
-                Exited(container, await process.Exited.WaitAsync(_noMoreStarts.Token));
-            _noMoreStarts.Token.ThrowIfCancellationRequested();
-        }
-    }
-
-    // Returns when the container runs, or has Ended because its command cannot be started at all.
-    private async Task StartUntilItRuns(ContainerState container)
-    {
-        while (true)
-        {
-            _noMoreStarts.Token.ThrowIfCancellationRequested();
-            try
-            {
-                var grants = _kubelet.Ledger.Of(Uid, container.Container.Name);
-                foreach (var grant in grants)
-                    await PreStart(grant);
-                var run = _kubelet.Paths.Run(Uid);
-                Directory.CreateDirectory(run);
-                var belongings = new PodBelongings(_volumes!, await _kubelet.Sources.OfEnvironment(Pod, container.Container, _noMoreStarts.Token));
-                var plan = ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run, belongings);
-                _noMoreStarts.Token.ThrowIfCancellationRequested();
-                container.StartedAt = Now;
-                container.Id = $"process://{Guid.NewGuid():N}";
-                container.Process = await ContainerProcess.Start(
-                    _kubelet.Launcher, plan, LogFile(container, previous: false), _kubelet.Paths.PidFile(Uid, container.Container.Name));
-                _kubelet.Events.Normal(Pod, container, "Started", $"Started container {container.Container.Name}");
-                _status.Changed();
-                return;
-            }
-            catch (ContainerStartException e)
-            {
-                _kubelet.Events.Warning(Pod, container, "Failed", $"Error: {e.Message}");
-                DoesNotStart(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, container.Container.Name, e.Message);
-                container.Ended = new()
-                {
-                    ExitCode = 128,
-                    Reason = "StartError",
-                    Message = e.Message,
-                    StartedAt = Now.UtcDateTime,
-                    FinishedAt = Now.UtcDateTime,
-                    ContainerID = container.Id,
-                };
-                _status.Changed();
-                return;
-            }
-            catch (Exception e) when (e is ContainerConfigException or SourceException)
-            {
-                _kubelet.Events.Warning(Pod, container, "Failed", $"Error: {e.Message}");
-                DoesNotStart(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, container.Container.Name, e.Message);
-                container.Waiting = ("CreateContainerConfigError", e.Message);
-                _status.Changed();
-                await Task.Delay(_kubelet.Options.StartRetry, _kubelet.Options.Time, _noMoreStarts.Token);
-            }
-        }
-    }
-
-    private async Task PreStart(DeviceGrant grant)
-    {
-        var endpoint = _kubelet.Plugins.Endpoint(grant.Resource)
-            ?? throw new ContainerConfigException($"endpoint not found in cache for a registered resource: {grant.Resource}");
-        if (!endpoint.Options.PreStartRequired)
-            return;
-        try
-        {
-            await endpoint.Client.PreStartContainerAsync(
-                new() { DevicesIds = { grant.DeviceIds } },
-                deadline: _kubelet.Options.Time.GetUtcNow().Add(PreStartDeadline).UtcDateTime,
-                cancellationToken: _noMoreStarts.Token);
-        }
-        catch (RpcException e) when (!_noMoreStarts.IsCancellationRequested)
-        {
-            throw new ContainerConfigException($"device plugin PreStartContainer rpc failed with err: {Words.Of(e)}", e);
-        }
-        catch (RpcException e)
-        {
-            throw new OperationCanceledException("The pod ends.", e, _noMoreStarts.Token);
-        }
-        catch (ObjectDisposedException e)
-        {
-            throw new ContainerConfigException($"The plugin for {grant.Resource} went away before the container could be started.", e);
-        }
-    }
-
-    private void Exited(ContainerState container, int exitCode)
-    {
-        // In this order: a report in between must not find neither.
-        container.Ended = new()
-        {
-            ExitCode = exitCode,
-            Reason = exitCode == 0 ? "Completed" : "Error",
-            StartedAt = container.StartedAt.UtcDateTime,
-            FinishedAt = Now.UtcDateTime,
-            ContainerID = container.Id,
-        };
-        container.Process = null;
-        File.Delete(_kubelet.Paths.PidFile(Uid, container.Container.Name));
-        _status.Changed();
-    }
-
-    private async Task StopAll(TimeSpan grace)
-    {
-        var running = _containers.Where(c => c.Process is not null).Select(c => (Container: c, Process: c.Process!)).ToList();
-        var exits = Task.WhenAll(running.Select(r => r.Process.Exited));
-        foreach (var (container, process) in running)
-        {
-            _kubelet.Events.Normal(Pod, container, "Killing", $"Stopping container {container.Container.Name}");
-            process.Signal(ProcessGroup.Terminate);
-        }
-        if (grace > TimeSpan.Zero)
-            await Task.WhenAny(exits, Task.Delay(grace, _kubelet.Options.Time, _hurry.Token));
-        foreach (var (_, process) in running)
-            process.Signal(ProcessGroup.Kill);
-        await exits;
-        foreach (var (container, process) in running.Where(r => r.Container.Process == r.Process))
-            Exited(container, await process.Exited);
     }
 
     private async Task Leave()
@@ -466,19 +352,17 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     private V1PodStatus Report()
     {
-        if (_rejection is not null && _containers.TrueForAll(c => c.Ended is null))
-            return PodReport.Rejected(Pod, _rejection, _since);
+        if (_rejection is { } rejection && _containers.TrueForAll(c => c.Ended is null))
+            return PodReport.Rejected(Pod, rejection.Reason, rejection.Message, _since);
         var phase = _finalPhase ?? (_containers.Exists(c => !c.IsInit && (c.Runs || c.Ended is not null || c.EndedBefore is not null)) ? "Running" : "Pending");
         var status = PodReport.Of(Pod, _containers, phase, _kubelet.Node.Address, hasSandbox: _volumes is not null, _since, Now);
-        status.Message = _rejection;
+        status.Reason = _rejection?.Reason;
+        status.Message = _rejection?.Message;
         return status;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Namespace}/{Pod}: {Sentence}")]
     private static partial void IsRejected(ILogger logger, string @namespace, string pod, string sentence);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Namespace}/{Pod}/{Container} does not start: {Sentence}")]
-    private static partial void DoesNotStart(ILogger logger, string @namespace, string pod, string container, string sentence);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The object of {Namespace}/{Pod} could not be deleted yet: {Sentence}")]
     private static partial void NotDeleted(ILogger logger, string @namespace, string pod, string sentence);

@@ -132,7 +132,10 @@ public sealed partial class LabScheduler : IAsyncDisposable
         {
             case Verdict.Goes goes:
                 Assume(queued, record, goes.Node);
-                _bindings[record.Uid] = Task.Run(() => Bind(queued, pod, record, goes.Node), CancellationToken.None);
+                var binding = _bindings[record.Uid] = Task.Run(() => Bind(queued, pod, record, goes.Node), CancellationToken.None);
+                // It may have ended before it was written down.
+                if (binding.IsCompleted)
+                    _bindings.TryRemove(record.Uid, out _);
                 break;
             case Verdict.Waits waits:
                 await Refuse(queued, pod, record, waits);

@@ -39,17 +39,22 @@ internal sealed class SchedulerEvents(IKubernetes kubernetes, TimeProvider time)
     {
         var now = time.GetUtcNow();
         var key = new Key(about.Type, about.Action, about.Reason, about.Controller, about.Pod.Uid, about.Pod.ResourceVersion, about.Related?.Uid);
+        Eventsv1Event? first;
         lock (_gate)
         {
-            if (_seen.TryGetValue(key, out var first))
+            if (_seen.TryGetValue(key, out first))
             {
-                var isSeries = first.Series is not null;
+                var isCountedOnly = first.Series is not null;
                 first.Series = new() { Count = (first.Series?.Count ?? 1) + 1, LastObservedTime = now.UtcDateTime };
-                return isSeries ? Task.CompletedTask : Record(first, cancellationToken);
+                if (isCountedOnly)
+                    return Task.CompletedTask;
             }
-            _seen[key] = first = First(about, now);
-            return Record(first, cancellationToken);
+            else
+            {
+                _seen[key] = first = First(about, now);
+            }
         }
+        return Record(first, cancellationToken);
     }
 
     /// <summary>Writes down what has only been counted, until cancelled.</summary>

@@ -22,7 +22,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hami-scene-");
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60), DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
     private readonly int _port = Loopback.FreePort();
     private readonly string[] _flags;
     private ChildProcess? _api;

@@ -153,6 +153,20 @@ public sealed class ApiServerAdmission
         Assert.NotNull(hook.Calls[^1].Review["request"]!["oldObject"]);
     }
 
+    [Theory]
+    [InlineData("IfNeeded", 2)]
+    [InlineData("Never", 1)]
+    public async Task A_webhook_may_look_again_at_what_others_changed_after_it(string policy, int calls)
+    {
+        await using var lab = await Running();
+        await using var first = await Hook.Answering(_ => Allow(null));
+        await using var second = await Hook.Answering(_ => Allow("""[{"op":"add","path":"/metadata/labels","value":{"late":"yes"}}]"""));
+        await Register(lab, first, w => w["reinvocationPolicy"] = policy);
+        await Register(lab, second, name: "zzz");
+        Assert.Equal("yes", (await lab.Create(Pod("p"))).Metadata.Labels["late"]);
+        Assert.Equal((calls, 1), (first.Calls.Count, second.Calls.Count));
+    }
+
     private static JsonObject Allow(string? patch)
     {
         var response = new JsonObject { ["allowed"] = true };
@@ -173,13 +187,13 @@ public sealed class ApiServerAdmission
         Assert.Contains(why, message, StringComparison.Ordinal);
     }
 
-    private static async Task Register(ApiServerGiven lab, Hook hook, Action<JsonObject>? more = null, string policy = "Fail", string kind = "Mutating")
+    private static async Task Register(ApiServerGiven lab, Hook hook, Action<JsonObject>? more = null, string policy = "Fail", string kind = "Mutating", string name = "hami")
     {
-        var (code, body) = await TryRegister(lab, hook, more, policy, kind);
+        var (code, body) = await TryRegister(lab, hook, more, policy, kind, name);
         Assert.True(code == 201, body?.ToJsonString());
     }
 
-    private static Task<(int Code, JsonNode? Body)> TryRegister(ApiServerGiven lab, Hook hook, Action<JsonObject>? more = null, string policy = "Fail", string kind = "Mutating")
+    private static Task<(int Code, JsonNode? Body)> TryRegister(ApiServerGiven lab, Hook hook, Action<JsonObject>? more = null, string policy = "Fail", string kind = "Mutating", string name = "hami")
     {
         var webhook = new JsonObject
         {
@@ -191,7 +205,7 @@ public sealed class ApiServerAdmission
             ["rules"] = JsonNode.Parse("""[{"operations":["CREATE"],"apiGroups":[""],"apiVersions":["v1"],"resources":["pods"]}]"""),
         };
         more?.Invoke(webhook);
-        var configuration = new JsonObject { ["metadata"] = new JsonObject { ["name"] = "hami" }, ["webhooks"] = new JsonArray(webhook) };
+        var configuration = new JsonObject { ["metadata"] = new JsonObject { ["name"] = name }, ["webhooks"] = new JsonArray(webhook) };
         return lab.Send("POST", $"/apis/admissionregistration.k8s.io/v1/{kind.ToLowerInvariant()}webhookconfigurations", configuration.ToJsonString());
     }
 

@@ -79,7 +79,7 @@ public sealed class ApiServerBinding
         await using var lab = await Running();
         await lab.Create(Pod("p"));
         var held = lab.Server.Faults.HoldNextBinding("default", "p");
-        using (var sender = new HttpClient { BaseAddress = lab.Server.Address })
+        using (var sender = new HttpClient { BaseAddress = lab.Server.Address, DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } })
         using (var dies = new CancellationTokenSource())
         {
             var sending = sender.PostAsync("/api/v1/namespaces/default/pods/p/binding", new StringContent("""{"metadata":{"name":"p"},"target":{"name":"n"}}""", null, "application/json"), dies.Token);

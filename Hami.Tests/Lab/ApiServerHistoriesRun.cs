@@ -75,7 +75,7 @@ internal sealed class ApiServerHistoriesRun(int seed, string log)
 
     private async Task Write(Random random, int writes)
     {
-        using var client = new HttpClient { BaseAddress = await _address.Task };
+        using var client = new HttpClient { BaseAddress = await _address.Task, DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
         for (var i = 0; i < writes; i++)
         {
             try
@@ -127,7 +127,7 @@ internal sealed class ApiServerHistoriesRun(int seed, string log)
 
     private async Task<ApiServerWatcher> Watch(ApiServerWatcher watcher, CancellationToken quiet)
     {
-        using var client = new HttpClient { BaseAddress = await _address.Task };
+        using var client = new HttpClient { BaseAddress = await _address.Task, DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
         // A random moment: when that many writes are done.
         while (Volatile.Read(ref _written) < watcher.BeginsAfter && !quiet.IsCancellationRequested)
             await Task.Delay(2, Cancellation);

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Hami.Lab.ApiServer;
 using k8s;
 using k8s.Models;
@@ -74,15 +75,92 @@ public sealed class ApiServerPersistence : IDisposable
     [Fact]
     public async Task The_log_does_not_grow_with_what_is_over()
     {
+        async Task<int> LinesAfterAStart()
+        {
+            await using (await Running(Kept))
+            {
+            }
+            return File.ReadAllText(Kept.StorePath!, Encoding.UTF8).Count(c => c == '\n');
+        }
+        await LinesAfterAStart();
+        var empty = await LinesAfterAStart();
         await using (var lab = await Running(Kept))
         {
             await lab.Create(Pod("p"));
             for (var i = 0; i < 50; i++)
                 await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", "{\"metadata\":{\"labels\":{\"i\":\"" + i + "\"}}}", "application/merge-patch+json");
         }
-        await using (await Running(Kept))
+        Assert.Equal(empty + 1, await LinesAfterAStart());
+    }
+
+    [Fact]
+    public async Task A_log_that_is_damaged_in_the_middle_is_not_taken_for_a_shorter_one()
+    {
+        await using (var lab = await Running(Kept))
         {
+            await lab.Create(Pod("a"));
+            await lab.Create(Pod("b"));
         }
-        Assert.InRange(File.ReadAllText(Kept.StorePath!, Encoding.UTF8).Count(c => c == '\n'), 2, 25);
+        var lines = await File.ReadAllLinesAsync(Kept.StorePath!, Cancellation);
+        lines[^2] = lines[^2][..40];
+        await File.WriteAllLinesAsync(Kept.StorePath!, lines, Cancellation);
+        var damaged = await Assert.ThrowsAsync<InvalidDataException>(() => Running(Kept));
+        Assert.Contains($"Line {lines.Length - 1} of {Kept.StorePath}", damaged.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_write_that_does_not_fit_the_disk_leaves_no_half_line_behind()
+    {
+        var path = Path.Combine(_folder, "log");
+        using var disk = new SmallDisk(path, bytes: 400);
+        using (var log = new WriteAheadLog(disk))
+        {
+            log.Put(Map("one", 10));
+            Assert.Throws<IOException>(() => log.Put(Map("two", 1000)));
+            log.Put(Map("three", 10));
+        }
+        Assert.Equal(["one", "three"], WriteAheadLog.Read(path).Select(e => e.Body!["metadata"]!["name"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public void Where_the_half_line_cannot_be_taken_back_nothing_is_written_after_it()
+    {
+        var path = Path.Combine(_folder, "log");
+        using var disk = new SmallDisk(path, bytes: 400) { CannotShrink = true };
+        using (var log = new WriteAheadLog(disk))
+        {
+            log.Put(Map("one", 10));
+            Assert.Throws<IOException>(() => log.Put(Map("two", 1000)));
+            Assert.Throws<IOException>(() => log.Put(Map("three", 10)));
+        }
+        Assert.Equal(["one"], WriteAheadLog.Read(path).Select(e => e.Body!["metadata"]!["name"]!.GetValue<string>()));
+    }
+
+    private static Stored Map(string name, int length)
+    {
+        var body = new JsonObject { ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = "default", ["resourceVersion"] = "1" }, ["data"] = new JsonObject { ["a"] = new string('a', length) } };
+        var resource = Resources.All.Single(r => r.Plural is "configmaps");
+        return new(resource, 1, Encoding.UTF8.GetBytes(body.ToJsonString()), Facts.Of(resource, body, before: null));
+    }
+
+    /// <summary>A file on a disk with little room: it takes what fits, and then says that it is full.</summary>
+    private sealed class SmallDisk(string path, long bytes) : FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0)
+    {
+        public bool CannotShrink { get; init; }
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            var room = (int)Math.Min(buffer.Length, bytes - Length);
+            base.Write(buffer[..room]);
+            if (room < buffer.Length)
+                throw new IOException("No space left on device");
+        }
+
+        public override void SetLength(long value)
+        {
+            if (CannotShrink)
+                throw new IOException("Input/output error");
+            base.SetLength(value);
+        }
     }
 }

@@ -89,6 +89,8 @@ public sealed class ApiServerRefusals(ApiServerRefusals.Lab shared) : IClassFixt
     [InlineData("PATCH", Pods + "/here", Merge, "{oops", 400, "BadRequest", "error decoding patch: invalid character 'o' looking for beginning of object key string")]
     [InlineData("PATCH", Maps + "/here", Strategic, """{"datum":{"a":"b"}}""", 422, "Invalid",
         """ "" is invalid: patch: Invalid value: "map[datum:map[a:b]]": strict decoding error: unknown field "datum" """)]
+    [InlineData("PATCH", Maps + "/here", Merge, """{"data":{"a":1}}""", 422, "Invalid", "json: cannot unmarshal number into Go struct field ConfigMap.data of type string")]
+    [InlineData("PATCH", Pods + "/here", Strategic, """{"spec":{"containers":[{"image":"x"}]}}""", 500, null, "map: map[image:x] does not contain declared merge key: name")]
     [InlineData("PATCH", Pods + "/gone", Merge, "{}", 404, "NotFound", "pods \"gone\" not found")]
     // Deletions.
     [InlineData("DELETE", Pods + "/gone", Json, "", 404, "NotFound", "pods \"gone\" not found")]
@@ -111,7 +113,7 @@ public sealed class ApiServerRefusals(ApiServerRefusals.Lab shared) : IClassFixt
     [InlineData("GET", Pods + "?continue=rubbish!", null, "", 400, "BadRequest", "continue key is not valid: ")]
     [InlineData("GET", Pods + "?resourceVersion=abc", null, "", 400, "BadRequest", "invalid resource version: ")]
     [InlineData("GET", Pods + "?resourceVersion=1000000", null, "", 504, "Timeout", "Timeout: Too large resource version: 1000000, current: ")]
-    public async Task A_request_that_is_wrong_is_refused_in_a_real_servers_words(string method, string path, string? type, string body, int code, string reason, string message)
+    public async Task A_request_that_is_wrong_is_refused_in_a_real_servers_words(string method, string path, string? type, string body, int code, string? reason, string message)
     {
         var query = method is "POST" or "PUT" or "PATCH" ? "?fieldValidation=Strict" : "";
         var (answered, status) = await lab.Send(method, path + query, body.Length > 0 ? body : null, type ?? Json);

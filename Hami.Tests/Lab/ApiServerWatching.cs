@@ -4,6 +4,7 @@ using CsCheck;
 using Hami.Lab.ApiServer;
 using k8s;
 using k8s.Models;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Hami.Tests.Lab;
 
@@ -130,6 +131,30 @@ public sealed class ApiServerWatching
             Assert.Equal("BOOKMARK", type);
             Assert.Equal(long.Parse(pod.ResourceVersion()) + 1, long.Parse(last["metadata"]!["resourceVersion"]!.GetValue<string>()));
         }
+    }
+
+    [Theory]
+    [InlineData("", "MODIFIED")]
+    [InlineData("&fieldSelector=metadata.name%3Dp", "MODIFIED")]
+    [InlineData("&fieldSelector=spec.nodeName%3Dn1", "ADDED")]
+    [InlineData("&fieldSelector=spec.nodeName%3D", "DELETED")]
+    [InlineData("&fieldSelector=spec.nodeName%3Dn1,metadata.name%3Dp", "ADDED")]
+    [InlineData("&fieldSelector=spec.nodeName!%3D", "ADDED")]
+    public async Task Whom_a_change_concerns_hears_of_it_without_time_going_by(string selection, string expected)
+    {
+        // A clock that stands still: nobody is helped by a bookmark that falls due.
+        await using var lab = await Running(new() { Time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56)) });
+        var start = await lab.Create(Pod("p"));
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        await using var events = lab.Watch($"{Pods}?watch=true&resourceVersion={start.ResourceVersion()}{selection}", patience.Token).GetAsyncEnumerator(patience.Token);
+        var next = events.MoveNextAsync();
+        await lab.Create(Pod("other"));
+        await lab.Client.CoreV1.CreateNamespacedPodBindingAsync(Binding("p", "n1"), "p", "default", cancellationToken: Cancellation);
+        Assert.True(await next);
+        while (events.Current.Object["metadata"]!["name"]!.GetValue<string>() is not "p")
+            Assert.True(await events.MoveNextAsync());
+        Assert.Equal(expected, events.Current.Type);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using k8s;
+using Microsoft.Extensions.Time.Testing;
 using static Hami.Tests.Lab.KubeletScene;
 
 namespace Hami.Tests.Lab;
@@ -219,5 +220,53 @@ public sealed class KubeletAdmitting
 
         await scene.Run("a1", Container("c0", 1, "true"));
         await scene.Until("a1", "Succeeded");
+    }
+
+    [Fact]
+    public async Task After_a_restart_a_pod_whose_plugin_comes_too_late_is_failed_for_good()
+    {
+        await using var scene = await KubeletScene.Start(with: o => o with { PluginGrace = TimeSpan.FromMilliseconds(100) });
+        await scene.Run("a1", "Always", [], Container("c0", 1, "sleep", "100"));
+        await scene.Run("plain", "Always", [], Container("c0", 0, "sleep", "100"));
+        await scene.Until("a1", "Running");
+
+        await scene.Kubelet.DisposeAsync();
+        await scene.Plugin.DisposeAsync();
+        await scene.StartKubelet();
+
+        Assert.Equal(
+            "Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected",
+            (await scene.Until("a1", "Failed")).Status.Message);
+        await scene.Until("plain", p => p.Status.ContainerStatuses[0] is { RestartCount: 1, State.Running: not null });
+    }
+
+    [Theory]
+    [InlineData("v1alpha", "nvidia.com/gpu", "requested API version \"v1alpha\" is not supported by kubelet. Supported version is [\"v1beta1\"]")]
+    [InlineData("v1beta1", "gpu", "the ResourceName \"gpu\" is invalid")]
+    [InlineData("v1beta1", "kubernetes.io/gpu", "the ResourceName \"kubernetes.io/gpu\" is invalid")]
+    public async Task A_registration_that_cannot_be_is_refused(string version, string resource, string sentence)
+    {
+        await using var plugins = new Hami.Lab.Kubelet.DevicePlugins("/tmp", TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<Hami.Lab.Kubelet.DevicePlugins>.Instance);
+
+        var refused = await Assert.ThrowsAsync<RpcException>(() => plugins.Register(
+            new() { Version = version, ResourceName = resource, Endpoint = "x.sock" }, TestContext.Current.CancellationToken));
+
+        Assert.Equal((StatusCode.Unknown, sentence), (refused.StatusCode, refused.Status.Detail));
+    }
+
+    [Fact]
+    public async Task A_plugin_that_stays_away_leaves_capacity_after_five_minutes()
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        await using var scene = await KubeletScene.Start(with: o => o with { Time = time });
+
+        await scene.Plugin.DisposeAsync();
+        await Eventually(async () => await scene.Healthy() == "0");
+        Assert.Equal("4", await Capacity());
+        time.Advance(TimeSpan.FromMinutes(5));
+
+        await Eventually(async () => await Capacity() == "0");
+
+        async Task<string> Capacity() => (await scene.Kubernetes.CoreV1.ReadNodeAsync(Node)).Status.Capacity[KubeletTestPlugin.Resource].ToString();
     }
 }

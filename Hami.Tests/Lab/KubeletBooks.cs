@@ -44,6 +44,20 @@ public sealed class KubeletBooks
     }
 
     [Fact]
+    public void What_an_ended_pod_held_is_free_at_once_but_stays_written_down_until_devices_are_next_asked_for()
+    {
+        var ledger = new DeviceLedger();
+        ledger.Give(Grant("app", "g-0"), reusableLater: false);
+
+        ledger.Release("uid-1");
+
+        Assert.Empty(ledger.InUse("r"));
+        Assert.Single(ledger.Grants);
+        ledger.Give(new DeviceGrant("uid-2", "app", "r", ["g-0"], new()), reusableLater: false);
+        Assert.Equal("uid-2", Assert.Single(ledger.Grants).PodUid);
+    }
+
+    [Fact]
     public void The_first_restart_is_at_once_and_the_next_rests_double_up_to_five_minutes()
     {
         var time = new FakeTimeProvider();

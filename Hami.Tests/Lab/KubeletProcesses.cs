@@ -107,7 +107,7 @@ public sealed class KubeletProcesses : IDisposable
     private Task<ContainerProcess> Run(Launcher launcher, params string[] command)
     {
         var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = "/usr/bin:/bin", ["A"] = "x y" };
-        return ContainerProcess.Start(launcher, new(command, environment, _folder), Log, PidFile);
+        return ContainerProcess.Start(launcher, new(command, environment, _folder, []), Log, PidFile);
     }
 
     private async Task<string> FirstLine()

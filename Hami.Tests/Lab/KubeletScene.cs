@@ -19,7 +19,7 @@ internal sealed class KubeletScene : IAsyncDisposable
         _folder = folder;
         _with = with ?? (static o => o);
         _server = server;
-        Kubernetes = new Kubernetes(new KubernetesClientConfiguration { Host = server.Address.ToString() });
+        Kubernetes = new Kubernetes(new KubernetesClientConfiguration { Host = server.Address.ToString(), AccessToken = "lab" });
     }
 
     public Kubernetes Kubernetes { get; }

@@ -1,5 +1,6 @@
 extern alias lab;
 
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
@@ -23,6 +24,7 @@ internal sealed class KubeletTestPlugin : IAsyncDisposable
     private readonly WebApplication _server;
     private readonly string _socket;
     private volatile int _version;
+    private int _disposed;
 
     private KubeletTestPlugin(string folder, string socket)
     {
@@ -56,6 +58,8 @@ internal sealed class KubeletTestPlugin : IAsyncDisposable
         ids => new() { ContainerResponses = { new ContainerAllocateResponse { Envs = { ["GIVEN"] = string.Join(',', ids) } } } };
 
     public Func<ContainerPreferredAllocationRequest, IEnumerable<string>> Prefer { get; set; } = _ => [];
+
+    public ConcurrentBag<int> PreStartDeadlines { get; } = [];
 
     public Action PreStart { get; set; } = static () => { };
 
@@ -99,6 +103,8 @@ internal sealed class KubeletTestPlugin : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         await _stop.CancelAsync();
         await _server.DisposeAsync();
         _stop.Dispose();
@@ -174,6 +180,7 @@ internal sealed class KubeletTestPlugin : IAsyncDisposable
         public override Task<PreStartContainerResponse> PreStartContainer(PreStartContainerRequest request, ServerCallContext context)
         {
             plugin.Log($"PreStartContainer {Sorted(request.DevicesIds)}");
+            plugin.PreStartDeadlines.Add((int)Math.Round((context.Deadline - TimeProvider.System.GetUtcNow().UtcDateTime).TotalSeconds));
             plugin.PreStart();
             return Task.FromResult(new PreStartContainerResponse());
         }

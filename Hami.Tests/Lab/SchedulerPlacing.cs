@@ -19,7 +19,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken);
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         _extender = await SchedulerTestExtender.Start();
         _extender.Bind = async body =>
         {
@@ -280,7 +280,7 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         await _server.DisposeAsync();
         _server = await LabApiServer.StartAsync(new() { Port = port }, TestContext.Current.CancellationToken);
         // The test's own client starts anew; the scheduler keeps its stale connections and has to cope.
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         await Nodes("node-b");
         await Create("p1");
 
@@ -459,6 +459,74 @@ public sealed class SchedulerPlacing : IAsyncLifetime
         Assert.Equal(
             $$$"""{"node-a":{"Pods":[{"UID":"{{{lesser.Uid()}}}"}],"NumPDBViolations":0}}""", _extender.Preemptions.First()["NodeNameToMetaVictims"]!.ToJsonString());
         Assert.Null((await _kubernetes.CoreV1.ReadNamespacedPodAsync("lesser", "default")).Metadata.DeletionTimestamp);
+    }
+
+    [Fact]
+    public async Task Room_for_a_pod_that_only_the_extender_refused_cannot_be_made_without_its_preempt_verb()
+    {
+        await Nodes("node-a");
+        await Create("lesser", gpus: 0);
+        await Bind("lesser", "node-a");
+        _extender.Filter = RefuseAll;
+        await Start();
+
+        await Create("important", priorityClass: "system-node-critical");
+
+        await Eventually(async () => (await Events("important")).Contains(
+            "FailedScheduling: 0/1 nodes are available: 1 8/8 CardInsufficientMemory. preemption: expected at least one victim pod on node \"node-a\""));
+    }
+
+    [Fact]
+    public async Task A_pod_that_never_preempts_says_so()
+    {
+        await Nodes("node-a");
+        await Start();
+        await Create("lesser", cpu: "3", gpus: 0);
+        await Until("lesser", p => p.Spec.NodeName == "node-a");
+
+        await _kubernetes.SchedulingV1.CreatePriorityClassAsync(new()
+        {
+            ApiVersion = "scheduling.k8s.io/v1",
+            Kind = "PriorityClass",
+            Metadata = new() { Name = "patient" },
+            Value = 100,
+            PreemptionPolicy = "Never",
+        });
+        await Create("modest", cpu: "2", gpus: 0, priorityClass: "patient");
+
+        await Eventually(async () => (await Events("modest")).Contains(
+            "FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."));
+    }
+
+    [Fact]
+    public async Task A_cluster_without_nodes_says_so_and_is_asked_again()
+    {
+        await Start();
+
+        await Create("p1");
+        await Eventually(async () => (await Events("p1")).Contains("FailedScheduling: no nodes available to schedule pods"));
+        await Nodes("node-a");
+
+        await Until("p1", p => p.Spec.NodeName == "node-a");
+    }
+
+    [Fact]
+    public async Task Extenders_are_asked_in_order_and_the_first_that_binds_does_so()
+    {
+        await using var second = await SchedulerTestExtender.Start();
+        await Nodes("node-a", "node-b", "node-c");
+        _extender.Filter = _ => Task.FromResult("""{"NodeNames":["node-c","node-b"],"FailedNodes":{"node-a":"x"},"Error":""}""");
+        second.Filter = _ => Task.FromResult("""{"NodeNames":["node-b"],"FailedNodes":{"node-c":"y"},"Error":""}""");
+        _scheduler = await LabScheduler.StartAsync(
+            new() { Kubernetes = _kubernetes, Extenders = [Extender(null) with { BindVerb = null }, new() { Url = second.Address, ManagedResources = [] }] },
+            TestContext.Current.CancellationToken);
+        second.Bind = _extender.Bind;
+
+        await Create("p1");
+
+        await Until("p1", p => p.Spec.NodeName == "node-b");
+        Assert.Equal("""["node-c","node-b"]""", Assert.Single(second.Filters)["NodeNames"]!.ToJsonString());
+        Assert.Equal((0, 1), (_extender.Binds.Count, second.Binds.Count));
     }
 
     [Fact]

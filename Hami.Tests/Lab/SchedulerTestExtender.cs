@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -15,11 +18,20 @@ internal sealed class SchedulerTestExtender : IAsyncDisposable
 {
     private readonly WebApplication _server;
 
-    private SchedulerTestExtender()
+    private SchedulerTestExtender(X509Certificate2? certificate)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            if (certificate is not null)
+                listen.UseHttps(certificate, https =>
+                {
+                    https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                    https.AllowAnyClientCertificate();
+                });
+        }));
         _server = builder.Build();
         _server.MapPost("/filter", http => Answer(http, Filters, Filter));
         _server.MapPost("/prioritize", http => Answer(http, Priorities, Prioritize));
@@ -49,18 +61,22 @@ internal sealed class SchedulerTestExtender : IAsyncDisposable
 
     public Uri Address => new(_server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
 
-    public static async Task<SchedulerTestExtender> Start()
+    /// <summary>Whom the last caller said to be, with its certificate.</summary>
+    public string? Caller { get; private set; }
+
+    public static async Task<SchedulerTestExtender> Start(X509Certificate2? certificate = null)
     {
-        var extender = new SchedulerTestExtender();
+        var extender = new SchedulerTestExtender(certificate);
         await extender._server.StartAsync();
         return extender;
     }
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
-    private static async Task Answer(HttpContext http, ConcurrentQueue<JsonObject> bodies, Func<JsonObject, Task<string>> answer)
+    private async Task Answer(HttpContext http, ConcurrentQueue<JsonObject> bodies, Func<JsonObject, Task<string>> answer)
     {
         var body = (await JsonNode.ParseAsync(http.Request.Body))!.AsObject();
+        Caller = http.Connection.ClientCertificate?.Subject;
         bodies.Enqueue(body);
         http.Response.ContentType = "application/json";
         var text = await answer(body);

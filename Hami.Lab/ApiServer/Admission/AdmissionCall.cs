@@ -19,6 +19,8 @@ internal sealed class AdmissionCall(Resource resource, string subresource, strin
 
     public bool DryRun { get; } = dryRun;
 
+    public Caller Caller { get; } = Caller.Current;
+
     /// <summary>The kind inside: not the resource's own for subresources such as pods/binding.</summary>
     public string Kind { get; init; } = resource.Kind;
 

@@ -19,7 +19,7 @@ internal static class AdmissionReviews
         if (call.Namespace.Length > 0)
             request["namespace"] = call.Namespace;
         request["operation"] = call.Operation;
-        request["userInfo"] = new JsonObject { ["username"] = "admin", ["groups"] = new JsonArray("system:masters", "system:authenticated") };
+        request["userInfo"] = call.Caller.ToInfo();
         request["object"] = Typed(call.Object, call);
         request["oldObject"] = Typed(call.OldObject, call);
         request["dryRun"] = call.DryRun;

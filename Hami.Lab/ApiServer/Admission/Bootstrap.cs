@@ -17,6 +17,8 @@ internal static class Bootstrap
             await Ensure(store, create, Resources.Namespaces, "", name, new());
         foreach (var (name, value, description) in PriorityClassRules.OfTheSystem)
             await Ensure(store, create, Resources.PriorityClasses, "", name, new() { ["value"] = value, ["description"] = description });
+        await DefaultRoles.Prepare(store, create);
+        await Tokens.Prepare(store, create);
         // A store of an older lab has namespaces that were made before accounts were.
         foreach (var known in store.List(Resources.Namespaces).Objects.Where(n => n.Body.TextAt("metadata", "deletionTimestamp") is null).ToArray())
             await PrepareNamespace(store, create, known.Name);

@@ -5,19 +5,24 @@ using System.Text.Json.Nodes;
 namespace Hami.Lab.ApiServer;
 
 /// <summary>Calls the webhooks that want to hear of a write: mutating ones in order of name, then the validating ones.</summary>
-/// <remarks>reinvocationPolicy is not honoured: each mutating webhook is asked once.</remarks>
 internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposable
 {
     private readonly WebhookClients _clients = new();
 
     public async Task Mutate(AdmissionCall call, Action<JsonObject> normalise)
     {
+        var again = new List<(JsonObject Webhook, JsonObject? Left)>();
         foreach (var webhook in Interested(Resources.MutatingWebhooks, call))
         {
-            if (await Ask(webhook, call) is not { } response || response.TextAt("patch") is not { Length: > 0 } patch)
-                continue;
-            call.Object = Patched(webhook, call, response, patch);
-            normalise(call.Object);
+            await Mutate(webhook, call, normalise);
+            if (webhook.TextAt("reinvocationPolicy") is "IfNeeded")
+                again.Add((webhook, call.Object?.DeepClone() as JsonObject));
+        }
+        // Once more for those who asked for it, if somebody changed the object after them.
+        foreach (var (webhook, left) in again)
+        {
+            if (!Json.Same(left, call.Object))
+                await Mutate(webhook, call, normalise);
         }
     }
 
@@ -28,6 +33,14 @@ internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposab
     }
 
     public void Dispose() => _clients.Dispose();
+
+    private async Task Mutate(JsonObject webhook, AdmissionCall call, Action<JsonObject> normalise)
+    {
+        if (await Ask(webhook, call) is not { } response || response.TextAt("patch") is not { Length: > 0 } patch)
+            return;
+        call.Object = Patched(webhook, call, response, patch);
+        normalise(call.Object);
+    }
 
     // The configurations themselves are never sent to webhooks, or a broken one could not be removed.
     private JsonObject[] Interested(Resource configurations, AdmissionCall call)

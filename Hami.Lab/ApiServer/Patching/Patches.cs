@@ -28,13 +28,13 @@ internal static class Patches
                     throw new KubernetesError(413, "RequestEntityTooLarge",
                         $"Request entity too large: The allowed maximum operations in a JSON patch is {MostOperations}, got {operations.Count}");
                 }
-                return new(current => Try(() => JsonPatch.Apply(current, operations)), Text);
+                return new(current => Applied(current, operations), Text);
             case MergeType:
                 var merge = Map(body, options, "error decoding patch: ");
                 return new(current => MergePatch.Apply(current, merge), Text);
             case StrategicType:
                 var strategic = Map(body, options, "");
-                return new(current => Try(() => StrategicMergePatch.Apply(current, strategic)), _ => GoText(strategic));
+                return new(current => StrategicMergePatch.Apply(current, strategic), _ => GoText(strategic));
             // Server-side apply included: it needs field ownership, which the lab does not keep.
             default:
                 throw KubernetesError.UnsupportedMediaType(string.Join(", ", JsonType, MergeType, StrategicType));
@@ -56,11 +56,11 @@ internal static class Patches
     private static JsonObject Map(ReadOnlyMemory<byte> body, WriteOptions options, string prefix) => Parse(body, options, prefix) as JsonObject
         ?? throw KubernetesError.BadRequest($"{prefix}json: cannot unmarshal array into Go value of type map[string]interface {{}}");
 
-    private static JsonObject Try(Func<JsonObject> apply)
+    private static JsonObject Applied(JsonObject current, JsonArray operations)
     {
         try
         {
-            return apply();
+            return JsonPatch.Apply(current, operations);
         }
         catch (FormatException)
         {
@@ -70,8 +70,8 @@ internal static class Patches
 
     private static string Text(JsonObject patched) => System.Text.Encoding.UTF8.GetString(Json.Utf8(patched));
 
-    // A map as Go's %+v writes it: names in order, no quotes.
-    private static string GoText(JsonNode? node) => node switch
+    /// <summary>A tree as Go's %+v writes it: names in order, no quotes.</summary>
+    public static string GoText(JsonNode? node) => node switch
     {
         JsonObject map => $"map[{string.Join(' ', map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}:{GoText(p.Value)}"))}]",
         JsonArray list => $"[{string.Join(' ', list.Select(GoText))}]",

@@ -96,7 +96,7 @@ internal static class StrategicMergePatch
             return [.. patch.Objects().Where(p => p.TextAt("$patch") is null).Select(p => p.DeepClone())];
         foreach (var item in patch.Objects())
         {
-            var wanted = item[key] ?? throw new FormatException($"map: map[] does not contain declared merge key: {key}");
+            var wanted = item[key] ?? throw new KubernetesError(500, "", $"map: {Patches.GoText(item)} does not contain declared merge key: {key}");
             var existing = result.Objects().FirstOrDefault(r => Json.Same(r[key], wanted));
             if (item.TextAt("$patch") is "delete")
                 result.Remove(existing);

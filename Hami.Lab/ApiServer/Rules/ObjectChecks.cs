@@ -53,7 +53,7 @@ internal static class ObjectChecks
     }
 
     // RBAC's names are segments of a path, not names of hosts.
-    private static IEnumerable<string> Named(Resource resource, string name) => resource.Group is "rbac.authorization.k8s.io"
+    private static IEnumerable<string> Named(Resource resource, string name) => RoleRules.AreAbout(resource)
         ? PathSegment(name)
         : ReferenceEquals(resource, Resources.Namespaces) ? Formats.Label(name) : Formats.Subdomain(name);
 

@@ -5,6 +5,8 @@ namespace Hami.Lab.ApiServer;
 /// <summary>rbac.authorization.k8s.io/v1 Role and ClusterRole.</summary>
 internal sealed class RoleRules : ResourceRules
 {
+    public static bool AreAbout(Resource resource) => resource.Group is "rbac.authorization.k8s.io";
+
     // Go writes the list even when nobody set it.
     public override void Default(JsonObject body) => body.SetIfMissing("rules", new JsonArray());
 

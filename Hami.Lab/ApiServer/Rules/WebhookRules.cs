@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Hami.Lab.ApiServer;
 
 /// <summary>admissionregistration.k8s.io/v1: defaults and checks of webhook configurations.</summary>
-internal sealed class WebhookRules : ResourceRules
+internal sealed class WebhookRules(bool mutating) : ResourceRules
 {
     public override void Default(JsonObject body)
     {
@@ -12,6 +12,8 @@ internal sealed class WebhookRules : ResourceRules
             webhook.SetIfMissing("failurePolicy", "Fail");
             webhook.SetIfMissing("matchPolicy", "Equivalent");
             webhook.SetIfMissing("timeoutSeconds", 10);
+            if (mutating)
+                webhook.SetIfMissing("reinvocationPolicy", "Never");
             webhook.SetIfMissing("namespaceSelector", new JsonObject());
             webhook.SetIfMissing("objectSelector", new JsonObject());
             foreach (var rule in webhook["rules"].Objects())

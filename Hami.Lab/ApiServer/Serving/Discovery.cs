@@ -6,7 +6,6 @@ namespace Hami.Lab.ApiServer;
 internal static class Discovery
 {
     private const string Aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    private static readonly string[] Verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
     private static readonly string[] StatusVerbs = ["get", "patch", "update"];
 
     /// <summary>Answers a path that names no object; false when it is none of these.</summary>
@@ -47,7 +46,7 @@ internal static class Discovery
             case ["api", "v1"]:
                 await Answers.Write(http, 200, ResourceList("", "v1"));
                 return true;
-            case ["apis", var group, var version] when Array.Exists(Resources.All, r => r.Group == group && r.Version == version):
+            case ["apis", var group, var version] when Array.Exists(Resources.Served, r => r.Group == group && r.Version == version):
                 await Answers.Write(http, 200, ResourceList(group, version));
                 return true;
             case ["openapi", "v3"]:
@@ -57,7 +56,7 @@ internal static class Discovery
             case ["openapi", "v3", "api", "v1"]:
                 await Answers.Write(http, 200, OpenApi.Document("", "v1"));
                 return true;
-            case ["openapi", "v3", "apis", var group, var version] when Array.Exists(Resources.All, r => r.Group == group && r.Version == version):
+            case ["openapi", "v3", "apis", var group, var version] when Array.Exists(Resources.Served, r => r.Group == group && r.Version == version):
                 await Answers.Write(http, 200, OpenApi.Document(group, version));
                 return true;
             case [] or [""]:
@@ -68,7 +67,7 @@ internal static class Discovery
         }
     }
 
-    private static IEnumerable<string> Groups() => Resources.All.Select(r => r.Group).Where(g => g.Length > 0).Distinct(StringComparer.Ordinal);
+    private static IEnumerable<string> Groups() => Resources.Served.Select(r => r.Group).Where(g => g.Length > 0).Distinct(StringComparer.Ordinal);
 
     private static JsonObject Version() => new()
     {
@@ -91,7 +90,7 @@ internal static class Discovery
     private static JsonObject ResourceList(string group, string version)
     {
         var list = new JsonArray();
-        foreach (var resource in Resources.All.Where(r => r.Group == group && r.Version == version))
+        foreach (var resource in Resources.Served.Where(r => r.Group == group && r.Version == version))
         {
             var described = new JsonObject
             {
@@ -125,7 +124,7 @@ internal static class Discovery
             ["versions"] = new JsonArray(new JsonObject
             {
                 ["version"] = "v1",
-                ["resources"] = new JsonArray([.. Resources.All.Where(r => r.Group == g).Select(Discovered)]),
+                ["resources"] = new JsonArray([.. Resources.Served.Where(r => r.Group == g).Select(Discovered)]),
                 ["freshness"] = "Current",
             }),
         })]),
@@ -163,7 +162,7 @@ internal static class Discovery
 
     // Nobody may end all namespaces at once.
     private static JsonArray VerbsOf(Resource resource) =>
-        Texts(ReferenceEquals(resource, Resources.Namespaces) ? [.. Verbs.Where(v => v is not "deletecollection")] : Verbs);
+        Texts(ReferenceEquals(resource, Resources.Namespaces) ? [.. resource.Verbs.Where(v => v is not "deletecollection")] : resource.Verbs);
 
     private static JsonArray Texts(string[] texts) => new([.. texts.Select(t => (JsonNode?)t)]);
 }

@@ -18,6 +18,8 @@ internal sealed class Gateway : IDisposable
     private readonly Reads _reads;
     private readonly Bindings _bindings;
     private readonly PodLogs _logs;
+    private readonly Guard _guard;
+    private readonly Reviews _reviews;
 
     public Gateway(ObjectStore store, LabFaults faults, LabApiServerOptions options, CancellationToken stopping)
     {
@@ -28,6 +30,9 @@ internal sealed class Gateway : IDisposable
         _reads = new(store, time);
         _bindings = new(store, _webhooks, time);
         _logs = new(store);
+        var (rbac, tokens) = (new Rbac(store), new Tokens(store, time));
+        _guard = new(rbac, tokens);
+        _reviews = new(store, _guard, rbac, tokens, time);
     }
 
     /// <summary>What every lab has from its first start.</summary>
@@ -102,6 +107,7 @@ internal sealed class Gateway : IDisposable
             // Applied as always, and answered into nothing.
             http.Response.Body = Stream.Null;
         }
+        Caller.Current = _guard.Admit(http);
         if (HttpMethods.IsGet(http.Request.Method) && await Discovery.TryAnswer(http))
             return;
         if (http.Request is { Method: "POST", Path.Value: { } path } && path.Split('/') is ["", "api", "v1", "namespaces", var @namespace, "bindings"])
@@ -120,6 +126,8 @@ internal sealed class Gateway : IDisposable
 
     private Task Object(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
     {
+        if (Array.IndexOf(Resources.Asked, at.Resource) >= 0)
+            return Review(http, at, body);
         var collection = at.Name.Length == 0;
         if (at.Subresource is "status" && !at.Resource.HasStatus)
             throw KubernetesError.NoSuchPath();
@@ -198,13 +206,17 @@ internal sealed class Gateway : IDisposable
                 await _logs.Send(http, at, _stopping);
                 break;
             case ("pods", "eviction") when method is "POST":
-                var asked = Intake.Object(body, "Eviction").MapAt("deleteOptions") is { } inside ? Json.Copy(inside) : [];
+                var asked = Intake.Read(http.Request.ContentType, body, "Eviction", WriteOptions.From(http.Request.Query, "CreateOptions")).MapAt("deleteOptions") is { } inside ? Json.Copy(inside) : [];
                 await _writes.Delete(at with { Subresource = "" }, asked, WriteOptions.From(http.Request.Query, "DeleteOptions"));
                 await Answers.Write(http, 201, Answers.Success(201));
                 break;
             case ("pods", "exec" or "attach" or "portforward"):
                 _ = _store.Get(at.Resource, at.Namespace, at.Name);
                 throw KubernetesError.NotImplemented($"the lab's API server does not carry {at.Subresource} streams; use kubectl logs, or run the command beside the container's process");
+            case ("serviceaccounts", "token") when method is "POST":
+                var request = Intake.Read(http.Request.ContentType, body, "TokenRequest", WriteOptions.From(http.Request.Query, "CreateOptions"));
+                await Answers.Write(http, 201, _reviews.Issue(at.Namespace!, at.Name, request));
+                break;
             case ("deployments" or "replicasets", "scale"):
                 await Scale(http, at, body);
                 break;
@@ -214,6 +226,16 @@ internal sealed class Gateway : IDisposable
             default:
                 throw KubernetesError.NoSuchPath();
         }
+    }
+
+    private async Task Review(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
+    {
+        if (http.Request.Method is not "POST" || at.Name.Length > 0)
+            throw KubernetesError.MethodNotAllowed();
+        var options = WriteOptions.From(http.Request.Query, "CreateOptions");
+        var sent = Intake.Decode(Intake.Read(http.Request.ContentType, body, at.Resource.Kind, options), at.Resource, options);
+        Answers.Warn(http, options);
+        await Answers.Write(http, 201, _reviews.Answer(at.Resource, at.Namespace, sent));
     }
 
     private async Task Scale(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
@@ -245,7 +267,7 @@ internal sealed class Gateway : IDisposable
         var served = (http.Request.Path.Value ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries) switch
         {
             ["api", var version, ..] => version is "v1",
-            ["apis", var group, var version, ..] => Array.Exists(Resources.All, r => r.Group == group && r.Version == version),
+            ["apis", var group, var version, ..] => Array.Exists(Resources.Served, r => r.Group == group && r.Version == version),
             _ => false,
         };
         return served

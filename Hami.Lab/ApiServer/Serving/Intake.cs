@@ -57,12 +57,11 @@ internal static class Intake
         var shown = options.FieldValidation is "Strict" ? patched?.Invoke() : null;
         body.Remove("kind");
         body.Remove("apiVersion");
-        var wrong = options.Duplicates.Select(d => $"duplicate field \"{d}\"").Concat(Decoder.Decode(body, version).Select(u => $"unknown field \"{u}\"")).ToArray();
+        if (Decoder.TryDecode(body, version, out var why) is not { } unknown)
+            throw Refused(version, patched is null ? null : shown ?? patched(), why);
+        var wrong = options.Duplicates.Select(d => $"duplicate field \"{d}\"").Concat(unknown.Select(u => $"unknown field \"{u}\"")).ToArray();
         if (wrong.Length > 0 && options.FieldValidation is "Strict")
-        {
-            var why = $"strict decoding error: {string.Join(", ", wrong)}";
-            throw shown is null ? KubernetesError.Undecodable(version, why) : KubernetesError.Invalid("", "", "", Cause.Invalid("patch", shown, why));
-        }
+            throw Refused(version, shown, $"strict decoding error: {string.Join(", ", wrong)}");
         // Warn is what a server does when it is not told otherwise.
         if (options.FieldValidation is "" or "Warn")
             options.Warnings.AddRange(wrong);
@@ -72,13 +71,18 @@ internal static class Intake
         return stored;
     }
 
+    // Of a patch the server blames the patch, not the object.
+    private static KubernetesError Refused(Resource version, string? patched, string why) => patched is null
+        ? KubernetesError.Undecodable(version, why)
+        : KubernetesError.Invalid("", "", "", Cause.Invalid("patch", patched, why));
+
     private static void CheckKind(JsonObject body, Resource version)
     {
         var kind = body.TextAt("kind") is { Length: > 0 } said ? said : version.Kind;
         var api = body.TextAt("apiVersion") is { Length: > 0 } named ? named : version.ApiVersion;
         if (kind == version.Kind && api == version.ApiVersion)
             return;
-        if (!Array.Exists(Resources.All, r => r.Kind == kind && r.ApiVersion == api))
+        if (!Array.Exists(Resources.Served, r => r.Kind == kind && r.ApiVersion == api))
             throw Unfit($"no kind \"{kind}\" is registered for version \"{api}\" in scheme \"{Scheme}\"");
         if (kind != version.Kind)
             throw Unfit($"converting (v1.{kind}) to ({Package(version.Group)}.{version.Kind}): unknown conversion");

@@ -5,14 +5,14 @@ namespace Hami.Lab.ApiServer;
 /// <summary>The one fact kubectl needs from OpenAPI v3: every kind takes the fieldValidation parameter, so that the server checks fields, not kubectl.</summary>
 /// <remarks>
 /// kubectl reads the parameters of the PATCH operation of a kind. The operation names no strategic-merge-patch body on purpose:
-/// then <c>kubectl apply</c> makes its patch from the merge keys it was compiled with, and needs no schema from here.
+/// then <c>kubectl apply</c> makes its patch from the merge keys it was compiled with. The schemas are for <c>kubectl explain</c>.
 /// </remarks>
 internal static class OpenApi
 {
     public static JsonObject Index()
     {
         var paths = new JsonObject();
-        foreach (var version in Resources.All.Select(r => r.Group.Length == 0 ? $"api/{r.Version}" : $"apis/{r.Group}/{r.Version}").Distinct(StringComparer.Ordinal))
+        foreach (var version in Resources.Served.Select(r => r.Group.Length == 0 ? $"api/{r.Version}" : $"apis/{r.Group}/{r.Version}").Distinct(StringComparer.Ordinal))
             paths[version] = new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{version}?hash=1" };
         return new() { ["paths"] = paths };
     }
@@ -20,7 +20,7 @@ internal static class OpenApi
     public static JsonObject Document(string group, string version)
     {
         var paths = new JsonObject();
-        foreach (var resource in Resources.All.Where(r => r.Group == group && r.Version == version))
+        foreach (var resource in Resources.Served.Where(r => r.Group == group && r.Version == version))
         {
             var root = group.Length == 0 ? $"/api/{version}" : $"/apis/{group}/{version}";
             var path = resource.Namespaced ? $"{root}/namespaces/{{namespace}}/{resource.Plural}/{{name}}" : $"{root}/{resource.Plural}/{{name}}";
@@ -39,7 +39,7 @@ internal static class OpenApi
         return new()
         {
             ["openapi"] = "3.0.0", ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = "1.36" }, ["paths"] = paths,
-            ["components"] = new JsonObject { ["schemas"] = new JsonObject() },
+            ["components"] = new JsonObject { ["schemas"] = OpenApiSchemas.Of(Resources.Served.Where(r => r.Group == group && r.Version == version)) },
         };
     }
 

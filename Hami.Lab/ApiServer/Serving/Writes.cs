@@ -194,7 +194,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             options.Warnings.AddRange(call.Warnings);
             body = call.Object;
             resource.Rules.Complete(body);
-            CountGeneration(current, body, resource);
+            if (at.Subresource.Length == 0)
+                CountGeneration(current, body, resource);
             Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(ObjectChecks.OfUpdate(body, current.Body))
                 .Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);
@@ -210,7 +211,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     // The last finalizer is gone from an object whose time is over.
     private static bool IsFinished(Stored written) =>
         written.Resource != Resources.Namespaces
-        && written.Body.TextAt("metadata", "deletionTimestamp") is not null
+        && written.Facts.IsLeaving
         && written.Body.ListAt("metadata", "finalizers") is not { Count: > 0 }
         && (written.Body.NumberAt("metadata", "deletionGracePeriodSeconds") ?? 0) == 0;
 
@@ -240,18 +241,14 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     {
         if (!resource.CountsGenerations)
             return;
-        var (before, after) = (WithoutBookkeeping(current.Body), WithoutBookkeeping(body));
-        if (!Json.Same(before, after))
+        // A Deployment's annotations count like its spec (deploymentStrategy.PrepareForUpdate).
+        var annotated = ReferenceEquals(resource, Resources.Deployments) && !Json.Same(current.Body.At("metadata", "annotations"), body.At("metadata", "annotations"));
+        if (annotated || !SameBesidesBookkeeping(current.Body, body) || !SameBesidesBookkeeping(body, current.Body))
             body.Child("metadata")["generation"] = (current.Body.NumberAt("metadata", "generation") ?? 0) + 1;
     }
 
-    private static JsonObject WithoutBookkeeping(JsonObject body)
-    {
-        var rest = Json.Copy(body);
-        rest.Remove("metadata");
-        rest.Remove("status");
-        return rest;
-    }
+    private static bool SameBesidesBookkeeping(JsonObject one, JsonObject other) =>
+        one.All(p => p.Key is "metadata" or "status" || Json.Same(p.Value, other[p.Key]));
 
     private static void Renormalise(JsonObject body, Resource resource)
     {

@@ -8,18 +8,24 @@ namespace Hami.Lab.ApiServer;
 internal static partial class Decoder
 {
     /// <summary>Rewrites the object in place and returns the paths of the fields that its shape does not know.</summary>
-    public static List<string> Decode(JsonObject body, Resource resource)
+    public static List<string> Decode(JsonObject body, Resource resource) =>
+        TryDecode(body, resource, out var why) ?? throw KubernetesError.Undecodable(resource, why);
+
+    /// <summary>The same; null, and the reason, when the object cannot be brought into the form.</summary>
+    public static List<string>? TryDecode(JsonObject body, Resource resource, out string why)
     {
         var unknown = new List<string>();
+        why = "";
         try
         {
             Fields(body, resource.Shape, resource.Kind, "", unknown);
+            return unknown;
         }
         catch (FormatException e)
         {
-            throw KubernetesError.Undecodable(resource, e.Message);
+            why = e.Message;
+            return null;
         }
-        return unknown;
     }
 
     private static void Fields(JsonObject map, Shape shape, string owner, string path, List<string> unknown)

@@ -3,30 +3,14 @@ using Google.Protobuf;
 
 namespace Hami.Lab.ApiServer;
 
-/// <summary>Bodies that <c>kubectl create namespace|configmap|secret|serviceaccount|quota</c> sends, which are protobuf whatever the server prefers.</summary>
-/// <remarks>Field numbers from k8s.io/api/core/v1/generated.proto. Every other kind is refused: its client would have to be told to speak JSON.</remarks>
+/// <summary>Bodies that kubectl's own commands send (<c>create</c> with flags, <c>auth</c>, <c>drain</c>), which are protobuf whatever the server prefers.</summary>
+/// <remarks>Kinds that are not in <see cref="ProtobufSchema"/> are refused: their client would have to be told to speak JSON.</remarks>
 internal static class ProtobufBody
 {
     public const string Type = "application/vnd.kubernetes.protobuf";
 
     // An envelope (runtime.Unknown) follows these four bytes.
     private static ReadOnlySpan<byte> Magic => "k8s\0"u8;
-
-    private static readonly Message Metadata = new()
-    {
-        [1] = new("name"), [2] = new("generateName"), [3] = new("namespace"), [11] = new("labels", Map: true), [12] = new("annotations", Map: true),
-    };
-
-    private static readonly Message Quantity = new() { [1] = new("") };
-
-    private static readonly Dictionary<string, Message> Kinds = new(StringComparer.Ordinal)
-    {
-        ["Namespace"] = new() { [1] = new("metadata", Metadata) },
-        ["ServiceAccount"] = new() { [1] = new("metadata", Metadata) },
-        ["ConfigMap"] = new() { [1] = new("metadata", Metadata), [2] = new("data", Map: true), [3] = new("binaryData", Map: true, Bytes: true) },
-        ["Secret"] = new() { [1] = new("metadata", Metadata), [2] = new("data", Map: true, Bytes: true), [3] = new("type"), [4] = new("stringData", Map: true) },
-        ["ResourceQuota"] = new() { [1] = new("metadata", Metadata), [2] = new("spec", new Message { [1] = new("hard", Quantity, Map: true) }) },
-    };
 
     /// <summary>The object as JSON; null when its kind is not one of the few.</summary>
     public static JsonObject? Decode(ReadOnlyMemory<byte> body)
@@ -40,15 +24,15 @@ internal static class ProtobufBody
             while (envelope.ReadTag() is > 0 and var tag)
             {
                 if (WireFormat.GetTagFieldNumber(tag) == 1)
-                    kind = Read(envelope.ReadBytes(), new Message { [2] = new("kind") }).TextAt("kind") ?? "";
+                    kind = KindOf(envelope.ReadBytes());
                 else if (WireFormat.GetTagFieldNumber(tag) == 2)
                     raw = envelope.ReadBytes();
                 else
                     envelope.SkipLastField();
             }
-            if (!Kinds.TryGetValue(kind, out var message))
+            if (ProtobufSchema.Find(kind) is null)
                 return null;
-            var decoded = Read(raw, message);
+            var decoded = Read(raw, kind);
             decoded["kind"] = kind;
             return decoded;
         }
@@ -58,40 +42,63 @@ internal static class ProtobufBody
         }
     }
 
-    private static JsonObject Read(ByteString bytes, Message message)
+    // runtime.TypeMeta: apiVersion is field 1, kind is field 2.
+    private static string KindOf(ByteString bytes)
     {
+        var (kind, input) = ("", bytes.CreateCodedInput());
+        while (input.ReadTag() is > 0 and var tag)
+        {
+            if (WireFormat.GetTagFieldNumber(tag) == 2)
+                kind = input.ReadString();
+            else
+                input.SkipLastField();
+        }
+        return kind;
+    }
+
+    private static JsonObject Read(ByteString bytes, string message)
+    {
+        var fields = ProtobufSchema.Find(message)!;
         var result = new JsonObject();
         var input = bytes.CreateCodedInput();
         while (input.ReadTag() is > 0 and var tag)
         {
-            if (!message.TryGetValue(WireFormat.GetTagFieldNumber(tag), out var field))
+            if (!fields.TryGetValue(WireFormat.GetTagFieldNumber(tag), out var field))
                 input.SkipLastField();
             else if (field.Map)
                 ReadEntry(input.ReadBytes(), field, result.Child(field.Name));
-            else if (field.Inner is { } inner)
-                result[field.Name] = Read(input.ReadBytes(), inner);
-            // Go writes empty strings for fields that nobody set.
-            else if (input.ReadString() is { Length: > 0 } text)
-                result[field.Name] = text;
+            else if (field.Repeated)
+                result.ChildList(field.Name).Add(Value(input, field));
+            else if (Value(input, field) is { } value && (field.KeepsZero || !IsZero(value)))
+                result[field.Name] = value;
         }
         return result;
     }
 
-    private static void ReadEntry(ByteString bytes, Field field, JsonObject map)
+    private static JsonNode? Value(CodedInputStream input, ProtobufField field) => field.Type switch
     {
-        var (key, value) = ("", ByteString.Empty);
-        var input = bytes.CreateCodedInput();
+        "string" => input.ReadString(),
+        "bytes" => input.ReadBytes().ToBase64(),
+        "int" => input.ReadInt64(),
+        "bool" => input.ReadBool(),
+        "Quantity" => Read(input.ReadBytes(), "Quantity").TextAt("string") ?? "0",
+        _ => Read(input.ReadBytes(), field.Type),
+    };
+
+    // Go writes plain fields that nobody set.
+    private static bool IsZero(JsonNode value) => value is JsonValue plain && plain.ToJsonString() is "0" or "false" or "\"\"";
+
+    private static void ReadEntry(ByteString bytes, ProtobufField field, JsonObject map)
+    {
+        var (key, input) = ("", bytes.CreateCodedInput());
+        JsonNode? value = null;
         while (input.ReadTag() is > 0 and var tag)
         {
             if (WireFormat.GetTagFieldNumber(tag) == 1)
                 key = input.ReadString();
             else
-                value = input.ReadBytes();
+                value = Value(input, field);
         }
-        map[key] = field.Inner is { } inner ? Read(value, inner).TextAt("") : field.Bytes ? value.ToBase64() : value.ToStringUtf8();
+        map[key] = value ?? "";
     }
-
-    private sealed class Message : Dictionary<int, Field>;
-
-    private sealed record Field(string Name, Message? Inner = null, bool Map = false, bool Bytes = false);
 }

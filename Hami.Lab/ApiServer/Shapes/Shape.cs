@@ -22,6 +22,9 @@ internal sealed class Shape(Form form, string goName, Type? itemType = null, Typ
 
     public Shape Item => Of(itemType!);
 
+    /// <summary>The model's own name; empty where the form is no object.</summary>
+    public string TypeName => objectType?.Name ?? "";
+
     public IReadOnlyDictionary<string, Shape> Fields => _fields.Value;
 
     public static Shape Of(Type type) => Known.GetOrAdd(type, Make);

@@ -3,8 +3,9 @@ using System.Text.Json.Nodes;
 namespace Hami.Lab.ApiServer;
 
 /// <summary>What selectors and watches ask of an object, taken out of it once, so that nobody parses it to find out whether it matters.</summary>
+/// <param name="IsLeaving">Whether its deletion has begun.</param>
 /// <param name="Fields">The values of <see cref="SelectableFields.Of"/>, in its order.</param>
-internal sealed record Facts(string Name, string Namespace, string Uid, KeyValuePair<string, string>[] Labels, string[] Fields)
+internal sealed record Facts(string Name, string Namespace, string Uid, bool IsLeaving, KeyValuePair<string, string>[] Labels, string[] Fields)
 {
     /// <summary>Reads a body's facts; what is as it was in the version before is shared with it.</summary>
     public static Facts Of(Resource resource, JsonObject body, Facts? before)
@@ -19,7 +20,8 @@ internal sealed record Facts(string Name, string Namespace, string Uid, KeyValue
                 fields[i] = fields[i] == before.Fields[i] ? before.Fields[i] : fields[i];
             fields = fields.AsSpan().SequenceEqual(before.Fields) ? before.Fields : fields;
         }
-        var facts = new Facts(metadata.TextAt("name") ?? "", metadata.TextAt("namespace") ?? "", metadata.TextAt("uid") ?? "", labels, fields);
+        var facts = new Facts(metadata.TextAt("name") ?? "", metadata.TextAt("namespace") ?? "", metadata.TextAt("uid") ?? "",
+            metadata.TextAt("deletionTimestamp") is not null, labels, fields);
         return before is null ? facts : facts with
         {
             Name = Shared(facts.Name, before.Name), Namespace = Shared(facts.Namespace, before.Namespace), Uid = Shared(facts.Uid, before.Uid),

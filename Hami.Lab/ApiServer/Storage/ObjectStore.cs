@@ -11,7 +11,7 @@ internal sealed class ObjectStore : IDisposable
 {
     // etcd's --max-request-bytes; there it bounds protobuf, which is somewhat shorter than the JSON here.
     private const int ObjectLimit = 1536 * 1024;
-    private const long HistoryBytes = 48 * 1024 * 1024;
+    private const long HistoryBytes = 24 * 1024 * 1024;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<Resource, Shelf> _shelves = new(ReferenceEqualityComparer.Instance);

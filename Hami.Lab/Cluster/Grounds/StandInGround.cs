@@ -1,4 +1,5 @@
 using Hami.Lab.ApiServer;
+using Hami.Lab.Controllers;
 using Hami.Lab.Scheduler;
 using k8s;
 using k8s.Models;
@@ -19,6 +20,8 @@ internal sealed class StandInGround : LabGround
 
     public LabApiServer ApiServer { get; }
 
+    private LabControllers? Controllers { get; set; }
+
     public override string Kubeconfig { get; }
 
     public override IKubernetes Kubernetes { get; }
@@ -31,7 +34,17 @@ internal sealed class StandInGround : LabGround
     {
         var server = await LabApiServer.StartAsync(new LabApiServerOptions { Port = port, StorePath = paths.ApiServerStore, Time = time }, ct);
         await File.WriteAllTextAsync(paths.Kubeconfig, server.Kubeconfig, ct);
-        return new(server, paths.Kubeconfig, logging, time);
+        var ground = new StandInGround(server, paths.Kubeconfig, logging, time);
+        try
+        {
+            ground.Controllers = await LabControllers.StartAsync(new() { Kubernetes = ground.Kubernetes, Time = time, Logging = logging }, ct);
+            return ground;
+        }
+        catch
+        {
+            await ground.DisposeAsync();
+            throw;
+        }
     }
 
     public override async Task<IAsyncDisposable?> StartSchedulerAsync(Uri extender, string authorityPem, CancellationToken ct) =>
@@ -48,6 +61,8 @@ internal sealed class StandInGround : LabGround
 
     public override async ValueTask DisposeAsync()
     {
+        if (Controllers is not null)
+            await Controllers.DisposeAsync();
         Kubernetes.Dispose();
         await ApiServer.DisposeAsync();
     }

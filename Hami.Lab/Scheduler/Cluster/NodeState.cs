@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using k8s.Models;
 
 namespace Hami.Lab.Scheduler;
@@ -17,7 +18,7 @@ internal sealed class NodeState(string name)
 
     public bool IsCordoned { get; private set; }
 
-    public IReadOnlyList<V1Taint> Taints { get; private set; } = [];
+    public ImmutableArray<V1Taint> Taints { get; private set; } = [];
 
     public Amounts Has { get; private set; } = new();
 

@@ -25,7 +25,7 @@ internal static class NodeMatch
         var tolerations = pod.Spec.Tolerations;
         if (node.IsCordoned && !Tolerates(tolerations, Cordon))
             return Cordoned;
-        foreach (var taint in node.Taints)
+        foreach (var taint in node.Taints.AsSpan())
         {
             if (taint.Effect is "NoSchedule" or "NoExecute" && !Tolerates(tolerations, taint))
                 return Tainted;
@@ -56,6 +56,8 @@ internal static class NodeMatch
         return Required(pod) is not { } required || required.NodeSelectorTerms.Any(term => Holds(term, node));
     }
 
+    public static bool HasPreferences(V1Pod pod) => pod.Spec.Affinity?.NodeAffinity?.PreferredDuringSchedulingIgnoredDuringExecution is { Count: > 0 };
+
     /// <summary>How much the pod would like this node: the weights of the preferences that hold.</summary>
     public static long Preference(V1Pod pod, NodeState node) =>
         (pod.Spec.Affinity?.NodeAffinity?.PreferredDuringSchedulingIgnoredDuringExecution ?? [])
@@ -63,8 +65,13 @@ internal static class NodeMatch
             .Sum(p => (long)p.Weight);
 
     /// <summary>How many taints would rather not have the pod.</summary>
-    public static long Reluctance(V1Pod pod, NodeState node) =>
-        node.Taints.Count(t => t.Effect == "PreferNoSchedule" && !Tolerates(pod.Spec.Tolerations, t));
+    public static long Reluctance(V1Pod pod, NodeState node)
+    {
+        var untolerated = 0;
+        foreach (var taint in node.Taints.AsSpan())
+            untolerated += taint.Effect == "PreferNoSchedule" && !Tolerates(pod.Spec.Tolerations, taint) ? 1 : 0;
+        return untolerated;
+    }
 
     public static bool Tolerates(IList<V1Toleration>? tolerations, V1Taint taint)
     {

@@ -12,7 +12,7 @@ internal static class Scores
     public static long[] Of(V1Pod pod, PodRecord record, IReadOnlyList<NodeState> nodes)
     {
         var taints = Normalised([.. nodes.Select(n => NodeMatch.Reluctance(pod, n))], lessIsBetter: true);
-        var affinity = Normalised([.. nodes.Select(n => NodeMatch.Preference(pod, n))], lessIsBetter: false);
+        var affinity = Normalised(NodeMatch.HasPreferences(pod) ? [.. nodes.Select(n => NodeMatch.Preference(pod, n))] : new long[nodes.Count], lessIsBetter: false);
         var asksNothing = record.Asks is { MilliCpu: 0, MemoryBytes: 0 };
         var scores = new long[nodes.Count];
         for (var i = 0; i < nodes.Count; i++)
@@ -38,7 +38,7 @@ internal static class Scores
             if (has == 0)
                 return;
             weights++;
-            sum += taken > has ? 0 : (long)((decimal)(has - taken) * Most / has);
+            sum += taken > has ? 0 : (has - taken) * Most / has;
         }
     }
 
@@ -55,8 +55,11 @@ internal static class Scores
     private static long[] Normalised(long[] counts, bool lessIsBetter)
     {
         var highest = counts.Max();
-        if (highest == 0)
-            return [.. counts.Select(_ => lessIsBetter ? Most : 0)];
-        return [.. counts.Select(c => lessIsBetter ? Most - (Most * c / highest) : Most * c / highest)];
+        for (var i = 0; i < counts.Length; i++)
+        {
+            var share = highest == 0 ? 0 : Most * counts[i] / highest;
+            counts[i] = lessIsBetter ? Most - share : share;
+        }
+        return counts;
     }
 }

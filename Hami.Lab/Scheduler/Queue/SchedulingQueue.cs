@@ -61,6 +61,9 @@ internal sealed class SchedulingQueue(TimeProvider time)
                 MakeReady(queued);
                 return true;
             }
+            // A repeated list brings what is known already.
+            if (pod.Metadata.ResourceVersion is { } version && version == queued.Record.ResourceVersion)
+                return false;
             var wasGated = queued.IsGated;
             var happened = queued.Update(pod);
             if (queued.Standing is Standing.InFlight)
