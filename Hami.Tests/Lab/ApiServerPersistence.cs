@@ -84,7 +84,7 @@ public sealed class ApiServerPersistence : IDisposable
         await using (await Running(Kept))
         {
         }
-        Assert.InRange(File.ReadAllText(Kept.StorePath!, Encoding.UTF8).Count(c => c == '\n'), 2, 25);
+        Assert.InRange(File.ReadAllText(Kept.StorePath!, Encoding.UTF8).Count(c => c == '\n'), 2, 45);
     }
 
     [Fact]
