@@ -8,8 +8,9 @@ internal sealed record Cause(string Field, string Reason, string Message)
     public static Cause Required(string field, string detail = "") =>
         new(field, "FieldValueRequired", detail.Length == 0 ? "Required value" : $"Required value: {detail}");
 
+    // A pointer that points nowhere is shown as a text.
     public static Cause Invalid(string field, JsonNode? value, string detail) =>
-        new(field, "FieldValueInvalid", $"Invalid value: {Json.Text(value)}: {detail}");
+        new(field, "FieldValueInvalid", $"Invalid value: {Json.Text(value ?? "null")}: {detail}");
 
     public static Cause Unsupported(string field, string? value, params string[] supported) =>
         new(field, "FieldValueNotSupported", $"Unsupported value: \"{value}\": supported values: {string.Join(", ", supported.Select(s => $"\"{s}\""))}");

@@ -15,8 +15,7 @@ internal sealed class Causes
 
     public void Required(string field, string detail = "") => _found.Add(Cause.Required(field, detail));
 
-    // A pointer that points nowhere is shown as this text.
-    public void Invalid(string field, JsonNode? value, string detail) => _found.Add(Cause.Invalid(field, value ?? "null", detail));
+    public void Invalid(string field, JsonNode? value, string detail) => _found.Add(Cause.Invalid(field, value, detail));
 
     /// <summary>One cause for each of the details: a form can be wrong in several ways at once.</summary>
     public void Invalid(string field, string value, IEnumerable<string> details) => _found.AddRange(details.Select(d => Cause.Invalid(field, value, d)));

@@ -80,5 +80,5 @@ internal sealed class NewEventRules : EventRules
     }
 
     public override IEnumerable<Cause> ValidateUpdate(JsonObject body, JsonObject old) => Fixed.Where(f => !Json.Same(body[f], old[f]))
-        .Select(f => Cause.Invalid(f is "reportingComponent" ? "reportingController" : f, body[f]?.DeepClone() ?? "null", Formats.Immutable));
+        .Select(f => Cause.Invalid(f is "reportingComponent" ? "reportingController" : f, body[f], Formats.Immutable));
 }

@@ -102,14 +102,14 @@ internal sealed record ListOptions(long? Revision, string? After, long Limit)
         }
         catch (Exception e) when (e is FormatException or JsonException)
         {
-            throw KubernetesError.BadRequest($"continue key is not valid: {e.Message}");
+            throw KubernetesError.BadRequest($"invalid continue token: continue key is not valid: {e.Message}");
         }
         if (decoded.ValueKind is not JsonValueKind.Object || !decoded.TryGetProperty("v", out var version) || version.ToString() is not "meta.k8s.io/v1")
-            throw KubernetesError.BadRequest("continue key is not valid: server does not recognize this encoded version");
+            throw KubernetesError.BadRequest("invalid continue token: continue key is not valid: server does not recognize this encoded version");
         if (!decoded.TryGetProperty("rv", out var revision) || !revision.TryGetInt64(out var number) || number == 0)
-            throw KubernetesError.BadRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+            throw KubernetesError.BadRequest("invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
         if (!decoded.TryGetProperty("start", out var start) || start.ToString() is not { Length: > 0 } after)
-            throw KubernetesError.BadRequest("continue key is not valid: encoded start key empty (version meta.k8s.io/v1)");
+            throw KubernetesError.BadRequest("invalid continue token: continue key is not valid: encoded start key empty (version meta.k8s.io/v1)");
         return (number, after.TrimEnd('\0'));
     }
 

@@ -17,7 +17,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         var metadata = body.Child("metadata");
         CheckNamespace(at, metadata);
         if (metadata.TextAt("resourceVersion") is { Length: > 0 })
-            throw KubernetesError.BadRequest("resourceVersion should not be set on objects to be created");
+            throw new KubernetesError(500, "", "resourceVersion should not be set on objects to be created");
         foreach (var name in (string[])["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"])
             metadata.Remove(name);
         resource.Rules.Default(body);
