@@ -31,7 +31,8 @@ internal static class DemoTable
     private static IEnumerable<string> Cells(WorkloadReport workload)
     {
         yield return workload.Name;
-        yield return Markup.Escape(workload.Node ?? "–");
+        // In somebody else's cluster a node's name begins with the lab's, and the table would wrap.
+        yield return Markup.Escape(workload.Node?.Split('-')[^1] ?? "–");
         yield return Markup.Escape(Counted(workload.Devices.Select(device => Cards.TryGetValue(device.Uuid, out var card) ? Short(card.Model) : device.Uuid)));
         yield return Markup.Escape(Distinct(workload.SeenMemoryMiB.Select(mib => $"{mib} MiB")));
         yield return Markup.Escape(Distinct(workload.Devices.Select(device => device.Cores == 0 ? "any" : $"{device.Cores} %")));

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Hami.Lab.Cluster;
+using k8s;
+using k8s.Autorest;
 
 namespace Hami.Lab.Demo;
 
@@ -28,6 +30,7 @@ internal static class DemoVerb
         // Root's PostgreSQL runs as another user, who must reach its data below.
         File.SetUnixFileMode(directory, File.GetUnixFileMode(directory) | UnixFileMode.OtherExecute);
         var paths = new LabPaths(directory);
+        paths.Create();
 
         var report = await TryAsync(existing, paths, since, what => Console.Error.WriteLine($"[{since.Elapsed.TotalSeconds,5:F1} s] {what}"), ct);
 
@@ -46,34 +49,42 @@ internal static class DemoVerb
         else if (report.Ok)
             paths.Purge();
         else
-            await Console.Error.WriteLineAsync($"{report.Reason ?? "A workload is not as expected."} The logs are kept in {paths.PurgeAllButLogs()}.");
+            await Console.Error.WriteLineAsync($"The logs are kept in {paths.PurgeAllButLogs()}.");
         return report.Ok ? 0 : 1;
     }
 
-    // The cluster is stopped before the report leaves: what we print last is true.
     private static async Task<DemoReport> TryAsync(ExistingCluster? existing, LabPaths paths, Stopwatch since, Action<string> progress, CancellationToken ct)
     {
         try
         {
-            var options = new LabClusterOptions { Directory = paths.Root, Existing = existing, Progress = progress };
+            if (existing is null)
+                return await RunAsync(new LabClusterOptions { Directory = paths.Root, Progress = progress }, since, ct);
+            // Asked before anything is made: a kubeconfig that leads nowhere ends here.
+            using var kubernetes = await ExistingGround.ClientOf(existing.Kubeconfig, ct);
+            DemoReport report;
             try
             {
-                await using var cluster = await LabCluster.StartAsync(options, ct);
-                return await new DemoRun(cluster, progress).RunAsync(since, ct);
+                report = await RunAsync(new LabClusterOptions { Directory = paths.Root, Existing = existing, Progress = progress }, since, ct);
             }
-            finally
+            catch (Exception e)
             {
-                if (existing is not null)
-                    await LeaveAsync(existing, paths, progress);
+                report = await FailedAsync(e);
             }
-        }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
-        {
-            return Failed("It was interrupted.");
+
+            return await LeaveAsync(kubernetes, paths, progress) is { } left
+                ? report with { Ok = false, Reason = report.Reason is { } reason ? $"{reason} {left}" : left }
+                : report;
         }
         catch (Exception e)
         {
-            // Whatever it was, its user gets a sentence and the logs get the rest.
+            return await FailedAsync(e);
+        }
+
+        // Whatever it was, its user gets a sentence and the logs get the rest.
+        async Task<DemoReport> FailedAsync(Exception e)
+        {
+            if (e is OperationCanceledException && ct.IsCancellationRequested)
+                return Failed("It was interrupted.");
             await File.AppendAllTextAsync(paths.Log("demo"), e.ToString(), CancellationToken.None);
             return Failed(e.Message);
         }
@@ -81,12 +92,26 @@ internal static class DemoVerb
         DemoReport Failed(string reason) => new(Ok: false, Math.Round(since.Elapsed.TotalSeconds, 1), [], EventCount: 0) { Reason = reason };
     }
 
-    // Also after Ctrl+C: what we made in somebody else's cluster goes with us.
-    private static async Task LeaveAsync(ExistingCluster existing, LabPaths paths, Action<string> progress)
+    // The cluster is stopped before the report leaves: what we print last is true.
+    private static async Task<DemoReport> RunAsync(LabClusterOptions options, Stopwatch since, CancellationToken ct)
+    {
+        await using var cluster = await LabCluster.StartAsync(options, ct);
+        return await new DemoRun(cluster, options.Progress).RunAsync(since, ct);
+    }
+
+    // Also after Ctrl+C: what we made in somebody else's cluster goes with us. Returns a sentence when it does not.
+    private static async Task<string?> LeaveAsync(IKubernetes kubernetes, LabPaths paths, Action<string> progress)
     {
         progress("Removing everything that was made in the cluster");
-        using var kubernetes = await ExistingGround.ClientOf(existing.Kubeconfig, CancellationToken.None);
-        foreach (var removed in await Footprint.Of(paths).RemoveAsync(kubernetes, CancellationToken.None))
-            progress($"  {removed}");
+        try
+        {
+            foreach (var removed in await Footprint.Of(paths).RemoveAsync(kubernetes, CancellationToken.None))
+                progress($"  {removed}");
+            return null;
+        }
+        catch (Exception e) when (e is HttpOperationException or HttpRequestException or TimeoutException)
+        {
+            return $"Something of the lab is left in the cluster; ./hami down --kubeconfig FILE removes it: {e.Message}";
+        }
     }
 }

@@ -39,9 +39,10 @@ public sealed class KubeletLifecycle
 
         await scene.Run("a1", "Always", [], container);
         await scene.Until("a1", "Running");
+        // As soon as it is there.
         await Eventually(async () =>
         {
-            var run = await scene.Kubelet.ExecAsync("default", "a1", "c0", ["rm", "-f", "alive"], TestContext.Current.CancellationToken);
+            var run = await scene.Kubelet.ExecAsync("default", "a1", "c0", ["rm", "alive"], TestContext.Current.CancellationToken);
             return run.ExitCode == 0;
         });
 
@@ -73,7 +74,8 @@ public sealed class KubeletLifecycle
     {
         await using var scene = await KubeletScene.Start(withPlugin: false);
         var told = Path.GetTempFileName();
-        var container = Container("c0", 0, "sh", "-c", $"trap 'echo term >> {told}; exit 0' TERM; while true; do sleep 0.05; done");
+        var container = Container("c0", 0, "sh", "-c", $"trap 'echo term >> {told}; exit 0' TERM; touch $HOME/up; while true; do sleep 0.05; done");
+        container.StartupProbe = Exec("test -f $HOME/up", failures: 100);
         container.Lifecycle = new()
         {
             PostStart = new() { Exec = new() { Command = ["sh", "-c", $"echo post >> {told}"] } },
@@ -85,8 +87,6 @@ public sealed class KubeletLifecycle
             pod.Spec.TerminationGracePeriodSeconds = 20;
         });
         await scene.Until("a1", p => p.Status.ContainerStatuses?[0].Ready is true);
-        // The trap is set a moment after the start.
-        await Task.Delay(200);
 
         await scene.Kubernetes.CoreV1.DeleteNamespacedPodAsync("a1", "default");
         await scene.UntilGone("a1");

@@ -24,7 +24,7 @@ public sealed class SchedulerTelling : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await LabApiServer.StartAsync(new(), Cancellation);
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString() });
+        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
         _events = new(_kubernetes, _time);
     }
 
