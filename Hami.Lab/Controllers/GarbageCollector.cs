@@ -64,7 +64,7 @@ internal sealed class GarbageCollector
             (version, ct) => Things(resource, version, ct),
             options.Time,
             broken,
-            thing => thing.Metadata.ManagedFields = null);
+            thing => (thing.Metadata.ManagedFields, thing.Metadata.Annotations, thing.Metadata.Labels) = (null, null, null));
         informer.OnChange(c => Take(resource, c));
         return informer;
     }

@@ -6,6 +6,8 @@ namespace Hami.Lab.Controllers;
 /// <summary>The kinds several controllers look at, each watched once.</summary>
 internal sealed class Informers
 {
+    private static readonly string[] Asked = ["controller.kubernetes.io/pod-deletion-cost", "batch.kubernetes.io/job-completion-index"];
+
     public Informers(LabControllersOptions options, Action<Exception> broken)
     {
         var (kubernetes, time) = (options.Kubernetes, options.Time);
@@ -60,10 +62,11 @@ internal sealed class Informers
 
     public Informer<V1ResourceQuota> Quotas { get; }
 
-    // Ten thousand pods are held here; no controller asks how a container is run.
+    // Ten thousand pods are held here; no controller asks how a container is run, or what others have noted on it.
     private static void Slim(V1Pod pod)
     {
         pod.Metadata.ManagedFields = null;
+        pod.Metadata.Annotations = pod.Metadata.Annotations?.Where(a => Asked.Contains(a.Key, StringComparer.Ordinal)).ToDictionary(StringComparer.Ordinal);
         pod.Spec.Containers = [];
         pod.Spec.InitContainers = null;
         pod.Spec.Volumes = null;

@@ -18,6 +18,7 @@ internal sealed class Jobs
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(200);
     private readonly IKubernetes _kubernetes;
     private readonly Informer<V1Job> _jobs;
+    private readonly Informer<V1Pod> _pods;
     private readonly OwnedPods _owned;
     private readonly PodMaking _making;
     private readonly ControllerEvents _events;
@@ -25,14 +26,45 @@ internal sealed class Jobs
 
     public Jobs(LabControllersOptions options, Informer<V1Job> jobs, Informer<V1Pod> pods, OwnedPods owned, ControllerEvents events)
     {
-        (_kubernetes, _jobs, _owned, _events, _time) = (options.Kubernetes, jobs, owned, events, options.Time);
+        (_kubernetes, _jobs, _pods, _owned, _events, _time) = (options.Kubernetes, jobs, pods, owned, events, options.Time);
         _making = new(options.Kubernetes, owned, events, Source);
         Queue = new(options.Time);
-        jobs.OnChange(c => Queue.Add(Informer<V1Job>.Key((c.Now ?? c.Before)!)));
+        Strays = new(options.Time);
+        jobs.OnChange(c =>
+        {
+            Queue.Add(Informer<V1Job>.Key((c.Now ?? c.Before)!));
+            if (c.Now is not null)
+                return;
+            foreach (var pod in pods.All.Where(p => p.GetController()?.Uid == c.Before!.Uid()))
+                Strays.Add(Informer<V1Pod>.Key(pod));
+        });
         pods.OnChange(Take);
     }
 
     public WorkQueue Queue { get; }
+
+    /// <summary>Pods that wait to be counted by a job that may be no more.</summary>
+    public WorkQueue Strays { get; }
+
+    public async Task LookAtStray(string key, CancellationToken cancellationToken)
+    {
+        if (_pods.Find(key) is not { } pod || pod.Metadata.Finalizers?.Contains(Finalizer) is not true)
+            return;
+        if (pod.GetController() is { Kind: "Job" } owner)
+        {
+            try
+            {
+                var job = await _kubernetes.BatchV1.ReadNamespacedJobAsync(owner.Name, pod.Namespace(), cancellationToken: cancellationToken);
+                if (job.Uid() == owner.Uid)
+                    return;
+            }
+            catch (HttpOperationException e) when (e.IsNotFound())
+            {
+                // Nobody will count it.
+            }
+        }
+        await Free([pod], cancellationToken);
+    }
 
     public async Task Look(string key, CancellationToken cancellationToken)
     {
@@ -69,11 +101,12 @@ internal sealed class Jobs
     {
         foreach (var pod in new[] { change.Before, change.Now }.OfType<V1Pod>())
         {
-            if (pod.GetController() is { Kind: "Job" } owner)
+            var owner = pod.GetController() is { Kind: "Job" } job ? job : null;
+            if (owner is not null)
                 Queue.Add(Keys.Of(pod.Namespace(), owner.Name));
-            // Its job is gone without it: what was to be counted never will be.
-            else if (change.Now is not null && pod.Metadata.Finalizers?.Contains(Finalizer) is true)
-                _ = Free([pod], CancellationToken.None);
+            if (change.Now is not null && pod.Metadata.Finalizers?.Contains(Finalizer) is true
+                && (owner is null || _jobs.Find(Keys.Of(pod.Namespace(), owner.Name))?.Uid() != owner.Uid))
+                Strays.Add(Informer<V1Pod>.Key(pod));
         }
     }
 

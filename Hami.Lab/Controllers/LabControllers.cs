@@ -69,6 +69,7 @@ public sealed partial class LabControllers : IAsyncDisposable
             Work(sets.Queue, "ReplicaSet", sets.Look),
             Work(deployments.Queue, "Deployment", deployments.Look),
             Work(jobs.Queue, "Job", jobs.Look),
+            Work(jobs.Strays, "Pod", jobs.LookAtStray),
             Work(contents.Queue, "Namespace", contents.Look),
             Work(quotas.Queue, "ResourceQuota", quotas.Look),
             Work(garbage.Queue, "owner references", garbage.Look),

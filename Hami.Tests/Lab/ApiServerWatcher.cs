@@ -23,17 +23,19 @@ internal sealed class ApiServerWatcher
     private readonly List<Heard> _heard = [];
     // Where it began, with the state it was given there; a new one whenever the server had forgotten where it was.
     private readonly List<Beginning> _beginnings = [];
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long? _cursor;
 
-    public ApiServerWatcher(int seed)
+    /// <summary>A watcher by chance, or one that sees every pod from the start.</summary>
+    public ApiServerWatcher(int seed, bool everything)
     {
         _random = new(seed);
-        _selection = Selections[_random.Next(Selections.Length)];
+        _selection = everything ? "" : Selections[_random.Next(Selections.Length)];
         // Only pods have these fields.
-        Resource = _selection.Contains("spec.", StringComparison.Ordinal) || _selection.Contains("status.", StringComparison.Ordinal) || _random.Next(2) == 0 ? "pods" : "configmaps";
-        _namespace = _random.Next(3) == 0 ? "default" : null;
+        Resource = _selection.Contains("spec.", StringComparison.Ordinal) || _selection.Contains("status.", StringComparison.Ordinal) || everything || _random.Next(2) == 0 ? "pods" : "configmaps";
+        _namespace = !everything && _random.Next(3) == 0 ? "default" : null;
         (_slow, _bookmarks, _asksForState) = (_random.Next(4) == 0, _random.Next(2) == 0, _random.Next(3) == 0);
-        BeginsAfter = _random.Next(150);
+        BeginsAfter = everything ? 0 : _random.Next(150);
     }
 
     private sealed record Heard(string Type, long Revision, string Key, string Body);
@@ -45,6 +47,9 @@ internal sealed class ApiServerWatcher
     public int BeginsAfter { get; }
 
     public int Events => _heard.Count;
+
+    /// <summary>Completes when it knows where it began.</summary>
+    public Task Begun => _begun.Task;
 
     public override string ToString() => $"{Resource} in {_namespace ?? "all"} with '{_selection}'{(_slow ? " slow" : "")}{(_bookmarks ? " with bookmarks" : "")}{(_asksForState ? " by watching only" : "")}";
 
@@ -80,6 +85,7 @@ internal sealed class ApiServerWatcher
             {
                 (initial, left) = (false, toTheEnd ? int.MaxValue : _random.Next(1, 15));
                 _beginnings.Add(new(revision, state, _heard.Count));
+                _begun.TrySetResult();
                 _cursor = revision;
             }
             else if (type is "BOOKMARK")
@@ -131,6 +137,7 @@ internal sealed class ApiServerWatcher
         var state = list["items"]!.AsArray().ToDictionary(i => Key(i!), i => Body(i!.AsObject()), StringComparer.Ordinal);
         _cursor = long.Parse((string)list["metadata"]!["resourceVersion"]!);
         _beginnings.Add(new(_cursor.Value, state, _heard.Count));
+        _begun.TrySetResult();
     }
 
     private static bool Same(Dictionary<string, string> left, Dictionary<string, string> right) =>

@@ -203,6 +203,16 @@ public sealed class ControllersOfWorkloads
     }
 
     [Fact]
+    public async Task Pods_of_a_deleted_job_wait_for_nobody()
+    {
+        await using var lab = await ControllersGiven.Running();
+        await lab.Create(Job("job"));
+        await Eventually(() => lab.Pods("job"), p => p.Count == 1);
+        await lab.Client.BatchV1.DeleteNamespacedJobAsync("job", "default", propagationPolicy: "Background", cancellationToken: Cancellation);
+        await Eventually(() => lab.Pods("job"), p => p.Count == 0);
+    }
+
+    [Fact]
     public async Task An_indexed_job_runs_each_index_once()
     {
         await using var lab = await ControllersGiven.Running();

@@ -28,7 +28,8 @@ internal static class OpenApiSchemas
 
     private static string Add(JsonObject schemas, Shape shape)
     {
-        var name = $"io.k8s.api.{shape.TypeName}";
+        // kubectl prints the last part of the name.
+        var name = $"io.k8s.api.{shape.GoName}";
         if (schemas.ContainsKey(name))
             return name;
         var properties = new JsonObject();
