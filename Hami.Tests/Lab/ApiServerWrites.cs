@@ -116,6 +116,19 @@ public sealed class ApiServerWrites
     }
 
     [Fact]
+    public async Task What_a_pod_leaves_open_is_filled_in_where_it_stands()
+    {
+        await using var lab = await Running();
+        var (code, pod) = await lab.Send("POST", "/api/v1/namespaces/default/pods", """
+            {"metadata":{"name":"p"},"spec":{"hostNetwork":true,"containers":[{"name":"c","image":"i","ports":[{"containerPort":80}],"readinessProbe":{"httpGet":{"port":80}}}]}}
+            """);
+        Assert.Equal(201, code);
+        var container = pod!["spec"]!["containers"]![0]!;
+        Assert.Equal(80, (int)container["ports"]![0]!["hostPort"]!);
+        Assert.Equal(("/", "HTTP"), ((string)container["readinessProbe"]!["httpGet"]!["path"]!, (string)container["readinessProbe"]!["httpGet"]!["scheme"]!));
+    }
+
+    [Fact]
     public async Task A_patch_that_changes_nothing_is_no_new_version()
     {
         await using var lab = await Running();

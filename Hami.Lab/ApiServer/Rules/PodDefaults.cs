@@ -19,19 +19,23 @@ internal static class PodDefaults
         if (spec.TextAt("serviceAccountName") is { Length: > 0 } account)
             spec["serviceAccount"] = account;
         foreach (var container in PodRules.Containers(spec))
-            OfContainer(container);
+            OfContainer(container, spec.FlagAt("hostNetwork"));
         foreach (var volume in spec["volumes"].Objects())
             OfVolume(volume);
     }
 
-    private static void OfContainer(JsonObject container)
+    private static void OfContainer(JsonObject container, bool onHostNetwork)
     {
         container.Child("resources");
         container.SetIfMissing("terminationMessagePath", "/dev/termination-log");
         container.SetIfMissing("terminationMessagePolicy", "File");
         container.SetIfMissing("imagePullPolicy", HasFixedTag(container.TextAt("image") ?? "") ? "IfNotPresent" : "Always");
         foreach (var port in container["ports"].Objects())
+        {
             port.SetIfMissing("protocol", "TCP");
+            if (onHostNetwork && port["containerPort"] is { } number)
+                port.SetIfMissing("hostPort", number.DeepClone());
+        }
         foreach (var variable in container["env"].Objects())
         {
             if (variable.MapAt("valueFrom", "fieldRef") is { } field)
@@ -43,6 +47,11 @@ internal static class PodDefaults
             probe.SetIfMissing("periodSeconds", 10);
             probe.SetIfMissing("successThreshold", 1);
             probe.SetIfMissing("failureThreshold", 3);
+            if (probe["httpGet"] is JsonObject get)
+            {
+                get.SetIfMissing("path", "/");
+                get.SetIfMissing("scheme", "HTTP");
+            }
         }
     }
 
@@ -52,6 +61,8 @@ internal static class PodDefaults
             volume["emptyDir"] = new JsonObject();
         foreach (var source in FileSources.Select(s => volume[s]).OfType<JsonObject>())
             source.SetIfMissing("defaultMode", 420);
+        foreach (var token in volume.At("projected", "sources").Objects().Select(s => s["serviceAccountToken"]).OfType<JsonObject>())
+            token.SetIfMissing("expirationSeconds", 3600);
         if (volume["hostPath"] is JsonObject path)
             path.SetIfMissing("type", "");
     }

@@ -15,7 +15,10 @@ internal sealed class Scales(ObjectStore store, Writes writes)
         while (true)
         {
             var current = store.Get(at.Resource, at.Namespace, at.Name);
-            var asked = change(Of(current));
+            // Shown without its version: what is there afterwards is the client's own word.
+            var shown = Of(current);
+            shown.Child("metadata").Remove("resourceVersion");
+            var asked = change(shown);
             var replicas = asked.NumberAt("spec", "replicas") ?? 0;
             if (replicas < 0)
                 throw KubernetesError.Invalid(Scale, at.Name, Cause.Invalid("spec.replicas", replicas, "must be greater than or equal to 0"));
