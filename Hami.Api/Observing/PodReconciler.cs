@@ -109,7 +109,9 @@ internal sealed partial class PodReconciler(
         var stream = Streams.Node(live.Node);
         if (pod is null or { IsTerminal: true })
         {
-            var reason = pod is null ? ReleaseReason.Deleted : pod.Phase == "Succeeded" ? ReleaseReason.Completed : ReleaseReason.Failed;
+            // A kubelet that ends a deleted pod reports how its containers took it, mostly as a failure; the cause is the deletion.
+            var reason = pod is null or { IsBeingDeleted: true } ? ReleaseReason.Deleted
+                : pod.Phase == "Succeeded" ? ReleaseReason.Completed : ReleaseReason.Failed;
             await journal.DecideAsync(stream, ledger => ReleaseAllocationDecider.Decide(new(uid, id, reason), ledger), cancellationToken);
         }
         else if (pod.Node.Length > 0 && pod.AllocationId == id.ToString())

@@ -177,6 +177,25 @@ public sealed class BindingThroughTheApi
         await scene.AssertBooksAgreeAsync();
     }
 
+    [Theory]
+    [InlineData(false, "Succeeded", "Completed")]
+    [InlineData(false, "Failed", "Failed")]
+    [InlineData(true, "Failed", "Deleted")]
+    public async Task A_release_says_whether_the_pod_ended_or_was_ended(bool deleted, string phase, string reason)
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1);
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1");
+        await scene.BindAsync(pod, "n1");
+        if (deleted)
+            await scene.Kubernetes.CoreV1.DeleteNamespacedPodAsync("p1", "default", gracePeriodSeconds: 30);
+        await scene.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
+            new V1Patch(new { status = new { phase } }, V1Patch.PatchType.MergePatch), "p1", "default");
+        await ControlPlaneScene.UntilAsync(
+            async () => (await scene.ColumnAsync("select data->>'reason' from hami.mt_events where type = 'allocation_released'")) is [var said] && said == reason,
+            () => $"not released as {reason}:\n{scene.Log}");
+    }
+
     [Fact]
     public async Task A_refusal_that_comes_after_the_pod_was_deleted_does_not_outlive_it()
     {
