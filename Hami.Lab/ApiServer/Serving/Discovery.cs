@@ -49,6 +49,9 @@ internal static class Discovery
             case ["apis", var group, var version] when Array.Exists(Resources.Served, r => r.Group == group && r.Version == version):
                 await Answers.Write(http, 200, ResourceList(group, version));
                 return true;
+            case ["openapi", "v2"]:
+                await Answers.Write(http, 200, OpenApi.SecondVersion(), "application/octet-stream");
+                return true;
             case ["openapi", "v3"]:
                 // The real one calls its JSON text/plain here; recorded.
                 await Answers.Write(http, 200, Json.Utf8(OpenApi.Index()), "text/plain; charset=utf-8");

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Google.Protobuf;
 
 namespace Hami.Lab.ApiServer;
 
@@ -41,6 +42,33 @@ internal static class OpenApi
             ["openapi"] = "3.0.0", ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = "1.36" }, ["paths"] = paths,
             ["components"] = new JsonObject { ["schemas"] = OpenApiSchemas.Of(Resources.Served.Where(r => r.Group == group && r.Version == version)) },
         };
+    }
+
+    /// <summary>The OpenAPI v2 document that kubectl before 1.24 asks for in protobuf (gnostic, openapiv2.Document); it describes no kind.</summary>
+    /// <remarks>
+    /// For a kind that is not described, those versions leave the check of its fields to the server, and <c>apply</c> merges lists by the keys it was compiled with.
+    /// A description without the merge keys would make it replace them.
+    /// </remarks>
+    public static byte[] SecondVersion()
+    {
+        const uint swagger = 1 << 3 | 2, info = 2 << 3 | 2, title = 1 << 3 | 2, version = 2 << 3 | 2;
+        using var inner = new MemoryStream();
+        using (var about = new CodedOutputStream(inner))
+        {
+            about.WriteTag(title);
+            about.WriteString("Kubernetes");
+            about.WriteTag(version);
+            about.WriteString("v1.36.2");
+        }
+        using var document = new MemoryStream();
+        using (var writer = new CodedOutputStream(document))
+        {
+            writer.WriteTag(swagger);
+            writer.WriteString("2.0");
+            writer.WriteTag(info);
+            writer.WriteBytes(ByteString.CopyFrom(inner.ToArray()));
+        }
+        return document.ToArray();
     }
 
     private static JsonObject Parameter(string name) => new()
