@@ -20,24 +20,41 @@ internal sealed class LabAuthority
     public static LabAuthority In(string directory, TimeProvider time)
     {
         Directory.CreateDirectory(directory);
-        var (certificateFile, keyFile) = (Path.Combine(directory, "ca.crt"), Path.Combine(directory, "ca.key"));
-        if (File.Exists(certificateFile) && File.Exists(keyFile))
+        var file = Path.Combine(directory, "authority.pem");
+        while (true)
         {
-            var known = X509Certificate2.CreateFromPemFile(certificateFile, keyFile);
-            if (known.NotAfter.ToUniversalTime() - time.GetUtcNow().UtcDateTime > LeafLifetime)
-                return new(known);
-            known.Dispose();
-        }
+            if (File.Exists(file))
+            {
+                var known = X509Certificate2.CreateFromPemFile(file);
+                if (known.NotAfter.ToUniversalTime() - time.GetUtcNow().UtcDateTime > LeafLifetime)
+                    return new(known);
+                known.Dispose();
+                File.Delete(file);
+            }
 
+            Make(file, time);
+        }
+    }
+
+    // Moved into place whole; of two labs that make one at the same moment, both go on with the first's.
+    private static void Make(string file, TimeProvider time)
+    {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=hami-lab", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
         var from = time.GetUtcNow().AddDays(-1); // clocks differ
-        var made = request.CreateSelfSigned(from, from + Lifetime);
-        PrivateFile.Write(keyFile, key.ExportPkcs8PrivateKeyPem());
-        File.WriteAllText(certificateFile, made.ExportCertificatePem());
-        return new(made);
+        using var made = request.CreateSelfSigned(from, from + Lifetime);
+        var unfinished = $"{file}.{Guid.NewGuid():N}";
+        PrivateFile.Write(unfinished, made.ExportCertificatePem() + '\n' + key.ExportPkcs8PrivateKeyPem() + '\n');
+        try
+        {
+            File.Move(unfinished, file, overwrite: false);
+        }
+        catch (IOException) when (File.Exists(file))
+        {
+            File.Delete(unfinished);
+        }
     }
 
     /// <summary>Writes a server's certificate for this host and loopback, with its key, into <paramref name="directory"/>.</summary>
