@@ -123,11 +123,10 @@ public sealed class LabCluster : IAsyncDisposable
         }
 
         _options.Progress("The control plane");
-        var certificates = LabAuthority.In(_options.Existing?.AuthorityDirectory ?? _paths.Root, _options.Time)
-            .Issue(_paths.Root, _options.Existing?.Host ?? Loopback.Address, _options.Time);
+        var certificates = LabAuthority.In(_ground.AuthorityDirectory, _options.Time).Issue(_paths.Root, _ground.Host, _options.Time);
         _api = Started(new SupervisedProcess(() => StartApiProcessAsync(certificates), _options.RestartsApi, _options.Time));
         await _api.StartAsync();
-        var https = new Uri($"https://{_options.Existing?.Host ?? Loopback.Address}:{Ports.Https}/");
+        var https = new Uri($"https://{_ground.Host}:{Ports.Https}/");
         await _ground.RegisterWebhookAsync(new Uri(https, "webhook"), certificates.AuthorityPem, ct);
 
         Nodes = [.. _options.Nodes.Select(_ground.Named)];
@@ -153,7 +152,7 @@ public sealed class LabCluster : IAsyncDisposable
         [
             .. BuiltPrograms.Api, "serve",
             "--http", $"127.0.0.1:{Ports.Http}",
-            "--https", $"{_options.Existing?.Listens ?? Loopback.Address}:{Ports.Https}",
+            "--https", $"{_ground.Listens}:{Ports.Https}",
             "--cert-file", certificates.CertificateFile,
             "--key-file", certificates.KeyFile,
             "--postgres", Postgres.ConnectionString,
@@ -169,7 +168,7 @@ public sealed class LabCluster : IAsyncDisposable
     {
         await WaitForAsync("the control plane", ControlPlane.IsReadyAsync, ct);
         await WaitForAsync("the nodes' device plugins", PluginsAreRegisteredAsync, ct);
-        await WaitForAsync("the nodes to be ready, and the taints node.kubernetes.io/* of them to be taken away by the cluster's controllers", NodesAreUsableAsync, ct);
+        await WaitForAsync("the nodes to be ready and the cluster's node controller to take the taint node.kubernetes.io/not-ready away", NodesAreUsableAsync, ct);
         await WaitForAsync("the cards in GraphQL", CardsAreKnownAsync, ct);
     }
 
@@ -189,7 +188,8 @@ public sealed class LabCluster : IAsyncDisposable
         var nodes = (await Kubernetes.CoreV1.ListNodeAsync(labelSelector: NotHollow, cancellationToken: ct)).Items.ToDictionary(node => node.Name(), StringComparer.Ordinal);
         return Nodes.All(wanted => nodes.TryGetValue(wanted.Name, out var node)
             && node.Status.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true
-            && node.Spec?.Taints?.Any(taint => taint.Key.StartsWith("node.kubernetes.io/", StringComparison.Ordinal)) != true);
+            // Not unschedulable: a node that its user has cordoned is as it should be.
+            && node.Spec?.Taints?.Any(taint => taint.Key is "node.kubernetes.io/not-ready" or "node.kubernetes.io/unreachable") != true);
     }
 
     private async Task<bool> CardsAreKnownAsync(CancellationToken ct)

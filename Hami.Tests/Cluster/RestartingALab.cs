@@ -24,6 +24,9 @@ public sealed class RestartingALab
         Assert.NotEqual(process, cluster.Lab.ApiProcessId);
         Assert.Equal(before.Id, (await HeldAsync(cluster.Lab)).Id);
 
+        // A node that its user has cordoned does not keep the lab from starting.
+        await cluster.Lab.Kubernetes.CoreV1.PatchNodeAsync(
+            new V1Patch("""{"spec":{"unschedulable":true}}""", V1Patch.PatchType.MergePatch), cluster.Lab.Nodes[0].Name, cancellationToken: Ct);
         await cluster.RestartAsync();
         Assert.Equal(before.Id, (await HeldAsync(cluster.Lab)).Id);
         await Until(async () => (await cluster.Lab.Kubernetes.CoreV1.ReadNamespacedPodAsync("holder", cluster.Lab.Namespace, cancellationToken: Ct)).Status.Phase == "Running");

@@ -10,7 +10,4 @@ public sealed record ExistingCluster(string Kubeconfig, bool ExternalScheduler, 
 {
     /// <summary>The control plane's port that <c>hami scheduler-config</c> names when nobody says otherwise.</summary>
     public const int UsualExtenderPort = 18443;
-
-    /// <summary>Where the control plane listens for HTTPS: everywhere only when it is reached from elsewhere.</summary>
-    internal string Listens => Host is Loopback.Address or "localhost" ? Loopback.Address : "0.0.0.0";
 }

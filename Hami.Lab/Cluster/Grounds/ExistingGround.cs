@@ -29,6 +29,12 @@ internal sealed class ExistingGround : LabGround
     // Our own scheduler goes by the lab's name: a HAMi that is installed there must not take our pods, nor we its pods.
     public override string SchedulerName => _cluster.ExternalScheduler ? "hami-scheduler" : _footprint.Name;
 
+    public override string Host => _cluster.Host;
+
+    public override string Listens => _cluster.Host is Loopback.Address or "localhost" ? Loopback.Address : "0.0.0.0";
+
+    public override string AuthorityDirectory => _cluster.AuthorityDirectory;
+
     public override IReadOnlyDictionary<string, string> Labels { get; }
 
     public override IReadOnlyList<V1Taint> Taints { get; }

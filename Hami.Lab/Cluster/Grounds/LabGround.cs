@@ -18,7 +18,16 @@ internal abstract class LabGround : IAsyncDisposable
     /// <summary>The name under which the control plane hands pods over to the scheduler that asks its extender.</summary>
     public abstract string SchedulerName { get; }
 
-    /// <summary>Who may tell the lab's nodes from others.</summary>
+    /// <summary>This machine as the API server and the scheduler reach it.</summary>
+    public virtual string Host => Loopback.Address;
+
+    /// <summary>Where the control plane listens for them.</summary>
+    public virtual string Listens => Loopback.Address;
+
+    /// <summary>Where the certificate authority is kept that they were told of.</summary>
+    public abstract string AuthorityDirectory { get; }
+
+    /// <summary>By which the lab's nodes can be told from others.</summary>
     public virtual IReadOnlyDictionary<string, string> Labels { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>Keeps pods that are not the lab's away from its nodes.</summary>

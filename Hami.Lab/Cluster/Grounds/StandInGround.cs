@@ -12,10 +12,10 @@ internal sealed class StandInGround : LabGround
     private readonly ILoggerFactory _logging;
     private readonly TimeProvider _time;
 
-    private StandInGround(LabApiServer server, string kubeconfig, ILoggerFactory logging, TimeProvider time)
+    private StandInGround(LabApiServer server, LabPaths paths, ILoggerFactory logging, TimeProvider time)
     {
-        (ApiServer, Kubeconfig, _logging, _time) = (server, kubeconfig, logging, time);
-        Kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig));
+        (ApiServer, Kubeconfig, AuthorityDirectory, _logging, _time) = (server, paths.Kubeconfig, paths.Root, logging, time);
+        Kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(paths.Kubeconfig));
     }
 
     public LabApiServer ApiServer { get; }
@@ -30,11 +30,13 @@ internal sealed class StandInGround : LabGround
 
     public override string SchedulerName => "hami-scheduler";
 
+    public override string AuthorityDirectory { get; }
+
     public static async Task<StandInGround> StartAsync(LabPaths paths, int port, ILoggerFactory logging, TimeProvider time, CancellationToken ct)
     {
         var server = await LabApiServer.StartAsync(new LabApiServerOptions { Port = port, StorePath = paths.ApiServerStore, Time = time }, ct);
         await File.WriteAllTextAsync(paths.Kubeconfig, server.Kubeconfig, ct);
-        var ground = new StandInGround(server, paths.Kubeconfig, logging, time);
+        var ground = new StandInGround(server, paths, logging, time);
         try
         {
             ground.Controllers = await LabControllers.StartAsync(new() { Kubernetes = ground.Kubernetes, Time = time, Logging = logging }, ct);
