@@ -13,7 +13,7 @@ internal static class DownVerb
         var purge = new Option<bool>("--purge") { Description = "Remove the data as well." };
         var kubeconfig = new Option<string?>("--kubeconfig")
         {
-            Description = "Instead: remove from this existing cluster what a `demo --kubeconfig` left there when it was killed.",
+            Description = "Instead: remove from this existing cluster what a `demo --kubeconfig` left there when it was killed; one that still runs loses it too.",
         };
         var command = new Command("down", "Stop the cluster; its data stays for the next `up`.") { directory, purge, kubeconfig };
         command.SetAction((parsed, ct) => parsed.GetValue(kubeconfig) is { } file

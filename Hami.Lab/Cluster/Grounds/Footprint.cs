@@ -12,6 +12,8 @@ internal sealed class Footprint
     /// <summary>The label on everything a lab makes in a cluster that is not its own; its value is the lab's name.</summary>
     public const string Label = "hami.io/lab";
 
+    private const string Prefix = "hami-lab-";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private Footprint(string name) => Name = name;
@@ -24,7 +26,7 @@ internal sealed class Footprint
     {
         var file = Path.Combine(paths.Root, "footprint");
         if (!File.Exists(file))
-            File.WriteAllText(file, $"hami-lab-{RandomNumberGenerator.GetHexString(5, lowercase: true)}");
+            File.WriteAllText(file, $"{Prefix}{RandomNumberGenerator.GetHexString(5, lowercase: true)}");
         return new(File.ReadAllText(file).Trim());
     }
 
@@ -65,14 +67,13 @@ internal sealed class Footprint
     {
         var removed = new List<string>();
         // The webhook first: nothing of ours answers it any more.
-        foreach (var webhook in (await kubernetes.AdmissionregistrationV1.ListMutatingWebhookConfigurationAsync(labelSelector: Mine, cancellationToken: ct)).Items)
+        foreach (var webhook in Ours(await kubernetes.AdmissionregistrationV1.ListMutatingWebhookConfigurationAsync(labelSelector: Mine, cancellationToken: ct)))
         {
             await OrGone(() => kubernetes.AdmissionregistrationV1.DeleteMutatingWebhookConfigurationAsync(webhook.Name(), cancellationToken: ct));
             removed.Add($"mutatingwebhookconfiguration/{webhook.Name()}");
         }
 
-        var namespaces = (await kubernetes.CoreV1.ListNamespaceAsync(labelSelector: Mine, cancellationToken: ct)).Items;
-        foreach (var @namespace in namespaces)
+        foreach (var @namespace in Ours(await kubernetes.CoreV1.ListNamespaceAsync(labelSelector: Mine, cancellationToken: ct)))
         {
             // Their kubelets may be gone, so nobody would confirm a graceful end.
             await kubernetes.CoreV1.DeleteCollectionNamespacedPodAsync(@namespace.Name(), gracePeriodSeconds: 0, cancellationToken: ct);
@@ -80,7 +81,7 @@ internal sealed class Footprint
             removed.Add($"namespace/{@namespace.Name()}");
         }
 
-        foreach (var node in (await kubernetes.CoreV1.ListNodeAsync(labelSelector: Mine, cancellationToken: ct)).Items)
+        foreach (var node in Ours(await kubernetes.CoreV1.ListNodeAsync(labelSelector: Mine, cancellationToken: ct)))
         {
             await OrGone(() => kubernetes.CoreV1.DeleteNodeAsync(node.Name(), cancellationToken: ct));
             await OrGone(() => kubernetes.CoordinationV1.DeleteNamespacedLeaseAsync(node.Name(), "kube-node-lease", cancellationToken: ct));
@@ -95,13 +96,19 @@ internal sealed class Footprint
 
     private string Mine => $"{Label}={Name}";
 
+    // The label alone is not enough: what somebody else called by our label keeps its own name.
+    private IEnumerable<T> Ours<T>(IItems<T> labelled)
+        where T : IKubernetesObject<V1ObjectMeta> =>
+        labelled.Items.Where(made => Name.StartsWith(Prefix, StringComparison.Ordinal)
+            && (made.Name() == Name || made.Name().StartsWith($"{Name}-", StringComparison.Ordinal))).ToList();
+
     private async Task UntilGoneAsync(IKubernetes kubernetes, CancellationToken ct)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(Patience);
         try
         {
-            while ((await kubernetes.CoreV1.ListNamespaceAsync(labelSelector: Mine, cancellationToken: patience.Token)).Items.Count > 0)
+            while (Ours(await kubernetes.CoreV1.ListNamespaceAsync(labelSelector: Mine, cancellationToken: patience.Token)).Any())
                 await Task.Delay(200, patience.Token);
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
