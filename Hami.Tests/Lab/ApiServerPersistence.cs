@@ -109,6 +109,24 @@ public sealed class ApiServerPersistence : IDisposable
     }
 
     [Fact]
+    public async Task The_log_is_its_owners_alone_whatever_an_earlier_start_left()
+    {
+        await File.WriteAllTextAsync(Kept.StorePath + ".new", "left", Cancellation);
+        File.SetUnixFileMode(Kept.StorePath + ".new", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        await using var lab = await Running(Kept);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Kept.StorePath!));
+    }
+
+    [Fact]
+    public async Task A_start_that_fails_lets_go_of_the_log()
+    {
+        await using var other = await Running();
+        await Assert.ThrowsAnyAsync<IOException>(() => Running(Kept with { Port = other.Server.Address.Port }));
+        // Locked, were it still open for writing.
+        await using var free = new FileStream(Kept.StorePath!, FileMode.Open, FileAccess.Write, FileShare.None);
+    }
+
+    [Fact]
     public void A_write_that_does_not_fit_the_disk_leaves_no_half_line_behind()
     {
         var path = Path.Combine(_folder, "log");

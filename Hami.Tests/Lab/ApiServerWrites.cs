@@ -286,4 +286,36 @@ public sealed class ApiServerWrites
         while (!string.IsNullOrEmpty(next));
         Assert.Equal(["p0", "p1", "p2", "p3", "p4"], names);
     }
+
+    [Fact]
+    public async Task A_warning_may_be_in_any_letters_and_one_with_a_line_end_is_left_unsaid()
+    {
+        await using var lab = await Running();
+        using var sent = new StringContent("{\"metadata\":{\"name\":\"m\"},\"größe\":1,\"a\\nb\":2}", System.Text.Encoding.UTF8, "application/json");
+        using var created = await lab.Raw.PostAsync("/api/v1/namespaces/default/configmaps", sent, Cancellation);
+        Assert.Equal(System.Net.HttpStatusCode.Created, created.StatusCode);
+        Assert.Contains("unknown field", Assert.Single(created.Headers.GetValues("Warning")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_eviction_that_is_a_dry_run_ends_nothing()
+    {
+        await using var lab = await Running();
+        await lab.Create(Pod("p"));
+        var (code, _) = await lab.Send("POST", "/api/v1/namespaces/default/pods/p/eviction",
+            """{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p"},"deleteOptions":{"dryRun":["All"]}}""");
+        Assert.Equal(201, code);
+        Assert.Null((await lab.Read("p")).Metadata.DeletionTimestamp);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("a/b")]
+    public async Task A_JSON_patch_to_what_is_no_path_is_refused(string path)
+    {
+        await using var lab = await Running();
+        await lab.Create(Pod("p"));
+        var (code, _) = await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", "[{\"op\":\"add\",\"path\":\"" + path + "\",\"value\":1}]", "application/json-patch+json");
+        Assert.Equal(422, code);
+    }
 }

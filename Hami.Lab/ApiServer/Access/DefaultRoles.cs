@@ -68,7 +68,7 @@ internal static class DefaultRoles
     private static readonly (string Role, string[] Groups)[] Bindings =
     [
         ("cluster-admin", [Caller.Masters]), ("system:basic-user", [Caller.Authenticated]), ("system:discovery", [Caller.Authenticated]),
-        ("system:public-info-viewer", [Caller.Authenticated, "system:unauthenticated"]),
+        ("system:public-info-viewer", [Caller.Authenticated, Caller.Unauthenticated]),
     ];
 
     public static async Task Prepare(ObjectStore store, Func<ApiRequest, JsonObject, Task> create)

@@ -67,8 +67,9 @@ internal static class JsonPatch
 
     private static (JsonNode Parent, string Last) Parent(JsonNode? document, string path, string operation)
     {
+        var last = Steps(path)[^1];
         var cut = path.LastIndexOf('/');
-        return (Find(document, path[..cut], operation) ?? throw new FormatException($"{operation} operation does not apply: doc is missing path: \"{path}\": missing value"), Steps(path)[^1]);
+        return (Find(document, path[..cut], operation) ?? throw new FormatException($"{operation} operation does not apply: doc is missing path: \"{path}\": missing value"), last);
     }
 
     private static JsonNode? Add(JsonNode? document, string path, JsonNode? value)

@@ -20,6 +20,7 @@ internal sealed class Bindings(ObjectStore store, Webhooks webhooks, TimeProvide
         var call = new AdmissionCall(Resources.Pods, "binding", "CREATE", @namespace, pod, options.ToObject(), options.DryRun) { Kind = "Binding", Object = binding };
         await webhooks.Mutate(call, _ => { });
         await webhooks.Validate(call);
+        options.Warnings.AddRange(call.Warnings);
         while (true)
         {
             var current = store.Get(Resources.Pods, @namespace, pod);

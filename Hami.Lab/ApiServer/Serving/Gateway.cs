@@ -45,15 +45,24 @@ internal sealed class Gateway : IDisposable
         try
         {
             while (await minute.WaitForNextTickAsync(_stopping))
-            {
-                var oldest = _time.GetUtcNow().AddHours(-1);
-                foreach (var old in _store.List(Resources.Events).Objects.Where(e => e.WrittenAt < oldest).ToArray())
-                    _store.TryDelete(old);
-            }
+                ExpireEvents(_time.GetUtcNow().AddHours(-1));
         }
         catch (OperationCanceledException)
         {
             // The server stops.
+        }
+    }
+
+    private void ExpireEvents(DateTimeOffset oldest)
+    {
+        try
+        {
+            foreach (var old in _store.List(Resources.Events).Objects.Where(e => e.WrittenAt < oldest).ToArray())
+                _store.TryDelete(old);
+        }
+        catch (KubernetesError)
+        {
+            // The disk is full, and even an end has to be written down: in a minute again.
         }
     }
 
@@ -182,6 +191,7 @@ internal sealed class Gateway : IDisposable
     {
         var (asked, options) = DeleteOptions.Read(http.Request.Query, body);
         var deleted = await _writes.Delete(at, asked, options);
+        Answers.Warn(http, options);
         await (at.Resource.AnswersDeleted || deleted.Body.TextAt("metadata", "deletionTimestamp") is not null
             ? Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(deleted))
             : Answers.Write(http, 200, Answers.Success(at.Resource, deleted)));
@@ -206,8 +216,9 @@ internal sealed class Gateway : IDisposable
                 await _logs.Send(http, at, _stopping);
                 break;
             case ("pods", "eviction") when method is "POST":
-                var asked = Intake.Read(http.Request.ContentType, body, "Eviction", WriteOptions.From(http.Request.Query, "CreateOptions")).MapAt("deleteOptions") is { } inside ? Json.Copy(inside) : [];
-                await _writes.Delete(at with { Subresource = "" }, asked, WriteOptions.From(http.Request.Query, "DeleteOptions"));
+                var eviction = Intake.Read(http.Request.ContentType, body, "Eviction", WriteOptions.From(http.Request.Query, "CreateOptions"));
+                var (asked, options) = DeleteOptions.Checked(eviction.MapAt("deleteOptions") ?? [], http.Request.Query);
+                await _writes.Delete(at with { Subresource = "" }, asked, options);
                 await Answers.Write(http, 201, Answers.Success(201));
                 break;
             case ("pods", "exec" or "attach" or "portforward"):
@@ -258,6 +269,7 @@ internal sealed class Gateway : IDisposable
         var options = WriteOptions.From(http.Request.Query, "CreateOptions");
         var binding = Intake.Read(http.Request.ContentType, body, "Binding", options);
         await _bindings.Bind(@namespace, pod ?? binding.TextAt("metadata", "name") ?? "", binding, options);
+        Answers.Warn(http, options);
         await Answers.Write(http, 201, Answers.Success(201));
     }
 
