@@ -47,7 +47,7 @@ internal sealed class JobState
 
     public TimeSpan? UntilDeadline =>
         _started is { } since && _job.Spec.ActiveDeadlineSeconds is { } seconds && !Ends && _job.Spec.Suspend is not true
-            ? TimeSpan.FromTicks(Math.Max(0, (since.Instant() + TimeSpan.FromSeconds(seconds) - _now).Ticks))
+            ? TimeSpan.FromTicks(Math.Max(0, (since.Instant() + TimeSpan.FromSeconds(Math.Min(seconds, int.MaxValue)) - _now).Ticks))
             : null;
 
     public List<(string Type, string Reason, string Message)> Told { get; } = [];
