@@ -103,11 +103,11 @@ internal sealed class JobState
 
     public V1JobStatus Status() => new()
     {
-        Active = OrNull(Active.Count),
+        Active = GoWriting.OrNull(Active.Count),
         Ready = Active.Count(p => p.IsReady()),
         Terminating = Terminating,
-        Succeeded = OrNull(_succeeded),
-        Failed = OrNull(_failed),
+        Succeeded = GoWriting.OrNull(_succeeded),
+        Failed = GoWriting.OrNull(_failed),
         StartTime = _started,
         CompletionTime = _completed ?? _job.Status?.CompletionTime,
         CompletedIndexes = IsIndexed ? Ranges(_indexesDone) : null,
@@ -260,6 +260,4 @@ internal sealed class JobState
             parts.Add(run.Count() > 2 ? $"{run.First()}-{run.Last()}" : string.Join(',', run));
         return parts.Count > 0 ? string.Join(',', parts) : null;
     }
-
-    private static int? OrNull(int number) => number == 0 ? null : number;
 }

@@ -318,4 +318,14 @@ public sealed class ApiServerWrites
         var (code, _) = await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", "[{\"op\":\"add\",\"path\":\"" + path + "\",\"value\":1}]", "application/json-patch+json");
         Assert.Equal(422, code);
     }
+
+    [Fact]
+    public async Task A_JSON_patch_that_doubles_itself_is_refused_before_it_fills_the_memory()
+    {
+        await using var lab = await Running();
+        await lab.Create(Pod("p"));
+        var doubling = Enumerable.Range(0, 40).Select(i => "{\"op\":\"copy\",\"from\":\"/metadata\",\"path\":\"/metadata/x" + i + "\"}");
+        var (code, _) = await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", $"[{string.Join(',', doubling)}]", "application/json-patch+json");
+        Assert.Equal(422, code);
+    }
 }

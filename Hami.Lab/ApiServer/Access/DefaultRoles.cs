@@ -80,8 +80,8 @@ internal static class DefaultRoles
             await create(new(Resources.ClusterRoleBindings, "", "", ""), new()
             {
                 ["metadata"] = Metadata(role),
-                ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "ClusterRole", ["name"] = role },
-                ["subjects"] = new JsonArray([.. groups.Select(g => new JsonObject { ["kind"] = "Group", ["apiGroup"] = "rbac.authorization.k8s.io", ["name"] = g })]),
+                ["roleRef"] = new JsonObject { ["apiGroup"] = Resources.RbacGroup, ["kind"] = "ClusterRole", ["name"] = role },
+                ["subjects"] = new JsonArray([.. groups.Select(g => new JsonObject { ["kind"] = "Group", ["apiGroup"] = Resources.RbacGroup, ["name"] = g })]),
             });
         }
     }

@@ -123,7 +123,7 @@ internal sealed class Guard(Rbac rbac, Tokens tokens)
             "PATCH" => "patch",
             "DELETE" => name.Length > 0 ? "delete" : "deletecollection",
             _ when name.Length > 0 => "get",
-            _ => query["watch"].ToString() is "true" or "1" ? "watch" : "list",
+            _ => ListOptions.IsWatch(query) ? "watch" : "list",
         };
         // A list or a watch of one named object can be allowed by that name; nothing else is bound by a field selector.
         if (verb is "list" or "watch" && query["fieldSelector"].ToString().Split(',').FirstOrDefault(f => f.StartsWith("metadata.name=", StringComparison.Ordinal)) is { } only)

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -65,7 +66,7 @@ internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposab
             var review = await _clients.Post(webhook, AdmissionReviews.Make(call, version, uid), time);
             response = Checked(review, version, uid);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or FormatException)
+        catch (Exception e) when (e is HttpRequestException or JsonException or FormatException or CryptographicException)
         {
             if (webhook.TextAt("failurePolicy") is "Ignore")
                 return null;

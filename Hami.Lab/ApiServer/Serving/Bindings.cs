@@ -25,7 +25,7 @@ internal sealed class Bindings(ObjectStore store, Webhooks webhooks, TimeProvide
         {
             var current = store.Get(Resources.Pods, @namespace, pod);
             Check(current, metadata);
-            if (store.TryWrite(Resources.Pods, Bound(current, binding, node), current, options.DryRun) is not null)
+            if (store.TryWrite(Resources.Pods, Bound(current, call.Object, call.Object.TextAt("target", "name") ?? node), current, options.DryRun) is not null)
                 return;
         }
     }

@@ -35,8 +35,12 @@ internal sealed class Gateway : IDisposable
         _reviews = new(store, _guard, rbac, tokens, time);
     }
 
-    /// <summary>What every lab has from its first start.</summary>
-    public Task Prepare() => Bootstrap.Prepare(_store, _writes.Make);
+    /// <summary>What every lab has from its first start; and what an earlier one was killed in the middle of.</summary>
+    public Task Prepare()
+    {
+        _writes.EndNamespaces();
+        return Bootstrap.Prepare(_store, _writes.Make);
+    }
 
     /// <summary>Ends events an hour after they were last written, as a server does by default, until the server stops.</summary>
     public async Task ExpireEvents()
@@ -147,7 +151,7 @@ internal sealed class Gateway : IDisposable
         return method switch
         {
             "GET" when !collection => Get(http, at),
-            "GET" when http.Request.Query["watch"].ToString() is "true" or "1" => Watch(http, at),
+            "GET" when ListOptions.IsWatch(http.Request.Query) => Watch(http, at),
             "GET" => _reads.List(http, at),
             "POST" when collection && at.Namespace is not null => Create(http, at, body),
             "PUT" when !collection => Replace(http, at, body),

@@ -84,6 +84,13 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         }
     }
 
+    /// <summary>Goes on with the namespaces whose end had begun.</summary>
+    public void EndNamespaces()
+    {
+        foreach (var ending in store.List(Resources.Namespaces).Objects.Where(n => IsEnding(n.Name)).ToArray())
+            Discard(ending);
+    }
+
     public async Task<List<Stored>> DeleteAll(ApiRequest at, Selector selector, JsonObject asked, WriteOptions options)
     {
         var deleted = new List<Stored>();
