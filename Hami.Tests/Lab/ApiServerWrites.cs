@@ -1,4 +1,5 @@
 using System.Net;
+using Hami.Lab.ApiServer;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -328,4 +329,26 @@ public sealed class ApiServerWrites
         var (code, _) = await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", $"[{string.Join(',', doubling)}]", "application/json-patch+json");
         Assert.Equal(422, code);
     }
+
+    [Theory]
+    [InlineData("nodes", "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastHeartbeatTime\":\"2017-08-04 13:29:20\"}]}",
+        "parsing time \"2017-08-04 13:29:20\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \" 13:29:20\" as \"T\"")]
+    [InlineData("nodes", "\"spec\":{\"taints\":[{\"key\":\"a\",\"effect\":\"NoExecute\",\"timeAdded\":\"\"}]}", "parsing time \"\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"2006\"")]
+    [InlineData("nodes", "\"spec\":{\"taints\":[{\"key\":\"a\",\"effect\":\"NoExecute\",\"timeAdded\":\"2026-01-01T00:00:00.5Zulu\"}]}", "extra text: \"ulu\"")]
+    [InlineData("nodes", "\"status\":{\"capacity\":{\"cpu\":\"1e400\"}}", "quantities must match the regular expression")]
+    [InlineData("priorityclasses", "\"value\":3000000000", "json: cannot unmarshal number 3000000000 into Go struct field PriorityClass.value of type int32")]
+    public async Task What_clients_could_not_read_back_is_not_kept(string plural, string fields, string why)
+    {
+        await using var lab = await Running();
+        var path = plural is "nodes" ? "/api/v1/nodes" : "/apis/scheduling.k8s.io/v1/priorityclasses";
+        var (code, status) = await lab.Send("POST", path, "{\"metadata\":{\"name\":\"x\"}," + fields + "}");
+        Assert.Equal(400, code);
+        Assert.Contains(why, (string)status!["message"]!, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("2026-01-01T00:00:00Z")]
+    [InlineData("2026-01-01T00:00:00.123456Z")]
+    [InlineData("2026-01-01T00:00:00.123456789+01:00")]
+    public void A_time_is_taken_as_Go_takes_it(string time) => Assert.Null(Record.Exception(() => GoTime.Check(time)));
 }
