@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -30,7 +31,7 @@ public sealed class LabApiServer : IAsyncDisposable
     internal ObjectStore Store => _store;
 
     /// <summary>The text of a kubeconfig file for kubectl and KubernetesClient.</summary>
-    /// <remarks>The token means nothing here; KubernetesClient does not take a user without credentials.</remarks>
+    /// <remarks>kubectl sends no token over plain HTTP; KubernetesClient does, and takes no user without credentials.</remarks>
     public string Kubeconfig => $"""
         apiVersion: v1
         kind: Config
@@ -41,7 +42,7 @@ public sealed class LabApiServer : IAsyncDisposable
         users:
         - name: admin
           user:
-            token: lab
+            token: {Guard.AdminToken}
         contexts:
         - name: lab
           context:
@@ -59,23 +60,48 @@ public sealed class LabApiServer : IAsyncDisposable
         var faults = new LabFaults();
         var stopping = new CancellationTokenSource();
         var gateway = new Gateway(store, faults, options, stopping.Token);
+        try
+        {
+            return await StartAsync(options.Port, store, gateway, stopping, faults, cancellationToken);
+        }
+        catch
+        {
+            gateway.Dispose();
+            store.Dispose();
+            stopping.Dispose();
+            throw;
+        }
+    }
 
+    private static async Task<LabApiServer> StartAsync(
+        int port, ObjectStore store, Gateway gateway, CancellationTokenSource stopping, LabFaults faults, CancellationToken cancellationToken)
+    {
         // The empty builder: no configuration files to watch, no logging, nothing a test would have to clean up.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // A warning quotes what a client wrote, and that need not be ASCII.
+            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.UTF8;
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Listen(IPAddress.Loopback, options.Port);
+            kestrel.Listen(IPAddress.Loopback, port);
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(1));
         var app = builder.Build();
         app.Run(gateway.Handle);
-        await gateway.Prepare();
-        await app.StartAsync(cancellationToken);
-        return new LabApiServer(app, store, gateway, stopping, faults) { _expiry = gateway.ExpireEvents() };
+        try
+        {
+            await gateway.Prepare();
+            await app.StartAsync(cancellationToken);
+            return new LabApiServer(app, store, gateway, stopping, faults) { _expiry = gateway.ExpireEvents() };
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Forgets the history of changes, as etcd's compaction does: watches that resume from before answer 410 Gone.</summary>

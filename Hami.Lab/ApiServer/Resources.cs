@@ -5,10 +5,10 @@ namespace Hami.Lab.ApiServer;
 /// <summary>Everything this server keeps. A new kind of object is one entry here.</summary>
 internal static class Resources
 {
+    public const string RbacGroup = "rbac.authorization.k8s.io";
     private const string AdmissionGroup = "admissionregistration.k8s.io";
     private const string AuthenticationGroup = "authentication.k8s.io";
     private const string AuthorizationGroup = "authorization.k8s.io";
-    private const string RbacGroup = "rbac.authorization.k8s.io";
 
     // First, for what is below is made in the order of these lines.
     private static readonly Subresource Scale = new("scale", "autoscaling", "v1", "Scale", "get", "patch", "update");

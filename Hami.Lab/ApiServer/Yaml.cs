@@ -25,12 +25,14 @@ internal static class Yaml
 
     private static JsonNode? ToJson(YamlNode node) => node switch
     {
-        YamlMappingNode map => new JsonObject(map.Children.Select(pair => KeyValuePair.Create(((YamlScalarNode)pair.Key).Value ?? "", ToJson(pair.Value)))),
+        YamlMappingNode map => new JsonObject(map.Children.Select(pair => KeyValuePair.Create(Name(pair.Key), ToJson(pair.Value)))),
         YamlSequenceNode list => new JsonArray([.. list.Children.Select(ToJson)]),
         YamlScalarNode { Style: ScalarStyle.Plain } plain => Scalar(plain.Value),
         YamlScalarNode quoted => quoted.Value,
         _ => throw new FormatException($"A manifest holds maps, lists and values, no {node.NodeType}."),
     };
+
+    private static string Name(YamlNode key) => key is YamlScalarNode { Value: { } name } ? name : throw new FormatException("A name in a manifest is a text.");
 
     private static JsonNode? Scalar(string? value) => value switch
     {

@@ -105,7 +105,9 @@ internal sealed partial class ControllerEvents(LabControllersOptions options, IL
         var (messages, last) = _alike.GetValueOrDefault(group, ([], told.At));
         if (told.At - last > AlikeFor)
             messages.Clear();
-        messages.Add(told.Message);
+        // Ten are too many, whichever comes next.
+        if (messages.Count < Alike)
+            messages.Add(told.Message);
         _alike[group] = (messages, told.At);
         if (_alike.Count > 4096)
             _alike.Clear();

@@ -10,13 +10,12 @@ namespace Hami.Lab.Controllers;
 /// <summary>Deletes what has lost its last owner, and lets owners go that wait for their dependents, or are to be parted from them.</summary>
 internal sealed class GarbageCollector
 {
-    private const string Blocks = "foregroundDeletion";
-    private const string Orphans = "orphan";
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(500);
     private readonly IKubernetes _kubernetes;
     private readonly Dictionary<string, Node> _byUid = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _dependents = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
+    private Action<Resource, V1ObjectMeta> _gone = (_, _) => { };
 
     public GarbageCollector(LabControllersOptions options, Action<Exception> broken)
     {
@@ -29,6 +28,9 @@ internal sealed class GarbageCollector
     public IInformer[] Informers { get; }
 
     public WorkQueue Queue { get; }
+
+    /// <summary>Calls back when an object of any watched kind is no more. Set before anything runs; must be quick.</summary>
+    public void OnGone(Action<Resource, V1ObjectMeta> gone) => _gone = gone;
 
     private sealed record Node(Resource Resource, V1ObjectMeta Metadata);
 
@@ -114,6 +116,8 @@ internal sealed class GarbageCollector
         }
         foreach (var uid in touched)
             Queue.Add(uid);
+        if (change.Now is null)
+            _gone(resource, change.Before!.Metadata);
     }
 
     private async Task Collect(Node node, CancellationToken cancellationToken)
@@ -124,7 +128,7 @@ internal sealed class GarbageCollector
             var owner = await Owner(node, reference, cancellationToken);
             if (owner is null)
                 dangling.Add(reference);
-            else if (owner.DeletionTimestamp is not null && owner.Finalizers?.Contains(Blocks) is true)
+            else if (owner.DeletionTimestamp is not null && owner.Finalizers?.Contains(Cascade.Foreground) is true)
                 waiting.Add(reference);
             else
                 solid.Add(reference);
@@ -137,8 +141,8 @@ internal sealed class GarbageCollector
         }
         // While an owner waits, those who hold this one up are waited for too.
         var policy = waiting.Count > 0 && Dependents(node.Metadata.Uid).Any(d => Holds(d, node.Metadata.Uid)) ? "Foreground"
-            : node.Metadata.Finalizers?.Contains(Orphans) is true ? "Orphan"
-            : node.Metadata.Finalizers?.Contains(Blocks) is true ? "Foreground"
+            : node.Metadata.Finalizers?.Contains(Cascade.Orphan) is true ? "Orphan"
+            : node.Metadata.Finalizers?.Contains(Cascade.Foreground) is true ? "Foreground"
             : "Background";
         await Delete(node, policy, cancellationToken);
     }
@@ -146,7 +150,7 @@ internal sealed class GarbageCollector
     private async Task Finish(Node node, CancellationToken cancellationToken)
     {
         var finalizers = node.Metadata.Finalizers ?? [];
-        if (finalizers.Contains(Orphans))
+        if (finalizers.Contains(Cascade.Orphan))
         {
             foreach (var dependent in Dependents(node.Metadata.Uid))
             {
@@ -159,15 +163,15 @@ internal sealed class GarbageCollector
                     // One fewer to part from.
                 }
             }
-            await Unhold(node, Orphans, cancellationToken);
+            await Unhold(node, Cascade.Orphan, cancellationToken);
         }
-        else if (finalizers.Contains(Blocks))
+        else if (finalizers.Contains(Cascade.Foreground))
         {
             var dependents = Dependents(node.Metadata.Uid);
             foreach (var dependent in dependents)
                 Queue.Add(dependent.Metadata.Uid);
             if (!dependents.Any(d => Holds(d, node.Metadata.Uid)))
-                await Unhold(node, Blocks, cancellationToken);
+                await Unhold(node, Cascade.Foreground, cancellationToken);
         }
     }
 
@@ -183,6 +187,9 @@ internal sealed class GarbageCollector
         var (group, version) = parts.Length == 2 ? (parts[0], parts[1]) : ("", parts[0]);
         // What this cluster does not know cannot be known to be gone.
         if (Array.Find(Resources.All, r => r.Group == group && r.Version == version && r.Kind == reference.Kind) is not { } resource)
+            return new V1ObjectMeta();
+        // An object of the cluster that names an owner in a namespace names nobody one could look for.
+        if (resource.Namespaced && string.IsNullOrEmpty(dependent.Metadata.NamespaceProperty))
             return new V1ObjectMeta();
         try
         {

@@ -33,13 +33,10 @@ internal sealed class Informers
         Namespaces = new(
             async ct => await kubernetes.CoreV1.ListNamespaceAsync(cancellationToken: ct),
             (version, ct) => kubernetes.CoreV1.WatchListNamespaceAsync(resourceVersion: version, cancellationToken: ct), time, broken);
-        ServiceAccounts = new(
-            async ct => await kubernetes.CoreV1.ListServiceAccountForAllNamespacesAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.CoreV1.WatchListServiceAccountForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
         Quotas = new(
             async ct => await kubernetes.CoreV1.ListResourceQuotaForAllNamespacesAsync(cancellationToken: ct),
             (version, ct) => kubernetes.CoreV1.WatchListResourceQuotaForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
-        All = [Pods, Nodes, Leases, ReplicaSets, Deployments, Jobs, Namespaces, ServiceAccounts, Quotas];
+        All = [Pods, Nodes, Leases, ReplicaSets, Deployments, Jobs, Namespaces, Quotas];
     }
 
     public IInformer[] All { get; }
@@ -57,8 +54,6 @@ internal sealed class Informers
     public Informer<V1Job> Jobs { get; }
 
     public Informer<V1Namespace> Namespaces { get; }
-
-    public Informer<V1ServiceAccount> ServiceAccounts { get; }
 
     public Informer<V1ResourceQuota> Quotas { get; }
 

@@ -47,7 +47,7 @@ internal sealed class JobState
 
     public TimeSpan? UntilDeadline =>
         _started is { } since && _job.Spec.ActiveDeadlineSeconds is { } seconds && !Ends && _job.Spec.Suspend is not true
-            ? TimeSpan.FromTicks(Math.Max(0, (since.Instant() + TimeSpan.FromSeconds(seconds) - _now).Ticks))
+            ? TimeSpan.FromTicks(Math.Max(0, (since.Instant() + TimeSpan.FromSeconds(Math.Min(seconds, int.MaxValue)) - _now).Ticks))
             : null;
 
     public List<(string Type, string Reason, string Message)> Told { get; } = [];
@@ -103,11 +103,11 @@ internal sealed class JobState
 
     public V1JobStatus Status() => new()
     {
-        Active = OrNull(Active.Count),
+        Active = GoWriting.OrNull(Active.Count),
         Ready = Active.Count(p => p.IsReady()),
         Terminating = Terminating,
-        Succeeded = OrNull(_succeeded),
-        Failed = OrNull(_failed),
+        Succeeded = GoWriting.OrNull(_succeeded),
+        Failed = GoWriting.OrNull(_failed),
         StartTime = _started,
         CompletionTime = _completed ?? _job.Status?.CompletionTime,
         CompletedIndexes = IsIndexed ? Ranges(_indexesDone) : null,
@@ -260,6 +260,4 @@ internal sealed class JobState
             parts.Add(run.Count() > 2 ? $"{run.First()}-{run.Last()}" : string.Join(',', run));
         return parts.Count > 0 ? string.Join(',', parts) : null;
     }
-
-    private static int? OrNull(int number) => number == 0 ? null : number;
 }

@@ -171,7 +171,7 @@ internal sealed class Jobs
                 await _kubernetes.CoreV1.PatchNamespacedPodAsync(
                     new V1Patch(KubernetesJson.Serialize(patch), V1Patch.PatchType.StrategicMergePatch), pod.Name(), pod.Namespace(), cancellationToken: cancellationToken);
             }
-            catch (HttpOperationException e) when (e.IsNotFound() || e.Response.StatusCode is System.Net.HttpStatusCode.UnprocessableEntity)
+            catch (HttpOperationException e) when (e.IsGone())
             {
                 // Gone, or another pod of that name by now.
             }

@@ -10,6 +10,7 @@ public sealed partial class LabControllers : IAsyncDisposable
 {
     // As kube-controller-manager's --concurrent-*-syncs.
     private const int Workers = 5;
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop = new();
     private Task _loops = Task.CompletedTask;
@@ -49,19 +50,20 @@ public sealed partial class LabControllers : IAsyncDisposable
         var sets = new ReplicaSets(options, informers.ReplicaSets, informers.Pods, owned, events);
         var deployments = new Deployments(options, informers.Deployments, informers.ReplicaSets, informers.Pods, events);
         var jobs = new Jobs(options, informers.Jobs, informers.Pods, owned, events);
-        var contents = new NamespaceContents(options, informers.Namespaces, informers.ServiceAccounts);
+        var contents = new NamespaceContents(options, informers.Namespaces);
         var quotas = new QuotaStatus(options, informers.Quotas, informers.Pods);
         var garbage = new GarbageCollector(options, e => WatchBroke(_log, e.Message));
+        garbage.OnGone((resource, metadata) =>
+        {
+            contents.Gone(resource, metadata);
+            quotas.Recount(metadata.NamespaceProperty);
+        });
         var health = new NodeHealth(options, informers.Nodes, informers.Leases, informers.Pods, events);
         var evictions = new TaintEvictions(options, informers.Nodes, informers.Pods, events);
         var strays = new StrayPods(options, informers.Nodes, informers.Pods);
 
         IInformer[] watching = [.. informers.All, .. garbage.Informers];
-        _loops = Task.WhenAll(
-        [
-            .. watching.Select(i => Task.Run(() => i.Run(_stop.Token), CancellationToken.None)),
-            Task.Run(() => events.WriteAll(_stop.Token), CancellationToken.None),
-        ]);
+        _loops = Task.WhenAll([.. watching.Select(i => Forever("The informer", i.Run, options.Time)), Forever("The writer of events", events.WriteAll, options.Time)]);
         await Task.WhenAll(watching.Select(i => i.Listed)).WaitAsync(cancellationToken);
         await MakeRuntimeClasses(options, cancellationToken);
         _loops = Task.WhenAll(
@@ -74,9 +76,28 @@ public sealed partial class LabControllers : IAsyncDisposable
             Work(quotas.Queue, "ResourceQuota", quotas.Look),
             Work(garbage.Queue, "owner references", garbage.Look),
             Work(evictions.Queue, "taints of Pod", evictions.Look),
-            Task.Run(() => health.Run(_stop.Token), CancellationToken.None),
-            Task.Run(() => strays.Run(_stop.Token), CancellationToken.None));
+            Forever("The node lifecycle controller", health.Run, options.Time),
+            Forever("The pod garbage collector", strays.Run, options.Time));
     }
+
+    // Nobody waits for a loop until the end: one that broke without a word would leave a cluster that looks alive and does nothing.
+    private Task Forever(string what, Func<CancellationToken, Task> loop, TimeProvider time) => Task.Run(
+        async () =>
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                try
+                {
+                    await loop(_stop.Token);
+                }
+                catch (Exception e) when (!_stop.IsCancellationRequested)
+                {
+                    LoopBroke(_log, e, what);
+                    await Task.Delay(Rest, time, _stop.Token);
+                }
+            }
+        },
+        CancellationToken.None);
 
     private Task Work(WorkQueue queue, string what, Func<string, CancellationToken, Task> look) => queue.Run(Workers, look, (key, e) => Told(what, key, e), _stop.Token);
 
@@ -107,6 +128,9 @@ public sealed partial class LabControllers : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A watch broke and is taken up again: {Sentence}")]
     private static partial void WatchBroke(ILogger logger, string sentence);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{What} broke and is started again.")]
+    private static partial void LoopBroke(ILogger logger, Exception e, string what);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{What} {Key} is tried again: {Sentence}")]
     private static partial void TriedInVain(ILogger logger, string what, string key, string sentence);

@@ -14,19 +14,21 @@ internal sealed class NamespaceContents
     private readonly IKubernetes _kubernetes;
     private readonly Informer<V1Namespace> _namespaces;
 
-    public NamespaceContents(LabControllersOptions options, Informer<V1Namespace> namespaces, Informer<V1ServiceAccount> accounts)
+    public NamespaceContents(LabControllersOptions options, Informer<V1Namespace> namespaces)
     {
         (_kubernetes, _namespaces) = (options.Kubernetes, namespaces);
         Queue = new(options.Time);
         namespaces.OnChange(c => Queue.Add((c.Now ?? c.Before)!.Name()));
-        accounts.OnChange(c =>
-        {
-            if (c.Now is null && c.Before!.Name() is Account)
-                Queue.Add(c.Before!.Namespace());
-        });
     }
 
     public WorkQueue Queue { get; }
+
+    /// <summary>An object of any kind is no more; if it was one of a namespace's own, it is made again.</summary>
+    public void Gone(Resource resource, V1ObjectMeta metadata)
+    {
+        if ((resource == Resources.ServiceAccounts && metadata.Name is Account) || (resource == Resources.ConfigMaps && metadata.Name is Certificate))
+            Queue.Add(metadata.NamespaceProperty);
+    }
 
     public async Task Look(string name, CancellationToken cancellationToken)
     {

@@ -63,6 +63,7 @@ internal sealed class NodeHealth
             foreach (var gone in _known.Where(n => _nodes.Find(n) is null).ToList())
             {
                 _known.Remove(gone);
+                _silent.Remove(gone);
                 _events.Normal(Source, About(gone, null), "RemovingNode", $"Node {gone} event: Removing Node {gone} from Controller");
             }
             using var round = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -149,10 +150,14 @@ internal sealed class NodeHealth
     // Once, when the node is seen to be down: its pods are not ready either, whatever they last said.
     private async Task TellPods(V1Node node, CancellationToken cancellationToken)
     {
-        var down = node.Condition("Ready")?.Status is "False" or "Unknown";
         lock (_silent)
         {
-            if (down ? !_silent.Add(node.Name()) : !_silent.Remove(node.Name()) || !down)
+            if (node.Condition("Ready")?.Status is not ("False" or "Unknown"))
+            {
+                _silent.Remove(node.Name());
+                return;
+            }
+            if (!_silent.Add(node.Name()))
                 return;
         }
         _events.Normal(Source, About(node.Name(), node.Uid()), "NodeNotReady", $"Node {node.Name()} status is now: NodeNotReady");
@@ -165,9 +170,16 @@ internal sealed class NodeHealth
                 await _options.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
                     new V1Patch(KubernetesJson.Serialize(patch), V1Patch.PatchType.StrategicMergePatch), pod.Name(), pod.Namespace(), cancellationToken: cancellationToken);
             }
-            catch (HttpOperationException e) when (e.IsNotFound())
+            catch (HttpOperationException e) when (e.IsGone())
             {
                 continue;
+            }
+            catch
+            {
+                // The next round tells those that are left.
+                lock (_silent)
+                    _silent.Remove(node.Name());
+                throw;
             }
             var about = new V1ObjectReference { ApiVersion = "v1", Kind = "Pod", Name = pod.Name(), NamespaceProperty = pod.Namespace(), Uid = pod.Uid(), ResourceVersion = pod.ResourceVersion() };
             _events.Warning(Source, about, "NodeNotReady", "Node is not ready");

@@ -45,7 +45,7 @@ internal sealed class PodMaking(IKubernetes kubernetes, OwnedPods owned, Control
                 pod.Name(), pod.Namespace(), cancellationToken: cancellationToken));
             return true;
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is System.Net.HttpStatusCode.NotFound or System.Net.HttpStatusCode.UnprocessableEntity)
+        catch (HttpOperationException e) when (e.IsGone())
         {
             // Gone, or another pod of that name by now.
             return false;
@@ -78,7 +78,7 @@ internal sealed class PodMaking(IKubernetes kubernetes, OwnedPods owned, Control
                 pod.Name(), pod.Namespace(), new V1DeleteOptions { Preconditions = new() { Uid = pod.Uid() } }, cancellationToken: cancellationToken));
             events.Normal(source, owner.AsReference, "SuccessfulDelete", $"Deleted pod: {pod.Name()}");
         }
-        catch (HttpOperationException e) when (e.IsNotFound() || e.IsConflict())
+        catch (HttpOperationException e) when (e.IsGone())
         {
             // Gone already, as wanted.
         }

@@ -57,12 +57,3 @@ internal static class Pods
             });
     }
 }
-
-/// <summary>Times of metav1.Time.</summary>
-internal static class Stamps
-{
-    /// <summary>To the second, as Kubernetes keeps them.</summary>
-    public static DateTime Stamp(this DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerSecond), DateTimeKind.Utc);
-
-    public static DateTimeOffset Instant(this DateTime stamp) => new(DateTime.SpecifyKind(stamp, DateTimeKind.Utc));
-}

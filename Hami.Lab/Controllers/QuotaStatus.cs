@@ -22,18 +22,18 @@ internal sealed class QuotaStatus
             if (c.Now is { } now)
                 Queue.Add(Informer<V1ResourceQuota>.Key(now));
         });
-        // A pod gives back what it had when it is gone or has ended; a new one may have come while usage was counted.
+        // A pod gives back what it had when it has ended; a new one may have come while usage was counted.
         pods.OnChange(c =>
         {
-            if (c.Before is null || c.Now is null || (c.Now.IsFinished() && !c.Before.IsFinished()))
-                Recount((c.Now ?? c.Before)!.Namespace());
+            if (c.Now is { } now && (c.Before is null || (now.IsFinished() && !c.Before.IsFinished())))
+                Recount(now.Namespace());
         });
     }
 
     public WorkQueue Queue { get; }
 
-    /// <summary>Objects of other kinds come and go too.</summary>
-    public void Recount(string @namespace)
+    /// <summary>An object of any kind is gone: it may have been counted.</summary>
+    public void Recount(string? @namespace)
     {
         foreach (var quota in _quotas.All.Where(q => q.Namespace() == @namespace))
             Queue.AddAfter(Informer<V1ResourceQuota>.Key(quota), Gather);
@@ -49,10 +49,11 @@ internal sealed class QuotaStatus
             var quota = await _kubernetes.CoreV1.ReadNamespacedResourceQuotaAsync(known.Name(), known.Namespace(), cancellationToken: cancellationToken);
             var hard = quota.Spec.Hard ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal);
             var used = await Used(quota, hard.Keys, cancellationToken);
-            if (Same(quota.Status?.Hard, hard) && Same(quota.Status?.Used, used))
-                return;
-            quota.Status = new() { Hard = hard, Used = used };
-            await _kubernetes.CoreV1.ReplaceNamespacedResourceQuotaStatusAsync(quota, quota.Name(), quota.Namespace(), cancellationToken: cancellationToken);
+            if (!Same(quota.Status?.Hard, hard) || !Same(quota.Status?.Used, used))
+            {
+                quota.Status = new() { Hard = hard, Used = used };
+                await _kubernetes.CoreV1.ReplaceNamespacedResourceQuotaStatusAsync(quota, quota.Name(), quota.Namespace(), cancellationToken: cancellationToken);
+            }
         }
         catch (HttpOperationException e) when (e.IsNotFound())
         {

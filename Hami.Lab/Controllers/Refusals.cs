@@ -14,6 +14,9 @@ internal static class Refusals
 
     public static bool IsNotFound(this HttpOperationException e) => e.Response.StatusCode is HttpStatusCode.NotFound;
 
+    /// <summary>Whether what a patch or a deletion was meant for, by its uid, is no more; another object of the name may be there.</summary>
+    public static bool IsGone(this HttpOperationException e) => e.IsNotFound() || e.Response.StatusCode is HttpStatusCode.UnprocessableEntity || e.IsConflict();
+
     public static bool IsConflict(this HttpOperationException e) => e.Response.StatusCode is HttpStatusCode.Conflict && Status(e)?.Reason is not "AlreadyExists";
 
     public static bool IsAlreadyThere(this HttpOperationException e) => e.Response.StatusCode is HttpStatusCode.Conflict && Status(e)?.Reason is "AlreadyExists";

@@ -121,9 +121,9 @@ internal sealed class ReplicaSets
         var status = new V1ReplicaSetStatus
         {
             Replicas = active.Count,
-            FullyLabeledReplicas = OrNull(active.Count(p => template.Matches(p.Metadata.Labels))),
-            ReadyReplicas = OrNull(active.Count(p => p.IsReady())),
-            AvailableReplicas = OrNull(available),
+            FullyLabeledReplicas = GoWriting.OrNull(active.Count(p => template.Matches(p.Metadata.Labels))),
+            ReadyReplicas = GoWriting.OrNull(active.Count(p => p.IsReady())),
+            AvailableReplicas = GoWriting.OrNull(available),
             TerminatingReplicas = terminating,
             ObservedGeneration = set.Metadata.Generation,
             Conditions = Conditions(set, active.Count, failure, now),
@@ -146,7 +146,4 @@ internal sealed class ReplicaSets
             ? [old]
             : [new() { Type = "ReplicaFailure", Status = "True", Reason = reason, Message = Refusals.Sentence(failure), LastTransitionTime = now.Stamp() }];
     }
-
-    // Go leaves these zeros out.
-    private static int? OrNull(int number) => number == 0 ? null : number;
 }

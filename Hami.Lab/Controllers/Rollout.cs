@@ -208,11 +208,11 @@ internal sealed class Rollout
         var status = new V1DeploymentStatus
         {
             ObservedGeneration = Deployment.Metadata.Generation,
-            Replicas = OrNull(replicas),
-            UpdatedReplicas = OrNull(New?.Status?.Replicas ?? 0),
-            ReadyReplicas = OrNull(_sets.Sum(s => s.Status?.ReadyReplicas ?? 0)),
-            AvailableReplicas = OrNull(available),
-            UnavailableReplicas = OrNull(Math.Max(0, _sets.Sum(s => s.Spec.Replicas ?? 0) - available)),
+            Replicas = GoWriting.OrNull(replicas),
+            UpdatedReplicas = GoWriting.OrNull(New?.Status?.Replicas ?? 0),
+            ReadyReplicas = GoWriting.OrNull(_sets.Sum(s => s.Status?.ReadyReplicas ?? 0)),
+            AvailableReplicas = GoWriting.OrNull(available),
+            UnavailableReplicas = GoWriting.OrNull(Math.Max(0, _sets.Sum(s => s.Spec.Replicas ?? 0) - available)),
             TerminatingReplicas = _sets.Sum(s => s.Status?.TerminatingReplicas ?? 0),
             CollisionCount = Collisions,
             Conditions = _conditions,
@@ -329,6 +329,4 @@ internal sealed class Rollout
 
     private static bool Same(Dictionary<string, string> left, IDictionary<string, string>? right) =>
         left.Count == (right?.Count ?? 0) && left.All(l => right!.TryGetValue(l.Key, out var value) && value == l.Value);
-
-    private static int? OrNull(int number) => number == 0 ? null : number;
 }

@@ -81,9 +81,9 @@ internal sealed class StrayPods(LabControllersOptions options, Informer<V1Node> 
             await options.Kubernetes.CoreV1.DeleteNamespacedPodAsync(
                 pod.Name(), pod.Namespace(), new V1DeleteOptions { GracePeriodSeconds = 0, Preconditions = new() { Uid = pod.Uid() } }, cancellationToken: cancellationToken);
         }
-        catch (HttpOperationException e) when (e.IsNotFound())
+        catch (HttpOperationException)
         {
-            // Gone already, as wanted.
+            // Gone already, as wanted; or refused, and the next round asks again. The other pods do not wait for this one.
         }
     }
 }

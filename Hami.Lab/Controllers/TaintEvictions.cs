@@ -50,8 +50,8 @@ internal sealed class TaintEvictions
                 _events.Normal(Source, about, "TaintManagerEviction", $"Cancelling deletion of Pod {key}");
             return;
         }
-        // The first taint sets the hour; the same taint seen again does not move it.
-        due = _due.GetOrAdd(pod.Uid(), due);
+        // The same taint seen again does not put the hour off; another one may bring it forward.
+        due = _due.AddOrUpdate(pod.Uid(), due, (_, known) => known < due ? known : due);
         var left = due - _options.Time.GetUtcNow();
         if (left > TimeSpan.Zero)
         {
@@ -72,7 +72,7 @@ internal sealed class TaintEvictions
             await _options.Kubernetes.CoreV1.DeleteNamespacedPodAsync(
                 pod.Name(), pod.Namespace(), new V1DeleteOptions { Preconditions = new() { Uid = pod.Uid() } }, cancellationToken: cancellationToken);
         }
-        catch (HttpOperationException e) when (e.IsNotFound())
+        catch (HttpOperationException e) when (e.IsGone())
         {
             // Gone already, as wanted.
         }
@@ -93,7 +93,7 @@ internal sealed class TaintEvictions
                 return now;
             if (tolerations.Select(t => t.TolerationSeconds).Min() is not { } seconds)
                 continue;
-            var due = (taint.TimeAdded?.Instant() ?? now) + TimeSpan.FromSeconds(Math.Max(0, seconds));
+            var due = (taint.TimeAdded?.Instant() ?? now) + TimeSpan.FromSeconds(Math.Clamp(seconds, 0, int.MaxValue));
             first = first is null || due < first ? due : first;
         }
         return first;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Hami.Lab.ApiServer;
 using k8s;
 using k8s.Models;
 
@@ -10,9 +11,6 @@ namespace Hami.Lab.Controllers;
 internal static class TemplateHash
 {
     public const string Label = "pod-template-hash";
-
-    // apimachinery, util/rand: no vowels, so no words.
-    private const string Letters = "bcdfghjklmnpqrstvwxz2456789";
 
     public static string Of(V1PodTemplateSpec template, int? collisions) => Encode(Fnv32A(Canonical(template) + (collisions is null ? "" : $"#{collisions}")));
 
@@ -36,5 +34,5 @@ internal static class TemplateHash
 
     private static uint Fnv32A(string text) => text.Aggregate(2166136261u, (hash, letter) => unchecked((hash ^ letter) * 16777619u));
 
-    private static string Encode(uint hash) => string.Concat(hash.ToString(CultureInfo.InvariantCulture).Select(c => Letters[c % Letters.Length]));
+    private static string Encode(uint hash) => string.Concat(hash.ToString(CultureInfo.InvariantCulture).Select(c => Names.Letters[c % Names.Letters.Length]));
 }

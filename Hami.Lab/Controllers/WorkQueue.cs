@@ -8,11 +8,16 @@ internal sealed class WorkQueue(TimeProvider time)
     // client-go's DefaultTypedControllerRateLimiter.
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(1000);
+    private const int MostDoublings = 20;
+
+    // A deadline may be years away, and no timer runs that long: its key is looked at in between, which harms nobody.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
     private readonly Channel<string> _ready = Channel.CreateUnbounded<string>();
     private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly HashSet<string> _waiting = new(StringComparer.Ordinal);
     private readonly HashSet<string> _running = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTimeOffset> _due = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private CancellationToken _stop;
 
@@ -26,12 +31,23 @@ internal sealed class WorkQueue(TimeProvider time)
         _ready.Writer.TryWrite(key);
     }
 
+    /// <summary>Adds the key in a while; of several such wishes the earliest counts, for whoever looks wishes anew.</summary>
     public void AddAfter(string key, TimeSpan delay)
     {
         if (delay <= TimeSpan.Zero)
+        {
             Add(key);
-        else
-            _ = Later(key, delay);
+            return;
+        }
+        delay = delay < LongestWait ? delay : LongestWait;
+        var due = time.GetUtcNow() + delay;
+        lock (_lock)
+        {
+            if (_due.TryGetValue(key, out var known) && known <= due)
+                return;
+            _due[key] = due;
+        }
+        _ = Later(key, delay, due);
     }
 
     /// <summary>Works until cancelled. A failure is told, and its key is tried again after a delay that doubles.</summary>
@@ -74,7 +90,7 @@ internal sealed class WorkQueue(TimeProvider time)
         {
             var failures = _failures.GetValueOrDefault(key);
             _failures[key] = failures + 1;
-            return FirstDelay * Math.Pow(2, failures) is var delay && delay < LongestDelay ? delay : LongestDelay;
+            return FirstDelay * Math.Pow(2, Math.Min(failures, MostDoublings)) is var delay && delay < LongestDelay ? delay : LongestDelay;
         }
     }
 
@@ -90,9 +106,15 @@ internal sealed class WorkQueue(TimeProvider time)
         _ready.Writer.TryWrite(key);
     }
 
-    private async Task Later(string key, TimeSpan delay)
+    private async Task Later(string key, TimeSpan delay, DateTimeOffset due)
     {
         await Task.Delay(delay, time, _stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_lock)
+        {
+            if (!_due.TryGetValue(key, out var earliest) || earliest != due)
+                return;
+            _due.Remove(key);
+        }
         Add(key);
     }
 }

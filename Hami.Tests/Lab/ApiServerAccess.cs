@@ -129,6 +129,68 @@ public sealed class ApiServerAccess
             await tried.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_name_in_the_query_allows_no_more_than_the_list_it_selects()
+    {
+        await using var lab = await Running();
+        await Post(lab, "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles",
+            """{"metadata":{"name":"one"},"rules":[{"apiGroups":[""],"resources":["configmaps"],"resourceNames":["mine"],"verbs":["list","create","watch"]},{"apiGroups":[""],"resources":["secrets"],"verbs":["watch"]}]}""");
+        await Post(lab, "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings",
+            """{"metadata":{"name":"ones"},"roleRef":{"kind":"Role","name":"one"},"subjects":[{"kind":"ServiceAccount","name":"default","namespace":"default"}]}""");
+        await Post(lab, "/api/v1/namespaces/default/secrets", """{"metadata":{"name":"s"}}""");
+        var token = await Token(lab);
+        Assert.Equal(200, (await Send(lab, token, "GET", "/api/v1/namespaces/default/configmaps?fieldSelector=metadata.name%3Dmine")).Code);
+        Assert.Equal(403, (await Send(lab, token, "POST", "/api/v1/namespaces/default/configmaps?fieldSelector=metadata.name%3Dmine", """{"metadata":{"name":"another"}}""")).Code);
+        // One object is got and not watched, whatever the query says: who may only watch may not read it so.
+        Assert.Equal(403, (await Send(lab, token, "GET", "/api/v1/namespaces/default/secrets/s?watch=true")).Code);
+    }
+
+    [Fact]
+    public async Task A_token_meant_for_somebody_else_opens_no_door()
+    {
+        await using var lab = await Running();
+        var token = await Token(lab, """{"spec":{"audiences":["vault"]}}""");
+        Assert.True((bool)(await Review(lab, token, """,["vault"]"""))["authenticated"]!);
+        Assert.Equal(401, (await Send(lab, token, "GET", "/version")).Code);
+        Assert.Equal(200, (await Send(lab, await Token(lab), "GET", "/version")).Code);
+    }
+
+    [Fact]
+    public async Task A_nodes_token_ends_with_the_node()
+    {
+        await using var lab = await Running();
+        await Post(lab, "/api/v1/nodes", """{"metadata":{"name":"n"}}""");
+        var token = await Token(lab, """{"spec":{"boundObjectRef":{"kind":"Node","apiVersion":"v1","name":"n"}}}""");
+        Assert.True((bool)(await Review(lab, token))["authenticated"]!);
+        await lab.Client.CoreV1.DeleteNodeAsync("n", cancellationToken: Cancellation);
+        Assert.Equal("[invalid bearer token, service account token has been invalidated]", (string)(await Review(lab, token))["error"]!);
+    }
+
+    [Fact]
+    public async Task Nobody_takes_anothers_uid_unasked()
+    {
+        await using var lab = await Running();
+        await Post(lab, "/apis/rbac.authorization.k8s.io/v1/clusterroles", """{"metadata":{"name":"actor"},"rules":[{"apiGroups":[""],"resources":["users"],"verbs":["impersonate"]}]}""");
+        await Post(lab, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+            """{"metadata":{"name":"acts"},"roleRef":{"kind":"ClusterRole","name":"actor"},"subjects":[{"kind":"ServiceAccount","name":"default","namespace":"default"}]}""");
+        var token = await Token(lab);
+        Assert.Equal("eve", (await Whoami())!["username"]!.GetValue<string>());
+        Assert.Contains("cannot impersonate resource \"uids\"", (await Whoami("7"))!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+
+        async Task<JsonNode?> Whoami(string? uid = null)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/apis/authentication.k8s.io/v1/selfsubjectreviews");
+            request.Content = new StringContent("{}", Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+            request.Headers.Authorization = new("Bearer", token);
+            request.Headers.Add("Impersonate-User", "eve");
+            if (uid is not null)
+                request.Headers.Add("Impersonate-Uid", uid);
+            using var response = await lab.Raw.SendAsync(request, Cancellation);
+            var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancellation))!;
+            return answer["status"] is JsonObject status ? status["userInfo"] : answer;
+        }
+    }
+
     private static async Task<string> Token(ApiServerGiven lab, string body = "{}") =>
         (string)(await Post(lab, "/api/v1/namespaces/default/serviceaccounts/default/token", body))["status"]!["token"]!;
 

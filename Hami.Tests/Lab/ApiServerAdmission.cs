@@ -167,6 +167,37 @@ public sealed class ApiServerAdmission
         Assert.Equal((calls, 1), (first.Calls.Count, second.Calls.Count));
     }
 
+    [Fact]
+    public async Task What_comes_too_late_for_its_namespace_goes_with_it()
+    {
+        await using var lab = await Running();
+        await lab.Client.CoreV1.CreateNamespaceAsync(new() { Metadata = new() { Name = "team" } }, cancellationToken: Cancellation);
+        await using var hook = await Hook.Answering(_ => Allow(null));
+        hook.Meanwhile = () => lab.Client.CoreV1.DeleteNamespaceAsync("team", cancellationToken: Cancellation);
+        await Register(lab, hook, w => w["rules"]![0]!["resources"] = new JsonArray("secrets"), kind: "Validating");
+        await lab.Client.CoreV1.CreateNamespacedSecretAsync(new() { Metadata = new() { Name = "late" } }, "team", cancellationToken: Cancellation);
+        Assert.Single(hook.Calls);
+        Assert.Empty((await lab.Client.CoreV1.ListNamespacedSecretAsync("team", cancellationToken: Cancellation)).Items);
+    }
+
+    [Theory]
+    [InlineData("Mutating")]
+    [InlineData("Validating")]
+    public async Task What_a_webhook_wants_to_be_said_is_said(string kind)
+    {
+        await using var lab = await Running();
+        await using var hook = await Hook.Answering(_ =>
+        {
+            var response = Allow(null);
+            response["warnings"] = new JsonArray("mind the card");
+            return response;
+        });
+        await Register(lab, hook, kind: kind);
+        using var pod = new StringContent("""{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}}""", Encoding.UTF8, "application/json");
+        using var created = await lab.Raw.PostAsync("/api/v1/namespaces/default/pods", pod, Cancellation);
+        Assert.Equal(["299 - \"mind the card\""], created.Headers.GetValues("Warning"));
+    }
+
     private static JsonObject Allow(string? patch)
     {
         var response = new JsonObject { ["allowed"] = true };
@@ -222,6 +253,9 @@ public sealed class ApiServerAdmission
 
         public List<(string Path, string Agent, JsonNode Review)> Calls { get; } = [];
 
+        /// <summary>What happens elsewhere while the webhook thinks.</summary>
+        public Func<Task> Meanwhile { get; set; } = () => Task.CompletedTask;
+
         public static async Task<Hook> Answering(Func<JsonNode, JsonObject> answer, TimeSpan delay = default)
         {
             using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -248,6 +282,7 @@ public sealed class ApiServerAdmission
                 lock (hook.Calls)
                     hook.Calls.Add(($"{http.Request.Path}{http.Request.QueryString}", http.Request.Headers.UserAgent.ToString(), review));
                 await Task.Delay(delay, http.RequestAborted);
+                await hook.Meanwhile();
                 var response = answer(review);
                 response["uid"] = review["request"]!["uid"]!.DeepClone();
                 await http.Response.WriteAsync(new JsonObject { ["apiVersion"] = "admission.k8s.io/v1", ["kind"] = "AdmissionReview", ["response"] = response }.ToJsonString());

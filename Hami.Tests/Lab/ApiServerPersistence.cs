@@ -49,12 +49,28 @@ public sealed class ApiServerPersistence : IDisposable
         }
         await using (var lab = await Running(Kept))
         {
-            await foreach (var (type, pod) in lab.Watch($"/api/v1/pods?watch=true&resourceVersion={from}&timeoutSeconds=2", Cancellation))
-            {
-                Assert.Equal("ADDED b", $"{type} {pod["metadata"]!["name"]}");
-                break;
-            }
+            var seen = new List<string>();
+            await foreach (var (type, pod) in lab.Watch($"/api/v1/pods?watch=true&resourceVersion={from}&timeoutSeconds=1", Cancellation))
+                seen.Add($"{type} {pod["metadata"]!["name"]}");
+            Assert.Equal(["ADDED b"], seen);
         }
+    }
+
+    [Fact]
+    public async Task A_namespace_whose_end_was_cut_short_is_ended_by_the_next_start()
+    {
+        await using (var lab = await Running(Kept))
+        {
+            await lab.Client.CoreV1.CreateNamespaceAsync(new() { Metadata = new() { Name = "team" } }, cancellationToken: Cancellation);
+            await lab.Client.CoreV1.CreateNamespacedSecretAsync(new() { Metadata = new() { Name = "held", Finalizers = ["example.com/hold"] } }, "team", cancellationToken: Cancellation);
+            await lab.Client.CoreV1.DeleteNamespaceAsync("team", cancellationToken: Cancellation);
+            Assert.Equal("Terminating", (await lab.Client.CoreV1.ReadNamespaceAsync("team", cancellationToken: Cancellation)).Status.Phase);
+        }
+        // As a process leaves it that was killed between the mark and the removal.
+        var log = await File.ReadAllTextAsync(Kept.StorePath!, Cancellation);
+        await File.WriteAllTextAsync(Kept.StorePath!, log.Replace(",\"finalizers\":[\"example.com/hold\"]", "", StringComparison.Ordinal), Cancellation);
+        await using (var lab = await Running(Kept))
+            Assert.Equal(404, (await Refusal(() => lab.Client.CoreV1.ReadNamespaceAsync("team", cancellationToken: Cancellation))).Code);
     }
 
     [Fact]
@@ -106,6 +122,24 @@ public sealed class ApiServerPersistence : IDisposable
         await File.WriteAllLinesAsync(Kept.StorePath!, lines, Cancellation);
         var damaged = await Assert.ThrowsAsync<InvalidDataException>(() => Running(Kept));
         Assert.Contains($"Line {lines.Length - 1} of {Kept.StorePath}", damaged.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_log_is_its_owners_alone_whatever_an_earlier_start_left()
+    {
+        await File.WriteAllTextAsync(Kept.StorePath + ".new", "left", Cancellation);
+        File.SetUnixFileMode(Kept.StorePath + ".new", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        await using var lab = await Running(Kept);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Kept.StorePath!));
+    }
+
+    [Fact]
+    public async Task A_start_that_fails_lets_go_of_the_log()
+    {
+        await using var other = await Running();
+        await Assert.ThrowsAnyAsync<IOException>(() => Running(Kept with { Port = other.Server.Address.Port }));
+        // Locked, were it still open for writing.
+        await using var free = new FileStream(Kept.StorePath!, FileMode.Open, FileAccess.Write, FileShare.None);
     }
 
     [Fact]

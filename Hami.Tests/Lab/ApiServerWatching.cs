@@ -126,11 +126,32 @@ public sealed class ApiServerWatching
         await using var lab = await Running();
         var pod = await lab.Create(Pod("a"));
         await lab.Client.CoreV1.CreateNamespacedConfigMapAsync(new() { Metadata = new() { Name = "m" } }, "default", cancellationToken: Cancellation);
+        var seen = new List<string>();
         await foreach (var (type, last) in lab.Watch($"{Pods}?watch=true&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion={pod.ResourceVersion()}", Cancellation))
+            seen.Add($"{type} {last["metadata"]!["resourceVersion"]}");
+        Assert.Equal([$"BOOKMARK {long.Parse(pod.ResourceVersion()) + 1}"], seen);
+    }
+
+    [Fact]
+    public async Task A_watcher_whom_none_of_many_changes_concerns_is_told_where_it_stands()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
+        await using var lab = await Running(new() { Time = clock });
+        var last = await lab.Create(Pod("first"));
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        await using var events = lab.Watch($"{Pods}?watch=true&allowWatchBookmarks=true&resourceVersion={last.ResourceVersion()}&fieldSelector=spec.nodeName%3Dn", patience.Token)
+            .GetAsyncEnumerator(patience.Token);
+        var next = events.MoveNextAsync().AsTask();
+        for (var i = 0; !next.IsCompleted; i++)
         {
-            Assert.Equal("BOOKMARK", type);
-            Assert.Equal(long.Parse(pod.ResourceVersion()) + 1, long.Parse(last["metadata"]!["resourceVersion"]!.GetValue<string>()));
+            last = await lab.Create(Pod($"p{i}"));
+            clock.Advance(TimeSpan.FromSeconds(15));
+            await Task.WhenAny(next, Task.Delay(20, Cancellation));
         }
+        Assert.True(await next);
+        Assert.Equal("BOOKMARK", events.Current.Type);
+        Assert.True(long.Parse(events.Current.Object["metadata"]!["resourceVersion"]!.GetValue<string>()) <= long.Parse(last.ResourceVersion()));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Net;
+using Hami.Lab.ApiServer;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -286,4 +287,68 @@ public sealed class ApiServerWrites
         while (!string.IsNullOrEmpty(next));
         Assert.Equal(["p0", "p1", "p2", "p3", "p4"], names);
     }
+
+    [Fact]
+    public async Task A_warning_may_be_in_any_letters_and_one_with_a_line_end_is_left_unsaid()
+    {
+        await using var lab = await Running();
+        using var sent = new StringContent("{\"metadata\":{\"name\":\"m\"},\"größe\":1,\"a\\nb\":2}", System.Text.Encoding.UTF8, "application/json");
+        using var created = await lab.Raw.PostAsync("/api/v1/namespaces/default/configmaps", sent, Cancellation);
+        Assert.Equal(System.Net.HttpStatusCode.Created, created.StatusCode);
+        Assert.Contains("unknown field", Assert.Single(created.Headers.GetValues("Warning")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_eviction_that_is_a_dry_run_ends_nothing()
+    {
+        await using var lab = await Running();
+        await lab.Create(Pod("p"));
+        var (code, _) = await lab.Send("POST", "/api/v1/namespaces/default/pods/p/eviction",
+            """{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p"},"deleteOptions":{"dryRun":["All"]}}""");
+        Assert.Equal(201, code);
+        Assert.Null((await lab.Read("p")).Metadata.DeletionTimestamp);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("a/b")]
+    public async Task A_JSON_patch_to_what_is_no_path_is_refused(string path)
+    {
+        await using var lab = await Running();
+        await lab.Create(Pod("p"));
+        var (code, _) = await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", "[{\"op\":\"add\",\"path\":\"" + path + "\",\"value\":1}]", "application/json-patch+json");
+        Assert.Equal(422, code);
+    }
+
+    [Fact]
+    public async Task A_JSON_patch_that_doubles_itself_is_refused_before_it_fills_the_memory()
+    {
+        await using var lab = await Running();
+        await lab.Create(Pod("p"));
+        var doubling = Enumerable.Range(0, 40).Select(i => "{\"op\":\"copy\",\"from\":\"/metadata\",\"path\":\"/metadata/x" + i + "\"}");
+        var (code, _) = await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p", $"[{string.Join(',', doubling)}]", "application/json-patch+json");
+        Assert.Equal(422, code);
+    }
+
+    [Theory]
+    [InlineData("nodes", "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastHeartbeatTime\":\"2017-08-04 13:29:20\"}]}",
+        "parsing time \"2017-08-04 13:29:20\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \" 13:29:20\" as \"T\"")]
+    [InlineData("nodes", "\"spec\":{\"taints\":[{\"key\":\"a\",\"effect\":\"NoExecute\",\"timeAdded\":\"\"}]}", "parsing time \"\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"2006\"")]
+    [InlineData("nodes", "\"spec\":{\"taints\":[{\"key\":\"a\",\"effect\":\"NoExecute\",\"timeAdded\":\"2026-01-01T00:00:00.5Zulu\"}]}", "extra text: \"ulu\"")]
+    [InlineData("nodes", "\"status\":{\"capacity\":{\"cpu\":\"1e400\"}}", "quantities must match the regular expression")]
+    [InlineData("priorityclasses", "\"value\":3000000000", "json: cannot unmarshal number 3000000000 into Go struct field PriorityClass.value of type int32")]
+    public async Task What_clients_could_not_read_back_is_not_kept(string plural, string fields, string why)
+    {
+        await using var lab = await Running();
+        var path = plural is "nodes" ? "/api/v1/nodes" : "/apis/scheduling.k8s.io/v1/priorityclasses";
+        var (code, status) = await lab.Send("POST", path, "{\"metadata\":{\"name\":\"x\"}," + fields + "}");
+        Assert.Equal(400, code);
+        Assert.Contains(why, (string)status!["message"]!, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("2026-01-01T00:00:00Z")]
+    [InlineData("2026-01-01T00:00:00.123456Z")]
+    [InlineData("2026-01-01T00:00:00.123456789+01:00")]
+    public void A_time_is_taken_as_Go_takes_it(string time) => Assert.Null(Record.Exception(() => GoTime.Check(time)));
 }

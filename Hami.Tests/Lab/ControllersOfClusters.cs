@@ -69,7 +69,8 @@ public sealed class ControllersOfClusters
         await lab.Client.CoreV1.DeleteNamespacedServiceAccountAsync("default", "team", cancellationToken: Cancellation);
         await Eventually(
             async () => (await lab.Client.CoreV1.ListNamespacedServiceAccountAsync("team", cancellationToken: Cancellation)).Items, a => a.Count == 1 && a[0].Uid() != first.Uid());
-        await lab.Create(Deployment("web"));
+        await lab.Client.CoreV1.DeleteNamespacedConfigMapAsync("kube-root-ca.crt", "team", cancellationToken: Cancellation);
+        await Eventually(async () => (await lab.Client.CoreV1.ListNamespacedConfigMapAsync("team", cancellationToken: Cancellation)).Items, m => m.Count == 1);
         await lab.Client.CoreV1.DeleteNamespaceAsync("team", cancellationToken: Cancellation);
         await Eventually(async () => (await lab.Client.CoreV1.ListNamespaceAsync(cancellationToken: Cancellation)).Items, n => !n.Any(x => x.Name() == "team"));
     }
@@ -94,6 +95,17 @@ public sealed class ControllersOfClusters
         await lab.Becomes(first, "Succeeded");
         await Eventually(() => Used(lab, "requests.nvidia.com/gpu"), u => u is "1");
         await lab.Lab.Create(Pod("c"));
+    }
+
+    [Fact]
+    public async Task A_quota_gets_back_what_objects_of_any_kind_had()
+    {
+        await using var lab = await ControllersGiven.Running();
+        await Quota(lab, ("count/secrets", "1"));
+        await lab.Client.CoreV1.CreateNamespacedSecretAsync(new() { Metadata = new() { Name = "one" } }, "default", cancellationToken: Cancellation);
+        Assert.Equal(403, (await Refusal(() => lab.Client.CoreV1.CreateNamespacedSecretAsync(new() { Metadata = new() { Name = "two" } }, "default", cancellationToken: Cancellation))).Code);
+        await lab.Client.CoreV1.DeleteNamespacedSecretAsync("one", "default", cancellationToken: Cancellation);
+        await Eventually(() => Used(lab, "count/secrets"), u => u is "0");
     }
 
     [Fact]
@@ -151,6 +163,20 @@ public sealed class ControllersOfClusters
         await lab.Lab.Send("PATCH", "/api/v1/nodes/n/status",
             """{"status":{"conditions":[{"type":"Ready","status":"True","lastHeartbeatTime":"2026-01-02T00:00:00Z"}]}}""", "application/strategic-merge-patch+json");
         await Eventually(() => lab.Client.CoreV1.ReadNodeAsync("n", cancellationToken: Cancellation), n => n.Spec.Taints is not { Count: > 0 });
+    }
+
+    [Fact]
+    public async Task A_taint_nobody_bears_does_not_wait_for_one_that_is_borne_a_while()
+    {
+        await using var lab = await ControllersGiven.Running();
+        V1Taint Taint(string key) => new() { Key = key, Effect = "NoExecute" };
+        await lab.Client.CoreV1.CreateNodeAsync(new() { Metadata = new() { Name = "n" }, Spec = new() { Taints = [Taint("slow")] } }, cancellationToken: Cancellation);
+        await lab.Lab.Create(Pod("p", node: "n", more: p => p.Spec.Tolerations = [new() { Key = "slow", OperatorProperty = "Exists", Effect = "NoExecute", TolerationSeconds = long.MaxValue }]));
+        // The controller has looked at the pod under the first taint once it has told another one of it.
+        await lab.Lab.Create(Pod("marker", node: "n"));
+        await Eventually(() => lab.Lab.Read("marker"), p => p.Metadata.DeletionTimestamp is not null);
+        await lab.Lab.Send("PATCH", "/api/v1/nodes/n", KubernetesJson.Serialize(new { spec = new { taints = new[] { Taint("slow"), Taint("now") } } }), "application/merge-patch+json");
+        await Eventually(() => lab.Lab.Read("p"), p => p.Metadata.DeletionTimestamp is not null);
     }
 
     [Fact]

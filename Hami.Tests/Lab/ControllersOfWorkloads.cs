@@ -47,8 +47,10 @@ public sealed class ControllersOfWorkloads
         await Eventually(() => lab.Deployment("web"), d => d.Status.AvailableReplicas == 4);
         await lab.Lab.Send("PATCH", "/apis/apps/v1/namespaces/default/deployments/web", """{"spec":{"template":{"metadata":{"annotations":{"v":"2"}}}}}""", "application/merge-patch+json");
         V1Deployment now;
+        var looks = 0;
         do
         {
+            Assert.True(looks++ < 3000, "the rollout came to no end");
             var sets = await lab.Sets();
             Assert.True(sets.Sum(s => s.Spec.Replicas) <= 5, "more than replicas and surge");
             Assert.True(sets.Sum(s => s.Status.AvailableReplicas ?? 0) >= 4 || sets.Count == 1, "fewer available than may be");
@@ -148,8 +150,10 @@ public sealed class ControllersOfWorkloads
         await lab.Create(Job("job", j => (j.Completions, j.Parallelism) = (3, 2)));
         var ended = new HashSet<string>(StringComparer.Ordinal);
         V1Job job;
+        var looks = 0;
         do
         {
+            Assert.True(looks++ < 1500, "the job came to no end");
             var running = (await lab.Pods("job")).Where(p => p.Status.Phase is "Pending").ToList();
             Assert.True(running.Count <= 2);
             foreach (var pod in running)

@@ -7,6 +7,7 @@ internal sealed record Caller(string Name, string Uid, string[] Groups, IReadOnl
 {
     public const string Masters = "system:masters";
     public const string Authenticated = "system:authenticated";
+    public const string Unauthenticated = "system:unauthenticated";
     private const string AccountPrefix = "system:serviceaccount:";
 
     /// <summary>The owner of the lab's kubeconfig, and the lab itself.</summary>

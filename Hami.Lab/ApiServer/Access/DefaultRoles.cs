@@ -68,7 +68,7 @@ internal static class DefaultRoles
     private static readonly (string Role, string[] Groups)[] Bindings =
     [
         ("cluster-admin", [Caller.Masters]), ("system:basic-user", [Caller.Authenticated]), ("system:discovery", [Caller.Authenticated]),
-        ("system:public-info-viewer", [Caller.Authenticated, "system:unauthenticated"]),
+        ("system:public-info-viewer", [Caller.Authenticated, Caller.Unauthenticated]),
     ];
 
     public static async Task Prepare(ObjectStore store, Func<ApiRequest, JsonObject, Task> create)
@@ -80,8 +80,8 @@ internal static class DefaultRoles
             await create(new(Resources.ClusterRoleBindings, "", "", ""), new()
             {
                 ["metadata"] = Metadata(role),
-                ["roleRef"] = new JsonObject { ["apiGroup"] = "rbac.authorization.k8s.io", ["kind"] = "ClusterRole", ["name"] = role },
-                ["subjects"] = new JsonArray([.. groups.Select(g => new JsonObject { ["kind"] = "Group", ["apiGroup"] = "rbac.authorization.k8s.io", ["name"] = g })]),
+                ["roleRef"] = new JsonObject { ["apiGroup"] = Resources.RbacGroup, ["kind"] = "ClusterRole", ["name"] = role },
+                ["subjects"] = new JsonArray([.. groups.Select(g => new JsonObject { ["kind"] = "Group", ["apiGroup"] = Resources.RbacGroup, ["name"] = g })]),
             });
         }
     }

@@ -21,7 +21,9 @@ internal sealed class Guard(Rbac rbac, Tokens tokens)
     {
         const string scheme = "Bearer ";
         return authorization.Length == 0 ? Caller.Admin
-            : authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? Holder(authorization[scheme.Length..].Trim(), out _)?.Who
+            : authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) && Holder(authorization[scheme.Length..].Trim(), out _) is { } holder
+                // A token meant for somebody else opens no door here.
+                && holder.Audiences.Contains(Tokens.Issuer, StringComparer.Ordinal) ? holder.Who
             : null;
     }
 
@@ -52,6 +54,8 @@ internal sealed class Guard(Rbac rbac, Tokens tokens)
             Require(who, new("impersonate") { Resource = "users", Name = user });
         foreach (var group in groups)
             Require(who, new("impersonate") { Resource = "groups", Name = group });
+        if (uid.Length > 0)
+            Require(who, new("impersonate") { Group = "authentication.k8s.io", Resource = "uids", Name = uid });
         foreach (var (key, values) in extra)
         {
             foreach (var value in values)
@@ -59,8 +63,9 @@ internal sealed class Guard(Rbac rbac, Tokens tokens)
         }
         if (groups.Length == 0 && Caller.Account(user) is { } alone)
             groups = Caller.AccountGroups(alone.Namespace);
-        if (user is not "system:anonymous" && !groups.Contains(Caller.Authenticated, StringComparer.Ordinal))
-            groups = [.. groups, Caller.Authenticated];
+        var all = user is "system:anonymous" ? Caller.Unauthenticated : Caller.Authenticated;
+        if (!groups.Contains(all, StringComparer.Ordinal))
+            groups = [.. groups, all];
         return new(user, uid, groups, extra);
     }
 
@@ -117,11 +122,11 @@ internal sealed class Guard(Rbac rbac, Tokens tokens)
             "PUT" => "update",
             "PATCH" => "patch",
             "DELETE" => name.Length > 0 ? "delete" : "deletecollection",
-            _ when query["watch"].ToString() is "true" or "1" => "watch",
-            _ => name.Length > 0 ? "get" : "list",
+            _ when name.Length > 0 => "get",
+            _ => ListOptions.IsWatch(query) ? "watch" : "list",
         };
-        // A list of one named object can be allowed by that name.
-        if (name.Length == 0 && query["fieldSelector"].ToString().Split(',').FirstOrDefault(f => f.StartsWith("metadata.name=", StringComparison.Ordinal)) is { } only)
+        // A list or a watch of one named object can be allowed by that name; nothing else is bound by a field selector.
+        if (verb is "list" or "watch" && query["fieldSelector"].ToString().Split(',').FirstOrDefault(f => f.StartsWith("metadata.name=", StringComparison.Ordinal)) is { } only)
             name = only["metadata.name=".Length..].TrimStart('=');
         return new(verb) { Group = group, Resource = rest[0], Subresource = rest.ElementAtOrDefault(2) ?? "", Name = name, Namespace = @namespace };
     }

@@ -86,9 +86,9 @@ internal sealed class Rbac(ObjectStore store)
         if (!Has(rule, "verbs", deed.Verb))
             return false;
         if (deed.Path is { } path)
-            return Texts(rule, "nonResourceURLs").Any(u => u is "*" || u == path || (u.EndsWith('*') && path.StartsWith(u.TrimEnd('*'), StringComparison.Ordinal)));
-        var names = Texts(rule, "resourceNames");
-        return Has(rule, "apiGroups", deed.Group) && Texts(rule, "resources").Any(r => IsOf(r, deed)) && (names.Length == 0 || names.Contains(deed.Name, StringComparer.Ordinal));
+            return rule["nonResourceURLs"].Texts().Any(u => u is "*" || u == path || (u.EndsWith('*') && path.StartsWith(u.TrimEnd('*'), StringComparison.Ordinal)));
+        return Has(rule, "apiGroups", deed.Group) && rule["resources"].Texts().Any(r => IsOf(r, deed))
+            && (rule.ListAt("resourceNames") is not { Count: > 0 } names || names.Texts().Contains(deed.Name, StringComparer.Ordinal));
     }
 
     private static bool IsOf(string pattern, Deed deed)
@@ -100,7 +100,5 @@ internal sealed class Rbac(ObjectStore store)
             : pattern == $"{deed.Resource}/{deed.Subresource}" || pattern == $"*/{deed.Subresource}";
     }
 
-    private static bool Has(JsonObject rule, string list, string value) => Texts(rule, list).Any(t => t is "*" || t == value);
-
-    private static string[] Texts(JsonObject rule, string list) => (rule.ListAt(list) ?? []).Select(t => t!.GetValue<string>()).ToArray();
+    private static bool Has(JsonObject rule, string list, string value) => rule[list].Texts().Any(t => t is "*" || t == value);
 }

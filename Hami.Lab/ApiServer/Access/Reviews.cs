@@ -8,6 +8,7 @@ internal sealed class Reviews(ObjectStore store, Guard guard, Rbac rbac, Tokens 
     private const string Groups = "authentication.k8s.io";
     private const long DefaultSeconds = 3600;
     private const long LeastSeconds = 600;
+    private const long MostSeconds = 1L << 32;
 
     /// <summary>Answers a review; the body is in its stored form.</summary>
     public JsonObject Answer(Resource resource, string? @namespace, JsonObject body)
@@ -41,6 +42,11 @@ internal sealed class Reviews(ObjectStore store, Guard guard, Rbac rbac, Tokens 
         {
             throw KubernetesError.Invalid("TokenRequest", Groups, name,
                 [Cause.Invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")]);
+        }
+        if (seconds > MostSeconds)
+        {
+            throw KubernetesError.Invalid("TokenRequest", Groups, name,
+                [Cause.Invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")]);
         }
         var audiences = spec.ListAt("audiences") is { Count: > 0 } asked ? (JsonArray)asked.DeepClone() : new JsonArray(Tokens.Issuer);
         var now = time.GetUtcNow();
@@ -92,7 +98,7 @@ internal sealed class Reviews(ObjectStore store, Guard guard, Rbac rbac, Tokens 
             throw KubernetesError.BadRequest("token is required for TokenReview in authentication");
         if (guard.Holder(token, out var why) is not { } holder)
             return new() { ["user"] = new JsonObject(), ["error"] = why };
-        var asked = (spec.ListAt("audiences") ?? []).Select(a => a!.GetValue<string>()).ToArray();
+        var asked = spec["audiences"].Texts().ToArray();
         var common = (asked.Length == 0 ? [Tokens.Issuer] : asked).Intersect(holder.Audiences, StringComparer.Ordinal).ToArray();
         return common.Length == 0
             ? new() { ["user"] = new JsonObject(), ["error"] = $"[invalid bearer token, token audiences {Printed(holder.Audiences)} is invalid for the target audiences {Printed(asked)}]" }
@@ -112,11 +118,10 @@ internal sealed class Reviews(ObjectStore store, Guard guard, Rbac rbac, Tokens 
 
     private static Caller Subject(Resource resource, JsonObject spec)
     {
-        static string[] Texts(JsonNode? list) => (list as JsonArray ?? []).Select(t => t!.GetValue<string>()).ToArray();
-        var (user, groups) = (spec.TextAt("user") ?? "", Texts(spec["groups"]));
+        var (user, groups) = (spec.TextAt("user") ?? "", spec["groups"].Texts().ToArray());
         if (user.Length == 0 && groups.Length == 0)
             throw KubernetesError.Invalid(resource, "", Cause.Invalid("spec.user", "", "at least one of user or group must be specified"));
-        return new(user, spec.TextAt("uid") ?? "", groups, (spec.MapAt("extra") ?? []).ToDictionary(e => e.Key, e => Texts(e.Value), StringComparer.Ordinal));
+        return new(user, spec.TextAt("uid") ?? "", groups, (spec.MapAt("extra") ?? []).ToDictionary(e => e.Key, e => e.Value.Texts().ToArray(), StringComparer.Ordinal));
     }
 
     private JsonObject Access(Resource resource, Caller who, JsonObject spec)

@@ -55,12 +55,17 @@ internal sealed class Tokens(ObjectStore store, TimeProvider time)
         var bound = claims.MapAt("kubernetes.io");
         var @namespace = bound.TextAt("namespace") ?? "";
         var (name, uid) = (bound.TextAt("serviceaccount", "name") ?? "", bound.TextAt("serviceaccount", "uid") ?? "");
-        if (!Exists(Resources.ServiceAccounts, @namespace, name, uid) || !IsThere(Resources.Pods, @namespace, bound.MapAt("pod")) || !IsThere(Resources.Secrets, @namespace, bound.MapAt("secret")))
+        var pod = bound.MapAt("pod");
+        if (!Exists(Resources.ServiceAccounts, @namespace, name, uid)
+            || !IsThere(Resources.Pods, @namespace, pod)
+            || !IsThere(Resources.Secrets, @namespace, bound.MapAt("secret"))
+            // A pod's node is only told of; a token of a node's own ends with it.
+            || (pod is null && !IsThere(Resources.Nodes, "", bound.MapAt("node"))))
         {
             why = "[invalid bearer token, service account token has been invalidated]";
             return null;
         }
-        var audiences = (claims.ListAt("aud") ?? []).Select(a => a!.GetValue<string>()).ToArray();
+        string[] audiences = [.. claims.At("aud").Texts()];
         return (new(Caller.AccountName(@namespace, name), uid, Caller.AccountGroups(@namespace), Extra(claims!, bound)), audiences);
     }
 

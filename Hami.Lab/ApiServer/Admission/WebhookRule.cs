@@ -17,10 +17,10 @@ internal static class WebhookRule
         && Has(rule, "apiGroups", call.Resource.Group)
         && Has(rule, "apiVersions", call.Resource.Version)
         && rule.TextAt("scope") switch { "Namespaced" => call.Namespace.Length > 0, "Cluster" => call.Namespace.Length == 0, _ => true }
-        && (rule["resources"] as JsonArray ?? []).Any(r => CoversResource(r!.GetValue<string>(), call));
+        && rule["resources"].Texts().Any(r => CoversResource(r, call));
 
     private static bool Has(JsonObject rule, string list, string value) =>
-        (rule[list] as JsonArray ?? []).Any(v => v!.GetValue<string>() is var text && (text is "*" || text == value));
+        rule[list].Texts().Any(t => t is "*" || t == value);
 
     private static bool CoversResource(string pattern, AdmissionCall call)
     {

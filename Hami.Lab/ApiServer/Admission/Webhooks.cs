@@ -1,4 +1,4 @@
-using System.Text;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -36,7 +36,8 @@ internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposab
 
     private async Task Mutate(JsonObject webhook, AdmissionCall call, Action<JsonObject> normalise)
     {
-        if (await Ask(webhook, call) is not { } response || response.TextAt("patch") is not { Length: > 0 } patch)
+        // A deletion has no object that could be changed.
+        if (await Ask(webhook, call) is not { } response || response.TextAt("patch") is not { Length: > 0 } patch || call.Object is null)
             return;
         call.Object = Patched(webhook, call, response, patch);
         normalise(call.Object);
@@ -57,7 +58,7 @@ internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposab
         var name = webhook.TextAt("name") ?? "";
         if (call.DryRun && webhook.TextAt("sideEffects") is not ("None" or "NoneOnDryRun"))
             throw KubernetesError.BadRequest($"admission webhook \"{name}\" does not support dry run");
-        var version = webhook.ListAt("admissionReviewVersions")!.Select(v => v!.GetValue<string>()).First(v => v is "v1" or "v1beta1");
+        var version = webhook["admissionReviewVersions"].Texts().First(v => v is "v1" or "v1beta1");
         var uid = Guid.NewGuid().ToString();
         JsonObject response;
         try
@@ -65,13 +66,13 @@ internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposab
             var review = await _clients.Post(webhook, AdmissionReviews.Make(call, version, uid), time);
             response = Checked(review, version, uid);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or FormatException)
+        catch (Exception e) when (e is HttpRequestException or JsonException or FormatException or CryptographicException)
         {
             if (webhook.TextAt("failurePolicy") is "Ignore")
                 return null;
             throw KubernetesError.Internal($"failed calling webhook \"{name}\": failed to call webhook: {e.Message}");
         }
-        call.Warnings.AddRange((response["warnings"] as JsonArray ?? []).Select(w => w?.GetValue<string>() ?? ""));
+        call.Warnings.AddRange(response["warnings"].Texts());
         return response.FlagAt("allowed") ? response : throw Denied(name, response["status"] as JsonObject ?? []);
     }
 
@@ -104,7 +105,7 @@ internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposab
         }
         catch (Exception e) when (e is FormatException or JsonException)
         {
-            throw KubernetesError.Internal($"failed to apply the patch of admission webhook \"{webhook.TextAt("name")}\": {e.Message} ({Encoding.UTF8.GetString(Json.Utf8(response["patchType"]))})");
+            throw KubernetesError.Internal($"failed to apply the patch of admission webhook \"{webhook.TextAt("name")}\": {e.Message} ({Json.Text(response["patchType"])})");
         }
     }
 

@@ -5,11 +5,19 @@ namespace Hami.Lab.ApiServer;
 /// <summary>RFC 6902 on a JSON tree. Throws <see cref="FormatException"/> when an operation cannot be done.</summary>
 internal static class JsonPatch
 {
+    // apiserver, patch.go: copies of copies double, and thirty of them would fill any memory.
+    private const int MostCopied = 3 * 1024 * 1024;
+
     public static JsonObject Apply(JsonObject target, JsonArray operations)
     {
         JsonNode? document = target.DeepClone();
+        var copied = 0L;
         foreach (var operation in operations.Objects())
+        {
+            if (operation.TextAt("op") is "copy" && (copied += Json.Utf8(Find(document, From(operation), "copy")).Length) > MostCopied)
+                throw new FormatException($"Unable to copy, the accumulated size increase of copy operations is {copied}, exceeding the limit {MostCopied}");
             document = Apply(document, operation);
+        }
         return document as JsonObject ?? throw new FormatException("the patch left no object");
     }
 
@@ -67,8 +75,9 @@ internal static class JsonPatch
 
     private static (JsonNode Parent, string Last) Parent(JsonNode? document, string path, string operation)
     {
+        var last = Steps(path)[^1];
         var cut = path.LastIndexOf('/');
-        return (Find(document, path[..cut], operation) ?? throw new FormatException($"{operation} operation does not apply: doc is missing path: \"{path}\": missing value"), Steps(path)[^1]);
+        return (Find(document, path[..cut], operation) ?? throw new FormatException($"{operation} operation does not apply: doc is missing path: \"{path}\": missing value"), last);
     }
 
     private static JsonNode? Add(JsonNode? document, string path, JsonNode? value)

@@ -28,10 +28,10 @@ internal static class Patches
                     throw new KubernetesError(413, "RequestEntityTooLarge",
                         $"Request entity too large: The allowed maximum operations in a JSON patch is {MostOperations}, got {operations.Count}");
                 }
-                return new(current => Applied(current, operations), Text);
+                return new(current => Applied(current, operations), Json.Text);
             case MergeType:
                 var merge = Map(body, options, "error decoding patch: ");
-                return new(current => MergePatch.Apply(current, merge), Text);
+                return new(current => MergePatch.Apply(current, merge), Json.Text);
             case StrategicType:
                 var strategic = Map(body, options, "");
                 return new(current => StrategicMergePatch.Apply(current, strategic), _ => GoText(strategic));
@@ -67,8 +67,6 @@ internal static class Patches
             throw KubernetesError.Unprocessable();
         }
     }
-
-    private static string Text(JsonObject patched) => System.Text.Encoding.UTF8.GetString(Json.Utf8(patched));
 
     /// <summary>A tree as Go's %+v writes it: names in order, no quotes.</summary>
     public static string GoText(JsonNode? node) => node switch

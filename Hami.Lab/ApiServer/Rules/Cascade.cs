@@ -11,7 +11,7 @@ internal static class Cascade
     /// <summary>The object with the finalizers its deletion asks for; null when it has them already (registry: deletionFinalizersForGarbageCollection).</summary>
     public static JsonObject? Held(Stored current, JsonObject asked)
     {
-        var old = (current.Body.ListAt("metadata", "finalizers") ?? []).Select(f => f!.GetValue<string>()).ToArray();
+        var old = current.Body.At("metadata", "finalizers").Texts().ToArray();
         var policy = asked.TextAt("propagationPolicy") ?? asked.TextAt("orphanDependents") switch
         {
             "true" => "Orphan",
@@ -33,7 +33,7 @@ internal static class Cascade
         if (wanted.SequenceEqual(old, StringComparer.Ordinal))
             return null;
         var body = Json.Copy(current.Body);
-        body.Child("metadata").Put("finalizers", wanted.Length > 0 ? new JsonArray([.. wanted.Select(w => (JsonNode?)w)]) : null);
+        body.Child("metadata").Put("finalizers", wanted.Length > 0 ? Json.Texts(wanted) : null);
         return body;
     }
 

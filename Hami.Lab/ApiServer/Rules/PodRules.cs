@@ -74,5 +74,7 @@ internal sealed class PodRules : ResourceRules
 internal static class Names
 {
     // apimachinery, util/rand: no vowels, so no words; no digits that look like letters.
-    public static string RandomSuffix() => RandomNumberGenerator.GetString("bcdfghjklmnpqrstvwxz2456789", 5);
+    public const string Letters = "bcdfghjklmnpqrstvwxz2456789";
+
+    public static string RandomSuffix() => RandomNumberGenerator.GetString(Letters, 5);
 }

@@ -5,7 +5,7 @@ namespace Hami.Lab.ApiServer;
 /// <summary>rbac.authorization.k8s.io/v1 Role and ClusterRole.</summary>
 internal sealed class RoleRules : ResourceRules
 {
-    public static bool AreAbout(Resource resource) => resource.Group is "rbac.authorization.k8s.io";
+    public static bool AreAbout(Resource resource) => resource.Group is Resources.RbacGroup;
 
     // Go writes the list even when nobody set it.
     public override void Default(JsonObject body) => body.SetIfMissing("rules", new JsonArray());
@@ -37,15 +37,13 @@ internal sealed class RoleRules : ResourceRules
 /// <summary>rbac.authorization.k8s.io/v1 RoleBinding and ClusterRoleBinding.</summary>
 internal sealed class BindingRules : ResourceRules
 {
-    private const string Group = "rbac.authorization.k8s.io";
-
     public override void Default(JsonObject body)
     {
-        body.Child("roleRef").SetIfMissing("apiGroup", Group);
+        body.Child("roleRef").SetIfMissing("apiGroup", Resources.RbacGroup);
         foreach (var subject in body["subjects"].Objects())
         {
             if (subject.TextAt("kind") is "User" or "Group")
-                subject.SetIfMissing("apiGroup", Group);
+                subject.SetIfMissing("apiGroup", Resources.RbacGroup);
         }
     }
 

@@ -45,7 +45,8 @@ internal static class Answers
 
     public static void Warn(HttpContext http, WriteOptions options)
     {
-        foreach (var warning in options.Warnings)
+        // A header cannot carry a line end; what cannot be said is left unsaid, as by a real server.
+        foreach (var warning in options.Warnings.Where(w => !w.Any(char.IsControl)))
             http.Response.Headers.Append("Warning", $"299 - \"{warning.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"");
     }
 

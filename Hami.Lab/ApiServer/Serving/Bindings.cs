@@ -20,11 +20,12 @@ internal sealed class Bindings(ObjectStore store, Webhooks webhooks, TimeProvide
         var call = new AdmissionCall(Resources.Pods, "binding", "CREATE", @namespace, pod, options.ToObject(), options.DryRun) { Kind = "Binding", Object = binding };
         await webhooks.Mutate(call, _ => { });
         await webhooks.Validate(call);
+        options.Warnings.AddRange(call.Warnings);
         while (true)
         {
             var current = store.Get(Resources.Pods, @namespace, pod);
             Check(current, metadata);
-            if (store.TryWrite(Resources.Pods, Bound(current, binding, node), current, options.DryRun) is not null)
+            if (store.TryWrite(Resources.Pods, Bound(current, call.Object, call.Object.TextAt("target", "name") ?? node), current, options.DryRun) is not null)
                 return;
         }
     }

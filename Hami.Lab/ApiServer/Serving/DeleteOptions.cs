@@ -7,9 +7,12 @@ internal static class DeleteOptions
 {
     private static readonly string[] Policies = ["Foreground", "Background", "Orphan", "nil"];
 
-    public static (JsonObject Asked, WriteOptions Options) Read(IQueryCollection query, ReadOnlyMemory<byte> body)
+    public static (JsonObject Asked, WriteOptions Options) Read(IQueryCollection query, ReadOnlyMemory<byte> body) =>
+        Checked(body.IsEmpty ? OfQuery(query) : Intake.Object(body, "DeleteOptions"), query);
+
+    /// <summary>What was asked, once it is known to make sense.</summary>
+    public static (JsonObject Asked, WriteOptions Options) Checked(JsonObject asked, IQueryCollection query)
     {
-        var asked = body.IsEmpty ? OfQuery(query) : Intake.Object(body, "DeleteOptions");
         var (policy, dry) = (asked.TextAt("propagationPolicy"), asked["dryRun"] as JsonArray ?? []);
         var causes = new List<Cause>();
         if (policy is not null && asked["orphanDependents"] is not null)

@@ -106,7 +106,7 @@ internal static class Discovery
                 var entry = new JsonObject { ["name"] = $"{resource.Plural}/{sub.Name}", ["singularName"] = "", ["namespaced"] = resource.Namespaced };
                 if (sub.Version.Length > 0)
                     (entry["group"], entry["version"]) = (sub.Group, sub.Version);
-                (entry["kind"], entry["verbs"]) = (sub.Kind, Texts(sub.Verbs));
+                (entry["kind"], entry["verbs"]) = (sub.Kind, Json.Texts(sub.Verbs));
                 list.Add(entry);
             }
         }
@@ -143,7 +143,7 @@ internal static class Discovery
         AddNames(described, resource);
         var subresources = SubresourcesOf(resource).Select(s => new JsonObject
         {
-            ["subresource"] = s.Name, ["responseKind"] = Kind(s.Group, s.Version, s.Kind), ["verbs"] = Texts(s.Verbs),
+            ["subresource"] = s.Name, ["responseKind"] = Kind(s.Group, s.Version, s.Kind), ["verbs"] = Json.Texts(s.Verbs),
         }).ToArray();
         if (subresources.Length > 0)
             described["subresources"] = new JsonArray([.. subresources]);
@@ -156,16 +156,14 @@ internal static class Discovery
     private static void AddNames(JsonObject described, Resource resource)
     {
         if (resource.ShortNames.Length > 0)
-            described["shortNames"] = Texts(resource.ShortNames);
+            described["shortNames"] = Json.Texts(resource.ShortNames);
         if (resource.Categories.Length > 0)
-            described["categories"] = Texts(resource.Categories);
+            described["categories"] = Json.Texts(resource.Categories);
     }
 
     private static JsonObject Kind(string group, string version, string kind) => new() { ["group"] = group, ["version"] = version, ["kind"] = kind };
 
     // Nobody may end all namespaces at once.
     private static JsonArray VerbsOf(Resource resource) =>
-        Texts(ReferenceEquals(resource, Resources.Namespaces) ? [.. resource.Verbs.Where(v => v is not "deletecollection")] : resource.Verbs);
-
-    private static JsonArray Texts(string[] texts) => new([.. texts.Select(t => (JsonNode?)t)]);
+        Json.Texts(ReferenceEquals(resource, Resources.Namespaces) ? [.. resource.Verbs.Where(v => v is not "deletecollection")] : resource.Verbs);
 }

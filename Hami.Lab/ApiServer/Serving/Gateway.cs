@@ -35,8 +35,12 @@ internal sealed class Gateway : IDisposable
         _reviews = new(store, _guard, rbac, tokens, time);
     }
 
-    /// <summary>What every lab has from its first start.</summary>
-    public Task Prepare() => Bootstrap.Prepare(_store, _writes.Make);
+    /// <summary>What every lab has from its first start; and what an earlier one was killed in the middle of.</summary>
+    public Task Prepare()
+    {
+        _writes.EndNamespaces();
+        return Bootstrap.Prepare(_store, _writes.Make);
+    }
 
     /// <summary>Ends events an hour after they were last written, as a server does by default, until the server stops.</summary>
     public async Task ExpireEvents()
@@ -45,15 +49,24 @@ internal sealed class Gateway : IDisposable
         try
         {
             while (await minute.WaitForNextTickAsync(_stopping))
-            {
-                var oldest = _time.GetUtcNow().AddHours(-1);
-                foreach (var old in _store.List(Resources.Events).Objects.Where(e => e.WrittenAt < oldest).ToArray())
-                    _store.TryDelete(old);
-            }
+                ExpireEvents(_time.GetUtcNow().AddHours(-1));
         }
         catch (OperationCanceledException)
         {
             // The server stops.
+        }
+    }
+
+    private void ExpireEvents(DateTimeOffset oldest)
+    {
+        try
+        {
+            foreach (var old in _store.List(Resources.Events).Objects.Where(e => e.WrittenAt < oldest).ToArray())
+                _store.TryDelete(old);
+        }
+        catch (KubernetesError)
+        {
+            // The disk is full, and even an end has to be written down: in a minute again.
         }
     }
 
@@ -138,7 +151,7 @@ internal sealed class Gateway : IDisposable
         return method switch
         {
             "GET" when !collection => Get(http, at),
-            "GET" when http.Request.Query["watch"].ToString() is "true" or "1" => Watch(http, at),
+            "GET" when ListOptions.IsWatch(http.Request.Query) => Watch(http, at),
             "GET" => _reads.List(http, at),
             "POST" when collection && at.Namespace is not null => Create(http, at, body),
             "PUT" when !collection => Replace(http, at, body),
@@ -182,6 +195,7 @@ internal sealed class Gateway : IDisposable
     {
         var (asked, options) = DeleteOptions.Read(http.Request.Query, body);
         var deleted = await _writes.Delete(at, asked, options);
+        Answers.Warn(http, options);
         await (at.Resource.AnswersDeleted || deleted.Body.TextAt("metadata", "deletionTimestamp") is not null
             ? Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(deleted))
             : Answers.Write(http, 200, Answers.Success(at.Resource, deleted)));
@@ -206,8 +220,9 @@ internal sealed class Gateway : IDisposable
                 await _logs.Send(http, at, _stopping);
                 break;
             case ("pods", "eviction") when method is "POST":
-                var asked = Intake.Read(http.Request.ContentType, body, "Eviction", WriteOptions.From(http.Request.Query, "CreateOptions")).MapAt("deleteOptions") is { } inside ? Json.Copy(inside) : [];
-                await _writes.Delete(at with { Subresource = "" }, asked, WriteOptions.From(http.Request.Query, "DeleteOptions"));
+                var eviction = Intake.Read(http.Request.ContentType, body, "Eviction", WriteOptions.From(http.Request.Query, "CreateOptions"));
+                var (asked, options) = DeleteOptions.Checked(eviction.MapAt("deleteOptions") ?? [], http.Request.Query);
+                await _writes.Delete(at with { Subresource = "" }, asked, options);
                 await Answers.Write(http, 201, Answers.Success(201));
                 break;
             case ("pods", "exec" or "attach" or "portforward"):
@@ -258,6 +273,7 @@ internal sealed class Gateway : IDisposable
         var options = WriteOptions.From(http.Request.Query, "CreateOptions");
         var binding = Intake.Read(http.Request.ContentType, body, "Binding", options);
         await _bindings.Bind(@namespace, pod ?? binding.TextAt("metadata", "name") ?? "", binding, options);
+        Answers.Warn(http, options);
         await Answers.Write(http, 201, Answers.Success(201));
     }
 

@@ -43,6 +43,9 @@ internal sealed record ListOptions(long? Revision, string? After, long Limit)
         return new(exact ? asked : null, After: null, limit);
     }
 
+    /// <summary>Whether a list is to go on as a watch.</summary>
+    public static bool IsWatch(IQueryCollection query) => query["watch"].ToString() is "true" or "1";
+
     /// <summary>Whether a watch first sends what is there; null when it was not said.</summary>
     public static bool? OfWatch(IQueryCollection query)
     {

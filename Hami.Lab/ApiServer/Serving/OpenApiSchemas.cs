@@ -49,6 +49,7 @@ internal static class OpenApiSchemas
         var described = shape.Form switch
         {
             Form.Text or Form.Bytes or Form.Quantity => new JsonObject { ["type"] = "string" },
+            Form.Time => new JsonObject { ["type"] = "string", ["format"] = "date-time" },
             Form.Whole => new JsonObject { ["type"] = "integer", ["format"] = shape.GoName },
             Form.Fraction => new JsonObject { ["type"] = "number" },
             Form.Flag => new JsonObject { ["type"] = "boolean" },

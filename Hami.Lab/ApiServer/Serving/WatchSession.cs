@@ -11,6 +11,7 @@ internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiReque
     private const int FlushFrom = 32 * 1024;
     private static readonly TimeSpan BookmarkEvery = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan DefaultLength = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan LongestLength = TimeSpan.FromDays(1);
 
     private readonly Selector _selector = Reads.SelectorOf(http, at);
     private readonly bool _bookmarks = http.Request.Query["allowWatchBookmarks"].ToString() is "true" or "1";
@@ -31,7 +32,7 @@ internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiReque
             throw KubernetesError.TooLargeRevision(from, store.Revision);
         if (begins && refuseOld && sendInitial is not true)
             store.CheckWatchable(at.Resource, from);
-        var length = double.TryParse(query["timeoutSeconds"], out var seconds) && seconds > 0 ? TimeSpan.FromSeconds(seconds) : DefaultLength;
+        var length = double.TryParse(query["timeoutSeconds"], out var seconds) && seconds > 0 ? TimeSpan.FromSeconds(Math.Min(seconds, LongestLength.TotalSeconds)) : DefaultLength;
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping, http.RequestAborted);
         // A write is broken off only together with its connection: a watch whose time is over still ends in good order.
@@ -97,15 +98,10 @@ internal sealed class WatchSession(ObjectStore store, HttpContext http, ApiReque
             }
             catch (TimeoutException)
             {
-                if (!_bookmarks)
-                    continue;
-                // Nothing may lie between the cursor and now that this watch has not looked at.
-                if (store.Since(at.Resource, _cursor, _selector.Trigger) is { Changes.Length: 0 } quiet)
-                {
-                    // The revision may have moved on by other resources; a bookmark lets the client follow.
-                    _cursor = quiet.UpTo;
+                // The revision has moved on by what does not concern this watch; a bookmark lets its client follow.
+                await SendNews(over);
+                if (_bookmarks)
                     await SendBookmark(initialEnd: false);
-                }
             }
         }
     }

@@ -26,7 +26,6 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
 
         var call = new AdmissionCall(resource, "", "CREATE", at.Namespace ?? "", metadata.TextAt("name") ?? "", options.ToObject(), options.DryRun) { Object = body };
         await webhooks.Mutate(call, o => Renormalise(o, resource));
-        options.Warnings.AddRange(call.Warnings);
         body = call.Object;
         metadata = body.Child("metadata");
         if (string.IsNullOrEmpty(metadata.TextAt("name")) && metadata.TextAt("generateName") is { Length: > 0 } prefix)
@@ -41,10 +40,16 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         resource.Rules.PrepareCreate(body);
         Refuse(resource, created, ObjectChecks.Of(body, resource).Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateNew(body)));
         await webhooks.Validate(call);
+        options.Warnings.AddRange(call.Warnings);
         var written = _quotas.Create(resource, body, options.DryRun, () => store.TryWrite(resource, body, expected: null, options.DryRun))
             ?? throw KubernetesError.AlreadyExists(resource, created);
-        if (resource == Resources.Namespaces && !options.DryRun)
+        if (options.DryRun)
+            return written;
+        if (resource == Resources.Namespaces)
             await Bootstrap.PrepareNamespace(store, Make, created);
+        // Emptied while webhooks were asked: whoever ends the namespace has looked before this was written, or sees it.
+        else if (resource.Namespaced && IsEnding(at.Namespace!))
+            Discard(written);
         return written;
     }
 
@@ -65,6 +70,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             var call = new AdmissionCall(at.Resource, "", "DELETE", at.Namespace ?? "", at.Name, options.ToObject(), options.DryRun) { OldObject = current.Body };
             await webhooks.Mutate(call, _ => { });
             await webhooks.Validate(call);
+            options.Warnings.AddRange(call.Warnings);
             if (options.DryRun)
                 return current;
             if (Cascade.Held(current, asked) is { } held)
@@ -76,6 +82,13 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             if (TryDelete(current, asked.NumberAt("gracePeriodSeconds")) is { } last)
                 return last;
         }
+    }
+
+    /// <summary>Goes on with the namespaces whose end had begun.</summary>
+    public void EndNamespaces()
+    {
+        foreach (var ending in store.List(Resources.Namespaces).Objects.Where(n => IsEnding(n.Name)).ToArray())
+            Discard(ending);
     }
 
     public async Task<List<Stored>> DeleteAll(ApiRequest at, Selector selector, JsonObject asked, WriteOptions options)
@@ -156,14 +169,17 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
         foreach (var inside in Resources.All.Where(r => r.Namespaced && r.StoredAs is null))
         {
             foreach (var stored in store.List(inside, marked.Name).Objects.ToArray())
-            {
-                // One attempt is lost when the object changes meanwhile; the next read has the newer version.
-                for (var now = stored; now is not null && TryDelete(now, asked: null) is null;)
-                    now = store.Find(inside, stored.Namespace, stored.Name);
-            }
+                Discard(stored);
         }
         FinishNamespace(marked.Name);
         return marked;
+    }
+
+    private void Discard(Stored inside)
+    {
+        // One attempt is lost when the object changes meanwhile; the next read has the newer version.
+        for (var now = inside; now is not null && TryDelete(now, asked: null) is null;)
+            now = store.Find(inside.Resource, inside.Namespace, inside.Name);
     }
 
     private void FinishNamespace(string name)
@@ -191,7 +207,6 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
                 OldObject = current.Body,
             };
             await webhooks.Mutate(call, o => Renormalise(o, resource));
-            options.Warnings.AddRange(call.Warnings);
             body = call.Object;
             resource.Rules.Complete(body);
             if (at.Subresource.Length == 0)
@@ -199,6 +214,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(ObjectChecks.OfUpdate(body, current.Body))
                 .Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);
+            options.Warnings.AddRange(call.Warnings);
             if (store.TryWrite(resource, body, current, options.DryRun) is not { } written)
                 continue;
             if (options.DryRun || !IsFinished(written))
@@ -299,13 +315,16 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     {
         if (!at.Resource.Namespaced)
             return;
-        var @namespace = store.Get(Resources.Namespaces, "", at.Namespace!);
-        if (@namespace.Body.TextAt("status", "phase") is "Terminating")
+        _ = store.Get(Resources.Namespaces, "", at.Namespace!);
+        if (IsEnding(at.Namespace!))
         {
             throw KubernetesError.Forbidden(at.Resource, name,
                 $"unable to create new content in namespace {at.Namespace} because it is being terminated");
         }
     }
+
+    private bool IsEnding(string @namespace) =>
+        store.Find(Resources.Namespaces, "", @namespace) is not { } there || there.Body.TextAt("status", "phase") is "Terminating";
 
     private static void CheckPreconditions(Stored current, JsonObject? asked)
     {

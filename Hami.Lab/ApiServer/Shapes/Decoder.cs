@@ -68,10 +68,17 @@ internal static partial class Decoder
             case Form.Text when kind is JsonValueKind.String:
             case Form.Flag when kind is JsonValueKind.True or JsonValueKind.False:
             case Form.Fraction when kind is JsonValueKind.Number:
-            case Form.WholeOrText when kind is JsonValueKind.String or JsonValueKind.Number:
+            case Form.WholeOrText when kind is JsonValueKind.String:
+                return null;
+            case Form.WholeOrText when kind is JsonValueKind.Number:
+                return int.TryParse(value.ToJsonString(), out _)
+                    ? null
+                    : throw new FormatException($"json: cannot unmarshal number {value.ToJsonString()} into Go value of type int32");
+            case Form.Time when kind is JsonValueKind.String:
+                GoTime.Check(value.GetValue<string>());
                 return null;
             case Form.Whole when kind is JsonValueKind.Number:
-                return long.TryParse(value.ToJsonString(), out _)
+                return (shape.GoName is "int32" ? int.TryParse(value.ToJsonString(), out _) : long.TryParse(value.ToJsonString(), out _))
                     ? null
                     : throw new FormatException($"json: cannot unmarshal number {value.ToJsonString()} into Go struct field {owner}.{WithoutPlaces(path)} of type {shape.GoName}");
             case Form.Object when value is JsonObject map:

@@ -26,7 +26,17 @@ internal static partial class Quantities
         // The client's own parser is more forgiving than the server's.
         if (!Grammar().IsMatch(text.Trim()))
             throw new FormatException(Malformed);
-        return new ResourceQuantity(text.Trim());
+        try
+        {
+            var quantity = new ResourceQuantity(text.Trim());
+            _ = quantity.ToDecimal();
+            return quantity;
+        }
+        catch (OverflowException e)
+        {
+            // A real server takes the largest number there is instead; nobody has so much of anything.
+            throw new FormatException(Malformed, e);
+        }
     }
 
     [GeneratedRegex(@"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(n|u|m|k|M|G|T|P|E|[KMGTPE]i|[eE][+-]?[0-9]+)?$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]

@@ -6,7 +6,7 @@ using k8s.Models;
 
 namespace Hami.Lab.ApiServer;
 
-internal enum Form { Anything, Text, Bytes, Whole, Fraction, Flag, Quantity, WholeOrText, List, Map, Object }
+internal enum Form { Anything, Text, Time, Bytes, Whole, Fraction, Flag, Quantity, WholeOrText, List, Map, Object }
 
 /// <summary>What a field of a Kubernetes object may hold, read off KubernetesClient's models, which are generated from Kubernetes' own OpenAPI document.</summary>
 internal sealed class Shape(Form form, string goName, Type? itemType = null, Type? objectType = null)
@@ -32,8 +32,10 @@ internal sealed class Shape(Form form, string goName, Type? itemType = null, Typ
     private static Shape Make(Type declared)
     {
         var type = Nullable.GetUnderlyingType(declared) ?? declared;
-        if (type == typeof(string) || type == typeof(DateTime))
+        if (type == typeof(string))
             return new(Form.Text, "string");
+        if (type == typeof(DateTime))
+            return new(Form.Time, "string");
         if (type == typeof(byte[]))
             return new(Form.Bytes, "[]uint8");
         if (type == typeof(int))

@@ -9,7 +9,10 @@ namespace Hami.Lab.ApiServer;
 internal sealed record LogEntry(long Revision, Resource? Resource, bool Removed, JsonObject? Body);
 
 /// <summary>Every write as one JSON line, handed to the operating system before the client hears of it: it survives a killed process.</summary>
-/// <remarks>A write that fails, as on a full disk, is taken back whole: the next one does not begin inside a torn line.</remarks>
+/// <remarks>
+/// A write that fails, as on a full disk, is taken back whole: the next one does not begin inside a torn line. The file is its owner's alone:
+/// every Secret is in it, and the key that signs tokens.
+/// </remarks>
 internal sealed class WriteAheadLog : IDisposable
 {
     private readonly Stream _file;
@@ -39,7 +42,16 @@ internal sealed class WriteAheadLog : IDisposable
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var fresh = path + ".new";
-        using (var log = new WriteAheadLog(new FileStream(fresh, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1024 * 1024)))
+        // What an earlier start left half done keeps the mode it was made with.
+        File.Delete(fresh);
+        using (var log = new WriteAheadLog(new FileStream(fresh, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            Share = FileShare.None,
+            BufferSize = 1024 * 1024,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        })))
         {
             foreach (var stored in objects)
                 log.Put(stored);
