@@ -85,7 +85,7 @@ internal sealed record SeenPod
     {
         var count = 0;
         if (container.TryGetProperty("resources", out var resources) && resources.TryGetProperty("limits", out var limits) && Text(limits, Resource) is { } quantity)
-            count = (int)new k8s.Models.ResourceQuantity(quantity).ToDecimal();
+            count = Asking.Count(new(quantity));
         return new(Text(container, "name") ?? "", isInit && Text(container, "restartPolicy") != "Always", count > 0 ? [(Resource, count)] : []);
     }
 

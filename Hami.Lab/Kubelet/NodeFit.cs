@@ -18,7 +18,7 @@ internal static class NodeFit
             resource => others.Sum(o => Requests(o).GetValueOrDefault(resource)),
             (node.Status?.Allocatable ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
                 .Where(a => !isDevice(a.Key))
-                .ToDictionary(a => a.Key, a => a.Value.ToDecimal(), StringComparer.Ordinal));
+                .ToDictionary(a => a.Key, a => Quantity.Of(a.Value), StringComparer.Ordinal));
         if (!NodeAffinity.Allows(pod.Spec, node))
             throw Failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
         if ((node.Spec?.Taints ?? []).Any(t => t.Effect == "NoExecute" && !(pod.Spec.Tolerations ?? []).Any(o => Tolerates(o, t))))
@@ -35,7 +35,7 @@ internal static class NodeFit
         {
             var unit = resource == "cpu" ? 1000 : 1;
             Enough(
-                resource, (long)Math.Ceiling(asked[resource] * unit), (long)Math.Ceiling(used(resource) * unit), (long)Math.Floor(allocatable[resource] * unit));
+                resource, Quantity.Whole(asked[resource] * unit), Quantity.Whole(used(resource) * unit), (long)Math.Floor(allocatable[resource] * unit));
         }
     }
 
@@ -50,7 +50,7 @@ internal static class NodeFit
                 Add(together, init);
             foreach (var (resource, quantity) in init.Resources?.Requests ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
             {
-                var atThatTime = together.GetValueOrDefault(resource) + (Asking.IsSidecar(init) ? 0 : quantity.ToDecimal());
+                var atThatTime = together.GetValueOrDefault(resource) + (Asking.IsSidecar(init) ? 0 : Quantity.Of(quantity));
                 peak[resource] = Math.Max(peak.GetValueOrDefault(resource), atThatTime);
             }
         }
@@ -58,20 +58,23 @@ internal static class NodeFit
             Add(together, container);
         foreach (var (resource, quantity) in peak)
             together[resource] = Math.Max(together.GetValueOrDefault(resource), quantity);
+        // A pod that says what it needs as a whole overrules its containers.
+        foreach (var (resource, quantity) in pod.Spec.Resources?.Requests ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
+            together[resource] = Quantity.Of(quantity);
         foreach (var (resource, quantity) in pod.Spec.Overhead ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
-            together[resource] = together.GetValueOrDefault(resource) + quantity.ToDecimal();
+            together[resource] = together.GetValueOrDefault(resource) + Quantity.Of(quantity);
         return together;
     }
 
     private static void Add(Dictionary<string, decimal> sum, V1Container container)
     {
         foreach (var (resource, quantity) in container.Resources?.Requests ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
-            sum[resource] = sum.GetValueOrDefault(resource) + quantity.ToDecimal();
+            sum[resource] = sum.GetValueOrDefault(resource) + Quantity.Of(quantity);
     }
 
     private static void Enough(string resource, long requested, long used, long capacity)
     {
-        if (used + requested > capacity)
+        if (requested > capacity - used)
         {
             throw new AdmissionException($"Node didn't have enough resource: {resource}, requested: {requested}, used: {used}, capacity: {capacity}")
             {

@@ -48,6 +48,19 @@ public sealed class KubeletFitting
         Assert.Equal(2.5m, NodeFit.Requests(pod)["cpu"]);
     }
 
+    [Fact]
+    public void What_a_whole_pod_asks_overrules_its_containers()
+    {
+        var pod = Pod(("cpu", "1"));
+        pod.Spec.Resources = new() { Requests = Quantities(("cpu", "3")) };
+
+        Assert.Equal(3m, NodeFit.Requests(pod)["cpu"]);
+    }
+
+    [Fact]
+    public void An_amount_beyond_all_numbers_is_refused_like_any_other() =>
+        Assert.Equal("OutOfmemory", Assert.Throws<AdmissionException>(() => Check(Pod(("memory", "1e30")))).Reason);
+
     [Theory]
     [InlineData("In", "a b", true)]
     [InlineData("NotIn", "a", false)]

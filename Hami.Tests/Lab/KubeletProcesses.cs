@@ -66,6 +66,27 @@ public sealed class KubeletProcesses : IDisposable
     }
 
     [Fact]
+    public async Task What_a_second_command_leaves_running_ends_with_it()
+    {
+        var process = await Run("sleep", "100");
+
+        var run = await process.Exec(_launcher, ["sh", "-c", "sleep 100 & echo $!"], TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30));
+
+        await Eventually(() => ProcessGroup.StartTime(int.Parse(run.Output)) is null);
+        process.Signal(ProcessGroup.Kill);
+    }
+
+    [Fact]
+    public async Task A_container_that_cannot_be_written_down_does_not_run()
+    {
+        Directory.CreateDirectory(PidFile);
+
+        await Assert.ThrowsAnyAsync<Exception>(() => Run("sh", "-c", "echo $$; exec sleep 100"));
+
+        await Eventually(() => !File.Exists(Log) || File.ReadAllText(Log) is "" || ProcessGroup.StartTime(int.Parse(File.ReadAllText(Log))) is null);
+    }
+
+    [Fact]
     public async Task A_command_that_does_not_exist_says_so()
     {
         var refused = await Assert.ThrowsAsync<ContainerStartException>(() => Run("no-such-program"));
