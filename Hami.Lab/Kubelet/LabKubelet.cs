@@ -239,8 +239,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
 
     private async Task WatchPods(TaskCompletionSource listed)
     {
-        var mirror = Mirror.Pods(
-            _options.Kubernetes, $"spec.nodeName={_options.NodeName}", _options.Time, e => WatchBroke(_log, _options.NodeName, e.Message));
+        var mirror = Mirror.PodsOf(
+            _options.NodeName, _options.Kubernetes, _options.Time, e => WatchBroke(_log, _options.NodeName, e.Message));
         await foreach (var change in mirror.Changes(() => Listed(listed), _stop.Token))
         {
             try
