@@ -91,10 +91,11 @@ public sealed partial class HollowNodes : IAsyncDisposable
         {
             await _pods.Take(change, pod, _stop.Token);
         }
-        catch (Exception e) when (!_stop.IsCancellationRequested)
+        catch (Exception e) when (!_stop.IsCancellationRequested && pod.ValueKind is JsonValueKind.Object)
         {
             // One pod that cannot even be taken in must not take the others down.
-            PodBroke(_log, pod.ToString(), e);
+            var name = pod.TryGetProperty("metadata", out var metadata) ? SeenPod.Text(metadata, "name") : null;
+            PodBroke(_log, name ?? "", e);
         }
         if (change is PodChange.Listed)
             listed.TrySetResult();
@@ -159,7 +160,7 @@ public sealed partial class HollowNodes : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "{Count} hollow nodes are Ready.")]
     private static partial void Runs(ILogger logger, int count);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The hollow nodes could not take in the pod {Pod}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "The hollow nodes could not take in the pod {Pod}.")]
     private static partial void PodBroke(ILogger logger, string pod, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The API server was not told that the hollow node {Node} lives: {Sentence}")]

@@ -196,6 +196,7 @@ public sealed class KubeletLifecycle
     [Theory]
     [InlineData("ln -sf $PWD/secret /dev/termination-log")]
     [InlineData("rm /dev/termination-log; mkdir /dev/termination-log")]
+    [InlineData("rm /dev/termination-log; mkfifo /dev/termination-log")]
     public async Task Last_words_are_only_what_the_container_wrote(string instead)
     {
         await using var scene = await KubeletScene.Start(withPlugin: false);

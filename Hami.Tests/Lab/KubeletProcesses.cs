@@ -19,7 +19,7 @@ public sealed class KubeletProcesses : IDisposable
     {
         var process = await Run("sh", "-c", "echo out; echo err >&2; exit 3");
 
-        Assert.Equal(3, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(3, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
         Assert.Equal("out\nerr\n", await File.ReadAllTextAsync(Log));
     }
 
@@ -28,7 +28,7 @@ public sealed class KubeletProcesses : IDisposable
     {
         var process = await Run("env");
 
-        await process.Exited.WaitAsync(TimeSpan.FromSeconds(10));
+        await process.Exited.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(["A=x y", "PATH=/usr/bin:/bin"], (await File.ReadAllLinesAsync(Log)).Order(StringComparer.Ordinal));
     }
 
@@ -40,7 +40,7 @@ public sealed class KubeletProcesses : IDisposable
 
         process.Signal(ProcessGroup.Kill);
 
-        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
         await Eventually(() => ProcessGroup.StartTime(child) is null);
     }
 
@@ -48,7 +48,7 @@ public sealed class KubeletProcesses : IDisposable
     public async Task Children_left_behind_end_with_the_first_process()
     {
         var process = await Run("sh", "-c", "sleep 100 & echo $!");
-        await process.Exited.WaitAsync(TimeSpan.FromSeconds(10));
+        await process.Exited.WaitAsync(TimeSpan.FromSeconds(30));
         var child = int.Parse(await FirstLine());
 
         await Eventually(() => ProcessGroup.StartTime(child) is null);
@@ -103,7 +103,7 @@ public sealed class KubeletProcesses : IDisposable
         Assert.False(ProcessGroup.KillStale(int.Parse(fields[0]), long.Parse(fields[1]) + 1));
         Assert.False(process.Exited.IsCompleted);
         Assert.True(ContainerProcess.KillStale(PidFile));
-        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class KubeletProcesses : IDisposable
             Assert.Equal("up", await FirstLine());
         }
 
-        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
     }
 
     private string Log => Path.Combine(_folder, "log");
@@ -139,7 +139,7 @@ public sealed class KubeletProcesses : IDisposable
 
     private static async Task Eventually(Func<bool> holds)
     {
-        for (var i = 0; i < 200 && !holds(); i++)
+        for (var i = 0; i < 1200 && !holds(); i++)
             await Task.Delay(25);
         Assert.True(holds());
     }

@@ -26,8 +26,8 @@ internal static class TerminationMessage
     {
         try
         {
-            // The container may have put something else in its place: the kubelet publishes nothing that lies elsewhere.
-            if (new FileInfo(file).LinkTarget is not null)
+            // The container may have put something else in its place: nothing that lies elsewhere is published, and no pipe is waited for.
+            if (new FileInfo(file) is { LinkTarget: not null } or { Length: 0 })
                 return "";
             using var text = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             var from = Math.Max(lines == int.MaxValue ? 0 : ContainerLogs.TailStart(text, lines), text.Length - bytes);
