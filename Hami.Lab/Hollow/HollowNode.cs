@@ -2,6 +2,8 @@ using Grpc.Core;
 using Hami.Domain.Protocol;
 using Hami.Lab.Cluster;
 using Hami.Lab.Kubelet;
+using Hami.Lab.Scheduler;
+using k8s.Models;
 using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.Lab.Hollow;
@@ -10,13 +12,16 @@ namespace Hami.Lab.Hollow;
 internal sealed class HollowNode : IDeviceSource
 {
     /// <summary>What every hollow node offers beside devices.</summary>
-    public static readonly IReadOnlyDictionary<string, decimal> Allocatable = new Dictionary<string, decimal>(StringComparer.Ordinal)
+    public static readonly IReadOnlyDictionary<string, ResourceQuantity> Allocatable = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)
     {
-        ["cpu"] = 128,
-        ["memory"] = 1L << 40,
-        ["ephemeral-storage"] = 1L << 40,
-        ["pods"] = 110,
+        ["cpu"] = new("128"),
+        ["memory"] = new("1Ti"),
+        ["ephemeral-storage"] = new("1Ti"),
+        ["pods"] = new($"{HasPods}"),
     };
+
+    private const int HasPods = 110;
+    private static readonly Amounts Has = Amounts.Of(Allocatable.ToDictionary(StringComparer.Ordinal));
 
     // The answer would tell a process what to mount; there is none.
     private static readonly ContainerAllocateResponse Nothing = new();
@@ -25,7 +30,8 @@ internal sealed class HollowNode : IDeviceSource
     private readonly Admission _admission;
 
     // What each admitted pod asks beside devices.
-    private readonly Dictionary<string, IReadOnlyDictionary<string, decimal>> _asked = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Amounts> _asked = new(StringComparer.Ordinal);
+    private readonly Amounts _taken = new();
     private readonly Lock _gate = new();
     private SeenPod? _pod;
 
@@ -52,8 +58,9 @@ internal sealed class HollowNode : IDeviceSource
         {
             try
             {
-                NodeFit.Room(pod.Requests, _asked.Count, resource => _asked.Values.Sum(a => a.GetValueOrDefault(resource)), Allocatable);
-                _asked[pod.Asks.Uid] = pod.Requests;
+                NodeFit.Room(pod.Requests, _taken, _asked.Count, Has, HasPods);
+                _asked.Add(pod.Asks.Uid, pod.Requests);
+                _taken.Add(pod.Requests);
             }
             catch (AdmissionException)
             {
@@ -67,7 +74,10 @@ internal sealed class HollowNode : IDeviceSource
     {
         _ledger.Release(podUid);
         lock (_gate)
-            _asked.Remove(podUid);
+        {
+            if (_asked.Remove(podUid, out var asked))
+                _taken.Add(asked, times: -1);
+        }
     }
 
     bool IDeviceSource.Knows(string resource) => resource == SeenPod.Resource;

@@ -74,18 +74,29 @@ public sealed partial class HollowNodes : IAsyncDisposable
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var stream = new PodStream(_api, _options.Time, _log);
         _loops = Task.WhenAll(
-            Task.Run(() => stream.Follow((change, pod) => Take(change, pod, listed), _stop.Token), CancellationToken.None),
-            Task.Run(() => _writers.Run(_stop.Token), CancellationToken.None),
-            Task.Run(() => _pods.EndInTime(_stop.Token), CancellationToken.None),
-            Task.Run(() => Spread.Over(_nodes.Length, _options.LeaseDuration / 4, _options.Writers, Renew, _options.Time, _stop.Token), CancellationToken.None),
-            Task.Run(() => Spread.Over(_nodes.Length, StatusInterval, _options.Writers, WriteStatus, _options.Time, _stop.Token), CancellationToken.None));
+            Run("pods", () => stream.Follow((change, pod) => Take(change, pod, listed), _stop.Token)),
+            Run("writers", () => _writers.Run(_stop.Token)),
+            Run("ends", () => _pods.EndInTime(_stop.Token)),
+            Run("leases", () => Spread.Over(_nodes.Length, _options.LeaseDuration / 4, _options.Writers, Renew, _options.Time, _stop.Token)),
+            Run("node status", () => Spread.Over(_nodes.Length, StatusInterval, _options.Writers, WriteStatus, _options.Time, _stop.Token)));
         await listed.Task.WaitAsync(cancellationToken);
         Runs(_log, _nodes.Length);
     }
 
+    private Task Run(string name, Func<Task> loop) => Loops.Run(name, loop, _log, _stop.Token);
+
     private async Task Take(PodChange change, JsonElement pod, TaskCompletionSource listed)
     {
-        await _pods.Take(change, pod, _stop.Token);
+        try
+        {
+            await _pods.Take(change, pod, _stop.Token);
+        }
+        catch (Exception e) when (!_stop.IsCancellationRequested && pod.ValueKind is JsonValueKind.Object)
+        {
+            // One pod that cannot even be taken in must not take the others down.
+            var name = pod.TryGetProperty("metadata", out var metadata) ? SeenPod.Text(metadata, "name") : null;
+            PodBroke(_log, name ?? "", e);
+        }
         if (change is PodChange.Listed)
             listed.TrySetResult();
     }
@@ -140,7 +151,7 @@ public sealed partial class HollowNodes : IAsyncDisposable
             if ((int)code >= 400)
                 NotRenewed(_log, node.Node.Name, said);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             NotRenewed(_log, node.Node.Name, e.Message);
         }
@@ -148,6 +159,9 @@ public sealed partial class HollowNodes : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Count} hollow nodes are Ready.")]
     private static partial void Runs(ILogger logger, int count);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The hollow nodes could not take in the pod {Pod}.")]
+    private static partial void PodBroke(ILogger logger, string pod, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The API server was not told that the hollow node {Node} lives: {Sentence}")]
     private static partial void NotRenewed(ILogger logger, string node, string sentence);

@@ -17,6 +17,9 @@ internal sealed class HollowPod
 
     public DateTimeOffset StartedAt { get; set; }
 
+    /// <summary>Whether it ends by itself, some day.</summary>
+    public bool IsToEnd { get; set; }
+
     public bool HasEnded { get; set; }
 
     public bool IsLeaving { get; set; }

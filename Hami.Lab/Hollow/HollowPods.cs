@@ -114,7 +114,10 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
         if (seen.RunsFor is { } runsFor)
         {
             lock (_gate)
+            {
+                pod.IsToEnd = true;
                 _ends.Enqueue(pod, pod.StartedAt + runsFor);
+            }
         }
         return pod;
     }
@@ -162,6 +165,9 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
             if (!_pods.Remove(uid, out pod))
                 return;
             pod.IsLeaving = true;
+            // One that would have slept for a day more is not kept for it.
+            if (pod.IsToEnd)
+                _ends.Remove(pod, out _, out _);
         }
         pod.Node.Release(uid);
     }
@@ -177,7 +183,12 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
     private HollowPod? NextEnd(DateTimeOffset now)
     {
         lock (_gate)
-            return _ends.TryPeek(out _, out var due) && due <= now ? _ends.Dequeue() : null;
+        {
+            if (!_ends.TryPeek(out var pod, out var due) || due > now)
+                return null;
+            pod.IsToEnd = false;
+            return _ends.Dequeue();
+        }
     }
 
     private IReadOnlyList<string> Names(IReadOnlyList<string> names)

@@ -39,7 +39,7 @@ internal sealed partial class HollowWriters(HollowApi api, int count, TimeProvid
             NotWritten(log, write.Path, said);
             return (int)code < 500 && code is not HttpStatusCode.TooManyRequests;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             NotWritten(log, write.Path, e.Message);
             return false;

@@ -66,7 +66,7 @@ internal static class NodeTexts
 
     private static object Status(HollowNode node, int port, DateTimeOffset now)
     {
-        var resources = HollowNode.Allocatable.ToDictionary(a => a.Key, a => a.Value.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparer.Ordinal);
+        var resources = HollowNode.Allocatable.ToDictionary(a => a.Key, a => a.Value.ToString(), StringComparer.Ordinal);
         resources[SeenPod.Resource] = node.Devices.ToString();
         return new
         {

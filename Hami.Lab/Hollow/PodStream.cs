@@ -42,9 +42,10 @@ internal sealed partial class PodStream(HollowApi api, TimeProvider time, ILogge
                     await List(tell, cancellationToken);
                 mustList = !await Watch(tell, cancellationToken);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or JsonException
-                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
+                // The server that is back may be another one, which knows nothing of our place.
+                mustList = true;
                 Broke(log, e.Message);
             }
             await Task.Delay(Rest, time, cancellationToken);

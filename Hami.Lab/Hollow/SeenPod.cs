@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Hami.Domain.Protocol;
 using Hami.Lab.Kubelet;
+using Hami.Lab.Scheduler;
 
 namespace Hami.Lab.Hollow;
 
@@ -9,7 +10,7 @@ namespace Hami.Lab.Hollow;
 internal sealed record SeenPod
 {
     public const string Resource = "nvidia.com/gpu";
-    private static readonly Dictionary<string, decimal> Nothing = new(StringComparer.Ordinal);
+    private static readonly Amounts Nothing = new();
 
     public required AskingPod Asks { get; init; }
 
@@ -22,7 +23,7 @@ internal sealed record SeenPod
     public bool IsAllocating { get; init; }
 
     /// <summary>What it asks beside devices.</summary>
-    public required IReadOnlyDictionary<string, decimal> Requests { get; init; }
+    public required Amounts Requests { get; init; }
 
     public required IReadOnlyList<string> Init { get; init; }
 
@@ -75,17 +76,18 @@ internal sealed record SeenPod
         }
     }
 
-    private static Dictionary<string, decimal> ReadRequests(JsonElement spec)
+    // Most ask for cards only, which are counted elsewhere.
+    private static Amounts ReadRequests(JsonElement spec)
     {
-        var requests = NodeFit.Requests(new() { Spec = k8s.KubernetesJson.Deserialize<k8s.Models.V1PodSpec>(spec.GetRawText()) });
-        return requests.Any(r => HollowNode.Allocatable.ContainsKey(r.Key)) ? requests : Nothing;
+        var requests = PodAmounts.Of(new() { Spec = k8s.KubernetesJson.Deserialize<k8s.Models.V1PodSpec>(spec.GetRawText()) });
+        return requests is { MilliCpu: 0, MemoryBytes: 0, DiskBytes: 0 } ? Nothing : requests;
     }
 
     private static AskingContainer Ask(JsonElement container, bool isInit)
     {
         var count = 0;
         if (container.TryGetProperty("resources", out var resources) && resources.TryGetProperty("limits", out var limits) && Text(limits, Resource) is { } quantity)
-            count = (int)new k8s.Models.ResourceQuantity(quantity).ToDecimal();
+            count = Asking.Count(new(quantity));
         return new(Text(container, "name") ?? "", isInit && Text(container, "restartPolicy") != "Always", count > 0 ? [(Resource, count)] : []);
     }
 

@@ -57,7 +57,7 @@ internal static partial class ContainerEnvironment
     {
         belongings ??= PodBelongings.None;
         var values = Values(pod, container, answers, node, belongings.Sources);
-        var volumes = PodVolumes.Mounts(container, belongings.Volumes, values).Concat(belongings.TerminationLog is { } log ? [log] : []).OrderByDescending(m => m.ContainerPath.Length).ToList();
+        var volumes = PodVolumes.Mounts(container, belongings.Volumes, values, runDirectory).Concat(belongings.TerminationLog is { } log ? [log] : []).OrderByDescending(m => m.ContainerPath.Length).ToList();
         // A plugin's mount wins over a volume at the same place.
         var mounts = answers.SelectMany(a => a.Mounts).Concat(volumes).OrderByDescending(m => m.ContainerPath.TrimEnd('/').Length).ToList();
 
@@ -193,7 +193,7 @@ internal static partial class ContainerEnvironment
                 .SelectMany(line => line.Split([' ', '\t', ':'], StringSplitOptions.RemoveEmptyEntries));
             return string.Join(':', libraries.Select(l => Translate(l, mounts)));
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ContainerConfigException($"The plugin mounts {file} at {Preload}, but it cannot be read: {e.Message}", e);
         }

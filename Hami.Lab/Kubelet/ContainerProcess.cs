@@ -56,9 +56,18 @@ internal sealed class ContainerProcess
         foreach (var word in (string[])["-c", "exec </dev/null >>\"$0\" 2>&1; exec \"$@\"", logFile, .. ProcessGroup.Wrap(plan, plan.Command)])
             how.ArgumentList.Add(word);
         var process = await Launch(launcher, how);
-        if (ProcessGroup.StartTime(process.Id) is { } startTime)
-            await File.WriteAllTextAsync(pidFile, $"{process.Id} {startTime}");
-        return new(process, plan, logFile);
+        var started = new ContainerProcess(process, plan, logFile);
+        try
+        {
+            if (ProcessGroup.StartTime(started._pid) is { } startTime)
+                await File.WriteAllTextAsync(pidFile, $"{started._pid} {startTime}");
+            return started;
+        }
+        catch
+        {
+            started.Signal(ProcessGroup.Kill);
+            throw;
+        }
     }
 
     /// <summary>Runs another command with the same environment, as CRI's ExecSync would.</summary>
@@ -81,6 +90,8 @@ internal sealed class ContainerProcess
             if (await Task.WhenAny(ended, Exited) == Exited)
                 ProcessGroup.Signal(process.Id, ProcessGroup.Kill);
             await ended;
+            // What it left running would outlive the container, in a session of its own.
+            ProcessGroup.KillRest(process.Id);
             return new(process.ExitCode, await output, await errors);
         }
         catch (OperationCanceledException)

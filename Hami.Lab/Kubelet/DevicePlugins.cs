@@ -187,6 +187,10 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
         {
             why = "it was dropped";
         }
+        catch (Exception e)
+        {
+            why = e.Message;
+        }
         if (!_closing)
             Lost(endpoint, why);
     }
@@ -194,7 +198,9 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
     // A list is whole, not a difference.
     private void Heard(PluginEndpoint endpoint, IEnumerable<Device> devices)
     {
-        var list = devices.ToDictionary(d => d.ID, StringComparer.Ordinal);
+        var list = new Dictionary<string, Device>(StringComparer.Ordinal);
+        foreach (var device in devices)
+            list[device.ID] = device;
         lock (_gate)
         {
             if (!_resources.TryGetValue(endpoint.Resource, out var known) || known.Endpoint != endpoint)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Threading.Channels;
 using k8s;
 using k8s.Autorest;
@@ -8,8 +9,14 @@ namespace Hami.Lab.Kubelet;
 /// <summary>What <c>kubectl describe pod</c> shows of the node's side; the same words again raise the count.</summary>
 internal sealed partial class KubeletEvents(LabKubeletOptions options, ILogger<KubeletEvents> log)
 {
+    // As many as client-go remembers to count (EventAggregator's cache).
+    private const int Remembered = 4096;
+
     private readonly Channel<Told> _told = Channel.CreateBounded<Told>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });
     private readonly Dictionary<(string Uid, string? Container, string Reason, string Message), (string Name, int Count)> _written = [];
+
+    // The first written are forgotten first: a probe may say something else every time.
+    private readonly Queue<(string Uid, string? Container, string Reason, string Message)> _order = [];
 
     private sealed record Told(V1Pod Pod, V1Container? Container, bool IsInit, string Type, string Reason, string Message, DateTimeOffset At);
 
@@ -26,8 +33,7 @@ internal sealed partial class KubeletEvents(LabKubeletOptions options, ILogger<K
             {
                 await Write(told, cancellationToken);
             }
-            catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException
-                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 NotWritten(log, told.Pod.Metadata.NamespaceProperty, told.Pod.Metadata.Name, e.Message);
             }
@@ -44,15 +50,19 @@ internal sealed partial class KubeletEvents(LabKubeletOptions options, ILogger<K
         if (_written.TryGetValue(key, out var before))
         {
             _written[key] = before with { Count = before.Count + 1 };
-            var patch = $$"""{"count":{{before.Count + 1}},"lastTimestamp":"{{told.At:yyyy-MM-dd'T'HH:mm:ss'Z'}}"}""";
-            await options.Kubernetes.CoreV1.PatchNamespacedEventAsync(
-                new V1Patch(patch, V1Patch.PatchType.StrategicMergePatch), before.Name, pod.NamespaceProperty, cancellationToken: cancellationToken);
-            return;
+            if (await Count(before, told, cancellationToken))
+                return;
+        }
+        else if (_order.Count == Remembered)
+        {
+            _written.Remove(_order.Dequeue());
         }
 
         // client-go's name: the object's, and the time in nanoseconds as hexadecimal.
         var name = $"{pod.Name}.{((told.At - DateTimeOffset.UnixEpoch).Ticks * 100) + _written.Count:x}";
-        _written[key] = (name, 1);
+        if (before.Name is null)
+            _order.Enqueue(key);
+        _written[key] = (name, before.Count + 1);
         await options.Kubernetes.CoreV1.CreateNamespacedEventAsync(
             new Corev1Event
             {
@@ -77,10 +87,26 @@ internal sealed partial class KubeletEvents(LabKubeletOptions options, ILogger<K
                 ReportingInstance = options.NodeName,
                 FirstTimestamp = told.At.UtcDateTime,
                 LastTimestamp = told.At.UtcDateTime,
-                Count = 1,
+                Count = before.Count + 1,
             },
             pod.NamespaceProperty,
             cancellationToken: cancellationToken);
+    }
+
+    // False when the server has forgotten the event: it is written anew, with its count.
+    private async Task<bool> Count((string Name, int Count) before, Told told, CancellationToken cancellationToken)
+    {
+        var patch = $$"""{"count":{{before.Count + 1}},"lastTimestamp":"{{told.At:yyyy-MM-dd'T'HH:mm:ss'Z'}}"}""";
+        try
+        {
+            await options.Kubernetes.CoreV1.PatchNamespacedEventAsync(
+                new V1Patch(patch, V1Patch.PatchType.StrategicMergePatch), before.Name, told.Pod.Metadata.NamespaceProperty, cancellationToken: cancellationToken);
+            return true;
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
+        {
+            return false;
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "An event of {Namespace}/{Pod} was not taken: {Sentence}")]

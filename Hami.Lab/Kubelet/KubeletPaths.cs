@@ -26,7 +26,7 @@ internal sealed class KubeletPaths
         var paths = new KubeletPaths(Path.GetFullPath(directory));
         foreach (var socket in new[] { paths.KubeletSocket, paths.PodResourcesSocket })
             EnsureShort(socket);
-        foreach (var folder in new[] { paths.Plugins, Path.GetDirectoryName(paths.PodResourcesSocket)!, paths.Pods, paths.Logs })
+        foreach (var folder in new[] { paths.Plugins, Path.GetDirectoryName(paths.PodResourcesSocket)!, paths.Pods, paths.Pids, paths.Logs })
             Directory.CreateDirectory(folder);
         return paths;
     }
@@ -49,11 +49,17 @@ internal sealed class KubeletPaths
 
     public string Run(string podUid) => Path.Combine(Pods, podUid);
 
-    public string PidFile(string podUid, string container) => Path.Combine(Run(podUid), $"{container}.pid");
+    /// <summary>Out of the containers' reach: they may write and remove what they like in their run directory.</summary>
+    public string Pids => Path.Combine(Root, "pids");
+
+    public string PidFile(string podUid, string container) => Path.Combine(Pids, $"{podUid}.{container}.pid");
 
     public string TerminationLog(string podUid, string container, int restart) => Path.Combine(Run(podUid), "termination", $"{container}.{restart}");
 
     /// <summary>The log of one start of a container.</summary>
     public string Log(string @namespace, string pod, string podUid, string container, int restart) =>
         Path.Combine(Logs, $"{@namespace}_{pod}_{podUid}", container, $"{restart}.log");
+
+    /// <summary>Whose logs lie in the folder.</summary>
+    public static string LogsOwner(string folder) => folder[(folder.LastIndexOf('_') + 1)..];
 }

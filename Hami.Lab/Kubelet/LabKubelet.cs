@@ -23,6 +23,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
     private readonly KubeletEvents _events;
     private readonly NodeGate _gate;
     private readonly Handlers _handlers;
+    private readonly Leftovers _leftovers;
     private readonly PodSurroundings _surroundings;
     private readonly Channel<PodWorker> _admissions = Channel.CreateUnbounded<PodWorker>();
     private readonly CancellationTokenSource _stop = new();
@@ -50,9 +51,10 @@ public sealed partial class LabKubelet : IAsyncDisposable
         _events = new(options, options.Logging.CreateLogger<KubeletEvents>());
         _gate = new(_pods, _plugins);
         _handlers = new(_launcher, options.Address, options.Time);
+        _leftovers = new(_paths, options.Logging.CreateLogger<Leftovers>());
         var sources = new ConfigSources(options.Kubernetes);
         _surroundings = new(
-            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), _handlers, admission, _gate, _plugins, _ledger, _events, options.Logging.CreateLogger<PodWorker>());
+            options, node, _paths, _launcher, sources, new(options.Kubernetes, sources, node), _handlers, admission, _gate, _plugins, _ledger, _leftovers, _events, options.Logging.CreateLogger<PodWorker>());
     }
 
     /// <summary>The kubelet's own HTTPS server: logs and health.</summary>
@@ -124,11 +126,11 @@ public sealed partial class LabKubelet : IAsyncDisposable
         var lease = new NodeLease(_options, _options.Logging.CreateLogger<NodeLease>());
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _loops = Task.WhenAll(
-            Task.Run(() => node.KeepFresh(_stop.Token), CancellationToken.None),
-            Task.Run(() => lease.KeepFresh(_stop.Token), CancellationToken.None),
-            Task.Run(() => _events.WriteAll(_stop.Token), CancellationToken.None),
-            Task.Run(() => WatchPods(listed), CancellationToken.None),
-            Task.Run(AdmitOneByOne, CancellationToken.None));
+            Loops.Run("node status", () => node.KeepFresh(_stop.Token), _log, _stop.Token),
+            Loops.Run("lease", () => lease.KeepFresh(_stop.Token), _log, _stop.Token),
+            Loops.Run("events", () => _events.WriteAll(_stop.Token), _log, _stop.Token),
+            Loops.Run("pods", () => WatchPods(listed), _log, _stop.Token),
+            Loops.Run("admission", AdmitOneByOne, _log, _stop.Token));
         await listed.Task.WaitAsync(cancellationToken);
         Runs(_log, _options.NodeName, _paths.Root);
     }
@@ -192,7 +194,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
 
     private void KillStaleContainers()
     {
-        foreach (var file in Directory.EnumerateFiles(_paths.Pods, "*.pid", SearchOption.AllDirectories))
+        foreach (var file in Directory.EnumerateFiles(_paths.Pids))
         {
             if (ContainerProcess.KillStale(file))
                 KilledStale(_log, file);
@@ -229,7 +231,7 @@ public sealed partial class LabKubelet : IAsyncDisposable
         {
             WriteCheckpoint();
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             CheckpointLost(_log, _paths.Checkpoint, e.Message);
         }
@@ -237,8 +239,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
 
     private async Task WatchPods(TaskCompletionSource listed)
     {
-        var mirror = Mirror.Pods(
-            _options.Kubernetes, $"spec.nodeName={_options.NodeName}", _options.Time, e => WatchBroke(_log, _options.NodeName, e.Message));
+        var mirror = Mirror.PodsOf(
+            _options.NodeName, _options.Kubernetes, _options.Time, e => WatchBroke(_log, _options.NodeName, e.Message));
         await foreach (var change in mirror.Changes(() => Listed(listed), _stop.Token))
         {
             try
@@ -258,7 +260,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
     {
         foreach (var uid in _ledger.Grants.Select(g => g.PodUid).Distinct(StringComparer.Ordinal).Where(uid => _pods.Find(uid) is null).ToList())
             _ledger.Release(uid);
-        listed.TrySetResult();
+        if (listed.TrySetResult())
+            _leftovers.DeleteAllBut(uid => _pods.Find(uid) is not null);
     }
 
     private void Take(Change<V1Pod> change)

@@ -4,6 +4,7 @@ namespace Hami.Lab.Kubelet;
 internal sealed class LogClock(string file, TimeProvider time)
 {
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(200);
+    private const int Most = 4096;
     private readonly Lock _gate = new();
     private readonly List<(long From, DateTimeOffset At)> _marks = [];
     private long _length;
@@ -36,6 +37,11 @@ internal sealed class LogClock(string file, TimeProvider time)
                 return;
             _marks.Add((_length, time.GetUtcNow()));
             _length = log.Length;
+            if (_marks.Count <= Most)
+                return;
+            // A log that grows for days: half as exact is still good, and it is never more.
+            var index = 0;
+            _marks.RemoveAll(_ => index++ % 2 == 1);
         }
     }
 

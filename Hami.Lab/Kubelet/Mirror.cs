@@ -112,18 +112,16 @@ internal sealed class Mirror<T>(
         e is not OperationCanceledException || !cancellationToken.IsCancellationRequested;
 }
 
-/// <summary>The two mirrors the lab needs.</summary>
+/// <summary>What a kubelet mirrors.</summary>
 internal static class Mirror
 {
-    public static Mirror<V1Pod> Pods(IKubernetes kubernetes, string? fieldSelector, TimeProvider time, Action<Exception> broken) => new(
-        async ct => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: fieldSelector, cancellationToken: ct),
-        (version, ct) => kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(fieldSelector: fieldSelector, resourceVersion: version, cancellationToken: ct),
-        time,
-        broken);
-
-    public static Mirror<V1Node> Nodes(IKubernetes kubernetes, TimeProvider time, Action<Exception> broken) => new(
-        async ct => await kubernetes.CoreV1.ListNodeAsync(cancellationToken: ct),
-        (version, ct) => kubernetes.CoreV1.WatchListNodeAsync(resourceVersion: version, cancellationToken: ct),
-        time,
-        broken);
+    public static Mirror<V1Pod> PodsOf(string node, IKubernetes kubernetes, TimeProvider time, Action<Exception> broken)
+    {
+        var theirs = $"spec.nodeName={node}";
+        return new(
+            async ct => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: theirs, cancellationToken: ct),
+            (version, ct) => kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(fieldSelector: theirs, resourceVersion: version, cancellationToken: ct),
+            time,
+            broken);
+    }
 }

@@ -28,6 +28,7 @@ internal sealed partial class NodeLease(LabKubeletOptions options, ILogger<NodeL
         try
         {
             _known ??= await ReadOrCreate(cancellationToken);
+            _known.Spec ??= new();
             _known.Spec.HolderIdentity = options.NodeName;
             _known.Spec.LeaseDurationSeconds = (int)options.LeaseDuration.TotalSeconds;
             _known.Spec.RenewTime = options.Time.GetUtcNow().UtcDateTime;
@@ -35,8 +36,7 @@ internal sealed partial class NodeLease(LabKubeletOptions options, ILogger<NodeL
             _complained = false;
             return true;
         }
-        catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException
-            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // Whatever it was (somebody else's write, a lease deleted, an outage), what we know of it is stale.
             _known = null;

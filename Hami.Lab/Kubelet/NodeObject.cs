@@ -28,7 +28,7 @@ internal sealed partial class NodeObject(LabKubeletOptions options, DevicePlugin
         {
             return Last = await options.Kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellationToken);
         }
-        catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             return null;
         }
@@ -82,8 +82,7 @@ internal sealed partial class NodeObject(LabKubeletOptions options, DevicePlugin
             {
                 await WriteStatus(cancellationToken);
             }
-            catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException
-                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 NotWritten(log, options.NodeName, e is HttpOperationException http ? http.Response.Content : e.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), options.Time, cancellationToken);

@@ -63,11 +63,11 @@ internal static class Asking
 
     public static bool IsSidecar(V1Container container) => container.RestartPolicy == "Always";
 
+    /// <summary>How many devices; memory in bytes and the like are beyond devices, and beyond 32 bits.</summary>
+    public static int Count(ResourceQuantity quantity) => (int)Math.Clamp(Math.Ceiling(Quantity.Of(quantity)), 0, int.MaxValue);
+
     private static AskingContainer Of(V1Container container, bool reusable) => new(
         container.Name,
         reusable,
-        [.. (container.Resources?.Limits ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)).Select(l => (l.Key, Whole(l.Value)))]);
-
-    // Memory in bytes and the like are beyond devices, and beyond 32 bits.
-    private static int Whole(ResourceQuantity quantity) => (int)Math.Clamp(Math.Ceiling(quantity.ToDecimal()), 0, int.MaxValue);
+        [.. (container.Resources?.Limits ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)).Select(l => (l.Key, Count(l.Value)))]);
 }

@@ -28,8 +28,8 @@ internal static class PodFields
         var quantity = Find(list == "limits" ? container.Resources?.Limits : container.Resources?.Requests, resource);
         if (quantity is null && list == "limits")
             quantity = Find(NodeResources.Basics(), resource);
-        var divisor = asked.Divisor?.ToDecimal() is { } d and > 0 ? d : 1;
-        return Math.Ceiling((quantity?.ToDecimal() ?? 0) / divisor).ToString("0");
+        var divisor = asked.Divisor is { } divided && Quantity.Of(divided) is > 0 and var d ? d : 1;
+        return Math.Ceiling((quantity is null ? 0 : Quantity.Of(quantity)) / divisor).ToString("0");
     }
 
     private static ResourceQuantity? Find(IDictionary<string, ResourceQuantity>? quantities, string resource) =>

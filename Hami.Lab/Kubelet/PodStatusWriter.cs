@@ -62,8 +62,9 @@ internal sealed partial class PodStatusWriter : IAsyncDisposable
         {
             NotWritten(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, e.Response.Content);
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
+        catch (Exception e)
         {
+            // Whatever it is, the last word about a pod must not be lost with it.
             NotWritten(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, e.Message);
         }
         return false;

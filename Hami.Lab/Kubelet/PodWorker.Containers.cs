@@ -88,7 +88,7 @@ internal sealed partial class PodWorker
                 (kind, probe) => _ = Terminate(
                     container,
                     process,
-                    probe.TerminationGracePeriodSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : Grace,
+                    probe.TerminationGracePeriodSeconds is { } seconds ? GraceOf(seconds) : Grace,
                     $"Container {container.Container.Name} failed {kind} probe, will be restarted")),
             _kubelet.Options.Time).Run(ended);
     }
@@ -139,11 +139,11 @@ internal sealed partial class PodWorker
                 _status.Changed();
                 return;
             }
-            catch (Exception e) when (e is ContainerConfigException or SourceException)
+            catch (Exception e) when (!_noMoreStarts.IsCancellationRequested)
             {
                 _kubelet.Events.Warning(Pod, container, "Failed", $"Error: {e.Message}");
                 DoesNotStart(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, container.Container.Name, e.Message);
-                container.Waiting = ("CreateContainerConfigError", e.Message);
+                container.Waiting = (e is ContainerConfigException or SourceException ? "CreateContainerConfigError" : "CreateContainerError", e.Message);
                 _status.Changed();
             }
             finally
@@ -240,7 +240,7 @@ internal sealed partial class PodWorker
         }
         process.Signal(ProcessGroup.Terminate);
         if (grace > TimeSpan.Zero)
-            await Task.WhenAny(process.Exited, Task.Delay(until - Now, _kubelet.Options.Time, _hurry.Token));
+            await Task.WhenAny(process.Exited, Task.Delay(until > Now ? until - Now : TimeSpan.Zero, _kubelet.Options.Time, _hurry.Token));
         process.Signal(ProcessGroup.Kill);
         await process.Exited;
     }

@@ -19,6 +19,7 @@ internal sealed record PodSurroundings(
     NodeGate Gate,
     DevicePlugins Plugins,
     DeviceLedger Ledger,
+    Leftovers Leftovers,
     KubeletEvents Events,
     ILogger<PodWorker> Log);
 
@@ -127,7 +128,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
     {
         Pod = pod;
         if (pod.Metadata.DeletionTimestamp is not null)
-            BringToEnd(TimeSpan.FromSeconds(pod.Metadata.DeletionGracePeriodSeconds ?? pod.Spec.TerminationGracePeriodSeconds ?? 30));
+            BringToEnd(GraceOf(pod.Metadata.DeletionGracePeriodSeconds ?? pod.Spec.TerminationGracePeriodSeconds));
     }
 
     /// <summary>The pod's object is gone, forced perhaps: nothing is left to report to.</summary>
@@ -165,14 +166,15 @@ internal sealed partial class PodWorker : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_ending.IsCancellationRequested)
-            {
-                // Already ending: a shorter grace cuts the longer one.
-                if (grace < _grace)
-                    _hurry.CancelAfter(grace);
+            var isFirst = !_ending.IsCancellationRequested;
+            if (!isFirst && grace >= _grace)
                 return;
-            }
             _grace = grace;
+            // A shorter grace cuts a longer one. The first may meet containers that are stopped already, because the pod had run its time;
+            // what it stops itself is over by then.
+            _hurry.CancelAfter(isFirst ? grace + LeastGrace : grace);
+            if (!isFirst)
+                return;
         }
         // In this order: who stops because of the second looks at the first.
         _ending.Cancel();
@@ -197,10 +199,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
         }
         catch (OperationCanceledException) when (_expired && !_ending.IsCancellationRequested)
         {
-            await StopAll(Grace);
-            End("Failed");
+            await StopForGood("Failed", Grace);
         }
-        catch (OperationCanceledException) when (_noMoreStarts.IsCancellationRequested)
+        catch (OperationCanceledException) when (_ending.IsCancellationRequested)
         {
             // Deleted, or the kubelet goes down: the ending below is the same from every step.
         }
@@ -208,9 +209,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
         {
             Broke(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e);
             _rejection = ("KubeletFailed", $"The kubelet failed to run the pod: {e.Message}");
-            await _noMoreStarts.CancelAsync();
-            await StopAll(TimeSpan.Zero);
-            End("Failed");
+            await StopForGood("Failed", TimeSpan.Zero);
         }
 
         if (!_ending.IsCancellationRequested)
@@ -219,7 +218,14 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 _status.Changed();
             await Task.Delay(Timeout.InfiniteTimeSpan, _kubelet.Options.Time, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        await Leave();
+        try
+        {
+            await Leave();
+        }
+        catch (Exception e)
+        {
+            Broke(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e);
+        }
     }
 
     private async Task Live()
@@ -241,14 +247,14 @@ internal sealed partial class PodWorker : IAsyncDisposable
                 }
                 else if (!init.Succeeded && await Keep(init, Pod.Spec.RestartPolicy == "Never" ? "Never" : "OnFailure") != 0)
                 {
-                    await StopForGood("Failed");
+                    await StopForGood("Failed", Grace);
                     return;
                 }
             }
             foreach (var container in _containers.Where(c => !c.IsInit && c.Waiting.Reason == "PodInitializing"))
                 container.Waiting = ("ContainerCreating", null);
             var exits = await Task.WhenAll(_containers.Where(c => !c.IsInit).Select(c => Keep(c, Pod.Spec.RestartPolicy)));
-            await StopForGood(exits.All(e => e == 0) ? "Succeeded" : "Failed");
+            await StopForGood(exits.All(e => e == 0) ? "Succeeded" : "Failed", Grace);
         }
         finally
         {
@@ -256,7 +262,10 @@ internal sealed partial class PodWorker : IAsyncDisposable
         }
     }
 
-    private TimeSpan Grace => TimeSpan.FromSeconds(Pod.Spec.TerminationGracePeriodSeconds ?? 30);
+    private TimeSpan Grace => GraceOf(Pod.Spec.TerminationGracePeriodSeconds);
+
+    // No timer of ours goes beyond 49 days.
+    private static TimeSpan GraceOf(long? seconds) => TimeSpan.FromSeconds(Math.Clamp(seconds ?? 30, 0, 30 * 24 * 3600));
 
     private async Task Expire()
     {
@@ -288,10 +297,10 @@ internal sealed partial class PodWorker : IAsyncDisposable
     }
 
     // Sidecars outlive the others only as long as it takes to stop them.
-    private async Task StopForGood(string phase)
+    private async Task StopForGood(string phase, TimeSpan grace)
     {
         await _noMoreStarts.CancelAsync();
-        await StopAll(Grace);
+        await StopAll(grace);
         End(phase);
     }
 
@@ -303,19 +312,16 @@ internal sealed partial class PodWorker : IAsyncDisposable
         if (_finalPhase is null)
             End(_containers.Where(c => !c.IsInit).All(c => c.Succeeded) ? "Succeeded" : "Failed");
         await _status.DisposeAsync();
-        if (!_objectGone)
-        {
-            if (!_endedEarlier)
-                await _status.Write();
-            await DeleteObject();
-        }
-        TryDeleteRunDirectory();
+        await DeleteObject();
+        _kubelet.Leftovers.Delete(Uid);
     }
 
     private async Task DeleteObject()
     {
         while (!_objectGone && !_abandoned)
         {
+            if (!_endedEarlier)
+                await _status.Write();
             try
             {
                 await _kubelet.Options.Kubernetes.CoreV1.DeleteNamespacedPodAsync(
@@ -328,25 +334,11 @@ internal sealed partial class PodWorker : IAsyncDisposable
             {
                 return;
             }
-            catch (Exception e) when (e is HttpOperationException or HttpRequestException or OperationCanceledException)
+            catch (Exception e)
             {
                 NotDeleted(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), _kubelet.Options.Time);
             }
-        }
-    }
-
-    private void TryDeleteRunDirectory()
-    {
-        try
-        {
-            var run = _kubelet.Paths.Run(Uid);
-            if (Directory.Exists(run))
-                Directory.Delete(run, recursive: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            NotCleaned(_kubelet.Log, Pod.Metadata.NamespaceProperty, Pod.Metadata.Name, e.Message);
         }
     }
 
@@ -366,9 +358,6 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The object of {Namespace}/{Pod} could not be deleted yet: {Sentence}")]
     private static partial void NotDeleted(ILogger logger, string @namespace, string pod, string sentence);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The run directory of {Namespace}/{Pod} stays behind: {Sentence}")]
-    private static partial void NotCleaned(ILogger logger, string @namespace, string pod, string sentence);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The kubelet failed with {Namespace}/{Pod}.")]
     private static partial void Broke(ILogger logger, string @namespace, string pod, Exception exception);

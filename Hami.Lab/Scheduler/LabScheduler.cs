@@ -49,11 +49,11 @@ public sealed partial class LabScheduler : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         var scheduler = new LabScheduler(options);
         scheduler._loops = Task.WhenAll(
-            Task.Run(scheduler.FollowNodes, CancellationToken.None),
-            Task.Run(scheduler.FollowPods, CancellationToken.None),
-            Task.Run(scheduler.Place, CancellationToken.None),
-            Task.Run(() => scheduler._events.Tend(scheduler._stop.Token), CancellationToken.None),
-            Task.Run(() => scheduler._lanes.Run(scheduler._stop.Token), CancellationToken.None));
+            scheduler.Run("nodes", scheduler.FollowNodes),
+            scheduler.Run("pods", scheduler.FollowPods),
+            scheduler.Run("placing", scheduler.Place),
+            scheduler.Run("series of events", () => scheduler._events.Tend(scheduler._stop.Token)),
+            scheduler.Run("what is said of pods", () => scheduler._lanes.Run(scheduler._stop.Token)));
         try
         {
             await Task.WhenAll(scheduler._podsListed.Task, scheduler._nodesListed.Task).WaitAsync(cancellationToken);
@@ -74,6 +74,8 @@ public sealed partial class LabScheduler : IAsyncDisposable
         _extenders.ForEach(e => e.Dispose());
         _stop.Dispose();
     }
+
+    private Task Run(string name, Func<Task> loop) => Loops.Run(name, loop, _log, _stop.Token);
 
     private Task FollowNodes() => Following.Nodes(_options.Kubernetes, _options.Time, e => WatchBroke(_log, "nodes", e.Message)).Run(
         _intake.Node,
@@ -293,7 +295,9 @@ public sealed partial class LabScheduler : IAsyncDisposable
         };
         if (PodConditions.Patch(live.Status, condition, nominated: null, _options.Time.GetUtcNow()) is { } patch)
             await _options.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(patch, victim.Name, victim.Namespace, cancellationToken: _stop.Token);
-        await _options.Kubernetes.CoreV1.DeleteNamespacedPodAsync(victim.Name, victim.Namespace, cancellationToken: _stop.Token);
+        // By uid: another pod of the name is nobody's victim.
+        await _options.Kubernetes.CoreV1.DeleteNamespacedPodAsync(
+            victim.Name, victim.Namespace, new V1DeleteOptions { Preconditions = new() { Uid = victim.Uid } }, cancellationToken: _stop.Token);
         Preempted(_log, record.Namespace, record.Name, victim.Namespace, victim.Name, node);
         await _events.Write(
             new(victim, Profile(pod), "Normal", "Preempted", "Preempting", $"Preempted by pod {record.Uid} on node {node}", SchedulerEvents.Reference(record)), _stop.Token);

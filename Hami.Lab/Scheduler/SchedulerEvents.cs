@@ -69,7 +69,7 @@ internal sealed class SchedulerEvents(IKubernetes kubernetes, TimeProvider time)
                 {
                     await Record(series, cancellationToken);
                 }
-                catch (Exception e) when (e is HttpOperationException or HttpRequestException)
+                catch (Exception) when (!cancellationToken.IsCancellationRequested)
                 {
                     // The count of an old series is worth no second try.
                 }

@@ -157,6 +157,37 @@ public sealed class HollowNodesRunning : IAsyncDisposable
         Assert.Equal(2, hollow.DevicesInUse(Fifty[0].Name));
     }
 
+    [Fact]
+    public async Task A_pod_that_asks_for_billions_of_devices_is_refused_and_the_next_one_runs()
+    {
+        await using var hollow = await Start([Fifty[0]]);
+
+        await Bind("greedy", Fifty[0], card: 0, change: pod => pod.Spec.Containers[0].Resources = new()
+        {
+            Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal) { ["nvidia.com/gpu"] = new("3000000000") },
+        });
+        await Bind("next", Fifty[0], card: 0);
+
+        await Until("greedy", "Failed");
+        await Until("next", "Running");
+    }
+
+    [Fact]
+    public async Task Hollow_nodes_go_on_with_another_API_server_that_knows_nothing_of_the_first()
+    {
+        await using var hollow = await Start([Fifty[0]]);
+        await Bind("before", Fifty[0], card: 0);
+        await Until("before", "Running");
+
+        var port = _server!.Address.Port;
+        await _server.DisposeAsync();
+        _server = await LabApiServer.StartAsync(new() { Port = port }, Cancellation);
+        await Bind("after", Fifty[0], card: 0);
+
+        await Until("after", "Running");
+        await KubeletScene.Eventually(() => Task.FromResult(hollow.DevicesInUse(Fifty[0].Name) == 1));
+    }
+
     public async ValueTask DisposeAsync()
     {
         _kubernetes?.Dispose();

@@ -210,6 +210,18 @@ public sealed class KubeletAdmitting
     }
 
     [Fact]
+    public async Task A_device_that_a_plugin_names_twice_counts_once()
+    {
+        await using var scene = await KubeletScene.Start();
+
+        scene.Plugin.Offer("g-0", "g-1!", "g-0");
+
+        await Eventually(async () => await scene.Healthy() == "1");
+        scene.Plugin.Offer("g-0", "g-1");
+        await Eventually(async () => await scene.Healthy() == "2");
+    }
+
+    [Fact]
     public async Task A_plugin_that_goes_away_leaves_nothing_allocatable_and_a_new_registration_heals()
     {
         await using var scene = await KubeletScene.Start();

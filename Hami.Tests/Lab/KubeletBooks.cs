@@ -70,6 +70,27 @@ public sealed class KubeletBooks
     }
 
     [Fact]
+    public void A_log_that_grows_for_days_keeps_its_times_about_right()
+    {
+        var file = Path.GetTempFileName();
+        var time = new FakeTimeProvider();
+        var start = time.GetUtcNow();
+        var clock = new LogClock(file, time);
+        for (var i = 0; i < 5000; i++)
+        {
+            File.AppendAllText(file, "x\n");
+            clock.Look();
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(start, clock.At(0));
+        Assert.Equal(start.AddSeconds(4999), clock.At(9998));
+        Assert.InRange(clock.At(2000), start.AddSeconds(999), start.AddSeconds(1000));
+        Assert.InRange(clock.Since(start.AddSeconds(1000)), 2000, 2002);
+        File.Delete(file);
+    }
+
+    [Fact]
     public void A_directory_too_long_for_a_socket_is_refused_in_a_sentence()
     {
         var refused = Assert.Throws<ArgumentException>(() => KubeletPaths.Create($"/tmp/{new string('x', 90)}"));

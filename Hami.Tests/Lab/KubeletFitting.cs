@@ -1,4 +1,5 @@
 using Hami.Lab.Kubelet;
+using Hami.Lab.Scheduler;
 using k8s;
 using k8s.Models;
 using static Hami.Tests.Lab.KubeletScene;
@@ -45,8 +46,24 @@ public sealed class KubeletFitting
             new() { Name = "i", Resources = new() { Requests = Quantities(("cpu", "2")) } },
         ];
 
-        Assert.Equal(2.5m, NodeFit.Requests(pod)["cpu"]);
+        Assert.Equal(
+            "Node didn't have enough resource: cpu, requested: 2500, used: 1600, capacity: 4000",
+            Assert.Throws<AdmissionException>(() => Check(pod, Pod(("cpu", "1600m")))).Message);
+        Check(pod, Pod(("cpu", "1500m")));
     }
+
+    [Fact]
+    public void What_a_whole_pod_asks_overrules_its_containers()
+    {
+        var pod = Pod(("cpu", "1"));
+        pod.Spec.Resources = new() { Requests = Quantities(("cpu", "5")) };
+
+        Assert.Equal("Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000", Assert.Throws<AdmissionException>(() => Check(pod)).Message);
+    }
+
+    [Fact]
+    public void An_amount_beyond_all_numbers_is_refused_like_any_other() =>
+        Assert.Equal("OutOfmemory", Assert.Throws<AdmissionException>(() => Check(Pod(("memory", "1e30")))).Reason);
 
     [Theory]
     [InlineData("In", "a b", true)]
@@ -100,7 +117,7 @@ public sealed class KubeletFitting
 
     private static void Check(V1Pod pod, params V1Pod[] others) => NodeFit.Check(pod, others, Node4, r => r == "nvidia.com/gpu");
 
-    private static bool Allows(string key, string op, string values) => NodeAffinity.Allows(
+    private static bool Allows(string key, string op, string values) => NodeMatch.Selects(
         new()
         {
             Affinity = new()
@@ -114,7 +131,8 @@ public sealed class KubeletFitting
                 },
             },
         },
-        Node4);
+        Node4.Metadata.Name,
+        Node4.Metadata.Labels);
 
     private static V1Pod Pod(params (string Resource, string Quantity)[] requests) => new()
     {

@@ -35,16 +35,12 @@ public sealed class KubeletLifecycle
     {
         await using var scene = await KubeletScene.Start(withPlugin: false);
         var container = Container("c0", 0, "sh", "-c", "touch $HOME/alive; exec sleep 100");
+        container.StartupProbe = Exec("test -f $HOME/alive", failures: 100);
         container.LivenessProbe = Exec("test -f $HOME/alive", failures: 1);
 
         await scene.Run("a1", "Always", [], container);
-        await scene.Until("a1", "Running");
-        // As soon as it is there.
-        await Eventually(async () =>
-        {
-            var run = await scene.Kubelet.ExecAsync("default", "a1", "c0", ["rm", "alive"], TestContext.Current.CancellationToken);
-            return run.ExitCode == 0;
-        });
+        await scene.Until("a1", p => p.Status.ContainerStatuses?[0].Started is true);
+        await Do(scene, "rm $HOME/alive");
 
         var pod = await scene.Until("a1", p => p.Status.ContainerStatuses[0] is { RestartCount: > 0, LastState.Terminated: not null });
         Assert.Equal(143, pod.Status.ContainerStatuses[0].LastState.Terminated.ExitCode);
@@ -182,6 +178,69 @@ public sealed class KubeletLifecycle
         Assert.True(times[1] - times[0] > TimeSpan.FromSeconds(1), $"{times[0]:O} {times[1]:O}");
         Assert.Equal("two\n", await scene.Logs("a1", "c0", $"?sinceTime={Uri.EscapeDataString((times[0] + TimeSpan.FromSeconds(1)).ToString("O"))}"));
         Assert.Equal("one\nt", await scene.Logs("a1", "c0", "?limitBytes=5"));
+    }
+
+    [Fact]
+    public async Task A_probe_that_cannot_even_be_made_fails_and_says_so()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        var container = Container("c0", 0, "sleep", "100");
+        container.LivenessProbe = new() { HttpGet = new() { Host = "no host", Port = 80 }, PeriodSeconds = 1, FailureThreshold = 1 };
+
+        await scene.Run("a1", container);
+
+        Assert.Equal(143, (await scene.Until("a1", "Failed")).Status.ContainerStatuses[0].State.Terminated.ExitCode);
+        await Eventually(async () => (await Events(scene)).Any(e => e.StartsWith("Warning Unhealthy Liveness probe failed: ", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("ln -sf $PWD/secret /dev/termination-log")]
+    [InlineData("rm /dev/termination-log; mkdir /dev/termination-log")]
+    [InlineData("rm /dev/termination-log; mkfifo /dev/termination-log")]
+    public async Task Last_words_are_only_what_the_container_wrote(string instead)
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+
+        await scene.Run("a1", Container("c0", 0, "sh", "-c", $"echo hidden > secret; {instead}"));
+
+        Assert.Null((await scene.Until("a1", "Succeeded")).Status.ContainerStatuses[0].State.Terminated.Message);
+    }
+
+    [Fact]
+    public async Task A_pod_that_has_run_its_time_and_waits_for_a_sidecar_is_cut_short_by_its_deletion()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        var sidecar = Container("s", 0, "sh", "-c", "trap '' TERM; touch $HOME/up; while true; do sleep 0.05; done");
+        sidecar.RestartPolicy = "Always";
+        sidecar.StartupProbe = Exec("test -f $HOME/up", failures: 100);
+        await scene.Run("a1", pod =>
+        {
+            pod.Spec.InitContainers = [sidecar];
+            pod.Spec.Containers = [Container("c0", 0, "true")];
+            pod.Spec.TerminationGracePeriodSeconds = 100_000_000;
+        });
+        await Eventually(async () => (await Events(scene)).Contains("Normal Killing Stopping container s"));
+
+        await scene.Kubernetes.CoreV1.DeleteNamespacedPodAsync("a1", "default", new V1DeleteOptions { GracePeriodSeconds = 1 });
+
+        await scene.UntilGone("a1");
+    }
+
+    [Fact]
+    public async Task An_event_that_the_server_has_forgotten_is_written_anew()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        await scene.Run("a1", pod =>
+        {
+            pod.Spec.Containers = [Container("c0", 0, "true")];
+            pod.Spec.Volumes = [new() { Name = "v", ConfigMap = new() { Name = "nobody" } }];
+        });
+        async Task<Corev1Event?> Failing() => (await scene.Kubernetes.CoreV1.ListNamespacedEventAsync("default")).Items.SingleOrDefault(e => e.Reason == "FailedMount");
+        await Eventually(async () => await Failing() is not null);
+
+        await scene.Kubernetes.CoreV1.DeleteNamespacedEventAsync((await Failing())!.Name(), "default");
+
+        await Eventually(async () => await Failing() is { Count: > 1 });
     }
 
     [Theory]

@@ -19,7 +19,7 @@ public sealed class KubeletProcesses : IDisposable
     {
         var process = await Run("sh", "-c", "echo out; echo err >&2; exit 3");
 
-        Assert.Equal(3, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(3, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
         Assert.Equal("out\nerr\n", await File.ReadAllTextAsync(Log));
     }
 
@@ -28,7 +28,7 @@ public sealed class KubeletProcesses : IDisposable
     {
         var process = await Run("env");
 
-        await process.Exited.WaitAsync(TimeSpan.FromSeconds(10));
+        await process.Exited.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(["A=x y", "PATH=/usr/bin:/bin"], (await File.ReadAllLinesAsync(Log)).Order(StringComparer.Ordinal));
     }
 
@@ -40,7 +40,7 @@ public sealed class KubeletProcesses : IDisposable
 
         process.Signal(ProcessGroup.Kill);
 
-        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
         await Eventually(() => ProcessGroup.StartTime(child) is null);
     }
 
@@ -48,7 +48,7 @@ public sealed class KubeletProcesses : IDisposable
     public async Task Children_left_behind_end_with_the_first_process()
     {
         var process = await Run("sh", "-c", "sleep 100 & echo $!");
-        await process.Exited.WaitAsync(TimeSpan.FromSeconds(10));
+        await process.Exited.WaitAsync(TimeSpan.FromSeconds(30));
         var child = int.Parse(await FirstLine());
 
         await Eventually(() => ProcessGroup.StartTime(child) is null);
@@ -63,6 +63,27 @@ public sealed class KubeletProcesses : IDisposable
 
         Assert.Equal(new(4, "x y\n", "no\n"), run);
         process.Signal(ProcessGroup.Kill);
+    }
+
+    [Fact]
+    public async Task What_a_second_command_leaves_running_ends_with_it()
+    {
+        var process = await Run("sleep", "100");
+
+        var run = await process.Exec(_launcher, ["sh", "-c", "sleep 100 & echo $!"], TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30));
+
+        await Eventually(() => ProcessGroup.StartTime(int.Parse(run.Output)) is null);
+        process.Signal(ProcessGroup.Kill);
+    }
+
+    [Fact]
+    public async Task A_container_that_cannot_be_written_down_does_not_run()
+    {
+        Directory.CreateDirectory(PidFile);
+
+        await Assert.ThrowsAnyAsync<Exception>(() => Run("sh", "-c", "echo $$; exec sleep 100"));
+
+        await Eventually(() => !File.Exists(Log) || File.ReadAllText(Log) is "" || ProcessGroup.StartTime(int.Parse(File.ReadAllText(Log))) is null);
     }
 
     [Fact]
@@ -82,7 +103,7 @@ public sealed class KubeletProcesses : IDisposable
         Assert.False(ProcessGroup.KillStale(int.Parse(fields[0]), long.Parse(fields[1]) + 1));
         Assert.False(process.Exited.IsCompleted);
         Assert.True(ContainerProcess.KillStale(PidFile));
-        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
     }
 
     [Fact]
@@ -95,7 +116,7 @@ public sealed class KubeletProcesses : IDisposable
             Assert.Equal("up", await FirstLine());
         }
 
-        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(137, await process.Exited.WaitAsync(TimeSpan.FromSeconds(30)));
     }
 
     private string Log => Path.Combine(_folder, "log");
@@ -118,7 +139,7 @@ public sealed class KubeletProcesses : IDisposable
 
     private static async Task Eventually(Func<bool> holds)
     {
-        for (var i = 0; i < 200 && !holds(); i++)
+        for (var i = 0; i < 1200 && !holds(); i++)
             await Task.Delay(25);
         Assert.True(holds());
     }

@@ -229,4 +229,60 @@ public sealed class KubeletRunning
         Assert.Contains(scene.Plugin.Calls, c => c.StartsWith("PreStartContainer", StringComparison.Ordinal));
         await scene.Until("gone", "Failed");
     }
+
+    [Fact]
+    public async Task A_program_that_removes_its_home_ends_as_it_ended()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+
+        await scene.Run("a1", Container("c0", 0, "sh", "-c", "rm -rf $HOME"));
+
+        await scene.Until("a1", "Succeeded");
+    }
+
+    [Fact]
+    public async Task A_restarted_kubelet_leaves_the_files_of_its_pods_alone_and_deletes_those_of_pods_that_are_gone()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        await scene.Run("a1", "Always", [], Container("c0", 0, "sh", "-c", "cat $HOME/my.pid; echo kept > $HOME/my.pid; sleep 100"));
+        var gone = (await scene.Run("gone", Container("c0", 0, "sleep", "100"))).Uid();
+        await scene.Until("a1", "Running");
+        await scene.Until("gone", "Running");
+        await Eventually(() => Task.FromResult(Files(scene).Any(f => f.EndsWith("/my.pid", StringComparison.Ordinal))));
+        Assert.Contains(Files(scene), f => f.Contains(gone, StringComparison.Ordinal));
+
+        await scene.Kubelet.DisposeAsync();
+        await scene.Kubernetes.CoreV1.DeleteNamespacedPodAsync("gone", "default", new V1DeleteOptions { GracePeriodSeconds = 0 });
+        await scene.StartKubelet();
+
+        await Eventually(async () => (await scene.Kubernetes.CoreV1.ReadNamespacedPodAsync("a1", "default")).Status.ContainerStatuses[0].RestartCount == 1
+            && await scene.Logs("a1", "c0") == "kept\n");
+        await Eventually(() => Task.FromResult(!Files(scene).Any(f => f.Contains(gone, StringComparison.Ordinal))));
+    }
+
+    [Fact]
+    public async Task A_pod_that_is_gone_leaves_no_file_behind()
+    {
+        await using var scene = await KubeletScene.Start(withPlugin: false);
+        var uid = (await scene.Run("a1", Container("c0", 0, "true"))).Uid();
+        await scene.Until("a1", "Succeeded");
+        Assert.Contains(Files(scene), f => f.Contains(uid, StringComparison.Ordinal));
+
+        await scene.Kubernetes.CoreV1.DeleteNamespacedPodAsync("a1", "default");
+
+        await Eventually(() => Task.FromResult(!Files(scene).Any(f => f.Contains(uid, StringComparison.Ordinal))));
+    }
+
+    // A file may vanish while the others are listed.
+    private static IReadOnlyList<string> Files(KubeletScene scene)
+    {
+        try
+        {
+            return Directory.GetFileSystemEntries(Path.GetDirectoryName(scene.Kubelet.PluginsDirectory)!, "*", SearchOption.AllDirectories);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return Files(scene);
+        }
+    }
 }

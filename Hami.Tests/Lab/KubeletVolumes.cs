@@ -1,3 +1,4 @@
+using Hami.Lab.Kubelet.Volumes;
 using k8s;
 using k8s.Models;
 using static Hami.Tests.Lab.KubeletScene;
@@ -108,6 +109,36 @@ public sealed class KubeletVolumes
 
         var waiting = (await scene.Until("a1", p => p.Status.ContainerStatuses?[0].State.Waiting?.Reason == "CreateContainerConfigError")).Status.ContainerStatuses[0].State.Waiting;
         Assert.Equal(sentence, waiting.Message);
+    }
+
+    [Fact]
+    public void No_path_leads_out_of_a_volume_not_even_by_a_link()
+    {
+        var folder = Directory.CreateTempSubdirectory("kv").FullName;
+        File.CreateSymbolicLink(Path.Combine(folder, "out"), "/");
+        Directory.CreateDirectory(Path.Combine(folder, "real"));
+        File.CreateSymbolicLink(Path.Combine(folder, "in"), Path.Combine(folder, "real"));
+
+        Assert.Equal($"{folder}/in/x", VolumeFolder.Below(folder, "in/x"));
+        foreach (var path in new[] { "../x", "/etc", "out", "out/tmp/x" })
+            Assert.Throws<SourceException>(() => VolumeFolder.Below(folder, path));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_path_below_a_volume_is_made_but_none_below_a_folder_of_the_machine()
+    {
+        var run = Directory.CreateTempSubdirectory("kv").FullName;
+        var machine = Directory.CreateTempSubdirectory("kv").FullName;
+        var volumes = Texts(("own", $"{run}/volumes/own"), ("host", machine));
+        V1Container Mounting(string volume) => new() { Name = "c", VolumeMounts = [new() { Name = volume, MountPath = "/data", SubPath = "sub" }] };
+
+        Assert.Equal($"{run}/volumes/own/sub", PodVolumes.Mounts(Mounting("own"), volumes, volumes, run).Single().HostPath);
+        Assert.True(Directory.Exists($"{run}/volumes/own/sub"));
+        Assert.Throws<SourceException>(() => PodVolumes.Mounts(Mounting("host"), volumes, volumes, run));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(machine));
+        Directory.Delete(run, recursive: true);
+        Directory.Delete(machine);
     }
 
     [Theory]

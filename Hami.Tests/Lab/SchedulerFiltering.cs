@@ -75,6 +75,14 @@ public sealed class SchedulerFiltering
     }
 
     [Fact]
+    public void An_amount_beyond_all_numbers_counts_as_the_largest_there_is()
+    {
+        var asks = Amounts.Of(new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal) { ["cpu"] = new("1e30"), ["memory"] = new("1e30"), ["example.com/card"] = new("1e30") });
+
+        Assert.Equal((long.MaxValue, long.MaxValue, long.MaxValue), (asks.MilliCpu, asks.MemoryBytes, asks.Other("example.com/card")));
+    }
+
+    [Fact]
     public void A_full_node_takes_not_even_a_pod_that_asks_nothing()
     {
         Node("n", """{"status":{"allocatable":{"pods":"1"}}}""");

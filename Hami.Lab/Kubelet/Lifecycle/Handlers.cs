@@ -24,74 +24,83 @@ internal sealed class Handlers(Launcher launcher, string podAddress, TimeProvide
 #pragma warning restore MA0039, CA5359
     });
 
-    public async Task<HandlerResult> Exec(ContainerProcess process, IList<string> command, TimeSpan patience, CancellationToken cancellationToken)
-    {
-        using var enough = new CancellationTokenSource(patience, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellationToken);
-        try
+    public Task<HandlerResult> Exec(ContainerProcess process, IList<string> command, TimeSpan patience, CancellationToken cancellationToken) => Try(
+        async ct =>
         {
-            var run = await process.Exec(launcher, [.. command], both.Token);
+            var run = await process.Exec(launcher, [.. command], ct);
             return run.ExitCode == 0 ? HandlerResult.Fine : HandlerResult.Failed(run.Output + run.Errors);
-        }
-        catch (OperationCanceledException) when (enough.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            return HandlerResult.Failed($"command timed out: \"{string.Join(' ', command)}\" timed out after {GoDuration.Of(patience)}");
-        }
-        catch (ContainerStartException e)
-        {
-            return HandlerResult.Failed(e.Message);
-        }
-    }
+        },
+        $"command timed out: \"{string.Join(' ', command)}\" timed out after {GoDuration.Of(patience)}",
+        patience,
+        cancellationToken);
 
     public async Task<HandlerResult> Get(V1HTTPGetAction ask, V1Container container, TimeSpan patience, CancellationToken cancellationToken)
     {
         if (Port(ask.Port, container) is not { } port)
             return HandlerResult.Failed($"couldn't find port: {ask.Port?.Value}");
         var address = $"{(ask.Scheme ?? "HTTP").ToLowerInvariant()}://{ask.Host ?? podAddress}:{port}/{(ask.Path ?? "").TrimStart('/')}";
-        using var enough = new CancellationTokenSource(patience, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellationToken);
-        try
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, address);
-            request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.36");
-            foreach (var header in ask.HttpHeaders ?? [])
-                request.Headers.TryAddWithoutValidation(header.Name, header.Value);
-            using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, both.Token);
-            return (int)answer.StatusCode is >= 200 and < 400 ? HandlerResult.Fine : HandlerResult.Failed($"HTTP probe failed with statuscode: {(int)answer.StatusCode}");
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return HandlerResult.Failed($"Get \"{address}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
-        }
-        catch (HttpRequestException e)
-        {
-            return HandlerResult.Failed($"Get \"{address}\": {(e.InnerException is SocketException socket ? Refused(ask.Host ?? podAddress, port, socket) : e.Message)}");
-        }
+        return await Try(
+            async ct =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, address);
+                request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.36");
+                foreach (var header in ask.HttpHeaders ?? [])
+                    request.Headers.TryAddWithoutValidation(header.Name, header.Value);
+                try
+                {
+                    using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+                    return (int)answer.StatusCode is >= 200 and < 400 ? HandlerResult.Fine : HandlerResult.Failed($"HTTP probe failed with statuscode: {(int)answer.StatusCode}");
+                }
+                catch (HttpRequestException e)
+                {
+                    return HandlerResult.Failed($"Get \"{address}\": {(e.InnerException is SocketException socket ? Refused(ask.Host ?? podAddress, port, socket) : e.Message)}");
+                }
+            },
+            $"Get \"{address}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            patience,
+            cancellationToken);
     }
 
     public async Task<HandlerResult> Knock(V1TCPSocketAction ask, V1Container container, TimeSpan patience, CancellationToken cancellationToken)
     {
         if (Port(ask.Port, container) is not { } port)
             return HandlerResult.Failed($"couldn't find port: {ask.Port?.Value}");
-        using var enough = new CancellationTokenSource(patience, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellationToken);
-        using var client = new TcpClient();
-        try
-        {
-            await client.ConnectAsync(ask.Host ?? podAddress, port, both.Token);
-            return HandlerResult.Fine;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return HandlerResult.Failed($"dial tcp {ask.Host ?? podAddress}:{port}: i/o timeout");
-        }
-        catch (SocketException e)
-        {
-            return HandlerResult.Failed(Refused(ask.Host ?? podAddress, port, e));
-        }
+        return await Try(
+            async ct =>
+            {
+                using var client = new TcpClient();
+                try
+                {
+                    await client.ConnectAsync(ask.Host ?? podAddress, port, ct);
+                    return HandlerResult.Fine;
+                }
+                catch (SocketException e)
+                {
+                    return HandlerResult.Failed(Refused(ask.Host ?? podAddress, port, e));
+                }
+            },
+            $"dial tcp {ask.Host ?? podAddress}:{port}: i/o timeout",
+            patience,
+            cancellationToken);
     }
 
     public void Dispose() => _http.Dispose();
+
+    // Whatever goes wrong is a failure that is told: a probe that threw would never be made again, and nobody would know.
+    private async Task<HandlerResult> Try(
+        Func<CancellationToken, Task<HandlerResult>> act, string tooLate, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var enough = new CancellationTokenSource(patience, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellationToken);
+        try
+        {
+            return await act(both.Token);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return HandlerResult.Failed(e is OperationCanceledException ? tooLate : e.Message);
+        }
+    }
 
     private static string Refused(string host, int port, SocketException e) =>
         $"dial tcp {host}:{port}: {(e.SocketErrorCode is SocketError.ConnectionRefused ? "connect: connection refused" : e.Message)}";

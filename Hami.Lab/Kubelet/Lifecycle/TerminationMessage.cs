@@ -26,13 +26,16 @@ internal static class TerminationMessage
     {
         try
         {
+            // The container may have put something else in its place: nothing that lies elsewhere is published, and no pipe is waited for.
+            if (new FileInfo(file) is { LinkTarget: not null } or { Length: 0 })
+                return "";
             using var text = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             var from = Math.Max(lines == int.MaxValue ? 0 : ContainerLogs.TailStart(text, lines), text.Length - bytes);
             text.Position = from;
             var buffer = new byte[text.Length - from];
             return Encoding.UTF8.GetString(buffer, 0, text.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false));
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             return "";
         }

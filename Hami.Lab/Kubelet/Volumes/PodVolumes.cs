@@ -46,23 +46,27 @@ internal sealed class PodVolumes(IKubernetes kubernetes, ConfigSources sources, 
     }
 
     /// <summary>Where the container expects its volumes, and where they are.</summary>
-    public static IReadOnlyList<Mount> Mounts(V1Container container, IReadOnlyDictionary<string, string> volumes, IReadOnlyDictionary<string, string> environment) =>
+    public static IReadOnlyList<Mount> Mounts(
+        V1Container container, IReadOnlyDictionary<string, string> volumes, IReadOnlyDictionary<string, string> environment, string runDirectory) =>
     [
         .. (container.VolumeMounts ?? []).Where(m => volumes.ContainsKey(m.Name)).Select(m => new Mount
         {
             ContainerPath = m.MountPath,
-            HostPath = SubPath(volumes[m.Name], m.SubPath ?? ContainerEnvironment.Expand(m.SubPathExpr ?? "", environment)),
+            HostPath = SubPath(volumes[m.Name], m.SubPath ?? ContainerEnvironment.Expand(m.SubPathExpr ?? "", environment), runDirectory),
         }),
     ];
 
-    // A path below a volume that is not there yet is made, as a real kubelet does.
-    private static string SubPath(string volume, string path)
+    // A path below a volume that is not there yet is made, as a real kubelet does, but in none of the machine's own folders.
+    private static string SubPath(string volume, string path, string runDirectory)
     {
         if (path.Length == 0)
             return volume;
         var below = VolumeFolder.Below(volume, path);
-        if (!File.Exists(below))
-            Directory.CreateDirectory(below);
+        if (Path.Exists(below))
+            return below;
+        if (!volume.StartsWith($"{runDirectory}/", StringComparison.Ordinal))
+            throw new SourceException($"{below} is not there, and this node makes nothing outside its own directory");
+        Directory.CreateDirectory(below);
         return below;
     }
 

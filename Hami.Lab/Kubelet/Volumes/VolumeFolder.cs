@@ -21,7 +21,16 @@ internal sealed class VolumeFolder
     public static string Below(string folder, string path)
     {
         var full = System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, path));
-        return full.StartsWith($"{folder.TrimEnd('/')}/", StringComparison.Ordinal) ? full : throw new SourceException($"the path {path} leads out of its volume");
+        var inside = $"{folder.TrimEnd('/')}/";
+        if (!full.StartsWith(inside, StringComparison.Ordinal))
+            throw new SourceException($"the path {path} leads out of its volume");
+        // A container can make links in its volumes, and the kubelet must not follow them to the machine's files.
+        for (var step = full; step.Length > inside.Length; step = System.IO.Path.GetDirectoryName(step)!)
+        {
+            if (new FileInfo(step) is { LinkTarget: not null } link && link.ResolveLinkTarget(returnFinalTarget: true)?.FullName.StartsWith(inside, StringComparison.Ordinal) is not true)
+                throw new SourceException($"the path {path} leads out of its volume by a link");
+        }
+        return full;
     }
 
     /// <summary>Writes the chosen entries, all of them when none is chosen.</summary>

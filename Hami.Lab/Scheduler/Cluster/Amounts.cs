@@ -1,3 +1,4 @@
+using Hami.Lab.Kubelet;
 using k8s.Models;
 
 namespace Hami.Lab.Scheduler;
@@ -70,21 +71,19 @@ internal sealed class Amounts
         switch (name)
         {
             case "cpu":
-                MilliCpu = Whole(quantity.ToDecimal() * 1000);
+                MilliCpu = Quantity.Whole(Quantity.Of(quantity) * 1000);
                 break;
             case "memory":
-                MemoryBytes = Whole(quantity.ToDecimal());
+                MemoryBytes = Quantity.Whole(Quantity.Of(quantity));
                 break;
             case "ephemeral-storage":
-                DiskBytes = Whole(quantity.ToDecimal());
+                DiskBytes = Quantity.Whole(Quantity.Of(quantity));
                 break;
             case "pods":
                 break;
             default:
-                (_others ??= new(StringComparer.Ordinal))[name] = Whole(quantity.ToDecimal());
+                (_others ??= new(StringComparer.Ordinal))[name] = Quantity.Whole(Quantity.Of(quantity));
                 break;
         }
     }
-
-    private static long Whole(decimal amount) => (long)Math.Clamp(Math.Ceiling(amount), long.MinValue, long.MaxValue);
 }

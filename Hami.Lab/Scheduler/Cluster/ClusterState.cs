@@ -29,8 +29,6 @@ internal sealed class ClusterState
     /// <summary>Whether the pod's Binding is under way or not yet seen.</summary>
     public bool IsAssumed(string uid) => _assumed.Contains(uid);
 
-    public IEnumerable<string> Known() => _inOrderOfArrival.Select(n => n.Name);
-
     /// <summary>Takes a node in; returns what it was before, null when it is new.</summary>
     public V1Node? Show(V1Node node)
     {

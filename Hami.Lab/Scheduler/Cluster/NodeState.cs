@@ -46,7 +46,7 @@ internal sealed class NodeState(string name)
         Labels = node.Metadata.Labels;
         IsCordoned = node.Spec?.Unschedulable == true;
         Taints = [.. node.Spec?.Taints ?? []];
-        // In a real cluster the node lifecycle controller puts this taint; here nobody does.
+        // The node lifecycle controller puts this taint; without one, or before it has looked, it is taken as put.
         if (!IsReady(node) && !Taints.Any(t => t.Key == NotReady.Key && t.Effect == NotReady.Effect))
             Taints = [.. Taints, NotReady];
         Has = Amounts.Of(node.Status?.Allocatable);

@@ -30,13 +30,13 @@ internal static class NodeMatch
             if (taint.Effect is "NoSchedule" or "NoExecute" && !Tolerates(tolerations, taint))
                 return Tainted;
         }
-        return Selects(pod, node) ? null : Unselected;
+        return Selects(pod.Spec, node.Name, node.Labels) ? null : Unselected;
     }
 
     /// <summary>The only nodes a pod can go to when every term of its affinity names some; null when any may do.</summary>
     public static IReadOnlySet<string>? Named(V1Pod pod)
     {
-        if (Required(pod)?.NodeSelectorTerms is not { Count: > 0 } terms)
+        if (Required(pod.Spec)?.NodeSelectorTerms is not { Count: > 0 } terms)
             return null;
         var named = new HashSet<string>(StringComparer.Ordinal);
         foreach (var term in terms)
@@ -49,11 +49,12 @@ internal static class NodeMatch
         return named;
     }
 
-    public static bool Selects(V1Pod pod, NodeState node)
+    /// <summary>Whether the pod's node selector and its required node affinity allow the node.</summary>
+    public static bool Selects(V1PodSpec pod, string node, IDictionary<string, string>? labels)
     {
-        if (pod.Spec.NodeSelector is { } selector && !selector.All(pair => node.Labels.Value(pair.Key) == pair.Value))
+        if (pod.NodeSelector is { } selector && !selector.All(pair => labels.Value(pair.Key) == pair.Value))
             return false;
-        return Required(pod) is not { } required || required.NodeSelectorTerms.Any(term => Holds(term, node));
+        return Required(pod) is not { } required || required.NodeSelectorTerms.Any(term => Holds(term, node, labels));
     }
 
     public static bool HasPreferences(V1Pod pod) => pod.Spec.Affinity?.NodeAffinity?.PreferredDuringSchedulingIgnoredDuringExecution is { Count: > 0 };
@@ -61,7 +62,7 @@ internal static class NodeMatch
     /// <summary>How much the pod would like this node: the weights of the preferences that hold.</summary>
     public static long Preference(V1Pod pod, NodeState node) =>
         (pod.Spec.Affinity?.NodeAffinity?.PreferredDuringSchedulingIgnoredDuringExecution ?? [])
-            .Where(p => Holds(p.Preference, node))
+            .Where(p => Holds(p.Preference, node.Name, node.Labels))
             .Sum(p => (long)p.Weight);
 
     /// <summary>How many taints would rather not have the pod.</summary>
@@ -85,11 +86,11 @@ internal static class NodeMatch
         return false;
     }
 
-    private static V1NodeSelector? Required(V1Pod pod) => pod.Spec.Affinity?.NodeAffinity?.RequiredDuringSchedulingIgnoredDuringExecution;
+    private static V1NodeSelector? Required(V1PodSpec pod) => pod.Affinity?.NodeAffinity?.RequiredDuringSchedulingIgnoredDuringExecution;
 
     // A term without any expression holds nowhere.
-    private static bool Holds(V1NodeSelectorTerm term, NodeState node) =>
+    private static bool Holds(V1NodeSelectorTerm term, string node, IDictionary<string, string>? labels) =>
         (term.MatchExpressions is { Count: > 0 } || term.MatchFields is { Count: > 0 })
-        && (term.MatchExpressions ?? []).All(e => Labels.Holds(e.OperatorProperty, node.Labels.Value(e.Key), e.Values))
-        && (term.MatchFields ?? []).All(f => f.Key == NameField && Labels.Holds(f.OperatorProperty, node.Name, f.Values));
+        && (term.MatchExpressions ?? []).All(e => Labels.Holds(e.OperatorProperty, labels.Value(e.Key), e.Values))
+        && (term.MatchFields ?? []).All(f => f.Key == NameField && Labels.Holds(f.OperatorProperty, node, f.Values));
 }

@@ -78,7 +78,7 @@ internal sealed class Spread
     {
         if (!_constraints.TrueForAll(c => node.Labels.Value(c.Rule.TopologyKey) is not null))
             return null;
-        if (constraint.Rule.NodeAffinityPolicy is null or "Honor" && !NodeMatch.Selects(_whole, node))
+        if (constraint.Rule.NodeAffinityPolicy is null or "Honor" && !NodeMatch.Selects(_whole.Spec, node.Name, node.Labels))
             return null;
         var tainted = constraint.Rule.NodeTaintsPolicy == "Honor"
             && node.Taints.Any(t => t.Effect is "NoSchedule" or "NoExecute" && !NodeMatch.Tolerates(_whole.Spec.Tolerations, t));

@@ -45,7 +45,7 @@ internal static class Changes
             happened |= Happenings.NodeAnnotations;
         if (!Same(before.Status?.Conditions, now.Status?.Conditions, c => (c.Type, c.Status)))
             happened |= Happenings.NodeConditions;
-        // The lab's stand-in for the not-ready taint comes and goes with the condition.
+        // A node that is not ready counts as tainted, see NodeState.
         if (NodeState.IsReady(before) != NodeState.IsReady(now))
             happened |= Happenings.NodeTaints;
         return happened;
