@@ -97,10 +97,10 @@ internal sealed class Footprint
     private string Mine => $"{Label}={Name}";
 
     // The label alone is not enough: what somebody else called by our label keeps its own name.
-    private IEnumerable<T> Ours<T>(IItems<T> labelled)
+    private List<T> Ours<T>(IItems<T> labelled)
         where T : IKubernetesObject<V1ObjectMeta> =>
-        labelled.Items.Where(made => Name.StartsWith(Prefix, StringComparison.Ordinal)
-            && (made.Name() == Name || made.Name().StartsWith($"{Name}-", StringComparison.Ordinal))).ToList();
+        [.. labelled.Items.Where(made => Name.StartsWith(Prefix, StringComparison.Ordinal)
+            && (made.Name() == Name || made.Name().StartsWith($"{Name}-", StringComparison.Ordinal)))];
 
     private async Task UntilGoneAsync(IKubernetes kubernetes, CancellationToken ct)
     {
@@ -108,7 +108,7 @@ internal sealed class Footprint
         patience.CancelAfter(Patience);
         try
         {
-            while (Ours(await kubernetes.CoreV1.ListNamespaceAsync(labelSelector: Mine, cancellationToken: patience.Token)).Any())
+            while (Ours(await kubernetes.CoreV1.ListNamespaceAsync(labelSelector: Mine, cancellationToken: patience.Token)).Count > 0)
                 await Task.Delay(200, patience.Token);
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
