@@ -61,6 +61,8 @@ internal sealed class WorkQueue(TimeProvider time)
     {
         await foreach (var key in _ready.Reader.ReadAllAsync(cancellationToken))
         {
+            // As long as there are keys, reading them does not ask; and a look may wish itself back for ever.
+            cancellationToken.ThrowIfCancellationRequested();
             lock (_lock)
             {
                 _waiting.Remove(key);
@@ -109,6 +111,8 @@ internal sealed class WorkQueue(TimeProvider time)
     private async Task Later(string key, TimeSpan delay, DateTimeOffset due)
     {
         await Task.Delay(delay, time, _stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_stop.IsCancellationRequested)
+            return;
         lock (_lock)
         {
             if (!_due.TryGetValue(key, out var earliest) || earliest != due)

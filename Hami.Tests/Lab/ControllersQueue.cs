@@ -56,6 +56,29 @@ public sealed class ControllersQueue
         Assert.Equal("key", await queue.Next(looks.Reader, TimeSpan.FromDays(1)));
     }
 
+    [Fact]
+    public async Task A_key_that_always_wishes_itself_back_does_not_keep_the_queue_from_ending()
+    {
+        var clock = new FakeTimeProvider();
+        var queue = new WorkQueue(clock);
+        using var stop = new CancellationTokenSource();
+        var (looking, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var looks = 0;
+        var work = queue.Run(1, async (key, _) =>
+        {
+            Interlocked.Increment(ref looks);
+            looking.TrySetResult();
+            await goOn.Task;
+            queue.AddAfter(key, TimeSpan.FromMilliseconds(1));
+        }, (_, _) => { }, stop.Token);
+        queue.Add("key");
+        await looking.Task.WaitAsync(Cancellation);
+        await stop.CancelAsync();
+        goOn.SetResult();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => work.WaitAsync(TimeSpan.FromSeconds(60), Cancellation));
+        Assert.Equal(1, looks);
+    }
+
     /// <summary>A queue with one worker.</summary>
     private sealed class Running : IAsyncDisposable
     {
