@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using k8s;
 
 namespace Hami.Tests.Lab;
@@ -23,15 +21,15 @@ public sealed class ApiServerKubectl : IDisposable
             resources: {limits: {nvidia.com/gpu: "2", nvidia.com/gpumem: 3000}}
         """;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("hami-lab-").FullName;
+    private readonly KubectlGiven _kubectl = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _kubectl.Dispose();
 
     [Fact]
     public async Task The_flows_of_a_user_work_as_recorded()
     {
         await using var lab = await WithKubectl();
-        await File.WriteAllTextAsync(Path.Combine(_folder, "pod.yaml"), Manifest, Cancellation);
+        await File.WriteAllTextAsync(Path.Combine(_kubectl.Folder, "pod.yaml"), Manifest, Cancellation);
         Assert.Equal("pod/solo created\n", await Kubectl("apply -f pod.yaml"));
         Assert.Equal("pod/solo configured\n", await Kubectl("apply -f pod.yaml"));
         Assert.Matches(@"^NAME   READY   STATUS    RESTARTS   AGE\nsolo   0/1     Pending   0          \d+s\n$", await Kubectl("get pods"));
@@ -64,13 +62,13 @@ public sealed class ApiServerKubectl : IDisposable
     public async Task Mistakes_are_found_by_the_server()
     {
         await using var lab = await WithKubectl();
-        await File.WriteAllTextAsync(Path.Combine(_folder, "bad.yaml"), Manifest.Replace("image: busybox", "imagee: busybox", StringComparison.Ordinal), Cancellation);
+        await File.WriteAllTextAsync(Path.Combine(_kubectl.Folder, "bad.yaml"), Manifest.Replace("image: busybox", "imagee: busybox", StringComparison.Ordinal), Cancellation);
         // kubectl before 1.25 does not ask the server to be strict; then the field is dropped, and what it should have said is missing.
         var asksStrictly = !(await Kubectl("version --client")).Contains("v1.20", StringComparison.Ordinal);
         Assert.Contains(
             asksStrictly ? "strict decoding error: unknown field \"spec.containers[0].imagee\"" : "spec.containers[0].image: Required value",
             await Kubectl("create -f bad.yaml"), StringComparison.Ordinal);
-        await File.WriteAllTextAsync(Path.Combine(_folder, "half.yaml"), Manifest.Replace("\"2\"", "half", StringComparison.Ordinal), Cancellation);
+        await File.WriteAllTextAsync(Path.Combine(_kubectl.Folder, "half.yaml"), Manifest.Replace("\"2\"", "half", StringComparison.Ordinal), Cancellation);
         Assert.Equal(
             "Error from server (BadRequest): error when creating \"half.yaml\": Pod in version \"v1\" cannot be handled as a Pod: "
             + "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'\n",
@@ -80,12 +78,7 @@ public sealed class ApiServerKubectl : IDisposable
     private async Task<ApiServerGiven> WithKubectl()
     {
         var lab = await Running();
-        await File.WriteAllTextAsync(Path.Combine(_folder, "config"), lab.Server.Kubeconfig, Cancellation);
-        try
-        {
-            await Kubectl("version --client");
-        }
-        catch (Win32Exception)
+        if (!await _kubectl.Reaches(lab.Server))
         {
             await lab.DisposeAsync();
             Assert.Skip("kubectl is not installed on this machine.");
@@ -93,20 +86,5 @@ public sealed class ApiServerKubectl : IDisposable
         return lab;
     }
 
-    // What a user sees: both streams, less the warnings about versions and missing annotations.
-    private async Task<string> Kubectl(string arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo("kubectl", arguments)
-        {
-            WorkingDirectory = _folder,
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["KUBECONFIG"] = Path.Combine(_folder, "config"), ["HOME"] = _folder },
-        })!;
-        var errors = process.StandardError.ReadToEndAsync(Cancellation);
-        var output = await process.StandardOutput.ReadToEndAsync(Cancellation);
-        await process.WaitForExitAsync(Cancellation);
-        return output + string.Concat((await errors).Split('\n').Where(l => l.Length > 0 && !l.StartsWith("Warning:", StringComparison.OrdinalIgnoreCase)).Select(l => l + "\n"));
-    }
+    private Task<string> Kubectl(string arguments) => _kubectl.Run(arguments);
 }

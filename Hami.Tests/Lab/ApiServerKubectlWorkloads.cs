@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using k8s;
 using k8s.Models;
 
@@ -10,9 +8,9 @@ using static ApiServerGiven;
 /// <summary>The real kubectl with workloads, rights and questions, where there is one.</summary>
 public sealed class ApiServerKubectlWorkloads : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("hami-lab-").FullName;
+    private readonly KubectlGiven _kubectl = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _kubectl.Dispose();
 
     [Fact]
     public async Task A_deployments_life()
@@ -79,12 +77,7 @@ public sealed class ApiServerKubectlWorkloads : IDisposable
     private async Task<ControllersGiven> WithKubectl()
     {
         var lab = await ControllersGiven.Running();
-        await File.WriteAllTextAsync(Path.Combine(_folder, "config"), lab.Lab.Server.Kubeconfig, Cancellation);
-        try
-        {
-            await Kubectl("version --client");
-        }
-        catch (Win32Exception)
+        if (!await _kubectl.Reaches(lab.Lab.Server))
         {
             await lab.DisposeAsync();
             Assert.Skip("kubectl is not installed on this machine.");
@@ -94,20 +87,5 @@ public sealed class ApiServerKubectlWorkloads : IDisposable
 
     private Task<string> Until(string arguments, Func<string, bool> isSo) => ControllersGiven.Eventually(() => Kubectl(arguments), isSo);
 
-    // What a user sees: both streams, less the warnings about versions.
-    private async Task<string> Kubectl(string arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo("kubectl", arguments)
-        {
-            WorkingDirectory = _folder,
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["KUBECONFIG"] = Path.Combine(_folder, "config"), ["HOME"] = _folder },
-        })!;
-        var errors = process.StandardError.ReadToEndAsync(Cancellation);
-        var output = await process.StandardOutput.ReadToEndAsync(Cancellation);
-        await process.WaitForExitAsync(Cancellation);
-        return output + string.Concat((await errors).Split('\n').Where(l => l.Length > 0 && !l.StartsWith("Warning:", StringComparison.OrdinalIgnoreCase)).Select(l => l + "\n"));
-    }
+    private Task<string> Kubectl(string arguments) => _kubectl.Run(arguments);
 }

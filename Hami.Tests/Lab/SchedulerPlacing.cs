@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Scheduler;
 using k8s;
@@ -8,35 +6,8 @@ using k8s.Models;
 namespace Hami.Tests.Lab;
 
 /// <summary>The stand-in scheduler between an API server and an extender.</summary>
-public sealed class SchedulerPlacing : IAsyncLifetime
+public sealed class SchedulerPlacing : SchedulerScene
 {
-    private const string Refusal = "8/8 CardInsufficientMemory";
-    private LabApiServer _server = null!;
-    private SchedulerTestExtender _extender = null!;
-    private Kubernetes _kubernetes = null!;
-    private LabScheduler? _scheduler;
-
-    public async ValueTask InitializeAsync()
-    {
-        _server = await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken);
-        _kubernetes = new(new KubernetesClientConfiguration { Host = _server.Address.ToString(), AccessToken = "lab" });
-        _extender = await SchedulerTestExtender.Start();
-        _extender.Bind = async body =>
-        {
-            await Bind(body["PodName"]!.GetValue<string>(), body["Node"]!.GetValue<string>());
-            return """{"Error":""}""";
-        };
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_scheduler is not null)
-            await _scheduler.DisposeAsync();
-        await _extender.DisposeAsync();
-        _kubernetes.Dispose();
-        await _server.DisposeAsync();
-    }
-
     [Fact]
     public async Task A_pod_that_asks_cards_is_filtered_and_bound_by_the_extender_once()
     {
@@ -420,85 +391,6 @@ public sealed class SchedulerPlacing : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_more_important_pod_takes_the_place_of_a_lesser_one()
-    {
-        await Nodes("node-a");
-        await Start();
-        await Create("lesser", cpu: "3", gpus: 0);
-        await Until("lesser", p => p.Spec.NodeName == "node-a");
-        await _kubernetes.CoreV1.PatchNamespacedPodAsync(Merge("""{"metadata":{"finalizers":["example.com/look"]}}"""), "lesser", "default");
-
-        await Create("important", cpu: "2", gpus: 0, priorityClass: "system-node-critical");
-        var important = await Until("important", p => p.Status.NominatedNodeName == "node-a");
-        var lesser = await Until("lesser", p => p.Metadata.DeletionTimestamp is not null);
-
-        var disrupted = lesser.Status.Conditions.Single(c => c.Type == "DisruptionTarget");
-        Assert.Equal(
-            ("True", "PreemptionByScheduler", "hami-scheduler: preempting to accommodate a higher priority pod"), (disrupted.Status, disrupted.Reason, disrupted.Message));
-        await Eventually(async () => (await Events("lesser")).Contains($"Preempted: Preempted by pod {important.Uid()} on node node-a"));
-        Assert.Contains("FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu.", await Events("important"));
-
-        await _kubernetes.CoreV1.PatchNamespacedPodAsync(Merge("""{"metadata":{"finalizers":null}}"""), "lesser", "default");
-        await _kubernetes.CoreV1.DeleteNamespacedPodAsync("lesser", "default", new V1DeleteOptions { GracePeriodSeconds = 0 });
-        await Until("important", p => p.Spec.NodeName == "node-a");
-    }
-
-    [Fact]
-    public async Task An_extender_that_knows_better_saves_the_victims()
-    {
-        await Nodes("node-a");
-        _extender.Preempt = _ => Task.FromResult("""{"NodeNameToMetaVictims":{}}""");
-        await Start(change: e => e with { PreemptVerb = "preempt" });
-        await Create("lesser", cpu: "3");
-        var lesser = await Until("lesser", p => p.Spec.NodeName == "node-a");
-
-        await Create("important", cpu: "2", priorityClass: "system-node-critical");
-
-        await Eventually(async () => (await Events("important")).Contains(
-            "FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: no candidate node for preemption"));
-        Assert.Equal(
-            $$$"""{"node-a":{"Pods":[{"UID":"{{{lesser.Uid()}}}"}],"NumPDBViolations":0}}""", _extender.Preemptions.First()["NodeNameToMetaVictims"]!.ToJsonString());
-        Assert.Null((await _kubernetes.CoreV1.ReadNamespacedPodAsync("lesser", "default")).Metadata.DeletionTimestamp);
-    }
-
-    [Fact]
-    public async Task Room_for_a_pod_that_only_the_extender_refused_cannot_be_made_without_its_preempt_verb()
-    {
-        await Nodes("node-a");
-        await Create("lesser", gpus: 0);
-        await Bind("lesser", "node-a");
-        _extender.Filter = RefuseAll;
-        await Start();
-
-        await Create("important", priorityClass: "system-node-critical");
-
-        await Eventually(async () => (await Events("important")).Contains(
-            "FailedScheduling: 0/1 nodes are available: 1 8/8 CardInsufficientMemory. preemption: expected at least one victim pod on node \"node-a\""));
-    }
-
-    [Fact]
-    public async Task A_pod_that_never_preempts_says_so()
-    {
-        await Nodes("node-a");
-        await Start();
-        await Create("lesser", cpu: "3", gpus: 0);
-        await Until("lesser", p => p.Spec.NodeName == "node-a");
-
-        await _kubernetes.SchedulingV1.CreatePriorityClassAsync(new()
-        {
-            ApiVersion = "scheduling.k8s.io/v1",
-            Kind = "PriorityClass",
-            Metadata = new() { Name = "patient" },
-            Value = 100,
-            PreemptionPolicy = "Never",
-        });
-        await Create("modest", cpu: "2", gpus: 0, priorityClass: "patient");
-
-        await Eventually(async () => (await Events("modest")).Contains(
-            "FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."));
-    }
-
-    [Fact]
     public async Task A_cluster_without_nodes_says_so_and_is_asked_again()
     {
         await Start();
@@ -544,96 +436,4 @@ public sealed class SchedulerPlacing : IAsyncLifetime
             .Order()
             .SequenceEqual([("p1", "default-scheduler"), ("p2", "hami-scheduler")]));
     }
-
-    private static Task<string> RefuseAll(JsonObject body)
-    {
-        var failed = new JsonObject(body["NodeNames"]!.AsArray().Select(n => KeyValuePair.Create(n!.GetValue<string>(), (JsonNode?)Refusal)));
-        return Task.FromResult($$"""{"NodeNames":[],"FailedNodes":{{failed.ToJsonString()}},"Error":""}""");
-    }
-
-    private static Task<string> FitAll(JsonObject body) =>
-        Task.FromResult($$"""{"Nodes":null,"NodeNames":{{body["NodeNames"]!.ToJsonString()}},"FailedNodes":null,"Error":""}""");
-
-    private static V1Patch Merge(string patch) => new(patch, V1Patch.PatchType.MergePatch);
-
-    private ExtenderOptions Extender(TimeSpan? timeout) => new() { Url = _extender.Address, HttpTimeout = timeout ?? TimeSpan.FromSeconds(30) };
-
-    private async Task Start(TimeSpan? timeout = null, Func<ExtenderOptions, ExtenderOptions>? change = null, int percentage = 100) => _scheduler = await LabScheduler.StartAsync(
-        new()
-        {
-            Kubernetes = _kubernetes,
-            Extenders = [change?.Invoke(Extender(timeout)) ?? Extender(timeout)],
-            PercentageOfNodesToScore = percentage,
-        },
-        TestContext.Current.CancellationToken);
-
-    private async Task Nodes(params string[] names)
-    {
-        foreach (var name in names)
-        {
-            await _kubernetes.CoreV1.CreateNodeAsync(new() { ApiVersion = "v1", Kind = "Node", Metadata = new() { Name = name } });
-            await Ready(name, "True");
-        }
-    }
-
-    private Task<V1Node> Ready(string node, string status)
-    {
-        var heartbeat = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'");
-        return _kubernetes.CoreV1.PatchNodeStatusAsync(
-            Merge($$$"""{"status":{"allocatable":{"cpu":"4","memory":"8Gi","pods":"110"},"conditions":[{"type":"Ready","status":"{{{status}}}","lastHeartbeatTime":"{{{heartbeat}}}"}]}}"""), node);
-    }
-
-    private Task<V1Node> Label(string node, string key, string value) =>
-        _kubernetes.CoreV1.PatchNodeAsync(Merge(JsonSerializer.Serialize(new { metadata = new { labels = new Dictionary<string, string>(StringComparer.Ordinal) { [key] = value } } })), node);
-
-    private Task<V1Pod> Create(
-        string name, int gpus = 1, string? scheduler = "hami-scheduler", (string Key, string Value)? selector = null, string? cpu = null, string? priorityClass = null) =>
-        _kubernetes.CoreV1.CreateNamespacedPodAsync(
-            new()
-            {
-                ApiVersion = "v1",
-                Kind = "Pod",
-                Metadata = new() { Name = name },
-                Spec = new()
-                {
-                    SchedulerName = scheduler,
-                    NodeSelector = selector is { } s ? new Dictionary<string, string>(StringComparer.Ordinal) { [s.Key] = s.Value } : null,
-                    PriorityClassName = priorityClass,
-                    Containers = [Container(gpus, cpu)],
-                },
-            },
-            "default");
-
-    private static V1Container Container(int gpus, string? cpu)
-    {
-        var container = KubeletScene.Container("c", gpus, "true");
-        if (cpu is not null)
-        {
-            container.Resources ??= new();
-            container.Resources.Requests ??= new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal);
-            container.Resources.Requests["cpu"] = new(cpu);
-        }
-        return container;
-    }
-
-    private async Task Bind(string pod, string node) => await _kubernetes.CoreV1.CreateNamespacedPodBindingWithHttpMessagesAsync(
-        new() { ApiVersion = "v1", Kind = "Binding", Metadata = new() { Name = pod }, Target = new() { ApiVersion = "v1", Kind = "Node", Name = node } },
-        pod,
-        "default");
-
-    private async Task<IReadOnlyList<string>> Events(string pod) =>
-        [.. (await _kubernetes.EventsV1.ListNamespacedEventAsync("default")).Items.Where(e => e.Regarding.Name == pod).Select(e => $"{e.Reason}: {e.Note}")];
-
-    // Refused twice: the second time because of the condition that the first try wrote; each version of the pod has its own event.
-    private Task UntilParked(string pod) =>
-        Eventually(async () => (await Events(pod)).Count(e => e.StartsWith("FailedScheduling", StringComparison.Ordinal)) == 2);
-
-    private async Task<V1Pod> Until(string name, Func<V1Pod, bool> holds)
-    {
-        V1Pod? pod = null;
-        await Eventually(async () => holds(pod = await _kubernetes.CoreV1.ReadNamespacedPodAsync(name, "default")));
-        return pod!;
-    }
-
-    private static Task Eventually(Func<Task<bool>> holds) => KubeletScene.Eventually(holds);
 }
