@@ -10,6 +10,7 @@ using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
 using k8s;
 using Microsoft.AspNetCore.Connections;
 using Npgsql;
@@ -93,6 +94,8 @@ internal static class Server
 
     private static void AddRooms(IServiceCollection services, ServeOptions options)
     {
+        services.AddSingleton(NvidiaConfig.Hami);
+
         services.AddHosted<NodeWatch>();
 
         services.AddSingleton(AdmissionDefaults.Hami with { SchedulerName = options.SchedulerName });
