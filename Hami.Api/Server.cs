@@ -6,6 +6,7 @@ using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.GraphQL;
+using Hami.Api.Plumbing.Telling;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
@@ -83,6 +84,7 @@ internal static class Server
         services.AddHosted<Journal>();
         services.AddSingleton<Readiness>();
         services.AddSingleton<KeyedLock>();
+        services.AddSingleton<PodEvents>();
         services.AddSingleton<IKubernetes>(_ => new Kubernetes(ClusterAccess(options.Kubeconfig)));
         services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
         services.AddGraphQL(graphql => graphql
