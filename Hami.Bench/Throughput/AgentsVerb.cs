@@ -37,6 +37,8 @@ internal static class AgentsVerb
                 KubeletDir = agent.KubeletDirectory,
                 HookPath = agent.HookPath,
                 LockPath = agent.LockPath,
+                // Two hundred would use up the inotify instances that this machine has for everybody.
+                WatchesFolder = false,
             },
             DeviceFile.Read(agent.DeviceFile),
             ClusterAccess.Open(agent.Kubeconfig),
