@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Hami.Lab.Hollow;
 using Hami.Lab.Kubelet;
+using Hami.Lab.Scheduler;
 using k8s;
 using k8s.Models;
 
@@ -147,7 +148,8 @@ public sealed class LabCluster : IAsyncDisposable
                 new() { Kubernetes = Kubernetes, Nodes = HollowNodes, NodeLabels = _ground.Labels, Time = _options.Time, Logging = _logging }, ct));
         }
 
-        if (await _ground.StartSchedulerAsync(https, certificates.AuthorityPem, ct) is { } scheduler)
+        var extender = new ExtenderOptions { Url = https, CaPem = certificates.AuthorityPem, PrioritizeVerb = _options.Extender.Prioritize, PreemptVerb = _options.Extender.Preempt };
+        if (await _ground.StartSchedulerAsync(extender, ct) is { } scheduler)
             Started(scheduler);
     }
 
@@ -177,6 +179,7 @@ public sealed class LabCluster : IAsyncDisposable
             "--scheduler-name", _ground.SchedulerName,
             "--node-scheduler-policy", "binpack",
             "--gpu-scheduler-policy", "spread",
+            .. _options.Extender.Mode is ExtenderMode.Score ? ["--extender-mode", "score"] : Array.Empty<string>(),
         ],
         _paths.Log("hami-api"),
         environment: BuiltPrograms.Environment);

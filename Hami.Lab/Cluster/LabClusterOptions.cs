@@ -17,6 +17,9 @@ public sealed record LabClusterOptions
     /// <summary>Nodes beside them that are hollow: cards, annotations and pods' phases, but no agent and no process behind.</summary>
     public IReadOnlyList<LabNode> HollowNodes { get; init; } = [];
 
+    /// <summary>What the scheduler asks the control plane.</summary>
+    public ExtenderVerbs Extender { get; init; } = new();
+
     /// <summary>Whether containers run without processes: see <see cref="Kubelet.LabKubeletOptions.PretendsContainers"/>.</summary>
     public bool PretendsContainers { get; init; }
 

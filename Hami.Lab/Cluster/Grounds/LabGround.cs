@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Hami.Lab.Scheduler;
 using k8s;
 using k8s.Models;
 
@@ -55,8 +56,8 @@ internal abstract class LabGround : IAsyncDisposable
         await Kubernetes.AdmissionregistrationV1.CreateMutatingWebhookConfigurationAsync(configuration, cancellationToken: ct);
     }
 
-    /// <summary>Starts a scheduler that asks the extender there; null when the cluster's own does.</summary>
-    public abstract Task<IAsyncDisposable?> StartSchedulerAsync(Uri extender, string authorityPem, CancellationToken ct);
+    /// <summary>Starts a scheduler that asks the extender; null when the cluster's own does.</summary>
+    public abstract Task<IAsyncDisposable?> StartSchedulerAsync(ExtenderOptions extender, CancellationToken ct);
 
     public abstract ValueTask DisposeAsync();
 
