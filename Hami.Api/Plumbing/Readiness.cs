@@ -18,3 +18,14 @@ public sealed class Readiness(Journal journal)
         : !journal.IsWritable ? "hami cannot write its log: PostgreSQL is away"
         : null;
 }
+
+/// <summary><c>/healthz</c>: the process answers. <c>/readyz</c>: it may decide; else why not, in a sentence.</summary>
+internal static class ProbeEndpoints
+{
+    public static void MapProbes(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/healthz", () => "ok");
+        routes.MapGet("/readyz", (Readiness readiness) =>
+            readiness.WhyNot is { } whyNot ? Results.Text(whyNot, statusCode: StatusCodes.Status503ServiceUnavailable) : Results.Text("ok"));
+    }
+}

@@ -33,7 +33,7 @@ public sealed class LabCluster : IAsyncDisposable
         _paths.Create();
         _logging = LabLog.To(_paths.Log("hami-lab"));
         Ports = options.Existing is { } existing
-            ? new LabPorts(0, Loopback.FreePort(0), existing.ExternalScheduler ? Loopback.ThisPort(existing.ExtenderPort) : Loopback.FreePort(0))
+            ? LabPorts.Any.Chosen() with { Extender = existing.ExternalScheduler ? Loopback.ThisPort(existing.ExtenderPort) : Loopback.FreePort(0) }
             : options.Ports.Chosen();
         ControlPlane = new ControlPlane(new Uri($"http://127.0.0.1:{Ports.Http}/"));
     }
@@ -130,11 +130,11 @@ public sealed class LabCluster : IAsyncDisposable
         }
 
         _options.Progress("The control plane");
-        var certificates = LabAuthority.In(_ground.AuthorityDirectory, _options.Time).Issue(_paths.Root, _ground.Host, _options.Time);
+        var authority = LabAuthority.In(_ground.AuthorityDirectory, _options.Time);
+        var certificates = authority.Issue(_paths.Root, _ground.Host, _options.Time);
         _api = Started(new SupervisedProcess(() => StartApiProcessAsync(certificates), _options.RestartsApi, _options.Time));
         await _api.StartAsync();
-        var https = new Uri($"https://{_ground.Host}:{Ports.Https}/");
-        await _ground.RegisterWebhookAsync(new Uri(https, "webhook"), certificates.AuthorityPem, ct);
+        await _ground.RegisterWebhookAsync(new Uri($"https://{_ground.Host}:{Ports.Https}/webhook"), certificates.AuthorityPem, ct);
 
         Nodes = [.. _options.Nodes.Select(_ground.Named)];
         _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
@@ -148,7 +148,12 @@ public sealed class LabCluster : IAsyncDisposable
                 new() { Kubernetes = Kubernetes, Nodes = HollowNodes, NodeLabels = _ground.Labels, Time = _options.Time, Logging = _logging }, ct));
         }
 
-        var extender = new ExtenderOptions { Url = https, CaPem = certificates.AuthorityPem, PrioritizeVerb = _options.Extender.Prioritize, PreemptVerb = _options.Extender.Preempt };
+        var (client, key) = authority.IssueToClient("kube-scheduler", _options.Time);
+        var extender = new ExtenderOptions
+        {
+            Url = new Uri($"https://{_ground.Host}:{Ports.Extender}/"), CaPem = certificates.AuthorityPem, ClientCertificatePem = client, ClientKeyPem = key,
+            PrioritizeVerb = _options.Extender.Prioritize, PreemptVerb = _options.Extender.Preempt,
+        };
         if (await _ground.StartSchedulerAsync(extender, ct) is { } scheduler)
             Started(scheduler);
     }
@@ -172,6 +177,9 @@ public sealed class LabCluster : IAsyncDisposable
             .. BuiltPrograms.Api, "serve",
             "--http", $"127.0.0.1:{Ports.Http}",
             "--https", $"{_ground.Listens}:{Ports.Https}",
+            "--extender", $"{_ground.Listens}:{Ports.Extender}",
+            "--extender-client-ca", certificates.AuthorityFile,
+            "--metrics-bind-address", $"127.0.0.1:{Ports.Metrics}",
             "--cert-file", certificates.CertificateFile,
             "--key-file", certificates.KeyFile,
             "--postgres", Postgres.ConnectionString,

@@ -30,7 +30,7 @@ public sealed record LabClusterOptions
     public ExistingCluster? Existing { get; init; }
 
     /// <summary>Ports wanted again, as kubectl and browsers know them from last time; taken ones are replaced.</summary>
-    public LabPorts Ports { get; init; } = new(0, 0, 0);
+    public LabPorts Ports { get; init; } = LabPorts.Any;
 
     /// <summary>Told what is being waited for.</summary>
     public Action<string> Progress { get; init; } = _ => { };
@@ -40,10 +40,15 @@ public sealed record LabClusterOptions
 
 /// <summary>Where a lab listens on loopback; 0 for "any".</summary>
 /// <param name="ApiServer">The stand-in for kube-apiserver.</param>
-/// <param name="Http">The control plane: GraphQL and the extender.</param>
-/// <param name="Https">The control plane: webhook and the extender.</param>
-public sealed record LabPorts(int ApiServer, int Http, int Https)
+/// <param name="Http">The control plane: GraphQL.</param>
+/// <param name="Https">The control plane: the webhook.</param>
+/// <param name="Extender">The control plane: the extender, for clients with a certificate.</param>
+/// <param name="Metrics">The control plane: metrics.</param>
+public sealed record LabPorts(int ApiServer, int Http, int Https, int Extender, int Metrics)
 {
+    public static LabPorts Any { get; } = new(0, 0, 0, 0, 0);
+
     /// <summary>The same ports where they are free, others where not.</summary>
-    internal LabPorts Chosen() => new(Loopback.FreePort(ApiServer), Loopback.FreePort(Http), Loopback.FreePort(Https));
+    internal LabPorts Chosen() => new(
+        Loopback.FreePort(ApiServer), Loopback.FreePort(Http), Loopback.FreePort(Https), Loopback.FreePort(Extender), Loopback.FreePort(Metrics));
 }

@@ -28,10 +28,13 @@ internal static class SchedulerConfigVerb
         command.SetAction(parsed =>
         {
             var authority = LabAuthority.In(parsed.GetValue(controlPlane.Directory)!, TimeProvider.System);
+            var (client, key) = authority.IssueToClient("kube-scheduler", TimeProvider.System);
             Console.Write(new SchedulerConfiguration
             {
                 ExtenderUrl = new Uri($"https://{parsed.GetValue(controlPlane.Host)}:{parsed.GetValue(controlPlane.Port)}/"),
                 CaPem = authority.Pem,
+                ClientCertificatePem = client,
+                ClientKeyPem = key,
                 Kubeconfig = parsed.GetValue(kubeconfig) is { } file ? Path.GetFullPath(file) : null,
                 SchedulerNames = parsed.GetValue(names)!,
                 PrioritizeVerb = verbs.Read(parsed).Prioritize,
