@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using GraphQL;
 using Hami.Api.Admitting;
 using Hami.Api.Binding;
+using Hami.Api.Measuring;
 using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
@@ -37,13 +38,17 @@ internal static partial class Server
 
         await using var app = builder.Build();
         app.UseListeners();
+        app.UseStageTimes();
         var (everybody, scheduler) = (app.For(Callers.Public), app.For(Callers.Scheduler));
-        everybody.MapWebhook();
-        scheduler.MapFilter();
-        scheduler.MapBind();
+        everybody.Timed(Stage.Webhook).AsWebhook().MapWebhook();
+        scheduler.Timed(Stage.FilterHttp).AsExtender().MapFilter();
+        scheduler.Timed(Stage.BindHttp).AsExtender().MapBind();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
+        app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics);
         app.For(Callers.Public | Callers.Scheduler | Callers.Prometheus).MapProbes();
+        if (options.Profiling)
+            scheduler.MapDiagnostics();
 
         options.Listen.Say(app.Logger);
         if (options.Idle.Count > 0)
@@ -69,10 +74,15 @@ internal static partial class Server
         services.AddSingleton<Readiness>();
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();
+        services.AddSingleton(new PodEventSource(options.Placement.SchedulerName is { Length: > 0 } name ? name : "hami-scheduler"));
+        services.AddHosted<PodEventSender>();
         services.AddSingleton(options.Listen);
         services.AddHosted<TlsFiles>();
         services.AddSingleton(options.Cluster);
         services.AddSingleton(s => ClusterAccess.Client(options.Cluster, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ILogFollower, LogCounter>();
+        services.AddHosted<ProjectionLag>();
+        services.AddSingleton<OwnFamilies>();
         services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
         services.AddGraphQL(graphql => graphql
             .AddAutoSchema<Query>()

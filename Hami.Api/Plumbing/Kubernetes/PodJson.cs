@@ -42,9 +42,21 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
         {
             // cpu, memory and the like are nobody's business here.
             if (resource.Contains('/'))
-                parsed[resource] = PodReading.Quantity(container.Name, resource, value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText());
+                parsed[resource] = PodReading.Quantity(container.Name, resource, Text(value));
         }
         return parsed;
+    }
+
+    private static string Text(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText();
+        }
+        catch (InvalidOperationException)
+        {
+            return "half a character"; // an escaped surrogate without its other half
+        }
     }
 }
 
