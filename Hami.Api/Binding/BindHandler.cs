@@ -18,7 +18,7 @@ internal sealed record Bind(string Namespace, string Pod, string PodUid, string 
 
 internal sealed partial class BindHandler(
     Journal journal, ClusterView view, PodBinder binder, Settling settling, NodeLocks locks, SeenNodes nodes, PodEvents events, KeyedLock podLock,
-    Readiness readiness, PlacementPolicy policy, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
+    Readiness readiness, AskReader asks, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
 {
     public async ValueTask<BindResult> Handle(Bind command, CancellationToken cancellationToken)
     {
@@ -41,10 +41,6 @@ internal sealed partial class BindHandler(
             return await BindAsync(command, cancellationToken);
         }
         catch (JournalUnavailableException e)
-        {
-            return new(e.Message);
-        }
-        catch (FormatException e)
         {
             return new(e.Message);
         }
@@ -168,9 +164,8 @@ internal sealed partial class BindHandler(
         var pod = await binder.FindAsync(command.Namespace, command.Pod, cancellationToken);
         if (pod is null || pod.Metadata.Uid != command.PodUid)
             return (null, "", $"pod {command.Namespace}/{command.Pod} with uid {command.PodUid} does not exist");
-        var (ask, refused) = PodAskParser.Parse(PodReading.Shape(pod), ResourceNames.Nvidia, policy);
-        return refused is not null ? (null, "", refused.Sentence)
-            : (ask, pod.Metadata.ResourceVersion, null);
+        var (ask, error) = asks.Read(pod);
+        return (ask, pod.Metadata.ResourceVersion, error);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Binding {Namespace}/{Pod} to {Node} failed: {Why}")]

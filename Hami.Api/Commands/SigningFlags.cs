@@ -26,7 +26,7 @@ internal sealed class SigningFlags
 
     private void Validate(CommandResult result)
     {
-        if (result.GetValue(_key) is { } file && WhyNot.Of(() => SigningKey.Read(file)) is { } unusable)
+        if (result.TextOf(_key) is { } file && WhyNot.Of(() => SigningKey.Read(file)) is { } unusable)
             result.AddError($"--signing-key-file {file}: {unusable}");
     }
 }

@@ -75,9 +75,10 @@ internal sealed class AgentOnANode : IAsyncDisposable
 
     public async Task StopAgent()
     {
-        await host!.StopAsync();
-        host.Dispose();
-        host = null;
+        await End();
+        // What follows must not be mistaken for what was.
+        if (Kubelet is not null)
+            await Eventually(() => Kubelet.Health.Count == 0);
     }
 
     public async Task StartKubelet(bool podResources = true) => Kubelet = await TinyKubelet.Start(Dir, podResources, Kubelet);
@@ -102,11 +103,18 @@ internal sealed class AgentOnANode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (host is not null)
-            await StopAgent();
+            await End();
         if (Kubelet is not null)
             await Kubelet.DisposeAsync();
         await Api.DisposeAsync();
         root.Delete(recursive: true);
+    }
+
+    private async Task End()
+    {
+        await host!.StopAsync();
+        host.Dispose();
+        host = null;
     }
 
     private sealed class OutputLogs : ILoggerProvider, ILogger

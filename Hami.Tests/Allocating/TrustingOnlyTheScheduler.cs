@@ -8,6 +8,7 @@ using Hami.Domain.Protocol;
 using Hami.Lab.Cluster;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
+using Hami.Tests.Given;
 using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 using static Hami.Tests.Allocating.AgentOnANode;
@@ -32,6 +33,41 @@ public sealed class TrustingOnlyTheScheduler : IDisposable
 
     [Fact]
     public void What_the_scheduler_wrote_is_believed() => Assert.Null(Fault(Bound()));
+
+    [Fact]
+    public async Task A_pod_that_the_control_plane_has_bound_carries_a_signature_that_counts_for_it_alone()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, flags: ["--signing-key-file", Private("1")]);
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "n1");
+        Assert.Equal("", (await scene.BindAsync(pod, "n1"))["Error"]!.GetValue<string>());
+
+        var bound = (await scene.FindPodAsync("p1"))!;
+        Assert.Null(Fault(bound, node: "n1"));
+        Assert.NotNull(Fault(bound, node: "n2"));
+        Assert.NotNull(Fault(bound, node: "n1", keys: ["2"]));
+    }
+
+    [Fact]
+    public void Keys_as_openssl_writes_them_are_read()
+    {
+        // The example of RFC 8410, section 10.3.
+        File.WriteAllText(Private("ssl"), "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n");
+        File.WriteAllText(Public("ssl"), "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n");
+        Assert.Null(Fault(Bound("ssl"), keys: ["ssl"]));
+    }
+
+    [Theory]
+    [InlineData("--signing-key-file /nowhere.key", "--signing-key-file /nowhere.key: Could not find file '/nowhere.key'.")]
+    [InlineData("--signing-key-file @1.pub", "1.pub: it is not a PEM file with a PRIVATE KEY (PKCS#8)")]
+    public void A_key_that_the_control_plane_cannot_sign_with_is_a_sentence(string flags, string sentence)
+    {
+        var kubeconfig = Path.Combine(folder.FullName, "kubeconfig");
+        File.WriteAllText(kubeconfig, ControlPlaneScene.NobodysKubeconfig);
+        var parsed = Hami.Api.CommandLine.Create().Parse(
+            ["serve", "--kubeconfig", kubeconfig, "--postgres", "Host=nowhere", "--http", "127.0.0.1:18080", .. flags.Replace("@", folder.FullName + "/", StringComparison.Ordinal).Split(' ')]);
+        Assert.Contains(sentence, Assert.Single(parsed.Errors).Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void What_the_plugin_adds_to_a_MIG_instance_does_not_break_the_signature()

@@ -68,7 +68,7 @@ public sealed class BindingBesideHamisPlugin
         await scene.DeletePodAsync("lost");
 
         // Somebody else's turn: nothing is taken, and the reservation goes too.
-        var holder = await scene.CreatePodAsync("holder");
+        await scene.CreatePodAsync("holder");
         await LockAsync(scene, "holder");
         var waits = await scene.CreatePodAsync("waits");
         Assert.Single((await scene.FilterAsync("waits", "hami"))["NodeNames"]!.AsArray());
@@ -89,9 +89,31 @@ public sealed class BindingBesideHamisPlugin
         // Asked again after it was bound and served, as when the first answer was lost: no lock that nobody would take away.
         Assert.Equal("", Error(await scene.BindAsync(waits, "hami")));
         Assert.Null(await LockAsync(scene));
-        Assert.NotNull(holder);
         await scene.AssertBooksAgreeAsync();
+
+        await SaidAsync(scene, "BindingSucceed", "Successfully binding node [hami] to default/waits");
+        await SaidAsync(scene, "BindingFailed", "failed to get node nowhere");
+        await SaidAsync(scene, "BindingFailed", "timed out after 500ms waiting for node hami to be unlocked: node lock contention");
     }
+
+    [Fact]
+    [Trait("Hami", "case 86")]
+    public async Task A_pod_that_is_asked_for_again_on_nodes_that_are_none_gives_its_reservation_back()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);
+        await scene.CreatePodAsync("p1");
+        await scene.CreatePodAsync("p2");
+        await scene.FilterAsync("p1", "n1");
+        Assert.Null((await scene.FilterAsync("p2", "n1"))["NodeNames"]);
+
+        Assert.Null((await scene.FilterAsync("p1", "nowhere"))["NodeNames"]);
+
+        Assert.NotNull((await scene.FilterAsync("p2", "n1"))["NodeNames"]);
+    }
+
+    private static Task SaidAsync(ControlPlaneScene scene, string reason, string message) => ControlPlaneScene.UntilAsync(
+        async () => (await scene.Kubernetes.CoreV1.ListNamespacedEventAsync("default")).Items.Any(e => e.Reason == reason && e.Message == message),
+        () => $"no event {reason}: {message}\n{scene.Log}");
 
     /// <summary>HAMi's plugin, as far as the scheduler notices it: it serves the pod that the lock names, then takes the lock away.</summary>
     private static async Task ServeAsync(ControlPlaneScene scene, string node, ConcurrentQueue<string> served, CancellationToken ending)
