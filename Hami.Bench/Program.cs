@@ -1,4 +1,9 @@
 using System.CommandLine;
+using Hami.Bench.Placement;
 
 // Each verb measures one thing and lives in a folder of its own; `--json` prints one line for machines.
-return await new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.") { }.Parse(args).InvokeAsync();
+var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.")
+{
+    PlacementVerb.Command(),
+};
+return await bench.Parse(args).InvokeAsync();

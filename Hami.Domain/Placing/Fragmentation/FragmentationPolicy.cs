@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using Hami.Domain.Ledger;
+
+namespace Hami.Domain.Placing.Fragmentation;
+
+/// <summary>Places a pod where the memory that the typical workload cannot use grows least, over nodes and over the cards of a node.</summary>
+/// <remarks>
+/// Lives as long as one <see cref="Workload"/>; what it finds about one state of a node is kept in a <see cref="FragmentationScores"/>
+/// beside that state, so a decision computes only what has changed since the same was asked before.
+/// </remarks>
+public sealed class FragmentationPolicy(Workload workload)
+{
+    // Smaller differences, in millionths of a card, are noise of the estimate; counting them as equal keeps the order of the nodes
+    // and fills one node before the next. Measured on the openb traces.
+    private const long Grain = 5000;
+
+    // Shapes of asks that are remembered; a cluster has some hundred. Others are computed each time.
+    private const int MostShapes = 512;
+
+    private const int CommonCards = 16;
+
+    private readonly ConcurrentDictionary<string, int> _shapes = new(StringComparer.Ordinal);
+
+    public Workload Workload { get; } = workload;
+
+    /// <summary>A number that equal asks share, to look up what they cost; -1 when too many shapes are known already.</summary>
+    public int Shape(PodAsk ask, HostRoom host)
+    {
+        ArgumentNullException.ThrowIfNull(ask);
+        var key = Key(ask, host);
+        if (_shapes.TryGetValue(key, out var known))
+            return known;
+        lock (_shapes)
+        {
+            if (_shapes.TryGetValue(key, out known))
+                return known;
+            return _shapes.Count < MostShapes ? _shapes[key] = _shapes.Count : -1;
+        }
+    }
+
+    /// <summary>
+    /// How much more becomes unusable when a node goes over to another state, in steps of 5 thousandths of a card; below zero when more
+    /// of the unusable is taken than arises.
+    /// </summary>
+    /// <param name="unusableBefore">From <see cref="FragmentationScores.Unusable"/> of the state before.</param>
+    public long Increase(long unusableBefore, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> usesAfter, HostRoom hostAfter) =>
+        (long)Math.Floor((double)(Workload.Unusable(cards, usesAfter, hostAfter) - unusableBefore) / Grain);
+
+    /// <summary>
+    /// The order in which to try the cards of a node for one container: least increase first, then the fuller card, then the lower
+    /// index; cards that cannot take it come last.
+    /// </summary>
+    /// <param name="hostAfter">What the host has free with the pod on it.</param>
+    /// <param name="order">As long as <paramref name="cards"/>; filled here.</param>
+    public void BestFirst(ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom hostAfter, Span<int> order)
+    {
+        ArgumentNullException.ThrowIfNull(ask);
+        ArgumentNullException.ThrowIfNull(wish);
+        var count = cards.Length;
+        var costs = count <= CommonCards ? stackalloc long[count] : new long[count];
+        var tried = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
+        uses.CopyTo(tried);
+        for (var i = 0; i < count; i++)
+        {
+            costs[i] = Cost(ask, wish, cards, uses, tried, hostAfter, i, costs);
+            var at = i;
+            while (at > 0 && ComesBefore(cards, uses, costs, i, order[at - 1]))
+            {
+                order[at] = order[at - 1];
+                at--;
+            }
+            order[at] = i;
+        }
+    }
+
+    private long Cost(
+        ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, Span<CardUse> tried, HostRoom host, int i, ReadOnlySpan<long> known)
+    {
+        if (Fit.Refuses(ask, wish, cards[i], uses[i]) != CardRefusal.None)
+            return long.MaxValue;
+        for (var j = 0; j < i; j++)
+        {
+            if (known[j] != long.MaxValue && uses[j] == uses[i] && Alike(cards[j], cards[i]))
+                return known[j];
+        }
+        tried[i] += new CardUse(1, ask.Cores, ask.NeedMiB(cards[i].MemoryMiB));
+        var cost = Workload.Unusable(cards, tried, host);
+        tried[i] = uses[i];
+        return cost;
+    }
+
+    private static bool Alike(Card a, Card b) =>
+        a.MemoryMiB == b.MemoryMiB && a.Cores == b.Cores && a.Slots == b.Slots && string.Equals(a.Model, b.Model, StringComparison.Ordinal);
+
+    private static bool ComesBefore(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, ReadOnlySpan<long> costs, int a, int b) =>
+        costs[a] != costs[b]
+            ? costs[a] < costs[b]
+            : cards[a].MemoryMiB - uses[a].MemoryMiB < cards[b].MemoryMiB - uses[b].MemoryMiB;
+
+    private static string Key(PodAsk ask, HostRoom host)
+    {
+        var key = new StringBuilder(64);
+        for (var i = 0; i < ask.Containers.Count; i++)
+        {
+            var c = ask.Containers[i];
+            if (c.Count > 0)
+                key.Append(CultureInfo.InvariantCulture, $"{(c.EndsBeforeApps ? 'i' : 'a')}{c.Count}x{c.MemoryMiB}M{c.MemoryPercent}%{c.Cores}c;");
+        }
+        key.Append(CultureInfo.InvariantCulture, $"{host.CpuMilli}m{host.MemoryMiB}");
+        Append(key, '+', ask.Wish.UseTypes);
+        Append(key, '-', ask.Wish.AvoidTypes);
+        Append(key, '!', ask.Wish.UseUuids);
+        Append(key, '~', ask.Wish.AvoidUuids);
+        return key.ToString();
+    }
+
+    private static void Append(StringBuilder key, char kind, IReadOnlyList<string> words)
+    {
+        for (var i = 0; i < words.Count; i++)
+            key.Append('\n').Append(kind).Append(words[i]);
+    }
+}

@@ -1,0 +1,58 @@
+using Hami.Domain.Ledger;
+
+namespace Hami.Domain.Placing.Fragmentation;
+
+/// <summary>What asks would cost on one state of one node, filled as they come.</summary>
+/// <remarks>
+/// Read and written without locks: every writer would write the same number, and one that is lost is computed again.
+/// </remarks>
+public sealed class FragmentationScores(FragmentationPolicy policy)
+{
+    // Also what a cell holds that nobody has filled.
+    private const long Unknown = 0;
+
+    private long[] _byShape = [];
+    private long _unusable;
+
+    /// <summary>Whose numbers these are; of another policy they say nothing.</summary>
+    public FragmentationPolicy Policy { get; } = policy;
+
+    /// <summary>What the workload cannot use of this state, measured once.</summary>
+    public long Unusable(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom host)
+    {
+        var cell = Volatile.Read(ref _unusable);
+        if (cell == Unknown)
+        {
+            cell = Kept(Policy.Workload.Unusable(cards, uses, host));
+            Volatile.Write(ref _unusable, cell);
+        }
+        return cell >> 1;
+    }
+
+    /// <summary>What <see cref="Keep"/> was given for this shape of ask; false when that has not happened.</summary>
+    public bool TryGet(int shape, out long increase)
+    {
+        var cells = Volatile.Read(ref _byShape);
+        var cell = (uint)shape < (uint)cells.Length ? Volatile.Read(ref cells[shape]) : Unknown;
+        increase = cell >> 1;
+        return cell != Unknown;
+    }
+
+    public void Keep(int shape, long increase)
+    {
+        if (shape < 0)
+            return;
+        var cells = Volatile.Read(ref _byShape);
+        if (shape >= cells.Length)
+        {
+            var larger = new long[Math.Max(16, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)shape + 1))];
+            cells.CopyTo(larger, 0);
+            Volatile.Write(ref _byShape, larger);
+            cells = larger;
+        }
+        Volatile.Write(ref cells[shape], Kept(increase));
+    }
+
+    // The lowest bit tells a kept zero from an empty cell.
+    private static long Kept(long number) => (number << 1) | 1;
+}

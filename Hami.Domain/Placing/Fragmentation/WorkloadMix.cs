@@ -1,0 +1,34 @@
+namespace Hami.Domain.Placing.Fragmentation;
+
+/// <summary>One kind of pod: what it asks of each of its cards and of the host.</summary>
+/// <param name="Cards">Number of distinct cards, at least 1.</param>
+/// <param name="MemoryMiB">Device memory per card in MiB; 0 when asked by percent.</param>
+/// <param name="MemoryPercent">Percent of the card's memory; used when <paramref name="MemoryMiB"/> is 0.</param>
+/// <param name="Cores">Percent of one card; 0 reserves none.</param>
+/// <param name="Host">What the pod requests of the host; zeros when that is not known.</param>
+/// <param name="UseTypes">Allowed models as in <c>nvidia.com/use-gputype</c>; empty allows any.</param>
+/// <param name="AvoidTypes">Models not allowed, as in <c>nvidia.com/nouse-gputype</c>.</param>
+public sealed record WorkloadKind(
+    int Cards, long MemoryMiB, int MemoryPercent, int Cores, HostRoom Host = default, string UseTypes = "", string AvoidTypes = "")
+{
+    /// <summary>Device memory in MiB that one pod needs of each card with that much memory.</summary>
+    public long NeedMiB(long cardMemoryMiB) => MemoryMiB > 0 ? MemoryMiB : cardMemoryMiB * MemoryPercent / 100;
+}
+
+/// <summary>A kind of pod and how often it comes, relative to the other kinds.</summary>
+public sealed record WorkloadWeight(WorkloadKind Kind, double Weight);
+
+/// <summary>The typical workload: which kinds of pods come, and how often.</summary>
+public sealed record WorkloadMix(IReadOnlyList<WorkloadWeight> Kinds)
+{
+    /// <summary>What is assumed of a cluster about which nothing is known: mostly whole cards, some halves and quarters.</summary>
+    public static readonly WorkloadMix Assumed = new(
+    [
+        new(new(1, 0, 100, 0), 5),
+        new(new(1, 0, 50, 0), 3),
+        new(new(1, 0, 25, 0), 2),
+        new(new(2, 0, 100, 0), 0.3),
+        new(new(4, 0, 100, 0), 0.2),
+        new(new(8, 0, 100, 0), 0.5),
+    ]);
+}
