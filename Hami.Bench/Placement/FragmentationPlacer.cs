@@ -5,14 +5,18 @@ using Hami.Domain.Placing.Fragmentation;
 namespace Hami.Bench.Placement;
 
 /// <summary>Places by the policy <c>fragmentation</c>.</summary>
-internal sealed class FragmentationPlacer(FragmentationPolicy policy) : ITracePlacer
+internal sealed class FragmentationPlacer(FragmentationPolicy configured) : ITracePlacer
 {
+    /// <summary>Replaced when the workload is learned anew.</summary>
+    public FragmentationPolicy Policy { get; set; } = configured;
+
     private (NodeUse Node, FragmentationScores Scores)[] _beside = [];
 
     public TracePlace? Choose(TraceCluster cluster, TracePod pod)
     {
         if (_beside.Length == 0)
             _beside = new (NodeUse, FragmentationScores)[cluster.Count];
+        var policy = Policy;
         var host = TraceCluster.Host(pod);
         var ask = TraceCluster.Ask(pod, Packing.Binpack);
         var shape = policy.Shape(ask, host);
@@ -25,7 +29,7 @@ internal sealed class FragmentationPlacer(FragmentationPolicy policy) : ITracePl
             if (!cluster.Hosts[i].Holds(host) || cluster.Nodes[i].Cards.Length < pod.Cards)
                 continue;
             var node = cluster.Nodes[i];
-            if (_beside[i].Node != node)
+            if (_beside[i].Node != node || _beside[i].Scores.Policy != policy)
                 _beside[i] = (node, new(policy));
             var scores = _beside[i].Scores;
             if (!scores.TryGet(shape, out var increase))
@@ -57,7 +61,7 @@ internal sealed class FragmentationPlacer(FragmentationPolicy policy) : ITracePl
         if (ask.Containers.Count == 0)
             return true;
         var container = ask.Containers[0];
-        policy.BestFirst(container, ask.Wish, node.Cards, node.Uses, hostAfter, order);
+        Policy.BestFirst(container, ask.Wish, node.Cards, node.Uses, hostAfter, order);
         for (var c = 0; c < container.Count; c++)
         {
             var card = order[c];

@@ -1,3 +1,4 @@
+using Hami.Domain.Placing;
 using Hami.Domain.Placing.Fragmentation;
 
 namespace Hami.Bench.Placement;
@@ -6,7 +7,9 @@ namespace Hami.Bench.Placement;
 internal static class ListMix
 {
     public static WorkloadMix Of(IEnumerable<TracePod> pods) => new(
-        [.. pods.Where(p => p.Cards > 0).GroupBy(Kind).Select(g => new WorkloadWeight(g.Key, g.Count()))]);
-
-    public static WorkloadKind Kind(TracePod pod) => new(pod.Cards, pod.CardMilli, 0, 0, TraceCluster.Host(pod), string.Join(',', pod.Models));
+    [
+        .. pods.SelectMany(p => WorkloadKinds.Of(TraceCluster.Ask(p, Packing.Binpack), TraceCluster.Host(p)))
+            .GroupBy(k => k)
+            .Select(g => new WorkloadWeight(g.Key, g.Count())),
+    ]);
 }

@@ -10,6 +10,7 @@ namespace Hami.Bench.Placement;
 internal static class PlacementVerb
 {
     private const int UsageError = 2;
+    private const int MostSeeds = 1000;
 
     private static readonly string[] Known = ["fragmentation", "fragmentation-learned", "binpack", "spread"];
 
@@ -25,52 +26,59 @@ internal static class PlacementVerb
         {
             try
             {
-                return Run(parsed.GetValue(nodes)!, parsed.GetValue(pods)!, parsed.GetValue(policy)!, parsed.GetValue(seeds), parsed.GetValue(json));
+                var measured = Measure(parsed.GetValue(nodes)!, parsed.GetValue(pods)!, parsed.GetValue(policy)!, parsed.GetValue(seeds));
+                var output = parsed.InvocationConfiguration.Output;
+                if (parsed.GetValue(json))
+                    output.WriteLine(JsonSerializer.Serialize(new { policies = measured }, JsonSerializerOptions.Web));
+                else
+                    Print(output, measured, parsed.GetValue(seeds));
+                return 0;
             }
             catch (TraceException e)
             {
-                Console.Error.WriteLine(e.Message);
+                parsed.InvocationConfiguration.Error.WriteLine(e.Message);
                 return UsageError;
             }
         });
         return command;
     }
 
-    private static int Run(string nodesFile, string podsFile, string policyList, int seeds, bool json)
+    private static List<PolicyResult> Measure(string nodesFile, string podsFile, string policyList, int seeds)
     {
         var policies = policyList.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (policies.Length == 0 || policies.FirstOrDefault(p => !Known.Contains(p, StringComparer.Ordinal)) is { } unknown && unknown is not null)
+        if (policies.Length == 0 || !Array.TrueForAll(policies, p => Known.Contains(p, StringComparer.Ordinal)))
             throw new TraceException($"--policy {policyList}: choose from {string.Join(", ", Known)}, with commas between.");
-        if (seeds is < 1 or > 1000)
-            throw new TraceException($"--seeds {seeds}: it must be 1 to 1000.");
+        if (seeds is < 1 or > MostSeeds)
+            throw new TraceException($"--seeds {seeds}: it must be 1 to {MostSeeds}.");
         var nodes = Trace.Nodes(nodesFile);
         var pods = Trace.Pods(podsFile);
         var capacity = Replay.CapacityMilli(nodes);
         if (capacity == 0)
             throw new TraceException($"{nodesFile} has no node with cards, so there is nothing to fill.");
 
-        var measured = policies.Select(p => PolicyResult.Of(p, [.. Enumerable.Range(1, seeds).Select(seed => Replay.Run(nodes, Arrivals.Of(pods, capacity, seed), Placer(p, pods)))])).ToList();
-        if (json)
-            Console.WriteLine(JsonSerializer.Serialize(new { policies = measured }, JsonSerializerOptions.Web));
-        else
-            Print(measured, nodes.Count, seeds);
-        return 0;
+        return [.. policies.Select(p => PolicyResult.Of(p, [.. Enumerable.Range(1, seeds).Select(
+            seed => Replay.Run(nodes, Arrivals.Of(pods, capacity, seed), Placer(p, nodes, pods)))]))];
     }
 
-    private static ITracePlacer Placer(string policy, IReadOnlyList<TracePod> pods) => policy switch
+    private static ITracePlacer Placer(string policy, IReadOnlyList<TraceNode> nodes, IReadOnlyList<TracePod> pods)
     {
-        "binpack" => new ChoicePlacer(Packing.Binpack),
-        "spread" => new ChoicePlacer(Packing.Spread),
-        _ => new FragmentationPlacer(new(new(ListMix.Of(pods)))),
-    };
+        var cardsByModel = nodes.GroupBy(n => n.Model, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Sum(n => n.Cards), StringComparer.Ordinal);
+        return policy switch
+        {
+            "binpack" => new ChoicePlacer(Packing.Binpack),
+            "spread" => new ChoicePlacer(Packing.Spread),
+            "fragmentation-learned" => new LearningPlacer(cardsByModel),
+            _ => new FragmentationPlacer(new(new(ListMix.Of(pods), cardsByModel))),
+        };
+    }
 
-    private static void Print(IReadOnlyList<PolicyResult> measured, int nodes, int seeds)
+    private static void Print(TextWriter output, List<PolicyResult> measured, int seeds)
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("Policy", "at 100 %: mean", "lowest", "highest", "at 130 %: mean", "ms per decision");
+        var table = new Table().Border(TableBorder.Rounded).AddColumns("Policy", "at 100 %", "lowest", "highest", "at 130 %", "ms/decision");
         foreach (var p in measured)
             table.AddRow(p.Policy, $"{p.MeanAt100:0.00}", $"{p.MinAt100:0.00}", $"{p.MaxAt100:0.00}", $"{p.MeanAt130:0.00}", $"{p.MsPerDecision:0.000}");
-        AnsiConsole.Write(table);
-        AnsiConsole.MarkupLine($"Percent of the cards of {nodes} nodes allocated, over {seeds} seed{(seeds == 1 ? "" : "s")}.");
+        AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(output) }).Write(table);
+        output.WriteLine($"Percent of all cards allocated when 100 and 130 percent had been requested; mean of {seeds} seed{(seeds == 1 ? "" : "s")}.");
     }
 }
 

@@ -14,7 +14,7 @@ public sealed class FragmentationPolicy(Workload workload)
 {
     // Smaller differences, in millionths of a card, are noise of the estimate; counting them as equal keeps the order of the nodes
     // and fills one node before the next. Measured on the openb traces.
-    private const long Grain = 5000;
+    private const long Grain = 10_000;
 
     // Shapes of asks that are remembered; a cluster has some hundred. Others are computed each time.
     private const int MostShapes = 512;
@@ -41,7 +41,7 @@ public sealed class FragmentationPolicy(Workload workload)
     }
 
     /// <summary>
-    /// How much more becomes unusable when a node goes over to another state, in steps of 5 thousandths of a card; below zero when more
+    /// How much more becomes unusable when a node goes over to another state, in steps of a hundredth of a card; below zero when more
     /// of the unusable is taken than arises.
     /// </summary>
     /// <param name="unusableBefore">From <see cref="FragmentationScores.Unusable"/> of the state before.</param>

@@ -14,6 +14,9 @@ public sealed class Workload
     // than half of the pods that the cards have room for. Measured on the openb traces: 1 and 3 leave more unused, as does no bound.
     private const double Relief = 2;
 
+    // One bit each; a mix with more different lists of models goes without the others.
+    private const int MostTypes = 64;
+
     // A node rarely has more; the scratch arrays of a larger one go to the heap.
     private const int CommonCards = 16;
 
@@ -22,24 +25,29 @@ public sealed class Workload
     private readonly CardWish[] _wishes;
     private readonly ConcurrentDictionary<string, ulong> _allowedByModel = new(StringComparer.Ordinal);
 
-    public Workload(WorkloadMix mix)
+    /// <param name="cardsByModel">The cluster's cards, by model: what may use few of them weighs more, so that these are kept for it.</param>
+    public Workload(WorkloadMix mix, IReadOnlyDictionary<string, int> cardsByModel)
     {
         ArgumentNullException.ThrowIfNull(mix);
+        ArgumentNullException.ThrowIfNull(cardsByModel);
         Mix = mix;
-        var kinds = mix.Kinds.Where(k => k.Kind.Cards > 0 && k.Weight > 0).ToList();
+        var types = mix.Kinds.Select(k => Types(k.Kind)).Distinct().Take(MostTypes).ToList();
+        _wishes = [.. types.Select(t => new CardWish(Words(t.Use), Words(t.Avoid), [], []))];
+        var scarcity = _wishes.Select(w => Scarcity(w, cardsByModel)).ToList();
+        var kinds = mix.Kinds
+            .Select(k => k with { Weight = k.Kind.Cards > 0 && types.IndexOf(Types(k.Kind)) is >= 0 and var type ? k.Weight * scarcity[type] : 0 })
+            .Where(k => k.Weight > 0)
+            .ToList();
         var sum = kinds.Sum(k => k.Weight);
-        var types = kinds.Select(k => (k.Kind.UseTypes, k.Kind.AvoidTypes)).Distinct().Take(64).ToList();
-        _wishes = [.. types.Select(t => new CardWish(Words(t.UseTypes), Words(t.AvoidTypes), [], []))];
 
         var parts = new List<CardPart>();
         var hosts = new List<HostPart>();
         // Kinds that ask the same of cards share one walk over the cards.
         foreach (var same in kinds.GroupBy(k => k.Kind with { Host = default }))
         {
-            var type = types.IndexOf((same.Key.UseTypes, same.Key.AvoidTypes));
             var first = hosts.Count;
             hosts.AddRange(same.Select(k => new HostPart(k.Kind.Host.CpuMilli, k.Kind.Host.MemoryMiB, k.Weight / sum)));
-            parts.Add(new(same.Key, type < 0 ? 0 : 1UL << type, first, hosts.Count));
+            parts.Add(new(same.Key, 1UL << types.IndexOf(Types(same.Key)), first, hosts.Count));
         }
         _parts = [.. parts];
         _hosts = [.. hosts];
@@ -112,19 +120,30 @@ public sealed class Workload
         return allowed;
     }
 
+    /// <remarks>The square root: measured, it fills more than no weight and than the full ratio, which leaves the common cards behind.</remarks>
+    private static double Scarcity(CardWish wish, IReadOnlyDictionary<string, int> cardsByModel)
+    {
+        var allowed = cardsByModel.Where(m => wish.AllowsType(m.Key)).Sum(m => (double)m.Value);
+        return allowed > 0 ? Math.Sqrt(cardsByModel.Sum(m => (double)m.Value) / allowed) : 0;
+    }
+
+    private static (string Use, string Avoid) Types(WorkloadKind kind) => (kind.UseTypes, kind.AvoidTypes);
+
     private static string[] Words(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
-    private readonly record struct CardPart(WorkloadKind Kind, ulong Type, int FirstHost, int EndHost)
+    /// <summary>What kinds ask of cards, and which hosts' requests come with it.</summary>
+    private readonly struct CardPart(WorkloadKind kind, ulong type, int firstHost, int endHost)
     {
-        public int Cards { get; } = Kind.Cards;
+        private readonly long _memoryMiB = kind.MemoryMiB;
+        private readonly int _memoryPercent = kind.MemoryPercent;
 
-        public int Cores { get; } = Kind.Cores;
+        public readonly int Cards = kind.Cards;
+        public readonly int Cores = kind.Cores;
+        public readonly ulong Type = type;
+        public readonly int FirstHost = firstHost;
+        public readonly int EndHost = endHost;
 
-        private long MemoryMiB { get; } = Kind.MemoryMiB;
-
-        private int MemoryPercent { get; } = Kind.MemoryPercent;
-
-        public double NeedMiB(double cardMemoryMiB) => MemoryMiB > 0 ? MemoryMiB : Math.Floor(cardMemoryMiB * MemoryPercent / 100);
+        public double NeedMiB(double cardMemoryMiB) => _memoryMiB > 0 ? _memoryMiB : Math.Floor(cardMemoryMiB * _memoryPercent / 100);
     }
 
     private readonly record struct HostPart(double CpuMilli, double MemoryMiB, double Weight)

@@ -1,0 +1,23 @@
+using Hami.Domain.Placing;
+using Hami.Domain.Placing.Fragmentation;
+
+namespace Hami.Bench.Placement;
+
+/// <summary>The policy <c>fragmentation</c> when it knows nothing but the pods that have arrived.</summary>
+internal sealed class LearningPlacer(IReadOnlyDictionary<string, int> cardsByModel) : ITracePlacer
+{
+    private readonly FragmentationPlacer _placer = new(new(new(LearnedWorkload.Empty.Mix(), cardsByModel)));
+    private LearnedWorkload _learned = LearnedWorkload.Empty;
+
+    public TracePlace? Choose(TraceCluster cluster, TracePod pod)
+    {
+        var place = _placer.Choose(cluster, pod);
+        foreach (var kind in WorkloadKinds.Of(TraceCluster.Ask(pod, Packing.Binpack), TraceCluster.Host(pod)))
+        {
+            _learned = _learned.With(kind);
+            if (_learned.IsNews)
+                _placer.Policy = new(new(_learned.Mix(), cardsByModel));
+        }
+        return place;
+    }
+}
