@@ -21,7 +21,7 @@ internal sealed class FragmentationPlacer(FragmentationPolicy configured) : ITra
         var ask = TraceCluster.Ask(pod, Packing.Binpack);
         var shape = policy.Shape(ask, host);
         var best = -1;
-        var least = long.MaxValue;
+        var least = FragmentationScores.Unfit;
         Span<CardUse> after = stackalloc CardUse[16];
         Span<int> order = stackalloc int[16];
         for (var i = 0; i < cluster.Count; i++)
@@ -35,11 +35,11 @@ internal sealed class FragmentationPlacer(FragmentationPolicy configured) : ITra
             if (!scores.TryGet(shape, out var increase))
             {
                 increase = Fits(ask, node, cluster.Hosts[i].Less(host), after[..node.Cards.Length], order[..node.Cards.Length])
-                    ? policy.Increase(scores.Unusable(node.Cards, node.Uses, cluster.Hosts[i]), node.Cards, after[..node.Cards.Length], cluster.Hosts[i].Less(host))
-                    : long.MaxValue >> 1;
+                    ? FragmentationPolicy.Increase(scores.Unusable(node.Cards, node.Uses, cluster.Hosts[i]), policy.Workload.Unusable(node.Cards, after[..node.Cards.Length], cluster.Hosts[i].Less(host)))
+                    : FragmentationScores.Unfit;
                 scores.Keep(shape, increase);
             }
-            if (increase < least && increase != long.MaxValue >> 1)
+            if (increase < least)
                 (best, least) = (i, increase);
         }
         if (best < 0)

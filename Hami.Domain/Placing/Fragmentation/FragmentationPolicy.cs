@@ -17,7 +17,7 @@ public sealed class FragmentationPolicy(Workload workload)
     private const long Grain = 10_000;
 
     // Shapes of asks that are remembered; a cluster has some hundred. Others are computed each time.
-    private const int MostShapes = 512;
+    private const int MostShapes = 1024;
 
     private const int CommonCards = 16;
 
@@ -44,9 +44,9 @@ public sealed class FragmentationPolicy(Workload workload)
     /// How much more becomes unusable when a node goes over to another state, in steps of a hundredth of a card; below zero when more
     /// of the unusable is taken than arises.
     /// </summary>
-    /// <param name="unusableBefore">From <see cref="FragmentationScores.Unusable"/> of the state before.</param>
-    public long Increase(long unusableBefore, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> usesAfter, HostRoom hostAfter) =>
-        (long)Math.Floor((double)(Workload.Unusable(cards, usesAfter, hostAfter) - unusableBefore) / Grain);
+    /// <param name="before">From <see cref="FragmentationScores.Unusable"/> of the state before.</param>
+    /// <param name="after">From <see cref="Workload.Unusable"/> or <see cref="BestFirst"/>.</param>
+    public static int Increase(long before, long after) => (int)Math.Floor((double)(after - before) / Grain);
 
     /// <summary>
     /// The order in which to try the cards of a node for one container: least increase first, then the fuller card, then the lower
@@ -54,17 +54,22 @@ public sealed class FragmentationPolicy(Workload workload)
     /// </summary>
     /// <param name="hostAfter">What the host has free with the pod on it.</param>
     /// <param name="order">As long as <paramref name="cards"/>; filled here.</param>
-    public void BestFirst(ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom hostAfter, Span<int> order)
+    /// <returns>
+    /// What the workload cannot use of the node once the first card has given its share, so that it need not be measured again;
+    /// <see cref="long.MaxValue"/> when no card can take the container.
+    /// </returns>
+    public long BestFirst(ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom hostAfter, Span<int> order)
     {
         ArgumentNullException.ThrowIfNull(ask);
         ArgumentNullException.ThrowIfNull(wish);
         var count = cards.Length;
+        if (count == 0)
+            return long.MaxValue;
         var costs = count <= CommonCards ? stackalloc long[count] : new long[count];
-        var tried = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
-        uses.CopyTo(tried);
+        Costs(ask, wish, cards, uses, hostAfter, costs);
         for (var i = 0; i < count; i++)
         {
-            costs[i] = Cost(ask, wish, cards, uses, tried, hostAfter, i, costs);
+            // Insertion sort: a node has few cards, and nothing is allocated.
             var at = i;
             while (at > 0 && ComesBefore(cards, uses, costs, i, order[at - 1]))
             {
@@ -73,22 +78,34 @@ public sealed class FragmentationPolicy(Workload workload)
             }
             order[at] = i;
         }
+        return costs[order[0]];
     }
 
-    private long Cost(
-        ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, Span<CardUse> tried, HostRoom host, int i, ReadOnlySpan<long> known)
+    private void Costs(ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom hostAfter, Span<long> costs)
     {
-        if (Fit.Refuses(ask, wish, cards[i], uses[i]) != CardRefusal.None)
-            return long.MaxValue;
-        for (var j = 0; j < i; j++)
+        var (parts, hosts) = Workload.Size;
+        var sums = parts <= Workload.CommonParts ? stackalloc Workload.PartSum[parts] : new Workload.PartSum[parts];
+        var changed = parts <= Workload.CommonParts ? stackalloc Workload.PartSum[parts] : new Workload.PartSum[parts];
+        var fed = hosts <= Workload.CommonParts ? stackalloc double[hosts] : new double[hosts];
+        var free = Workload.Sum(cards, uses, sums);
+        Workload.Feed(hostAfter, fed);
+        for (var i = 0; i < cards.Length; i++)
         {
-            if (known[j] != long.MaxValue && uses[j] == uses[i] && Alike(cards[j], cards[i]))
-                return known[j];
+            costs[i] = long.MaxValue;
+            if (Fit.Refuses(ask, wish, cards[i], uses[i]) != CardRefusal.None)
+                continue;
+            for (var j = 0; j < i && costs[i] == long.MaxValue; j++)
+            {
+                if (uses[j] == uses[i] && Alike(cards[j], cards[i]))
+                    costs[i] = costs[j];
+            }
+            if (costs[i] == long.MaxValue)
+            {
+                var taken = uses[i] + new CardUse(1, ask.Cores, ask.NeedMiB(cards[i].MemoryMiB));
+                var left = Workload.Change(free, sums, cards[i], uses[i], taken, changed);
+                costs[i] = Workload.Weigh(left, changed, fed);
+            }
         }
-        tried[i] += new CardUse(1, ask.Cores, ask.NeedMiB(cards[i].MemoryMiB));
-        var cost = Workload.Unusable(cards, tried, host);
-        tried[i] = uses[i];
-        return cost;
     }
 
     private static bool Alike(Card a, Card b) =>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hami.Domain.Ledger;
 
 namespace Hami.Domain.Placing.Fragmentation;
@@ -8,10 +9,13 @@ namespace Hami.Domain.Placing.Fragmentation;
 /// </remarks>
 public sealed class FragmentationScores(FragmentationPolicy policy)
 {
-    // Also what a cell holds that nobody has filled.
-    private const long Unknown = 0;
+    /// <summary>What to keep for a shape that the node cannot take; more than any increase.</summary>
+    public const int Unfit = int.MaxValue >> 1;
 
-    private long[] _byShape = [];
+    // What a cell holds that nobody has filled.
+    private const int Unknown = 0;
+
+    private int[] _byShape = [];
     private long _unusable;
 
     /// <summary>Whose numbers these are; of another policy they say nothing.</summary>
@@ -20,17 +24,18 @@ public sealed class FragmentationScores(FragmentationPolicy policy)
     /// <summary>What the workload cannot use of this state, measured once.</summary>
     public long Unusable(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom host)
     {
-        var cell = Volatile.Read(ref _unusable);
-        if (cell == Unknown)
+        // One more than the number, so that zero means not measured.
+        var kept = Volatile.Read(ref _unusable);
+        if (kept == Unknown)
         {
-            cell = Kept(Policy.Workload.Unusable(cards, uses, host));
-            Volatile.Write(ref _unusable, cell);
+            kept = Policy.Workload.Unusable(cards, uses, host) + 1;
+            Volatile.Write(ref _unusable, kept);
         }
-        return cell >> 1;
+        return kept - 1;
     }
 
     /// <summary>What <see cref="Keep"/> was given for this shape of ask; false when that has not happened.</summary>
-    public bool TryGet(int shape, out long increase)
+    public bool TryGet(int shape, out int increase)
     {
         var cells = Volatile.Read(ref _byShape);
         var cell = (uint)shape < (uint)cells.Length ? Volatile.Read(ref cells[shape]) : Unknown;
@@ -38,21 +43,19 @@ public sealed class FragmentationScores(FragmentationPolicy policy)
         return cell != Unknown;
     }
 
-    public void Keep(int shape, long increase)
+    public void Keep(int shape, int increase)
     {
         if (shape < 0)
             return;
         var cells = Volatile.Read(ref _byShape);
         if (shape >= cells.Length)
         {
-            var larger = new long[Math.Max(16, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)shape + 1))];
+            var larger = new int[Math.Max(16, (int)BitOperations.RoundUpToPowerOf2((uint)shape + 1))];
             cells.CopyTo(larger, 0);
             Volatile.Write(ref _byShape, larger);
             cells = larger;
         }
-        Volatile.Write(ref cells[shape], Kept(increase));
+        // The lowest bit tells a kept zero from an empty cell.
+        Volatile.Write(ref cells[shape], (increase << 1) | 1);
     }
-
-    // The lowest bit tells a kept zero from an empty cell.
-    private static long Kept(long number) => (number << 1) | 1;
 }

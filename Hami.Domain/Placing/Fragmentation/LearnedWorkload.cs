@@ -19,7 +19,6 @@ public sealed record LearnedWorkload
     private const double AssumedAsks = 16;
 
     private const int FirstNews = 64;
-    private const int LastDoubling = 1024;
 
     public static readonly LearnedWorkload Empty = new();
 
@@ -30,8 +29,8 @@ public sealed record LearnedWorkload
 
     private ImmutableDictionary<WorkloadKind, int> Counts { get; init; } = ImmutableDictionary<WorkloadKind, int>.Empty;
 
-    /// <summary>True when enough has come since the mix was news the last time: after 64, 128, … 1,024 asks, then every 1,024.</summary>
-    public bool IsNews => Asks >= LastDoubling ? Asks % LastDoubling == 0 : Asks >= FirstNews && long.IsPow2(Asks);
+    /// <summary>True when enough has come since the mix was news the last time: after 64, 128, … asks, and from <see cref="Window"/> on every so many.</summary>
+    public bool IsNews => Asks >= Window ? Asks % Window == 0 : Asks >= FirstNews && long.IsPow2(Asks);
 
     public LearnedWorkload With(WorkloadKind kind)
     {

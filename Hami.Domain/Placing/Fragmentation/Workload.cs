@@ -17,11 +17,12 @@ public sealed class Workload
     // One bit each; a mix with more different lists of models goes without the others.
     private const int MostTypes = 64;
 
-    // A node rarely has more; the scratch arrays of a larger one go to the heap.
-    private const int CommonCards = 16;
+    // The scratch of a larger workload goes to the heap.
+    internal const int CommonParts = 256;
 
     private readonly CardPart[] _parts;
     private readonly HostPart[] _hosts;
+    private readonly double _weight;
     private readonly CardWish[] _wishes;
     private readonly ConcurrentDictionary<string, ulong> _allowedByModel = new(StringComparer.Ordinal);
 
@@ -46,14 +47,18 @@ public sealed class Workload
         foreach (var same in kinds.GroupBy(k => k.Kind with { Host = default }))
         {
             var first = hosts.Count;
-            hosts.AddRange(same.Select(k => new HostPart(k.Kind.Host.CpuMilli, k.Kind.Host.MemoryMiB, k.Weight / sum)));
+            hosts.AddRange(same.Select(k => new HostPart(k.Kind.Host, k.Weight / sum)));
             parts.Add(new(same.Key, 1UL << types.IndexOf(Types(same.Key)), first, hosts.Count));
         }
         _parts = [.. parts];
         _hosts = [.. hosts];
+        _weight = _hosts.Sum(h => h.Weight);
     }
 
     public WorkloadMix Mix { get; }
+
+    /// <summary>How many <see cref="PartSum"/> and how many fed pods one measurement has room for.</summary>
+    internal (int Parts, int Hosts) Size => (_parts.Length, _hosts.Length);
 
     /// <summary>
     /// The free device memory that a pod of the workload cannot be expected to use, in millionths of a card, over all healthy cards
@@ -61,50 +66,68 @@ public sealed class Workload
     /// </summary>
     public long Unusable(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom host)
     {
-        var rooms = cards.Length <= CommonCards ? stackalloc Room[cards.Length] : new Room[cards.Length];
-        var count = 0;
-        var free = 0d;
+        Span<PartSum> sums = _parts.Length <= CommonParts ? stackalloc PartSum[_parts.Length] : new PartSum[_parts.Length];
+        Span<double> fed = _hosts.Length <= CommonParts ? stackalloc double[_hosts.Length] : new double[_hosts.Length];
+        var free = Sum(cards, uses, sums);
+        Feed(host, fed);
+        return Weigh(free, sums, fed);
+    }
+
+    /// <summary>Adds up what the cards of a node are to each part of the workload.</summary>
+    /// <returns>What is free, in millionths of a card.</returns>
+    internal long Sum(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, Span<PartSum> sums)
+    {
+        sums.Clear();
+        var free = 0L;
         for (var i = 0; i < cards.Length; i++)
         {
-            if (!cards[i].Healthy || cards[i].MemoryMiB <= uses[i].MemoryMiB)
-                continue;
-            rooms[count] = new(cards[i], uses[i], AllowedBy(cards[i].Model));
-            free += rooms[count++].Free;
+            var room = RoomOf(cards[i], uses[i]);
+            free += room.Free;
+            for (var p = 0; p < _parts.Length && room.Free > 0; p++)
+                sums[p] += room.For(_parts[p]);
         }
-        if (count == 0)
-            return 0;
-
-        var unusable = 0d;
-        foreach (ref readonly var part in _parts.AsSpan())
-            unusable += Unusable(part, rooms[..count], free, host);
-        return (long)Math.Round(unusable * 1_000_000);
+        return free;
     }
 
-    private double Unusable(in CardPart part, ReadOnlySpan<Room> rooms, double free, HostRoom host)
+    /// <summary>As <see cref="Sum"/>, when one card of the node goes from one use to another.</summary>
+    internal long Change(long free, ReadOnlySpan<PartSum> sums, Card card, CardUse from, CardUse to, Span<PartSum> changed)
     {
-        int fitting = 0;
-        double usable = 0, needs = 0;
-        foreach (ref readonly var room in rooms)
-        {
-            var need = part.NeedMiB(room.MemoryMiB);
-            if (!room.Takes(part, need))
-                continue;
-            fitting++;
-            var share = need / room.MemoryMiB;
-            needs += share;
-            usable += room.Usable(part, share);
-        }
-        // Each pod takes so much of all its cards together.
-        var perPod = fitting == 0 ? 0 : part.Cards * needs / fitting;
-        var unusable = 0d;
-        for (var h = part.FirstHost; h < part.EndHost; h++)
-        {
-            ref readonly var kind = ref _hosts[h];
-            var fed = fitting < part.Cards ? 0 : kind.PodsFed(host);
-            unusable += kind.Weight * (free - (fed < 1 ? 0 : Math.Min(usable, Relief * fed * perPod)));
-        }
-        return unusable;
+        var before = RoomOf(card, from);
+        var after = RoomOf(card, to);
+        for (var p = 0; p < _parts.Length; p++)
+            changed[p] = sums[p] - before.For(_parts[p]) + after.For(_parts[p]);
+        return free - before.Free + after.Free;
     }
+
+    /// <summary>How many pods of each kind the host could feed.</summary>
+    internal void Feed(HostRoom host, Span<double> fed)
+    {
+        for (var h = 0; h < _hosts.Length; h++)
+            fed[h] = _hosts[h].PodsFed(host);
+    }
+
+    internal long Weigh(long free, ReadOnlySpan<PartSum> sums, ReadOnlySpan<double> fed)
+    {
+        var used = 0d;
+        for (var p = 0; p < _parts.Length; p++)
+        {
+            ref readonly var part = ref _parts[p];
+            var sum = sums[p];
+            if (sum.Fitting < part.Cards)
+                continue;
+            // Each pod takes so much of all its cards together.
+            var perPod = Relief * part.Cards * sum.Needs / sum.Fitting;
+            for (var h = part.FirstHost; h < part.EndHost; h++)
+            {
+                if (fed[h] >= 1)
+                    used += _hosts[h].Weight * Math.Min(sum.Usable, fed[h] * perPod);
+            }
+        }
+        // The weights add up to one only nearly.
+        return Math.Max(0, (long)Math.Round((_weight * free) - used));
+    }
+
+    private Room RoomOf(Card card, CardUse use) => card.Healthy && card.MemoryMiB > use.MemoryMiB ? new(card, use, AllowedBy(card.Model)) : default;
 
     private ulong AllowedBy(string model)
     {
@@ -143,40 +166,61 @@ public sealed class Workload
         public readonly int FirstHost = firstHost;
         public readonly int EndHost = endHost;
 
-        public double NeedMiB(double cardMemoryMiB) => _memoryMiB > 0 ? _memoryMiB : Math.Floor(cardMemoryMiB * _memoryPercent / 100);
+        public long NeedMiB(long cardMemoryMiB) => _memoryMiB > 0 ? _memoryMiB : cardMemoryMiB * _memoryPercent / 100;
     }
 
-    private readonly record struct HostPart(double CpuMilli, double MemoryMiB, double Weight)
+    private readonly struct HostPart(HostRoom asked, double weight)
     {
-        public double PodsFed(HostRoom host) => Math.Min(
-            CpuMilli > 0 ? host.CpuMilli / CpuMilli : double.MaxValue, MemoryMiB > 0 ? host.MemoryMiB / MemoryMiB : double.MaxValue);
+        private readonly double _perCpuMilli = asked.CpuMilli > 0 ? 1d / asked.CpuMilli : 0;
+        private readonly double _perMemoryMiB = asked.MemoryMiB > 0 ? 1d / asked.MemoryMiB : 0;
+        private readonly HostRoom _asked = asked;
+
+        public readonly double Weight = weight;
+
+        /// <summary>0 when the host cannot feed one.</summary>
+        public double PodsFed(HostRoom host) => !host.Holds(_asked) ? 0 : Math.Min(
+            _perCpuMilli > 0 ? host.CpuMilli * _perCpuMilli : double.MaxValue, _perMemoryMiB > 0 ? host.MemoryMiB * _perMemoryMiB : double.MaxValue);
     }
 
-    /// <summary>What is free on one card.</summary>
+    /// <summary>What is free on one card; the default has nothing.</summary>
     private readonly struct Room(Card card, CardUse use, ulong allowed)
     {
+        private const double Millionths = 1_000_000;
+
         private readonly ulong _allowed = allowed;
-        private readonly double _freeMiB = card.MemoryMiB - use.MemoryMiB;
+        private readonly long _memoryMiB = card.MemoryMiB;
+        private readonly long _freeMiB = card.MemoryMiB - use.MemoryMiB;
+        private readonly double _perMiB = Millionths / card.MemoryMiB;
         private readonly int _freeCores = card.Cores - use.Cores;
         private readonly int _freeSlots = card.Slots - use.Slots;
         private readonly bool _inUse = use.Slots > 0;
         private readonly bool _coresGone = card.Cores != 0 && use.Cores >= card.Cores;
 
-        public double MemoryMiB { get; } = card.MemoryMiB;
+        /// <summary>The free part of the card's memory, in millionths.</summary>
+        public readonly long Free = (long)(Millionths / card.MemoryMiB * (card.MemoryMiB - use.MemoryMiB));
 
-        /// <summary>The free part of the card's memory, 0 to 1.</summary>
-        public double Free { get; } = (double)(card.MemoryMiB - use.MemoryMiB) / card.MemoryMiB;
-
-        /// <summary>As <see cref="Fit"/> would answer a pod of this kind.</summary>
-        public bool Takes(in CardPart part, double needMiB) =>
-            needMiB <= _freeMiB && part.Cores <= _freeCores && _freeSlots > 0 && (_allowed & part.Type) != 0
-            && !(part.Cores == 0 ? _coresGone : part.Cores == 100 && _inUse);
-
-        /// <summary>How much of the free memory pods of this kind could use, bound by slots and cores.</summary>
-        public double Usable(in CardPart part, double share)
+        /// <summary>How much of the free memory pods of this part could use, bound by slots and cores; none if it does not <see cref="Fit"/>.</summary>
+        public PartSum For(in CardPart part)
         {
-            var usable = Math.Min(Free, _freeSlots * share);
-            return part.Cores == 0 ? usable : Math.Min(usable, Relief * _freeCores / part.Cores * share);
+            var needMiB = part.NeedMiB(_memoryMiB);
+            if (needMiB > _freeMiB || part.Cores > _freeCores || _freeSlots <= 0 || (_allowed & part.Type) == 0 || (part.Cores == 0 ? _coresGone : part.Cores == 100 && _inUse))
+                return default;
+            var need = (long)(needMiB * _perMiB);
+            var usable = Math.Min(Free, _freeSlots * need);
+            if (part.Cores > 0)
+                usable = Math.Min(usable, (long)(Relief * _freeCores / part.Cores * need));
+            return new(1, need, usable);
         }
+    }
+
+    /// <summary>What the cards of a node are to one part of the workload; whole numbers, so that the order of adding does not matter.</summary>
+    /// <param name="Fitting">Cards that can take one more pod of it.</param>
+    /// <param name="Needs">What one pod takes of a card, added over these cards, in millionths of a card.</param>
+    /// <param name="Usable">What pods of it could use of these cards, in millionths of a card.</param>
+    internal readonly record struct PartSum(int Fitting, long Needs, long Usable)
+    {
+        public static PartSum operator +(PartSum a, PartSum b) => new(a.Fitting + b.Fitting, a.Needs + b.Needs, a.Usable + b.Usable);
+
+        public static PartSum operator -(PartSum a, PartSum b) => new(a.Fitting - b.Fitting, a.Needs - b.Needs, a.Usable - b.Usable);
     }
 }
