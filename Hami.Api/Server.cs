@@ -93,13 +93,14 @@ internal static class Server
 
     private static void AddRooms(IServiceCollection services, ServeOptions options)
     {
+        services.AddSingleton<SeenNodes>();
         services.AddHosted<NodeWatch>();
 
         services.AddSingleton(AdmissionDefaults.Hami with { SchedulerName = options.SchedulerName });
 
         services.AddSingleton(new PlacementPolicy(
-            PackingWords.Parse(options.NodePolicy, Packing.Binpack), PackingWords.Parse(options.GpuPolicy, Packing.Spread)));
-        services.AddSingleton(ReservationTime.Default);
+            NodePolicies.TryParse(options.NodePolicy) ?? NodePolicy.Binpack, CardPolicy.TryParse(options.GpuPolicy) ?? CardPolicy.Spread));
+        services.AddSingleton(ExtenderSettings.Default);
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
         services.AddSingleton<WaitingPods>();
@@ -108,6 +109,7 @@ internal static class Server
         services.AddSingleton<PodBinder>();
         services.AddHosted<Settling>();
 
+        services.AddSingleton<SeenPods>();
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();

@@ -23,14 +23,11 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     private readonly ConcurrentDictionary<string, Reservation> _reservations = new(StringComparer.Ordinal);
 
     /// <summary>The node with everything taken or reserved; null when it has registered no cards.</summary>
-    public NodeUse? Node(string name)
-    {
-        if (!_nodes.TryGetValue(name, out var slot))
-            return null;
-        if (slot.NextExpiry <= time.GetUtcNow())
-            slot = Expire(name, slot);
-        return slot.Use.Cards.Length == 0 ? null : slot.Use;
-    }
+    public NodeUse? Node(string name) => _nodes.TryGetValue(name, out var slot) ? Use(slot) : null;
+
+    /// <inheritdoc cref="Node(string)"/>
+    public NodeUse? Node(ReadOnlySpan<char> name) =>
+        _nodes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var slot) ? Use(slot) : null;
 
     /// <summary>Names of the nodes that have registered cards.</summary>
     public IEnumerable<string> NodeNames => _nodes.Keys;
@@ -46,6 +43,14 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             .Where(r => r.Ask.Uid != podUid && r.Expires > now)
             .OrderBy(r => r.Ask.Uid, StringComparer.Ordinal)
             .Select(r => new ReservedShares(r.Ask.Uid, r.Shares))];
+    }
+
+    /// <summary>What other pods of a namespace have reserved on all nodes.</summary>
+    public QuotaUse ReservedIn(string @namespace, string exceptPodUid)
+    {
+        var now = time.GetUtcNow();
+        return _reservations.Values.Where(r => r.Ask.Namespace == @namespace && r.Ask.Uid != exceptPodUid && r.Expires > now)
+            .Aggregate(QuotaUse.None, (sum, r) => sum + CardUse.Sum(r.Shares));
     }
 
     /// <summary>Sets shares aside if the node still is what the decision saw.</summary>
@@ -86,8 +91,15 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
         {
             var taken = NodeUse.Of(node, after.Node(node));
             _nodes.TryAdd(node, new Slot(taken, []));
-            Change(node, slot => new Slot(taken, slot.Reservations));
+            Change(node, slot => new Slot(taken.With(slot.Use.Host), slot.Reservations));
         }
+    }
+
+    private NodeUse? Use(Slot slot)
+    {
+        if (slot.NextExpiry <= time.GetUtcNow())
+            slot = Expire(slot.Use.Name, slot);
+        return slot.Use.Cards.Length == 0 ? null : slot.Use;
     }
 
     private Slot Expire(string node, Slot slot)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Mediator;
 
@@ -7,18 +8,20 @@ namespace Hami.Api.Placing;
 /// <summary><c>POST /filter</c>, as kube-scheduler calls an extender: always HTTP 200, what went wrong stands in <c>Error</c>.</summary>
 internal static class FilterEndpoint
 {
-    public static void MapFilter(this IEndpointRouteBuilder routes) => routes.MapPost("/filter", async (HttpRequest request, ISender sender) =>
+    public static void MapFilter(this IEndpointRouteBuilder routes) => routes.MapPost("/filter", async (HttpContext http, ISender sender, ClusterView view) =>
     {
-        FilterResult result;
+        using var body = await WholeBody.ReadAsync(http.Request);
+        FilterAnswer answer;
         try
         {
-            var arguments = await JsonSerializer.DeserializeAsync(request.Body, WireJson.Default.FilterArguments, request.HttpContext.RequestAborted);
-            result = arguments is null ? FilterResult.Failed("extender args missing pod") : await sender.Send(new Filter(arguments));
+            answer = await sender.Send(new Filter(ExtenderArguments.Read(body.Bytes, view)), http.RequestAborted);
         }
         catch (JsonException e)
         {
-            result = FilterResult.Failed(WireJson.Explain(e));
+            answer = FilterAnswer.Of(WireJson.Explain(e));
         }
-        return TypedResults.Json(result, WireJson.Default.FilterResult);
+        http.Response.ContentType = "application/json";
+        answer.WriteTo(http.Response.BodyWriter);
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
     });
 }

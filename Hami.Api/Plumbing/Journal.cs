@@ -17,7 +17,8 @@ public interface ICompanionTable
     string Create { get; }
 
     /// <summary>The statements that keep the table in step with one event.</summary>
-    IEnumerable<NpgsqlBatchCommand> Follow(object happened);
+    /// <param name="before">What was true before it.</param>
+    IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, object happened);
 }
 
 /// <summary>Told of every commit, in the order of the log.</summary>
@@ -217,7 +218,7 @@ public sealed partial class Journal(
         {
             foreach (var happened in command.Decide(ledger))
             {
-                statements.AddRange(companion.Follow(happened));
+                statements.AddRange(companion.Follow(ledger, happened));
                 decided.Add((command.Stream, happened));
                 ledger = ClusterLedger.Evolve(ledger, command.Stream, at, happened);
             }
