@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Placing.Fragmentation;
@@ -7,67 +8,62 @@ namespace Hami.Bench.Placement;
 /// <summary>Places by the policy <c>fragmentation</c>.</summary>
 internal sealed class FragmentationPlacer(FragmentationPolicy configured) : ITracePlacer
 {
+    private readonly ConditionalWeakTable<NodeUse, FragmentationScores> _beside = [];
+
     /// <summary>Replaced when the workload is learned anew.</summary>
     public FragmentationPolicy Policy { get; set; } = configured;
 
-    private (NodeUse Node, FragmentationScores Scores)[] _beside = [];
+    public PodAsk Ask(TracePod pod) => TraceCluster.Ask(pod, NodePolicy.Fragmentation, new("fragmentation"));
 
-    public TracePlace? Choose(TraceCluster cluster, TracePod pod)
+    public FittingNode? Choose(PodAsk ask, IReadOnlyList<NodeUse> offered)
     {
-        if (_beside.Length == 0)
-            _beside = new (NodeUse, FragmentationScores)[cluster.Count];
-        var policy = Policy;
-        var host = TraceCluster.Host(pod);
-        var ask = TraceCluster.Ask(pod, Packing.Binpack);
-        var shape = policy.Shape(ask, host);
-        var best = -1;
+        var shape = Policy.Shape(ask);
+        NodeUse? best = null;
         var least = FragmentationScores.Unfit;
-        Span<CardUse> after = stackalloc CardUse[16];
-        Span<int> order = stackalloc int[16];
-        for (var i = 0; i < cluster.Count; i++)
+        foreach (var node in offered)
         {
-            if (!cluster.Hosts[i].Holds(host) || cluster.Nodes[i].Cards.Length < pod.Cards)
-                continue;
-            var node = cluster.Nodes[i];
-            if (_beside[i].Node != node || _beside[i].Scores.Policy != policy)
-                _beside[i] = (node, new(policy));
-            var scores = _beside[i].Scores;
-            if (!scores.TryGet(shape, out var increase))
-            {
-                increase = Fits(ask, node, cluster.Hosts[i].Less(host), after[..node.Cards.Length], order[..node.Cards.Length])
-                    ? FragmentationPolicy.Increase(scores.Unusable(node.Cards, node.Uses, cluster.Hosts[i]), policy.Workload.Unusable(node.Cards, after[..node.Cards.Length], cluster.Hosts[i].Less(host)))
-                    : FragmentationScores.Unfit;
-                scores.Keep(shape, increase);
-            }
-            if (increase < least)
-                (best, least) = (i, increase);
+            var increase = Increase(ask, shape, node);
+            if (increase < least || (increase == least && best is not null && string.CompareOrdinal(node.Name, best.Name) < 0))
+                (best, least) = (node, increase);
         }
-        if (best < 0)
-            return null;
-        var shares = new List<Share>();
-        if (pod.Cards > 0)
-        {
-            var chosen = cluster.Nodes[best];
-            policy.BestFirst(ask.Containers[0], ask.Wish, chosen.Cards, chosen.Uses, cluster.Hosts[best].Less(host), order[..chosen.Cards.Length]);
-            for (var c = 0; c < pod.Cards; c++)
-                shares.Add(new(0, "main", false, chosen.Cards[order[c]].Uuid, pod.CardMilli, 0));
-        }
-        return new(best, shares);
+        return best is null ? null : new(best, Shares(ask, best));
     }
 
-    private bool Fits(PodAsk ask, NodeUse node, HostRoom hostAfter, Span<CardUse> after, Span<int> order)
+    private int Increase(PodAsk ask, int shape, NodeUse node)
     {
-        node.Uses.CopyTo(after);
+        if (!_beside.TryGetValue(node, out var scores) || scores.Policy != Policy)
+            _beside.AddOrUpdate(node, scores = new(Policy));
+        if (scores.TryGet(shape, out var known))
+            return known;
+        var after = node.Uses.ToArray();
+        var increase = Take(ask, node, after, null) ? FragmentationPolicy.Increase(scores.Unusable(node), Policy.Workload.Unusable(node, after, ask.Host)) : FragmentationScores.Unfit;
+        scores.Keep(shape, increase);
+        return increase;
+    }
+
+    private List<Share> Shares(PodAsk ask, NodeUse node)
+    {
+        var shares = new List<Share>();
+        Take(ask, node, node.Uses.ToArray(), shares);
+        return shares;
+    }
+
+    private bool Take(PodAsk ask, NodeUse node, CardUse[] uses, List<Share>? shares)
+    {
         if (ask.Containers.Count == 0)
             return true;
         var container = ask.Containers[0];
-        Policy.BestFirst(container, ask.Wish, node.Cards, node.Uses, hostAfter, order);
-        for (var c = 0; c < container.Count; c++)
+        if (container.Count > uses.Length)
+            return false;
+        Span<int> order = stackalloc int[uses.Length];
+        Policy.BestFirst(ask, container, node, node.Uses, order);
+        foreach (var card in order[..container.Count])
         {
-            var card = order[c];
-            if (!ask.Wish.AllowsType(node.Cards[card].Model) || node.Cards[card].MemoryMiB - after[card].MemoryMiB < container.MemoryMiB)
+            if (!ask.Wish.AllowsType(node.Cards[card]) || node.Cards[card].MemoryMiB - uses[card].MemoryMiB < container.MemoryMiB)
                 return false;
-            after[card] += new CardUse(1, 0, container.MemoryMiB);
+            var share = new Share(0, container.Name, false, node.Cards[card].Uuid, container.MemoryMiB, 0);
+            uses[card] += CardUse.Of(share);
+            shares?.Add(share);
         }
         return true;
     }

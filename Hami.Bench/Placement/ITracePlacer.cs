@@ -1,13 +1,13 @@
-using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
 
 namespace Hami.Bench.Placement;
 
-/// <summary>Where a pod goes.</summary>
-internal readonly record struct TracePlace(int Node, IReadOnlyList<Share> Shares);
-
-/// <summary>A policy under measurement, with a cluster of its own.</summary>
+/// <summary>A policy under measurement.</summary>
 internal interface ITracePlacer
 {
-    /// <summary>Chooses where the pod goes; null when no node can take it.</summary>
-    TracePlace? Choose(TraceCluster cluster, TracePod pod);
+    /// <summary>What the pod asks, under this policy.</summary>
+    PodAsk Ask(TracePod pod);
+
+    /// <summary>Chooses where the pod goes; null when none of the offered nodes can take it.</summary>
+    FittingNode? Choose(PodAsk ask, IReadOnlyList<NodeUse> offered);
 }

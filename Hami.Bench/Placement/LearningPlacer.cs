@@ -9,10 +9,12 @@ internal sealed class LearningPlacer(IReadOnlyDictionary<string, int> cardsByMod
     private readonly FragmentationPlacer _placer = new(new(new(LearnedWorkload.Empty.Mix(), cardsByModel)));
     private LearnedWorkload _learned = LearnedWorkload.Empty;
 
-    public TracePlace? Choose(TraceCluster cluster, TracePod pod)
+    public PodAsk Ask(TracePod pod) => _placer.Ask(pod);
+
+    public FittingNode? Choose(PodAsk ask, IReadOnlyList<NodeUse> offered)
     {
-        var place = _placer.Choose(cluster, pod);
-        foreach (var kind in WorkloadKinds.Of(TraceCluster.Ask(pod, Packing.Binpack), TraceCluster.Host(pod)))
+        var place = _placer.Choose(ask, offered);
+        foreach (var kind in WorkloadKinds.Of(ask))
         {
             _learned = _learned.With(kind);
             if (_learned.IsNews)

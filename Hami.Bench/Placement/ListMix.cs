@@ -8,7 +8,7 @@ internal static class ListMix
 {
     public static WorkloadMix Of(IEnumerable<TracePod> pods) => new(
     [
-        .. pods.SelectMany(p => WorkloadKinds.Of(TraceCluster.Ask(p, Packing.Binpack), TraceCluster.Host(p)))
+        .. pods.SelectMany(p => WorkloadKinds.Of(TraceCluster.Ask(p, NodePolicy.Fragmentation, CardPolicy.Binpack)))
             .GroupBy(k => k)
             .Select(g => new WorkloadWeight(g.Key, g.Count())),
     ]);

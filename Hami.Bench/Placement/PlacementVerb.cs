@@ -65,8 +65,8 @@ internal static class PlacementVerb
         var cardsByModel = nodes.GroupBy(n => n.Model, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Sum(n => n.Cards), StringComparer.Ordinal);
         return policy switch
         {
-            "binpack" => new ChoicePlacer(Packing.Binpack),
-            "spread" => new ChoicePlacer(Packing.Spread),
+            "binpack" => new ChoicePlacer(NodePolicy.Binpack, CardPolicy.Binpack),
+            "spread" => new ChoicePlacer(NodePolicy.Spread, CardPolicy.Spread),
             "fragmentation-learned" => new LearningPlacer(cardsByModel),
             _ => new FragmentationPlacer(new(new(ListMix.Of(pods), cardsByModel))),
         };

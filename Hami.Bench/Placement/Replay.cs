@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hami.Domain.Placing;
 
 namespace Hami.Bench.Placement;
 
@@ -15,15 +16,18 @@ internal static class Replay
         long requested = 0, allocated = 0;
         double? at100 = null;
         var deciding = new Stopwatch();
+        var offered = new List<NodeUse>();
         foreach (var pod in arriving)
         {
             requested += pod.AllMilli;
+            var ask = placer.Ask(pod);
+            cluster.Offer(ask, offered);
             deciding.Start();
-            var place = placer.Choose(cluster, pod);
+            var place = placer.Choose(ask, offered);
             deciding.Stop();
-            if (place is { } placed)
+            if (place is not null)
             {
-                cluster.Place(placed.Node, placed.Shares, TraceCluster.Host(pod));
+                cluster.Place(ask, place);
                 allocated += pod.AllMilli;
             }
             if (requested >= capacity)

@@ -1,6 +1,5 @@
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
-using Hami.Domain.Placing.Fragmentation;
 
 namespace Hami.Bench.Placement;
 
@@ -14,34 +13,43 @@ internal sealed class TraceCluster
     private const int Slots = 1000;
 
     private readonly NodeUse[] _nodes;
-    private readonly HostRoom[] _hosts;
+    private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
 
     public TraceCluster(IReadOnlyList<TraceNode> nodes)
     {
         _nodes = [.. nodes.Select(Node)];
-        _hosts = [.. nodes.Select(n => new HostRoom(n.CpuMilli, n.MemoryMiB))];
+        for (var i = 0; i < _nodes.Length; i++)
+            _byName.Add(_nodes[i].Name, i);
     }
 
-    public int Count => _nodes.Length;
+    public IReadOnlyList<NodeUse> Nodes => _nodes;
 
-    public ReadOnlySpan<NodeUse> Nodes => _nodes;
-
-    public ReadOnlySpan<HostRoom> Hosts => _hosts;
-
-    public void Place(int node, IReadOnlyList<Share> shares, HostRoom host)
+    /// <summary>The nodes whose CPU and memory suffice: those that kube-scheduler would offer.</summary>
+    public void Offer(PodAsk ask, List<NodeUse> offered)
     {
-        _nodes[node] = _nodes[node].With(shares);
-        _hosts[node] = _hosts[node].Less(host);
+        offered.Clear();
+        foreach (var node in _nodes)
+        {
+            if (node.Host!.CpuMilli >= ask.Host!.CpuMilli && node.Host.MemoryMiB >= ask.Host.MemoryMiB)
+                offered.Add(node);
+        }
     }
 
-    public static HostRoom Host(TracePod pod) => new(pod.CpuMilli, pod.MemoryMiB);
+    public void Place(PodAsk ask, FittingNode place)
+    {
+        ref var node = ref _nodes[_byName[place.Node.Name]];
+        node = node.With(place.Shares).With(new HostRoom(node.Host!.CpuMilli - ask.Host!.CpuMilli, node.Host.MemoryMiB - ask.Host.MemoryMiB));
+    }
 
-    public static PodAsk Ask(TracePod pod, Packing packing) => new(
+    public static PodAsk Ask(TracePod pod, NodePolicy nodes, CardPolicy cards) => new(
         pod.Name, "trace", pod.Name, pod.Cards == 0 ? [] : [new("main", false, pod.Cards, pod.CardMilli, 0, 0)],
-        pod.Models.Count == 0 ? CardWish.Any : new(pod.Models, [], [], []), packing, packing);
+        pod.Models.Count == 0 ? CardWish.Any : new(pod.Models, [], [], []), nodes, cards, Host: new(pod.CpuMilli, pod.MemoryMiB));
 
-    private static NodeUse Node(TraceNode node) => NodeUse.Of(node.Name, NodeLedger.Empty with
-    {
-        Cards = [.. Enumerable.Range(0, node.Cards).Select(i => new Card($"{node.Name}/{i}", i, node.Model, Trace.WholeCard, 100, Slots, 0, "hami-core", true))],
-    });
+    private static NodeUse Node(TraceNode node) => NodeUse.Of(
+        node.Name,
+        NodeLedger.Empty with
+        {
+            Cards = [.. Enumerable.Range(0, node.Cards).Select(i => new Card($"{node.Name}/{i}", i, node.Model, Trace.WholeCard, 100, Slots, 0, "hami-core", true))],
+        },
+        new(node.CpuMilli, node.MemoryMiB));
 }

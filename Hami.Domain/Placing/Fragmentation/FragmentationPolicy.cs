@@ -26,10 +26,10 @@ public sealed class FragmentationPolicy(Workload workload)
     public Workload Workload { get; } = workload;
 
     /// <summary>A number that equal asks share, to look up what they cost; -1 when too many shapes are known already.</summary>
-    public int Shape(PodAsk ask, HostRoom host)
+    public int Shape(PodAsk ask)
     {
         ArgumentNullException.ThrowIfNull(ask);
-        var key = Key(ask, host);
+        var key = Key(ask);
         if (_shapes.TryGetValue(key, out var known))
             return known;
         lock (_shapes)
@@ -45,33 +45,34 @@ public sealed class FragmentationPolicy(Workload workload)
     /// of the unusable is taken than arises.
     /// </summary>
     /// <param name="before">From <see cref="FragmentationScores.Unusable"/> of the state before.</param>
-    /// <param name="after">From <see cref="Workload.Unusable"/> or <see cref="BestFirst"/>.</param>
+    /// <param name="after">From <see cref="Workload"/> or <see cref="BestFirst"/>.</param>
     public static int Increase(long before, long after) => (int)Math.Floor((double)(after - before) / Grain);
 
     /// <summary>
     /// The order in which to try the cards of a node for one container: least increase first, then the fuller card, then the lower
     /// index; cards that cannot take it come last.
     /// </summary>
-    /// <param name="hostAfter">What the host has free with the pod on it.</param>
-    /// <param name="order">As long as <paramref name="cards"/>; filled here.</param>
+    /// <param name="uses">What is taken of each card, by containers placed before among others.</param>
+    /// <param name="order">As long as the node has cards; filled here.</param>
     /// <returns>
-    /// What the workload cannot use of the node once the first card has given its share, so that it need not be measured again;
-    /// <see cref="long.MaxValue"/> when no card can take the container.
+    /// What the workload cannot use of the node once the pod is there and the first card has given its share, so that it need not be
+    /// measured again; <see cref="long.MaxValue"/> when no card can take the container.
     /// </returns>
-    public long BestFirst(ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom hostAfter, Span<int> order)
+    public long BestFirst(PodAsk ask, ContainerAsk container, NodeUse node, ReadOnlySpan<CardUse> uses, Span<int> order)
     {
         ArgumentNullException.ThrowIfNull(ask);
-        ArgumentNullException.ThrowIfNull(wish);
-        var count = cards.Length;
+        ArgumentNullException.ThrowIfNull(container);
+        ArgumentNullException.ThrowIfNull(node);
+        var count = uses.Length;
         if (count == 0)
             return long.MaxValue;
         var costs = count <= CommonCards ? stackalloc long[count] : new long[count];
-        Costs(ask, wish, cards, uses, hostAfter, costs);
+        Costs(ask, container, node, uses, costs);
         for (var i = 0; i < count; i++)
         {
             // Insertion sort: a node has few cards, and nothing is allocated.
             var at = i;
-            while (at > 0 && ComesBefore(cards, uses, costs, i, order[at - 1]))
+            while (at > 0 && ComesBefore(node.Cards, uses, costs, i, order[at - 1]))
             {
                 order[at] = order[at - 1];
                 at--;
@@ -81,42 +82,47 @@ public sealed class FragmentationPolicy(Workload workload)
         return costs[order[0]];
     }
 
-    private void Costs(ContainerAsk ask, CardWish wish, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom hostAfter, Span<long> costs)
+    private void Costs(PodAsk ask, ContainerAsk container, NodeUse node, ReadOnlySpan<CardUse> uses, Span<long> costs)
     {
         var (parts, hosts) = Workload.Size;
         var sums = parts <= Workload.CommonParts ? stackalloc Workload.PartSum[parts] : new Workload.PartSum[parts];
         var changed = parts <= Workload.CommonParts ? stackalloc Workload.PartSum[parts] : new Workload.PartSum[parts];
         var fed = hosts <= Workload.CommonParts ? stackalloc double[hosts] : new double[hosts];
-        var free = Workload.Sum(cards, uses, sums);
-        Workload.Feed(hostAfter, fed);
-        for (var i = 0; i < cards.Length; i++)
+        var free = Workload.Sum(node, uses, sums);
+        Workload.Feed(node.Host, ask.Host, fed);
+        for (var i = 0; i < uses.Length; i++)
         {
             costs[i] = long.MaxValue;
-            if (Fit.Refuses(ask, wish, cards[i], uses[i]) != CardRefusal.None)
+            if (!Takes(ask, container, node, i, uses[i]))
                 continue;
             for (var j = 0; j < i && costs[i] == long.MaxValue; j++)
             {
-                if (uses[j] == uses[i] && Alike(cards[j], cards[i]))
+                if (uses[j] == uses[i] && Alike(node.Cards[j], node.Cards[i]))
                     costs[i] = costs[j];
             }
             if (costs[i] == long.MaxValue)
             {
-                var taken = uses[i] + new CardUse(1, ask.Cores, ask.NeedMiB(cards[i].MemoryMiB));
-                var left = Workload.Change(free, sums, cards[i], uses[i], taken, changed);
+                var cores = container.Cores;
+                var taken = uses[i] + new CardUse(1, cores, container.NeedMiB(node.Cards[i].MemoryMiB), cores == ContainerAsk.WholeCard ? 1 : 0);
+                var left = Workload.Change(free, sums, node, i, uses[i], taken, changed);
                 costs[i] = Workload.Weigh(left, changed, fed);
             }
         }
     }
 
+    private static bool Takes(PodAsk ask, ContainerAsk container, NodeUse node, int card, CardUse use) =>
+        CardRoom.Of(node.Cards[card], use, node.IsCordoned(card)).Serves(container, ask.Cards.IdleOnly)
+        && (ask.Wish.AllowsAll || (ask.Wish.AllowsType(node.Cards[card]) && ask.Wish.AllowsUuid(node.Cards[card].Uuid)));
+
     private static bool Alike(Card a, Card b) =>
-        a.MemoryMiB == b.MemoryMiB && a.Cores == b.Cores && a.Slots == b.Slots && string.Equals(a.Model, b.Model, StringComparison.Ordinal);
+        a.MemoryMiB == b.MemoryMiB && a.Cores == b.Cores && a.Slots == b.Slots && a.Healthy == b.Healthy && string.Equals(a.Model, b.Model, StringComparison.Ordinal);
 
     private static bool ComesBefore(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, ReadOnlySpan<long> costs, int a, int b) =>
         costs[a] != costs[b]
             ? costs[a] < costs[b]
             : cards[a].MemoryMiB - uses[a].MemoryMiB < cards[b].MemoryMiB - uses[b].MemoryMiB;
 
-    private static string Key(PodAsk ask, HostRoom host)
+    private static string Key(PodAsk ask)
     {
         var key = new StringBuilder(64);
         for (var i = 0; i < ask.Containers.Count; i++)
@@ -125,7 +131,7 @@ public sealed class FragmentationPolicy(Workload workload)
             if (c.Count > 0)
                 key.Append(CultureInfo.InvariantCulture, $"{(c.EndsBeforeApps ? 'i' : 'a')}{c.Count}x{c.MemoryMiB}M{c.MemoryPercent}%{c.Cores}c;");
         }
-        key.Append(CultureInfo.InvariantCulture, $"{host.CpuMilli}m{host.MemoryMiB}");
+        key.Append(CultureInfo.InvariantCulture, $"{ask.Host?.CpuMilli}m{ask.Host?.MemoryMiB}/{ask.Cards.Word}/{ask.Wish.Mode}/{ask.Wish.OneNuma}");
         Append(key, '+', ask.Wish.UseTypes);
         Append(key, '-', ask.Wish.AvoidTypes);
         Append(key, '!', ask.Wish.UseUuids);

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Hami.Domain.Ledger;
 
 namespace Hami.Domain.Placing.Fragmentation;
 
@@ -21,14 +20,14 @@ public sealed class FragmentationScores(FragmentationPolicy policy)
     /// <summary>Whose numbers these are; of another policy they say nothing.</summary>
     public FragmentationPolicy Policy { get; } = policy;
 
-    /// <summary>What the workload cannot use of this state, measured once.</summary>
-    public long Unusable(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom host)
+    /// <summary>What the workload cannot use of the node in this state, measured once.</summary>
+    public long Unusable(NodeUse node)
     {
         // One more than the number, so that zero means not measured.
         var kept = Volatile.Read(ref _unusable);
         if (kept == Unknown)
         {
-            kept = Policy.Workload.Unusable(cards, uses, host) + 1;
+            kept = Policy.Workload.Unusable(node) + 1;
             Volatile.Write(ref _unusable, kept);
         }
         return kept - 1;

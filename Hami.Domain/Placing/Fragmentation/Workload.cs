@@ -24,6 +24,7 @@ public sealed class Workload
     private readonly HostPart[] _hosts;
     private readonly double _weight;
     private readonly CardWish[] _wishes;
+    private readonly bool _anyModel;
     private readonly ConcurrentDictionary<string, ulong> _allowedByModel = new(StringComparer.Ordinal);
 
     /// <param name="cardsByModel">The cluster's cards, by model: what may use few of them weighs more, so that these are kept for it.</param>
@@ -34,6 +35,7 @@ public sealed class Workload
         Mix = mix;
         var types = mix.Kinds.Select(k => Types(k.Kind)).Distinct().Take(MostTypes).ToList();
         _wishes = [.. types.Select(t => new CardWish(Words(t.Use), Words(t.Avoid), [], []))];
+        _anyModel = _wishes is [{ AllowsAll: true }];
         var scarcity = _wishes.Select(w => Scarcity(w, cardsByModel)).ToList();
         var kinds = mix.Kinds
             .Select(k => k with { Weight = k.Kind.Cards > 0 && types.IndexOf(Types(k.Kind)) is >= 0 and var type ? k.Weight * scarcity[type] : 0 })
@@ -44,11 +46,11 @@ public sealed class Workload
         var parts = new List<CardPart>();
         var hosts = new List<HostPart>();
         // Kinds that ask the same of cards share one walk over the cards.
-        foreach (var same in kinds.GroupBy(k => k.Kind with { Host = default }))
+        foreach (var same in kinds.GroupBy(k => k.Kind with { Host = null }))
         {
             var first = hosts.Count;
             hosts.AddRange(same.Select(k => new HostPart(k.Kind.Host, k.Weight / sum)));
-            parts.Add(new(same.Key, 1UL << types.IndexOf(Types(same.Key)), first, hosts.Count));
+            parts.Add(new(AsContainer(same.Key), 1UL << types.IndexOf(Types(same.Key)), first, hosts.Count));
         }
         _parts = [.. parts];
         _hosts = [.. hosts];
@@ -61,49 +63,64 @@ public sealed class Workload
     internal (int Parts, int Hosts) Size => (_parts.Length, _hosts.Length);
 
     /// <summary>
-    /// The free device memory that a pod of the workload cannot be expected to use, in millionths of a card, over all healthy cards
-    /// of a node.
+    /// The free device memory that a pod of the workload cannot be expected to use, over all cards of the node that are open, in millionths
+    /// of a card.
     /// </summary>
-    public long Unusable(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, HostRoom host)
+    public long Unusable(NodeUse node)
     {
+        ArgumentNullException.ThrowIfNull(node);
+        return Unusable(node, node.Uses, null);
+    }
+
+    /// <summary>As <see cref="Unusable(NodeUse)"/>, with other uses of its cards, and a pod's request taken from its host.</summary>
+    public long Unusable(NodeUse node, ReadOnlySpan<CardUse> uses, HostRoom? taken)
+    {
+        ArgumentNullException.ThrowIfNull(node);
         Span<PartSum> sums = _parts.Length <= CommonParts ? stackalloc PartSum[_parts.Length] : new PartSum[_parts.Length];
         Span<double> fed = _hosts.Length <= CommonParts ? stackalloc double[_hosts.Length] : new double[_hosts.Length];
-        var free = Sum(cards, uses, sums);
-        Feed(host, fed);
+        var free = Sum(node, uses, sums);
+        Feed(node.Host, taken, fed);
         return Weigh(free, sums, fed);
     }
 
     /// <summary>Adds up what the cards of a node are to each part of the workload.</summary>
     /// <returns>What is free, in millionths of a card.</returns>
-    internal long Sum(ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, Span<PartSum> sums)
+    internal long Sum(NodeUse node, ReadOnlySpan<CardUse> uses, Span<PartSum> sums)
     {
         sums.Clear();
         var free = 0L;
-        for (var i = 0; i < cards.Length; i++)
+        for (var i = 0; i < uses.Length; i++)
         {
-            var room = RoomOf(cards[i], uses[i]);
-            free += room.Free;
-            for (var p = 0; p < _parts.Length && room.Free > 0; p++)
-                sums[p] += room.For(_parts[p]);
+            var left = LeftOf(node, i, uses[i]);
+            free += left.Free;
+            for (var p = 0; p < _parts.Length && left.Free > 0; p++)
+                sums[p] += left.For(_parts[p]);
         }
         return free;
     }
 
     /// <summary>As <see cref="Sum"/>, when one card of the node goes from one use to another.</summary>
-    internal long Change(long free, ReadOnlySpan<PartSum> sums, Card card, CardUse from, CardUse to, Span<PartSum> changed)
+    internal long Change(long free, ReadOnlySpan<PartSum> sums, NodeUse node, int card, CardUse from, CardUse to, Span<PartSum> changed)
     {
-        var before = RoomOf(card, from);
-        var after = RoomOf(card, to);
+        var before = LeftOf(node, card, from);
+        var after = LeftOf(node, card, to);
         for (var p = 0; p < _parts.Length; p++)
             changed[p] = sums[p] - before.For(_parts[p]) + after.For(_parts[p]);
         return free - before.Free + after.Free;
     }
 
     /// <summary>How many pods of each kind the host could feed.</summary>
-    internal void Feed(HostRoom host, Span<double> fed)
+    internal void Feed(HostRoom? host, HostRoom? taken, Span<double> fed)
     {
+        if (host is null)
+        {
+            fed.Fill(double.MaxValue);
+            return;
+        }
+        var cpuMilli = host.CpuMilli - (taken?.CpuMilli ?? 0);
+        var memoryMiB = host.MemoryMiB - (taken?.MemoryMiB ?? 0);
         for (var h = 0; h < _hosts.Length; h++)
-            fed[h] = _hosts[h].PodsFed(host);
+            fed[h] = _hosts[h].PodsFed(cpuMilli, memoryMiB);
     }
 
     internal long Weigh(long free, ReadOnlySpan<PartSum> sums, ReadOnlySpan<double> fed)
@@ -113,10 +130,10 @@ public sealed class Workload
         {
             ref readonly var part = ref _parts[p];
             var sum = sums[p];
-            if (sum.Fitting < part.Cards)
+            if (sum.Fitting < part.Ask.Count)
                 continue;
             // Each pod takes so much of all its cards together.
-            var perPod = Relief * part.Cards * sum.Needs / sum.Fitting;
+            var perPod = Relief * part.Ask.Count * sum.Needs / sum.Fitting;
             for (var h = part.FirstHost; h < part.EndHost; h++)
             {
                 if (fed[h] >= 1)
@@ -127,88 +144,77 @@ public sealed class Workload
         return Math.Max(0, (long)Math.Round((_weight * free) - used));
     }
 
-    private Room RoomOf(Card card, CardUse use) => card.Healthy && card.MemoryMiB > use.MemoryMiB ? new(card, use, AllowedBy(card.Model)) : default;
-
-    private ulong AllowedBy(string model)
+    private CardLeft LeftOf(NodeUse node, int card, CardUse use)
     {
-        if (_allowedByModel.TryGetValue(model, out var known))
+        var room = CardRoom.Of(node.Cards[card], use, node.IsCordoned(card));
+        return (room.Traits & CardTraits.Open) != 0 && room.FreeMiB > 0 ? new(room, AllowedBy(node.Cards[card])) : default;
+    }
+
+    private ulong AllowedBy(Card card)
+    {
+        if (_anyModel)
+            return 1;
+        if (_allowedByModel.TryGetValue(card.Model, out var known))
             return known;
         var allowed = 0UL;
         for (var i = 0; i < _wishes.Length; i++)
         {
-            if (_wishes[i].AllowsType(model))
+            if (_wishes[i].AllowsModel(card.Model))
                 allowed |= 1UL << i;
         }
-        _allowedByModel[model] = allowed;
+        _allowedByModel[card.Model] = allowed;
         return allowed;
     }
 
     /// <remarks>The square root: measured, it fills more than no weight and than the full ratio, which leaves the common cards behind.</remarks>
     private static double Scarcity(CardWish wish, IReadOnlyDictionary<string, int> cardsByModel)
     {
-        var allowed = cardsByModel.Where(m => wish.AllowsType(m.Key)).Sum(m => (double)m.Value);
+        var allowed = cardsByModel.Where(m => wish.AllowsModel(m.Key)).Sum(m => (double)m.Value);
         return allowed > 0 ? Math.Sqrt(cardsByModel.Sum(m => (double)m.Value) / allowed) : 0;
     }
+
+    private static ContainerAsk AsContainer(WorkloadKind kind) => new("", false, kind.Cards, kind.MemoryMiB, kind.MemoryPercent, kind.Cores);
 
     private static (string Use, string Avoid) Types(WorkloadKind kind) => (kind.UseTypes, kind.AvoidTypes);
 
     private static string[] Words(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>What kinds ask of cards, and which hosts' requests come with it.</summary>
-    private readonly struct CardPart(WorkloadKind kind, ulong type, int firstHost, int endHost)
+    private readonly record struct CardPart(ContainerAsk Ask, ulong Type, int FirstHost, int EndHost);
+
+    private readonly struct HostPart(HostRoom? asked, double weight)
     {
-        private readonly long _memoryMiB = kind.MemoryMiB;
-        private readonly int _memoryPercent = kind.MemoryPercent;
-
-        public readonly int Cards = kind.Cards;
-        public readonly int Cores = kind.Cores;
-        public readonly ulong Type = type;
-        public readonly int FirstHost = firstHost;
-        public readonly int EndHost = endHost;
-
-        public long NeedMiB(long cardMemoryMiB) => _memoryMiB > 0 ? _memoryMiB : cardMemoryMiB * _memoryPercent / 100;
-    }
-
-    private readonly struct HostPart(HostRoom asked, double weight)
-    {
-        private readonly double _perCpuMilli = asked.CpuMilli > 0 ? 1d / asked.CpuMilli : 0;
-        private readonly double _perMemoryMiB = asked.MemoryMiB > 0 ? 1d / asked.MemoryMiB : 0;
-        private readonly HostRoom _asked = asked;
+        private readonly long _cpuMilli = asked?.CpuMilli ?? 0;
+        private readonly long _memoryMiB = asked?.MemoryMiB ?? 0;
 
         public readonly double Weight = weight;
 
         /// <summary>0 when the host cannot feed one.</summary>
-        public double PodsFed(HostRoom host) => !host.Holds(_asked) ? 0 : Math.Min(
-            _perCpuMilli > 0 ? host.CpuMilli * _perCpuMilli : double.MaxValue, _perMemoryMiB > 0 ? host.MemoryMiB * _perMemoryMiB : double.MaxValue);
+        public double PodsFed(long cpuMilli, long memoryMiB) => cpuMilli < _cpuMilli || memoryMiB < _memoryMiB ? 0 : Math.Min(
+            _cpuMilli > 0 ? (double)cpuMilli / _cpuMilli : double.MaxValue, _memoryMiB > 0 ? (double)memoryMiB / _memoryMiB : double.MaxValue);
     }
 
-    /// <summary>What is free on one card; the default has nothing.</summary>
-    private readonly struct Room(Card card, CardUse use, ulong allowed)
+    /// <summary>What is left of one card; the default has nothing.</summary>
+    private readonly struct CardLeft(CardRoom room, ulong allowed)
     {
         private const double Millionths = 1_000_000;
 
+        private readonly CardRoom _room = room;
         private readonly ulong _allowed = allowed;
-        private readonly long _memoryMiB = card.MemoryMiB;
-        private readonly long _freeMiB = card.MemoryMiB - use.MemoryMiB;
-        private readonly double _perMiB = Millionths / card.MemoryMiB;
-        private readonly int _freeCores = card.Cores - use.Cores;
-        private readonly int _freeSlots = card.Slots - use.Slots;
-        private readonly bool _inUse = use.Slots > 0;
-        private readonly bool _coresGone = card.Cores != 0 && use.Cores >= card.Cores;
+        private readonly double _perMiB = Millionths / room.MemoryMiB;
 
         /// <summary>The free part of the card's memory, in millionths.</summary>
-        public readonly long Free = (long)(Millionths / card.MemoryMiB * (card.MemoryMiB - use.MemoryMiB));
+        public readonly long Free = (long)(Millionths / room.MemoryMiB * room.FreeMiB);
 
-        /// <summary>How much of the free memory pods of this part could use, bound by slots and cores; none if it does not <see cref="Fit"/>.</summary>
+        /// <summary>How much of the free memory pods of this part could use, bound by slots and cores; nothing if the card cannot serve one.</summary>
         public PartSum For(in CardPart part)
         {
-            var needMiB = part.NeedMiB(_memoryMiB);
-            if (needMiB > _freeMiB || part.Cores > _freeCores || _freeSlots <= 0 || (_allowed & part.Type) == 0 || (part.Cores == 0 ? _coresGone : part.Cores == 100 && _inUse))
+            if ((_allowed & part.Type) == 0 || !_room.Serves(part.Ask, idleOnly: false))
                 return default;
-            var need = (long)(needMiB * _perMiB);
-            var usable = Math.Min(Free, _freeSlots * need);
-            if (part.Cores > 0)
-                usable = Math.Min(usable, (long)(Relief * _freeCores / part.Cores * need));
+            var need = (long)(part.Ask.NeedMiB(_room.MemoryMiB) * _perMiB);
+            var usable = Math.Min(Free, _room.FreeSlots * need);
+            if (part.Ask.Cores > 0)
+                usable = Math.Min(usable, (long)(Relief * _room.FreeCores / part.Ask.Cores * need));
             return new(1, need, usable);
         }
     }

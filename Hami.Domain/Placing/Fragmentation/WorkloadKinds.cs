@@ -5,13 +5,13 @@ public static class WorkloadKinds
 {
     /// <summary>One kind per container that asks for cards; each is given an equal part of what the pod requests of the host.</summary>
     /// <remarks>UUIDs a pod insists on say nothing about other pods.</remarks>
-    public static IReadOnlyList<WorkloadKind> Of(PodAsk ask, HostRoom host)
+    public static IReadOnlyList<WorkloadKind> Of(PodAsk ask)
     {
         ArgumentNullException.ThrowIfNull(ask);
         var asking = ask.Containers.Where(c => c.Count > 0).ToList();
         if (asking.Count == 0)
             return [];
-        var part = new HostRoom(host.CpuMilli / asking.Count, host.MemoryMiB / asking.Count);
+        var part = ask.Host is { } host ? new HostRoom(host.CpuMilli / asking.Count, host.MemoryMiB / asking.Count) : null;
         return
         [
             .. asking.Select(c => new WorkloadKind(

@@ -5,15 +5,11 @@ namespace Hami.Domain.Placing.Fragmentation;
 /// <param name="MemoryMiB">Device memory per card in MiB; 0 when asked by percent.</param>
 /// <param name="MemoryPercent">Percent of the card's memory; used when <paramref name="MemoryMiB"/> is 0.</param>
 /// <param name="Cores">Percent of one card; 0 reserves none.</param>
-/// <param name="Host">What the pod requests of the host; zeros when that is not known.</param>
+/// <param name="Host">What the pod requests of the host; null when that is not known.</param>
 /// <param name="UseTypes">Allowed models as in <c>nvidia.com/use-gputype</c>; empty allows any.</param>
 /// <param name="AvoidTypes">Models not allowed, as in <c>nvidia.com/nouse-gputype</c>.</param>
 public sealed record WorkloadKind(
-    int Cards, long MemoryMiB, int MemoryPercent, int Cores, HostRoom Host = default, string UseTypes = "", string AvoidTypes = "")
-{
-    /// <summary>Device memory in MiB that one pod needs of each card with that much memory.</summary>
-    public long NeedMiB(long cardMemoryMiB) => MemoryMiB > 0 ? MemoryMiB : cardMemoryMiB * MemoryPercent / 100;
-}
+    int Cards, long MemoryMiB, int MemoryPercent, int Cores, HostRoom? Host = null, string UseTypes = "", string AvoidTypes = "");
 
 /// <summary>A kind of pod and how often it comes, relative to the other kinds.</summary>
 public sealed record WorkloadWeight(WorkloadKind Kind, double Weight);
