@@ -18,8 +18,6 @@ internal static class Arrivals
         chance.Shuffle(arriving);
         var all = new List<TracePod>(arriving);
         var requested = all.Sum(p => p.AllMilli);
-        if (requested == 0)
-            throw new TraceException("No pod of the list asks for a card, so there is nothing to measure.");
         while (requested < Load * capacityMilli)
         {
             all.Add(byName[chance.Next(byName.Length)]);

@@ -38,17 +38,22 @@ internal static class Trace
         });
     }
 
-    public static IReadOnlyList<TracePod> Pods(string file) =>
-        Rows(file, ["name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec"], row =>
+    public static IReadOnlyList<TracePod> Pods(string file)
+    {
+        var pods = Rows(file, ["name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec"], row =>
         {
             var cards = (int)row.Number("num_gpu", MostCards);
             var milli = (int)row.Number("gpu_milli", WholeCard);
             if (cards > 0 && milli == 0)
                 throw row.Bad("gpu_milli", "0", "a pod with cards needs 1 to 1000 of each");
+            if (cards > 1 && milli < WholeCard)
+                throw row.Bad("gpu_milli", $"{milli}", "a pod with several cards takes them whole, 1000 of each");
             return new TracePod(
                 row.Text("name"), row.Number("cpu_milli", long.MaxValue / 2), row.Number("memory_mib", long.MaxValue / 2), cards, cards > 0 ? milli : 0,
                 row.Text("gpu_spec").Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
         });
+        return pods.Exists(p => p.Cards > 0) ? pods : throw new TraceException($"{file} has no pod that asks for a card, so there is nothing to measure.");
+    }
 
     private static List<T> Rows<T>(string file, string[] columns, Func<Row, T> read)
     {
@@ -77,7 +82,17 @@ internal static class Trace
 
     private readonly record struct Row(string File, CsvReader Csv)
     {
-        public string Text(string column) => Csv.TryGetField<string>(column, out var text) ? text!.Trim() : "";
+        public string Text(string column)
+        {
+            try
+            {
+                return Csv.GetField(column)?.Trim() ?? "";
+            }
+            catch (CsvHelper.MissingFieldException)
+            {
+                throw new TraceException($"{File}, line {Csv.Parser.RawRow}: {column} is missing.");
+            }
+        }
 
         public long Number(string column, long most)
         {

@@ -17,6 +17,8 @@ public sealed class Workload
     // One bit each; a mix with more different lists of models goes without the others.
     private const int MostTypes = 64;
 
+    private const long WholeInMillionths = 1_000_000;
+
     // The scratch of a larger workload goes to the heap.
     internal const int CommonParts = 256;
 
@@ -134,10 +136,11 @@ public sealed class Workload
                 continue;
             // Each pod takes so much of all its cards together.
             var perPod = Relief * part.Ask.Count * sum.Needs / sum.Fitting;
+            double usable = sum.Usable;
             for (var h = part.FirstHost; h < part.EndHost; h++)
             {
-                if (fed[h] >= 1)
-                    used += _hosts[h].Weight * Math.Min(sum.Usable, fed[h] * perPod);
+                var fit = fed[h] * perPod;
+                used += _hosts[h].Weight * (fit < usable ? fit : usable);
             }
         }
         // The weights add up to one only nearly.
@@ -197,14 +200,12 @@ public sealed class Workload
     /// <summary>What is left of one card; the default has nothing.</summary>
     private readonly struct CardLeft(CardRoom room, ulong allowed)
     {
-        private const double Millionths = 1_000_000;
-
         private readonly CardRoom _room = room;
         private readonly ulong _allowed = allowed;
-        private readonly double _perMiB = Millionths / room.MemoryMiB;
+        private readonly double _perMiB = (double)WholeInMillionths / room.MemoryMiB;
 
         /// <summary>The free part of the card's memory, in millionths.</summary>
-        public readonly long Free = (long)(Millionths / room.MemoryMiB * room.FreeMiB);
+        public readonly long Free = (long)((double)WholeInMillionths / room.MemoryMiB * room.FreeMiB);
 
         /// <summary>How much of the free memory pods of this part could use, bound by slots and cores; nothing if the card cannot serve one.</summary>
         public PartSum For(in CardPart part)
@@ -212,10 +213,12 @@ public sealed class Workload
             if ((_allowed & part.Type) == 0 || !_room.Serves(part.Ask, idleOnly: false))
                 return default;
             var need = (long)(part.Ask.NeedMiB(_room.MemoryMiB) * _perMiB);
-            var usable = Math.Min(Free, _room.FreeSlots * need);
-            if (part.Ask.Cores > 0)
-                usable = Math.Min(usable, (long)(Relief * _room.FreeCores / part.Ask.Cores * need));
-            return new(1, need, usable);
+            if (part.Ask.Cores == 0)
+                return new(1, need, Math.Min(Free, _room.FreeSlots * need));
+            // A pod that takes more of the compute than of the memory uses the card as far as its compute goes.
+            var pods = Relief * _room.FreeCores / part.Ask.Cores;
+            need = Math.Max(need, part.Ask.Cores * WholeInMillionths / ContainerAsk.WholeCard);
+            return new(1, need, Math.Min(Free, (long)(Math.Min(_room.FreeSlots, pods) * need)));
         }
     }
 
