@@ -1,11 +1,29 @@
-using System.Net;
+using Hami.Api.Plumbing.Kubernetes;
+using Hami.Api.Plumbing.Listening;
+using Hami.Api.Placing;
+using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
 
 namespace Hami.Api;
 
 /// <summary>How <c>hami-api serve</c> was asked to run.</summary>
-/// <param name="Http">Plain listener; null for none.</param>
-/// <param name="Https">TLS listener; null for none.</param>
-/// <param name="Kubeconfig">Path; null means <c>KUBECONFIG</c>, else the cluster this process runs in.</param>
+/// <param name="Postgres">Npgsql connection string of the database that holds the log.</param>
+/// <param name="LegacyMetrics">Whether metrics also appear under the names of HAMi before v2.9.</param>
+/// <param name="Profiling">Whether diagnostics can be asked for.</param>
+/// <param name="Idle">Flags that were given and change nothing here.</param>
 internal sealed record ServeOptions(
-    IPEndPoint? Http, IPEndPoint? Https, string? CertificateFile, string? KeyFile, string Postgres, string? Kubeconfig,
-    string SchedulerName, string NodePolicy, string GpuPolicy);
+    ListenOptions Listen, ClusterOptions Cluster, PlacementOptions Placement, string Postgres, bool LegacyMetrics, bool Profiling,
+    IReadOnlyList<string> Idle);
+
+/// <summary>How pods are admitted, placed and bound.</summary>
+/// <param name="NodePolicy">Over nodes, where the pod names none.</param>
+/// <param name="GpuPolicy">Over the cards of a node, where the pod names none.</param>
+/// <param name="ReservedFor">How long cards stay reserved between filter and bind.</param>
+internal sealed record PlacementOptions(
+    string SchedulerName, bool ForceOverwriteDefaultScheduler, NodePolicy NodePolicy, CardPolicy GpuPolicy, ExtenderMode Mode, TimeSpan ReservedFor,
+    NodeLockTimes NodeLock, NvidiaConfig Nvidia);
+
+/// <summary>Patience with the lock that HAMi's device plugin keeps on a node.</summary>
+/// <param name="Expiry">Age at which another's lock no longer counts.</param>
+/// <param name="Retry">How long a bind waits for its turn.</param>
+internal sealed record NodeLockTimes(TimeSpan Expiry, TimeSpan Retry);

@@ -6,11 +6,13 @@ using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.GraphQL;
+using Hami.Api.Plumbing.Kubernetes;
+using Hami.Api.Plumbing.Listening;
+using Hami.Api.Plumbing.Telling;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
-using k8s;
 using Microsoft.AspNetCore.Connections;
 using Npgsql;
 using Serilog;
@@ -18,42 +20,35 @@ using Serilog;
 namespace Hami.Api;
 
 /// <summary>Puts the rooms together, in the order of the flow.</summary>
-internal static class Server
+internal static partial class Server
 {
-    private const long LargestBodyBytes = 64 << 20;
-
     public static async Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Not the current directory: a builder watches all below it, and that may be "/".
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Host.UseSerilog((_, logging) => logging
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", Serilog.Events.LogEventLevel.Warning)
             .MinimumLevel.Override("Marten", Serilog.Events.LogEventLevel.Warning)
             .MinimumLevel.Override("System.Net.Http", Serilog.Events.LogEventLevel.Warning)
             .WriteTo.Console(outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {SourceContext} {Message:lj}{NewLine}{Exception}"));
-        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
-        {
-            kestrel.Limits.MaxRequestBodySize = LargestBodyBytes;
-            if (options.Http is not null)
-                kestrel.Listen(options.Http);
-            if (options.Https is not null)
-            {
-                var (certificate, chain) = ServerCertificate.Load(options.CertificateFile!, options.KeyFile!);
-                kestrel.Listen(options.Https, listen => listen.UseHttps(tls => (tls.ServerCertificate, tls.ServerCertificateChain) = (certificate, chain)));
-            }
-        });
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.ListenAt(options.Listen));
         AddPlumbing(builder.Services, options);
         AddRooms(builder.Services, options);
 
         await using var app = builder.Build();
-        app.MapWebhook();
-        app.MapFilter();
-        app.MapBind();
-        app.MapGraphQL();
-        app.MapGraphiQL();
-        app.MapGet("/healthz", () => "ok");
-        app.MapGet("/readyz", (Readiness readiness) =>
-            readiness.WhyNot is { } whyNot ? Results.Text(whyNot, statusCode: StatusCodes.Status503ServiceUnavailable) : Results.Text("ok"));
+        app.UseListeners();
+        var (everybody, scheduler) = (app.For(Callers.Public), app.For(Callers.Scheduler));
+        everybody.MapWebhook();
+        scheduler.MapFilter();
+        scheduler.MapBind();
+        everybody.MapGraphQL();
+        everybody.MapGraphiQL();
+        app.For(Callers.Public | Callers.Scheduler | Callers.Prometheus).MapProbes();
+
+        options.Listen.Say(app.Logger);
+        if (options.Idle.Count > 0)
+            LogIdle(app.Logger, string.Join(' ', options.Idle));
         try
         {
             await app.RunAsync(cancellationToken);
@@ -66,23 +61,19 @@ internal static class Server
         }
     }
 
-    /// <summary>How to reach the cluster: by the kubeconfig given, else <c>KUBECONFIG</c>, else as a pod of it, else the user's own kubeconfig.</summary>
-    /// <exception cref="k8s.Exceptions.KubeConfigException">There is none that can be used.</exception>
-    internal static KubernetesClientConfiguration ClusterAccess(string? kubeconfig) =>
-        kubeconfig is not null ? KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig)
-        : Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 } ? KubernetesClientConfiguration.BuildDefaultConfig() // alone in reading the variable
-        : KubernetesClientConfiguration.IsInCluster() ? KubernetesClientConfiguration.InClusterConfig()
-        : KubernetesClientConfiguration.BuildConfigFromConfigFile();
-
     private static void AddPlumbing(IServiceCollection services, ServeOptions options)
     {
         services.AddSingleton(TimeProvider.System);
         services.AddEventStore(options.Postgres);
         services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
-        services.AddHosted<Journal>();
-        services.AddSingleton<Readiness>();
+        services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
+        services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
-        services.AddSingleton<IKubernetes>(_ => new Kubernetes(ClusterAccess(options.Kubeconfig)));
+        services.AddSingleton<PodEvents>();
+        services.AddSingleton(options.Listen);
+        services.AddHosted<TlsFiles>();
+        services.AddSingleton(options.Cluster);
+        services.AddSingleton(s => ClusterAccess.Client(options.Cluster, s.GetRequiredService<TimeProvider>()));
         services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
         services.AddGraphQL(graphql => graphql
             .AddAutoSchema<Query>()
@@ -93,19 +84,24 @@ internal static class Server
 
     private static void AddRooms(IServiceCollection services, ServeOptions options)
     {
+        var placement = options.Placement;
+        services.AddSingleton(placement);
+        services.AddSingleton(placement.Nvidia);
+
         services.AddSingleton<SeenNodes>();
         services.AddHosted<NodeWatch>();
 
-        services.AddSingleton(AdmissionDefaults.Hami with { SchedulerName = options.SchedulerName });
+        services.AddSingleton(new AdmissionDefaults(
+            placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia.DefaultGpuCount));
 
-        services.AddSingleton(new PlacementPolicy(
-            NodePolicies.TryParse(options.NodePolicy) ?? NodePolicy.Binpack, CardPolicy.TryParse(options.GpuPolicy) ?? CardPolicy.Spread));
-        services.AddSingleton(ExtenderSettings.Default);
+        services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
+        services.AddSingleton(new ExtenderSettings(placement.Mode, placement.ReservedFor));
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
         services.AddSingleton<WaitingPods>();
-        services.AddHosted<RefusalRecorder>();
+        services.AddHosted<RefusalRecorder>().AddSingleton<IRefusalLog>(s => s.GetRequiredService<RefusalRecorder>());
 
+        services.AddSingleton(placement.NodeLock);
         services.AddSingleton<PodBinder>();
         services.AddHosted<Settling>();
 
@@ -120,4 +116,7 @@ internal static class Server
     /// <summary>One instance, both to be asked for and to run in the background.</summary>
     private static IServiceCollection AddHosted<T>(this IServiceCollection services) where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(s => s.GetRequiredService<T>());
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Accepted for the sake of HAMi's users, without effect here: {Flags}")]
+    private static partial void LogIdle(Microsoft.Extensions.Logging.ILogger logger, string flags);
 }

@@ -8,20 +8,27 @@ namespace Hami.Api.Placing;
 /// <summary><c>POST /filter</c>, as kube-scheduler calls an extender: always HTTP 200, what went wrong stands in <c>Error</c>.</summary>
 internal static class FilterEndpoint
 {
+    // 5,000 whole nodes of 10 KiB and room to spare; names alone are a hundredth of that.
+    private static readonly BoundedBody Bodies = new(mostBytes: 64 << 20, largeAtOnce: 4);
+
     public static void MapFilter(this IEndpointRouteBuilder routes) => routes.MapPost("/filter", async (HttpContext http, ISender sender, ClusterView view) =>
     {
-        using var body = await WholeBody.ReadAsync(http.Request);
-        FilterAnswer answer;
+        http.Response.ContentType = "application/json";
         try
         {
-            answer = await sender.Send(new Filter(ExtenderArguments.Read(body.Bytes, view)), http.RequestAborted);
+            // Held until the answer is written: it gives whole nodes back from these bytes.
+            using var body = await Bodies.ReadAsync(http.Request);
+            var answer = await sender.Send(new Filter(ExtenderArguments.Read(body.Bytes, view)), http.RequestAborted);
+            answer.WriteTo(http.Response.BodyWriter);
         }
         catch (JsonException e)
         {
-            answer = FilterAnswer.Of(WireJson.Explain(e));
+            FilterAnswer.Of(WireJson.Explain(e)).WriteTo(http.Response.BodyWriter);
         }
-        http.Response.ContentType = "application/json";
-        answer.WriteTo(http.Response.BodyWriter);
+        catch (BodyRefusedException e)
+        {
+            FilterAnswer.Of(e.Message).WriteTo(http.Response.BodyWriter);
+        }
         await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
     });
 }

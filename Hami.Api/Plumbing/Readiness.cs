@@ -1,7 +1,14 @@
 namespace Hami.Api.Plumbing;
 
+/// <summary>May we decide?</summary>
+public interface IReadiness
+{
+    /// <summary>Why not, in a sentence; null when ready.</summary>
+    string? WhyNot { get; }
+}
+
 /// <summary>May we decide yet? Not before the log is folded and has been reconciled with the cluster once.</summary>
-public sealed class Readiness(Journal journal)
+public sealed class Readiness(Journal journal) : IReadiness
 {
     private volatile bool _nodesListed;
     private volatile bool _podsReconciled;
@@ -10,11 +17,22 @@ public sealed class Readiness(Journal journal)
 
     public void PodsReconciled() => _podsReconciled = true;
 
-    /// <summary>Why not, in a sentence; null when ready.</summary>
+    /// <inheritdoc />
     public string? WhyNot =>
         !journal.Loaded.IsCompletedSuccessfully ? "hami is reading its log from PostgreSQL"
         : !_nodesListed ? "hami has not listed the cluster's nodes yet"
         : !_podsReconciled ? "hami is reconciling its log with the cluster's pods"
         : !journal.IsWritable ? "hami cannot write its log: PostgreSQL is away"
         : null;
+}
+
+/// <summary><c>/healthz</c>: the process answers. <c>/readyz</c>: it may decide; else why not, in a sentence.</summary>
+internal static class ProbeEndpoints
+{
+    public static void MapProbes(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/healthz", () => "ok");
+        routes.MapGet("/readyz", (Readiness readiness) =>
+            readiness.WhyNot is { } whyNot ? Results.Text(whyNot, statusCode: StatusCodes.Status503ServiceUnavailable) : Results.Text("ok"));
+    }
 }

@@ -5,9 +5,11 @@ namespace Hami.Domain.Protocol;
 /// <param name="Memory">MiB of each card.</param>
 /// <param name="MemoryPercent">Percent of each card's memory.</param>
 /// <param name="Cores">Percent of each card's compute.</param>
-public sealed record ResourceNames(string Count, string Memory, string MemoryPercent, string Cores)
+/// <param name="Priority">Priority of the container's kernels: 0 high, 1 low.</param>
+public sealed record ResourceNames(string Count, string Memory, string MemoryPercent, string Cores, string Priority)
 {
-    public static readonly ResourceNames Nvidia = new("nvidia.com/gpu", "nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores");
+    public static readonly ResourceNames Nvidia = new(
+        "nvidia.com/gpu", "nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores", "nvidia.com/priority");
 
     /// <summary>HAMi's vendor word in device lists.</summary>
     public const string VendorWord = "NVIDIA";

@@ -74,15 +74,27 @@ internal sealed class LabAuthority
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1", "serverAuth")], false));
         using var certificate = request.Create(_certificate, from, from + LeafLifetime, RandomNumberGenerator.GetBytes(16));
 
-        var made = new LabCertificates(Pem, Path.Combine(directory, "tls.crt"), Path.Combine(directory, "tls.key"));
+        var made = new LabCertificates(Pem, Path.Combine(directory, "ca.crt"), Path.Combine(directory, "tls.crt"), Path.Combine(directory, "tls.key"));
+        File.WriteAllText(made.AuthorityFile, Pem);
         File.WriteAllText(made.CertificateFile, certificate.ExportCertificatePem());
         PrivateFile.Write(made.KeyFile, key.ExportPkcs8PrivateKeyPem());
         return made;
     }
+
+    /// <summary>A certificate, with its key, by which a client of the extender shows who it is.</summary>
+    public (string CertificatePem, string KeyPem) IssueToClient(string name, TimeProvider time)
+    {
+        var from = time.GetUtcNow().AddDays(-1);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.2", "clientAuth")], false));
+        using var certificate = request.Create(_certificate, from, from + LeafLifetime, RandomNumberGenerator.GetBytes(16));
+        return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
+    }
 }
 
-/// <summary>What the control plane serves TLS with, and who vouches for it.</summary>
-internal sealed record LabCertificates(string AuthorityPem, string CertificateFile, string KeyFile);
+/// <summary>What the control plane serves TLS with, and who vouches for it and for its extender's clients.</summary>
+internal sealed record LabCertificates(string AuthorityPem, string AuthorityFile, string CertificateFile, string KeyFile);
 
 /// <summary>Files that only their owner may read, from their first byte on.</summary>
 internal static class PrivateFile

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Hami.Lab.Hollow;
 using Hami.Lab.Kubelet;
+using Hami.Lab.Scheduler;
 using k8s;
 using k8s.Models;
 
@@ -23,6 +24,7 @@ public sealed class LabCluster : IAsyncDisposable
     private readonly List<LabNodeRun> _nodes = [];
     private LabGround _ground = null!;
     private SupervisedProcess _api = null!;
+    private SupervisedProcess? _agents;
 
     private LabCluster(LabClusterOptions options)
     {
@@ -31,7 +33,7 @@ public sealed class LabCluster : IAsyncDisposable
         _paths.Create();
         _logging = LabLog.To(_paths.Log("hami-lab"));
         Ports = options.Existing is { } existing
-            ? new LabPorts(0, Loopback.FreePort(0), existing.ExternalScheduler ? Loopback.ThisPort(existing.ExtenderPort) : Loopback.FreePort(0))
+            ? LabPorts.Any.Chosen() with { Extender = existing.ExternalScheduler ? Loopback.ThisPort(existing.ExtenderPort) : Loopback.FreePort(0) }
             : options.Ports.Chosen();
         ControlPlane = new ControlPlane(new Uri($"http://127.0.0.1:{Ports.Http}/"));
     }
@@ -99,7 +101,12 @@ public sealed class LabCluster : IAsyncDisposable
     }
 
     /// <summary>Ends a node's agent as <c>kill -9</c> does; it comes back by itself.</summary>
-    public Task KillAgentAsync(string node) => _nodes.Single(run => run.Node.Name == node).Agent.KillAsync();
+    /// <exception cref="InvalidOperationException">One process serves the agents of all nodes.</exception>
+    public Task KillAgentAsync(string node) => _nodes.Single(run => run.Node.Name == node).Agent?.KillAsync()
+        ?? throw new InvalidOperationException($"The agent of {node} has no process of its own.");
+
+    /// <summary>The process that serves the agents of all nodes; null where each has its own, or while it is down.</summary>
+    public int? AgentsProcessId => _agents?.ProcessId;
 
     public async ValueTask DisposeAsync()
     {
@@ -123,24 +130,41 @@ public sealed class LabCluster : IAsyncDisposable
         }
 
         _options.Progress("The control plane");
-        var certificates = LabAuthority.In(_ground.AuthorityDirectory, _options.Time).Issue(_paths.Root, _ground.Host, _options.Time);
+        var authority = LabAuthority.In(_ground.AuthorityDirectory, _options.Time);
+        var certificates = authority.Issue(_paths.Root, _ground.Host, _options.Time);
         _api = Started(new SupervisedProcess(() => StartApiProcessAsync(certificates), _options.RestartsApi, _options.Time));
         await _api.StartAsync();
-        var https = new Uri($"https://{_ground.Host}:{Ports.Https}/");
-        await _ground.RegisterWebhookAsync(new Uri(https, "webhook"), certificates.AuthorityPem, ct);
+        await _ground.RegisterWebhookAsync(new Uri($"https://{_ground.Host}:{Ports.Https}/webhook"), certificates.AuthorityPem, ct);
 
         Nodes = [.. _options.Nodes.Select(_ground.Named)];
         _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
-        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _logging, _options.Time, ct)).ToList())
+        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _options, _logging, ct)).ToList())
             _nodes.Add(Started(await starting));
+        if (_options.AgentsProgram is { } program)
+            await StartAgentsAsync(program);
         if (HollowNodes.Count > 0)
         {
             Started(await Hollow.HollowNodes.StartAsync(
                 new() { Kubernetes = Kubernetes, Nodes = HollowNodes, NodeLabels = _ground.Labels, Time = _options.Time, Logging = _logging }, ct));
         }
 
-        if (await _ground.StartSchedulerAsync(https, certificates.AuthorityPem, ct) is { } scheduler)
+        var (client, key) = authority.IssueToClient("kube-scheduler", _options.Time);
+        var extender = new ExtenderOptions
+        {
+            Url = new Uri($"https://{_ground.Host}:{Ports.Extender}/"), CaPem = certificates.AuthorityPem, ClientCertificatePem = client, ClientKeyPem = key,
+            PrioritizeVerb = _options.Extender.Prioritize, PreemptVerb = _options.Extender.Preempt,
+        };
+        if (await _ground.StartSchedulerAsync(extender, ct) is { } scheduler)
             Started(scheduler);
+    }
+
+    private async Task StartAgentsAsync(IReadOnlyList<string> program)
+    {
+        var file = Path.Combine(_paths.Root, "agents.json");
+        AgentOnNode.Write(file, _nodes.Select(node => node.Plan));
+        _agents = Started(new SupervisedProcess(
+            () => ChildProcess.StartAsync("hami-node-agents", [.. program, file], _paths.Log("hami-node-agents"), environment: BuiltPrograms.Environment), restarts: true, _options.Time));
+        await _agents.StartAsync();
     }
 
     private async Task<LabGround> StartGroundAsync(CancellationToken ct) => _options.Existing is { } existing
@@ -153,6 +177,9 @@ public sealed class LabCluster : IAsyncDisposable
             .. BuiltPrograms.Api, "serve",
             "--http", $"127.0.0.1:{Ports.Http}",
             "--https", $"{_ground.Listens}:{Ports.Https}",
+            "--extender", $"{_ground.Listens}:{Ports.Extender}",
+            "--extender-client-ca", certificates.AuthorityFile,
+            "--metrics-bind-address", $"127.0.0.1:{Ports.Metrics}",
             "--cert-file", certificates.CertificateFile,
             "--key-file", certificates.KeyFile,
             "--postgres", Postgres.ConnectionString,
@@ -160,6 +187,7 @@ public sealed class LabCluster : IAsyncDisposable
             "--scheduler-name", _ground.SchedulerName,
             "--node-scheduler-policy", "binpack",
             "--gpu-scheduler-policy", "spread",
+            .. _options.Extender.Mode is ExtenderMode.Score ? ["--extender-mode", "score"] : Array.Empty<string>(),
         ],
         _paths.Log("hami-api"),
         environment: BuiltPrograms.Environment);

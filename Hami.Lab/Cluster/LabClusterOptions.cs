@@ -17,11 +17,20 @@ public sealed record LabClusterOptions
     /// <summary>Nodes beside them that are hollow: cards, annotations and pods' phases, but no agent and no process behind.</summary>
     public IReadOnlyList<LabNode> HollowNodes { get; init; } = [];
 
+    /// <summary>What the scheduler asks the control plane.</summary>
+    public ExtenderVerbs Extender { get; init; } = new();
+
+    /// <summary>Whether containers run without processes: see <see cref="Kubelet.LabKubeletOptions.PretendsContainers"/>.</summary>
+    public bool PretendsContainers { get; init; }
+
+    /// <summary>A program that serves the agents of all nodes, started with a file to read by <see cref="AgentOnNode.Read"/>; null for a process for each.</summary>
+    public IReadOnlyList<string>? AgentsProgram { get; init; }
+
     /// <summary>The cluster to stand on instead of our stand-ins; null for these.</summary>
     public ExistingCluster? Existing { get; init; }
 
     /// <summary>Ports wanted again, as kubectl and browsers know them from last time; taken ones are replaced.</summary>
-    public LabPorts Ports { get; init; } = new(0, 0, 0);
+    public LabPorts Ports { get; init; } = LabPorts.Any;
 
     /// <summary>Told what is being waited for.</summary>
     public Action<string> Progress { get; init; } = _ => { };
@@ -31,10 +40,15 @@ public sealed record LabClusterOptions
 
 /// <summary>Where a lab listens on loopback; 0 for "any".</summary>
 /// <param name="ApiServer">The stand-in for kube-apiserver.</param>
-/// <param name="Http">The control plane: GraphQL and the extender.</param>
-/// <param name="Https">The control plane: webhook and the extender.</param>
-public sealed record LabPorts(int ApiServer, int Http, int Https)
+/// <param name="Http">The control plane: GraphQL.</param>
+/// <param name="Https">The control plane: the webhook.</param>
+/// <param name="Extender">The control plane: the extender, for clients with a certificate.</param>
+/// <param name="Metrics">The control plane: metrics.</param>
+public sealed record LabPorts(int ApiServer, int Http, int Https, int Extender, int Metrics)
 {
+    public static LabPorts Any { get; } = new(0, 0, 0, 0, 0);
+
     /// <summary>The same ports where they are free, others where not.</summary>
-    internal LabPorts Chosen() => new(Loopback.FreePort(ApiServer), Loopback.FreePort(Http), Loopback.FreePort(Https));
+    internal LabPorts Chosen() => new(
+        Loopback.FreePort(ApiServer), Loopback.FreePort(Http), Loopback.FreePort(Https), Loopback.FreePort(Extender), Loopback.FreePort(Metrics));
 }

@@ -36,7 +36,7 @@ internal static class ServeVerb
                 new LabClusterOptions
                 {
                     Directory = paths.Root,
-                    Ports = last?.Ports ?? new(0, 0, 0),
+                    Ports = last?.Ports ?? LabPorts.Any,
                     HollowNodes = LabNode.Beside(nodes ?? last?.Nodes ?? 0),
                     Progress = what => Console.WriteLine(ProgressMark + what),
                 },

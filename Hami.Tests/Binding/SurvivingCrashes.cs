@@ -26,7 +26,7 @@ public sealed class SurvivingCrashes
         var chance = new Random(seed);
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 3, cards: 2, memoryMiB: 8000, slots: 2);
         await using var scheduler = await LabScheduler.StartAsync(
-            new() { Kubernetes = scene.Kubernetes, Extenders = [new() { Url = scene.Address, HttpTimeout = TimeSpan.FromSeconds(15) }] }, CancellationToken.None);
+            new() { Kubernetes = scene.Kubernetes, Extenders = [new() { Url = scene.Extender, HttpTimeout = TimeSpan.FromSeconds(15) }] }, CancellationToken.None);
 
         scene.Server.Faults.BeforeApply = BadNetwork(new Random(seed + 1));
         for (var round = 0; round < rounds; round++)

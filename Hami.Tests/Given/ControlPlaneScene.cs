@@ -22,8 +22,10 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hami-scene-");
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60), DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
+    private readonly HttpClient _http = new(Trusting()) { Timeout = TimeSpan.FromSeconds(60), DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
     private readonly int _port = Loopback.FreePort();
+    private readonly int _extenderPort = Loopback.FreePort();
+    private readonly int _metricsPort = Loopback.FreePort();
     private readonly string[] _flags;
     private ChildProcess? _api;
 
@@ -43,7 +45,17 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
 
     public NpgsqlDataSource Database { get; }
 
-    public Uri Address => new($"http://127.0.0.1:{_port}/");
+    /// <summary>Webhook and GraphQL.</summary>
+    public Uri Address => OneForAll ?? new($"http://127.0.0.1:{_port}/");
+
+    /// <summary>What kube-scheduler asks.</summary>
+    public Uri Extender => OneForAll ?? new($"http://127.0.0.1:{_extenderPort}/");
+
+    public Uri Metrics => new($"http://127.0.0.1:{_metricsPort}/metrics");
+
+    // HAMi's one listener, where a test starts it so.
+    private Uri? OneForAll => Array.IndexOf(_flags, "--http_bind") is >= 0 and var at
+        ? new($"{(_flags.Contains("--cert_file") ? "https" : "http")}://{_flags[at + 1].Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)}/") : null;
 
     private string Kubeconfig => Path.Combine(_folder.FullName, "kubeconfig");
 
@@ -88,7 +100,8 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         string[] command =
         [
             "dotnet", Path.Combine(AppContext.BaseDirectory, "hami-api.dll"), "serve",
-            "--http", $"127.0.0.1:{_port}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig, .. _flags,
+            .. OneForAll is null ? (string[])["--http", $"127.0.0.1:{_port}", "--extender", $"127.0.0.1:{_extenderPort}"] : [],
+            "--metrics-bind-address", $"127.0.0.1:{_metricsPort}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig, .. _flags,
         ];
         _api = await ChildProcess.StartAsync("hami-api", command, Path.Combine(_folder.FullName, "hami-api.log"), stopSignal: Signals.Kill,
             // What is killed would leave its debugger's pipes behind.
@@ -167,16 +180,19 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
 
     public async Task<JsonObject> PostAsync(string path, JsonNode body)
     {
-        using var answer = await _http.PostAsJsonAsync(new Uri(Address, path), body);
+        using var answer = await _http.PostAsJsonAsync(At(path), body);
         return (JsonObject)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
     }
 
     public async Task<(int Status, string Body)> PostRawAsync(string path, string body)
     {
         using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(new Uri(Address, path), content);
+        using var answer = await _http.PostAsync(At(path), content);
         return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
     }
+
+    /// <summary>Where a path is answered.</summary>
+    public Uri At(string path) => new(path is "filter" or "bind" or "prioritize" or "preempt" ? Extender : Address, path);
 
     public async Task<JsonObject> QueryAsync(string query) => (JsonObject)(await PostAsync("graphql", new JsonObject { ["query"] = query }))["data"]!;
 
@@ -268,6 +284,15 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         await Database.DisposeAsync();
         _http.Dispose();
         _folder.Delete(recursive: true);
+    }
+
+    private static SocketsHttpHandler Trusting()
+    {
+        var handler = new SocketsHttpHandler();
+#pragma warning disable CA5359, MA0039 // Who serves is not in question here; kube-scheduler is told the same by HAMi's chart.
+        handler.SslOptions.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+#pragma warning restore CA5359, MA0039
+        return handler;
     }
 
     private async Task<bool> IsReadyAsync()

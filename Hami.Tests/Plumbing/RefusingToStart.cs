@@ -9,23 +9,46 @@ public sealed class RefusingToStart
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [Theory]
-    [InlineData("--postgres Host=nowhere", "Nothing to listen on: give --http, --https or both.")]
-    [InlineData("--postgres Host=nowhere --https 127.0.0.1:18080", "--https needs --cert-file and --key-file, both naming PEM files that exist.")]
-    [InlineData("--postgres Host=nowhere --https 127.0.0.1:18080 --cert-file no.crt --key-file no.key", "--https needs --cert-file and --key-file, both naming PEM files that exist.")]
-    [InlineData("--postgres Host=nowhere --http localhost", "--http localhost is not an address and port such as 127.0.0.1:8080.")]
-    [InlineData("--postgres Host=nowhere --http 127.0.0.1:99999", "--http 127.0.0.1:99999 is not an address and port such as 127.0.0.1:8080.")]
-    [InlineData("--postgres Host=nowhere --http 127.0.0.1", "--http 127.0.0.1 is not an address and port such as 127.0.0.1:8080.")]
     [InlineData("--http 127.0.0.1:18080", "No database: give --postgres or set HAMI_POSTGRES to an Npgsql connection string.")]
-    [InlineData("--http 127.0.0.1:18080 --postgres Host=nowhere --node-scheduler-policy tight", "--node-scheduler-policy tight is neither binpack nor spread.")]
-    [InlineData("--http 127.0.0.1:18080 --postgres Host=nowhere --gpu-scheduler-policy tight", "--gpu-scheduler-policy tight is neither binpack nor spread.")]
-    [InlineData("--postgres Host=nowhere --http 127.0.0.1:0", "--http 127.0.0.1:0 is not an address and port such as 127.0.0.1:8080.")]
     [InlineData("--http 127.0.0.1:18080 --postgres Host=nowhere --colour", "Unrecognized command or argument '--colour'.")]
-    public async Task A_wrong_flag_is_named_in_a_sentence(string flags, string sentence)
+    public async Task A_wrong_command_line_ends_with_a_sentence(string flags, string sentence)
     {
         var (code, error) = await ServeAsync(flags.Split(' '));
 
         Assert.NotEqual(0, code);
         AssertOneSentence(error, sentence);
+    }
+
+    [Theory]
+    [InlineData("--postgres Host=nowhere", "Nothing to listen on: give --http, --https or HAMi's --http_bind.")]
+    [InlineData("--postgres Host=nowhere --https 127.0.0.1:18080", "--https needs --cert-file and --key-file, both naming PEM files that exist.")]
+    [InlineData("--postgres Host=nowhere --https 127.0.0.1:18080 --cert-file no.crt --key-file no.key", "--https needs --cert-file and --key-file, both naming PEM files that exist.")]
+    [InlineData("--postgres Host=nowhere --http localhost", "--http localhost is not an address and port such as 127.0.0.1:8080.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:99999", "--http 127.0.0.1:99999 is not an address and port such as 127.0.0.1:8080.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1", "--http 127.0.0.1 is not an address and port such as 127.0.0.1:8080.")]
+    [InlineData("--http 127.0.0.1:18080 --postgres Host=nowhere --node-scheduler-policy tight", "--node-scheduler-policy tight is neither binpack nor spread.")]
+    [InlineData("--http 127.0.0.1:18080 --postgres Host=nowhere --gpu-scheduler-policy tight", "--gpu-scheduler-policy tight is neither binpack nor spread.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:0", "--http 127.0.0.1:0 is not an address and port such as 127.0.0.1:8080.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender 0.0.0.0:18090", "--extender 0.0.0.0:18090 can be reached from beyond this machine")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender nowhere", "--extender nowhere is not an address and port such as 127.0.0.1:8090, nor \"none\".")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender-client-ca no.crt", "--extender-client-ca needs --cert-file and --key-file")]
+    [InlineData("--postgres Host=nowhere --http_bind 0.0.0.0:443 --cert_file no.crt", "--cert-file and --key-file are one certificate and its key: give both or neither.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --metrics-bind-address 9395", "--metrics-bind-address 9395 is not an address and port such as :9395, nor \"0\" for none.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --node-lock-timeout 5", "--node-lock-timeout 5 is not a duration such as 28s, 5m or 1h30m.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --reservation-timeout 0", "--reservation-timeout 0 is not a duration such as 28s, 5m or 1h30m.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --kube-qps many", "--kube-qps many is not a number from -1 to 1000000.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender-mode all", "--extender-mode all is neither single nor score.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --node-label-selector gpu", "--node-label-selector gpu is not a list of labels such as gpu=on,zone=a.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --device-config-file /nowhere.yaml", "--device-config-file /nowhere.yaml: Could not find file '/nowhere.yaml'.")]
+    public void A_wrong_flag_is_named_in_a_sentence(string flags, string sentence)
+    {
+        var kubeconfig = Path.GetTempFileName();
+        File.WriteAllText(kubeconfig, Kubeconfig);
+
+        var parsed = Hami.Api.CommandLine.Create().Parse(["serve", "--kubeconfig", kubeconfig, .. flags.Split(' ')]);
+
+        AssertOneSentence(string.Join('\n', parsed.Errors.Select(e => e.Message)), sentence);
+        File.Delete(kubeconfig);
     }
 
     [Fact]

@@ -5,9 +5,9 @@ namespace Hami.Lab.Cluster;
 /// <param name="ExternalScheduler">Whether its own kube-scheduler places the pods, configured by <c>hami scheduler-config</c>, instead of our stand-in.</param>
 /// <param name="AuthorityDirectory">Where the certificate authority is kept that its kube-scheduler was told of.</param>
 /// <param name="Host">This machine's name or address as its API server and kube-scheduler reach it.</param>
-/// <param name="ExtenderPort">The control plane's port for HTTPS, as its kube-scheduler was told.</param>
+/// <param name="ExtenderPort">The extender's port, as its kube-scheduler was told.</param>
 public sealed record ExistingCluster(string Kubeconfig, bool ExternalScheduler, string AuthorityDirectory, string Host, int ExtenderPort)
 {
-    /// <summary>The control plane's port that <c>hami scheduler-config</c> names when nobody says otherwise.</summary>
+    /// <summary>The extender's port that <c>hami scheduler-config</c> names when nobody says otherwise.</summary>
     public const int UsualExtenderPort = 18443;
 }

@@ -88,14 +88,14 @@ internal sealed class ExistingGround : LabGround
             new JsonObject { ["key"] = Footprint.Label, ["operator"] = "Equal", ["value"] = _footprint.Name, ["effect"] = "NoSchedule" });
     }
 
-    public override async Task<IAsyncDisposable?> StartSchedulerAsync(Uri extender, string authorityPem, CancellationToken ct) =>
+    public override async Task<IAsyncDisposable?> StartSchedulerAsync(ExtenderOptions extender, CancellationToken ct) =>
         _cluster.ExternalScheduler
             ? null
             : await LabScheduler.StartAsync(
                 new LabSchedulerOptions
                 {
                     Kubernetes = Kubernetes,
-                    Extenders = [new() { Url = extender, CaPem = authorityPem }],
+                    Extenders = [extender],
                     // default-scheduler is the cluster's own.
                     SchedulerNames = [SchedulerName],
                     PercentageOfNodesToScore = 100,

@@ -56,7 +56,7 @@ internal sealed class ControlPlaneOptions
 
     public Option<int> Port { get; } = new("--port")
     {
-        Description = "The port of the webhook and of the scheduler extender on this machine, when the cluster's own kube-scheduler asks it.",
+        Description = "The port of the scheduler extender on this machine, when the cluster's own kube-scheduler asks it.",
         DefaultValueFactory = _ => ExistingCluster.UsualExtenderPort,
     };
 

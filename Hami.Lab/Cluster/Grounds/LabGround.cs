@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Hami.Lab.Scheduler;
 using k8s;
 using k8s.Models;
 
@@ -56,7 +57,7 @@ internal abstract class LabGround : IAsyncDisposable
     }
 
     /// <summary>Starts a scheduler that asks the extender there; null when the cluster's own does.</summary>
-    public abstract Task<IAsyncDisposable?> StartSchedulerAsync(Uri extender, string authorityPem, CancellationToken ct);
+    public abstract Task<IAsyncDisposable?> StartSchedulerAsync(ExtenderOptions extender, CancellationToken ct);
 
     public abstract ValueTask DisposeAsync();
 

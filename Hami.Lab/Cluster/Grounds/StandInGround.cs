@@ -49,12 +49,12 @@ internal sealed class StandInGround : LabGround
         }
     }
 
-    public override async Task<IAsyncDisposable?> StartSchedulerAsync(Uri extender, string authorityPem, CancellationToken ct) =>
+    public override async Task<IAsyncDisposable?> StartSchedulerAsync(ExtenderOptions extender, CancellationToken ct) =>
         await LabScheduler.StartAsync(
             new LabSchedulerOptions
             {
                 Kubernetes = Kubernetes,
-                Extenders = [new() { Url = extender, CaPem = authorityPem }],
+                Extenders = [extender],
                 PercentageOfNodesToScore = 100,
                 Time = _time,
                 Logging = _logging,
