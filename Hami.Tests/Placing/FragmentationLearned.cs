@@ -55,7 +55,7 @@ public sealed class FragmentationLearned
                 news.Add(learned.Asks);
         }
 
-        Assert.Equal([64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384], news);
+        Assert.Equal([8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384], news);
     }
 
     [Fact]

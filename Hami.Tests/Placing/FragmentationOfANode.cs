@@ -118,6 +118,25 @@ public sealed class FragmentationOfANode
         Assert.Equal(Workload(HalvesAndWholes).Unusable(Node([700])), Workload(mix).Unusable(Node([700])));
     }
 
+    [Theory]
+    [InlineData(0, 100, 50, 10, 1, "cards is 0, but it must be 1 to 1024")]
+    [InlineData(1, -1, 50, 10, 1, "memoryMiB is -1, but it must be 0 (asked by percent) or more")]
+    [InlineData(1, 0, 0, 10, 1, "memoryPercent is 0, but without memoryMiB it must be 1 to 100")]
+    [InlineData(1, 0, 101, 10, 1, "memoryPercent is 101, but without memoryMiB it must be 1 to 100")]
+    [InlineData(1, 100, 0, 101, 1, "cores is 101, but it must be 0 to 100")]
+    [InlineData(1, 100, 0, 10, 0, "weight is 0, but it must be more than 0")]
+    [InlineData(1, 100, 0, 10, double.NaN, "weight is NaN, but it must be more than 0")]
+    [InlineData(1, 100, 0, 10, double.PositiveInfinity, "weight is Infinity, but it must be more than 0")]
+    public void A_mix_that_is_wrong_says_where_and_how_to_mend_it(int cards, long memoryMiB, int percent, int cores, double weight, string because)
+    {
+        var mix = new WorkloadMix([HalvesAndWholes.Kinds[0], new(new(cards, memoryMiB, percent, cores), weight)]);
+
+        Assert.Equal($"Kind 2 of the typical workload: {because}.", mix.Problem());
+        Assert.Null(HalvesAndWholes.Problem());
+        Assert.Null(WorkloadMix.Assumed.Problem());
+        Assert.Equal("The typical workload has 0 kinds of pods; give it 1 to 1024.", new WorkloadMix([]).Problem());
+    }
+
     [Fact]
     public void Nothing_can_be_said_of_a_workload_of_which_nothing_is_known() =>
         Assert.Equal(0, Workload(new([])).Unusable(Node([300, 700])));

@@ -18,7 +18,7 @@ public sealed record LearnedWorkload
     // The assumed workload counts as this many asks, so that the first few do not decide everything.
     private const double AssumedAsks = 16;
 
-    private const int FirstNews = 64;
+    private const int FirstNews = 8;
 
     public static readonly LearnedWorkload Empty = new();
 
@@ -29,7 +29,7 @@ public sealed record LearnedWorkload
 
     private ImmutableDictionary<WorkloadKind, int> Counts { get; init; } = ImmutableDictionary<WorkloadKind, int>.Empty;
 
-    /// <summary>True when enough has come since the mix was news the last time: after 64, 128, … asks, and from <see cref="Window"/> on every so many.</summary>
+    /// <summary>True when enough has come since the mix was news the last time: after 8, 16, 32, … asks, and from <see cref="Window"/> on every so many.</summary>
     public bool IsNews => Asks >= Window ? Asks % Window == 0 : Asks >= FirstNews && long.IsPow2(Asks);
 
     public LearnedWorkload With(WorkloadKind kind)

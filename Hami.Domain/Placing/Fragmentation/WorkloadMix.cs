@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hami.Domain.Placing.Fragmentation;
 
 /// <summary>One kind of pod: what it asks of each of its cards and of the host.</summary>
@@ -27,4 +29,28 @@ public sealed record WorkloadMix(IReadOnlyList<WorkloadWeight> Kinds)
         new(new(4, 0, 100, 0), 0.2),
         new(new(8, 0, 100, 0), 0.5),
     ]);
+
+    // More is slow to measure and says little more.
+    private const int MostKinds = 1024;
+
+    /// <summary>What is wrong with a mix that somebody wrote, in a sentence that says how to mend it; null when it can be used.</summary>
+    public string? Problem()
+    {
+        if (Kinds.Count is 0 or > MostKinds)
+            return $"The typical workload has {Kinds.Count} kinds of pods; give it 1 to {MostKinds}.";
+        for (var i = 0; i < Kinds.Count; i++)
+        {
+            var (kind, weight) = Kinds[i];
+            var rule = kind.Cards is < 1 or > PodAskParser.MaxCards ? $"cards is {kind.Cards}, but it must be 1 to {PodAskParser.MaxCards}"
+                : kind.MemoryMiB < 0 ? $"memoryMiB is {kind.MemoryMiB}, but it must be 0 (asked by percent) or more"
+                : kind.MemoryMiB == 0 && kind.MemoryPercent is < 1 or > 100 ? $"memoryPercent is {kind.MemoryPercent}, but without memoryMiB it must be 1 to 100"
+                : kind.Cores is < 0 or > ContainerAsk.WholeCard ? $"cores is {kind.Cores}, but it must be 0 to {ContainerAsk.WholeCard}"
+                : kind.Host is { CpuMilli: < 0 } or { MemoryMiB: < 0 } ? "the host's CPU and memory must be 0 or more"
+                : !double.IsFinite(weight) || weight <= 0 ? string.Create(CultureInfo.InvariantCulture, $"weight is {weight}, but it must be more than 0")
+                : null;
+            if (rule is not null)
+                return $"Kind {i + 1} of the typical workload: {rule}.";
+        }
+        return null;
+    }
 }
