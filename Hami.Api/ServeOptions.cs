@@ -1,5 +1,7 @@
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
+using Hami.Api.Placing;
+using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 
 namespace Hami.Api;
@@ -18,18 +20,8 @@ internal sealed record ServeOptions(
 /// <param name="GpuPolicy">Over the cards of a node, where the pod names none.</param>
 /// <param name="ReservedFor">How long cards stay reserved between filter and bind.</param>
 internal sealed record PlacementOptions(
-    string SchedulerName, bool ForceOverwriteDefaultScheduler, string NodePolicy, string GpuPolicy, ExtenderMode Mode, TimeSpan ReservedFor,
+    string SchedulerName, bool ForceOverwriteDefaultScheduler, NodePolicy NodePolicy, CardPolicy GpuPolicy, ExtenderMode Mode, TimeSpan ReservedFor,
     NodeLockTimes NodeLock, NvidiaConfig Nvidia);
-
-/// <summary>What <c>/filter</c> answers when several nodes fit.</summary>
-internal enum ExtenderMode
-{
-    /// <summary>The chosen node alone, as HAMi does.</summary>
-    Single,
-
-    /// <summary>All of them; <c>/prioritize</c> then ranks, beside kube-scheduler's own preferences.</summary>
-    Score,
-}
 
 /// <summary>Patience with the lock that HAMi's device plugin keeps on a node.</summary>
 /// <param name="Expiry">Age at which another's lock no longer counts.</param>

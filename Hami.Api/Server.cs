@@ -97,14 +97,14 @@ internal static partial class Server
         services.AddSingleton(placement);
         services.AddSingleton(placement.Nvidia);
 
+        services.AddSingleton<SeenNodes>();
         services.AddHosted<NodeWatch>();
 
         services.AddSingleton(new AdmissionDefaults(
             placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia.DefaultGpuCount));
 
-        services.AddSingleton(new PlacementPolicy(
-            PackingWords.Parse(placement.NodePolicy, Packing.Binpack), PackingWords.Parse(placement.GpuPolicy, Packing.Spread)));
-        services.AddSingleton(new ReservationTime(placement.ReservedFor));
+        services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
+        services.AddSingleton(new ExtenderSettings(placement.Mode, placement.ReservedFor));
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
         services.AddSingleton<WaitingPods>();
@@ -114,6 +114,7 @@ internal static partial class Server
         services.AddSingleton<PodBinder>();
         services.AddHosted<Settling>();
 
+        services.AddSingleton<SeenPods>();
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();

@@ -54,7 +54,7 @@ internal sealed partial class BindHandler(
         var (ask, resourceVersion, error) = await AskOf(command, cancellationToken);
         if (ask is null)
             return new(error!);
-        if (!ask.AsksCards)
+        if (!ask.AsksCards())
             return new(await binder.BindWithoutDevicesAsync(command, cancellationToken) ?? "");
         var refusal = await PlaceAsync(command, ask, cancellationToken);
         if (refusal is not null)

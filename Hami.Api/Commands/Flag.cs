@@ -20,6 +20,7 @@ internal static class Flag
         },
     };
 
+    /// <summary>A duration as Go writes it, such as 1m30s.</summary>
     /// <param name="mayBeZero">Whether 0 has a meaning.</param>
     public static Option<TimeSpan> Duration(string name, TimeSpan otherwise, string description, bool mayBeZero = true) => new(name)
     {

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Hami.Api.Placing;
 using Hami.Api.Plumbing;
+using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 
 namespace Hami.Api.Commands;
@@ -10,8 +12,8 @@ internal sealed class PlacementFlags
 {
     private readonly Option<string> _scheduler = new("--scheduler-name") { Description = "Scheduler that pods are handed to, and the source of events.", DefaultValueFactory = _ => "hami-scheduler" };
     private readonly Option<bool> _overwrite = Flag.Switch("--force-overwrite-default-scheduler", true, "Also take pods that name default-scheduler.");
-    private readonly Option<string> _nodes = Flag.OneOf("--node-scheduler-policy", "binpack", "binpack", "spread");
-    private readonly Option<string> _cards = Flag.OneOf("--gpu-scheduler-policy", "spread", "binpack", "spread");
+    private readonly Option<string> _nodes = Policy("--node-scheduler-policy", "binpack", NodePolicies.Words, t => NodePolicies.TryParse(t) is not null);
+    private readonly Option<string> _cards = Policy("--gpu-scheduler-policy", "spread", CardPolicy.Words, t => CardPolicy.TryParse(t) is not null);
     private readonly Option<string> _mode = Flag.OneOf("--extender-mode", "single", "single", "score");
     private readonly Option<TimeSpan> _reservation = Flag.Duration(
         "--reservation-timeout", TimeSpan.FromSeconds(60), "How long a pod's cards stay reserved between filter and bind; longer than the cluster's longest PreBind.", mayBeZero: false);
@@ -28,7 +30,7 @@ internal sealed class PlacementFlags
     }
 
     public PlacementOptions Read(ParseResult parsed) => new(
-        parsed.GetValue(_scheduler)!, parsed.GetValue(_overwrite), parsed.GetValue(_nodes)!, parsed.GetValue(_cards)!,
+        parsed.GetValue(_scheduler)!, parsed.GetValue(_overwrite), NodePolicies.TryParse(parsed.GetValue(_nodes))!.Value, CardPolicy.TryParse(parsed.GetValue(_cards))!,
         parsed.GetValue(_mode) == "score" ? ExtenderMode.Score : ExtenderMode.Single,
         parsed.GetValue(_reservation), new(parsed.GetValue(_lock), parsed.GetValue(_lockRetry)),
         parsed.GetValue(_devices) is { } file ? DeviceConfigFile.Read(file) : NvidiaConfig.Hami);
@@ -37,5 +39,16 @@ internal sealed class PlacementFlags
     {
         if (result.TextOf(_devices) is { } file && WhyNot.Of(() => DeviceConfigFile.Read(file)) is { } unusable)
             result.AddError($"--device-config-file {file}: {unusable}");
+    }
+
+    private static Option<string> Policy(string name, string otherwise, string words, Func<string, bool> isKnown)
+    {
+        var option = new Option<string>(name) { Description = $"Where the pod names none: {words}.", DefaultValueFactory = _ => otherwise };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var value }] && !isKnown(value))
+                result.AddError($"{name} {value} is none of {words}.");
+        });
+        return option;
     }
 }

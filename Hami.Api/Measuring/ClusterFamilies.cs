@@ -1,6 +1,7 @@
 using System.Globalization;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
 
 namespace Hami.Api.Measuring;
 
@@ -10,12 +11,14 @@ internal static class ClusterFamilies
     private const double MiB = 1 << 20;
     private const string Zone = "zone=\"vGPU\"";
 
-    public static void Write(Exposition to, ClusterLedger ledger, bool legacy)
+    public static void Write(Exposition to, ClusterLedger ledger, NvidiaConfig nvidia, bool legacy)
     {
         var cards = Cards(ledger);
         WriteCards(to, cards, Names.Now);
         if (legacy)
             WriteCards(to, cards, Names.Legacy);
+        WriteMigInstances(to, ledger);
+        WriteQuotas(to, ledger, nvidia, legacy);
         var containers = Containers(ledger);
         WriteContainers(to, containers, "hami_vgpu_memory_allocated_bytes", "hami_vgpu_core_allocated_ratio", "namespace", "node", "pod", "container_index", "device_uuid");
         if (legacy)
@@ -81,7 +84,7 @@ internal static class ClusterFamilies
         {
             foreach (var allocation in node.Allocations.Values)
             {
-                foreach (var share in allocation.Shares)
+                foreach (var share in allocation.Held)
                 {
                     var key = new ContainerOnCard(allocation.Namespace, name, allocation.Pod, share.ContainerIndex, share.DeviceUuid);
                     var (memory, cores) = containers.GetValueOrDefault(key);
@@ -90,6 +93,53 @@ internal static class ClusterFamilies
             }
         }
         return containers;
+    }
+
+    /// <summary>The ids that the driver gives an instance are the node's; here they stay empty.</summary>
+    private static void WriteMigInstances(Exposition to, ClusterLedger ledger)
+    {
+        to.Gauges(
+            "hami_node_gpu_mig_instance_info", "A MIG instance that a pod holds.", Zone,
+            "node", "device_uuid", "device_index", "mig_uuid", "profile", "gpu_instance_id", "compute_instance_id", "placement_start", "placement_size");
+        foreach (var (name, node) in ledger.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal))
+        {
+            var indexes = node.Cards.Where(c => c.IsMig).ToDictionary(c => c.Uuid, c => Text(c.Index), StringComparer.Ordinal);
+            if (indexes.Count == 0)
+                continue;
+            var instances = node.Allocations.Values.SelectMany(a => a.Held).Where(s => s.Mig is not null && indexes.ContainsKey(s.DeviceUuid))
+                .Select(s => (s.DeviceUuid, Mig: s.Mig!)).Distinct().OrderBy(i => i.DeviceUuid, StringComparer.Ordinal).ThenBy(i => i.Mig.Start);
+            foreach (var (uuid, mig) in instances)
+                to.Sample(1, name, uuid, indexes[uuid], "", mig.Profile, "", "", Text(mig.Start), Text(mig.Size));
+        }
+    }
+
+    /// <summary>In the units of the resource, as <c>kubectl describe resourcequota</c> shows them.</summary>
+    private static void WriteQuotas(Exposition to, ClusterLedger ledger, NvidiaConfig nvidia, bool legacy)
+    {
+        var quotas = new List<(string Namespace, string Resource, long Used, long? Limit)>();
+        foreach (var name in ledger.Quotas.Keys.Concat(ledger.Used.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        {
+            var used = ledger.Used.GetValueOrDefault(name, QuotaUse.None);
+            // The tightest of several counts.
+            var limits = QuotaRoom.Of(ledger.Quotas.GetValueOrDefault(name, []), QuotaUse.None);
+            quotas.Add((name, nvidia.ResourceNames.Memory, used.MemoryMiB / nvidia.MemoryFactor, limits.MemoryMiB / nvidia.MemoryFactor));
+            quotas.Add((name, nvidia.ResourceNames.Cores, used.Cores, limits.Cores));
+        }
+        WriteUsed("hami_resource_quota_used", "namespace", "quota_name", "limit");
+        if (legacy)
+            WriteUsed("QuotaUsed", "quotanamespace", "quotaName", "limit");
+        if (!quotas.Exists(q => q.Limit is not null))
+            return;
+        to.Gauges("hami_resource_quota_limit", "What a namespace may hold, in the units of the resource.", Zone, "namespace", "quota_name");
+        foreach (var q in quotas.Where(q => q.Limit is not null))
+            to.Sample(q.Limit!.Value, q.Namespace, q.Resource);
+
+        void WriteUsed(string family, params string[] labels)
+        {
+            to.Gauges(family, "What a namespace's pods hold, in the units of the resource.", Zone, labels);
+            foreach (var q in quotas)
+                to.Sample(q.Used, q.Namespace, q.Resource, Text(q.Limit ?? 0));
+        }
     }
 
     private static void WriteContainers(

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Hami.Api.Plumbing;
+using Hami.Domain.Protocol;
 using Prometheus;
 
 namespace Hami.Api.Measuring;
@@ -12,7 +13,7 @@ internal static class MetricsEndpoint
     // One scrape is enough work at a time.
     private static readonly SemaphoreSlim Turn = new(1);
 
-    public static void MapMetrics(this IEndpointRouteBuilder routes, bool legacy) => routes.MapGet("/metrics", async (HttpContext http, Journal journal, OwnFamilies own) =>
+    public static void MapMetrics(this IEndpointRouteBuilder routes, bool legacy) => routes.MapGet("/metrics", async (HttpContext http, Journal journal, NvidiaConfig nvidia, OwnFamilies own) =>
     {
         await Turn.WaitAsync(http.RequestAborted);
         try
@@ -22,7 +23,7 @@ internal static class MetricsEndpoint
             var text = new ArrayBufferWriter<byte>(64 << 10);
             var exposition = new Exposition(text);
             own.Write(exposition);
-            ClusterFamilies.Write(exposition, journal.Ledger, legacy);
+            ClusterFamilies.Write(exposition, journal.Ledger, nvidia, legacy);
             using var measured = new MemoryStream();
             await Meters.Registry.CollectAndExportAsTextAsync(measured, ExpositionFormat.PrometheusText, http.RequestAborted);
             await http.Response.BodyWriter.WriteAsync(text.WrittenMemory, http.RequestAborted);

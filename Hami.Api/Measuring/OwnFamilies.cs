@@ -1,10 +1,11 @@
+using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Telling;
 
 namespace Hami.Api.Measuring;
 
 /// <summary>What is known of this process when it is asked: its build, the log, what waits.</summary>
-internal sealed class OwnFamilies(Journal journal, Readiness readiness, PodEvents events, ProjectionLag lag)
+internal sealed class OwnFamilies(Journal journal, Readiness readiness, PodEvents events, ProjectionLag lag, ClusterView view)
 {
     public void Write(Exposition to)
     {
@@ -21,6 +22,8 @@ internal sealed class OwnFamilies(Journal journal, Readiness readiness, PodEvent
             to.Sample(Math.Max(journal.Ledger.Position - position, 0), follower);
         to.Gauges("hami_pods_waiting", "Pods that found no node and still wait.", "");
         to.Sample(journal.Ledger.Waiting.Count);
+        to.Gauges("hami_reservations", "Pods whose cards are set aside until they are bound.", "");
+        to.Sample(view.Reservations);
         to.Gauges("hami_allocations", "Allocations that are live.", "");
         to.Sample(journal.Ledger.LiveByPod.Count);
         to.Counters("hami_pod_events_dropped_total", "Kubernetes events on pods that were not sent: too many at once, or refused.");

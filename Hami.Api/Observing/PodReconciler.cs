@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Hami.Api.Binding;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
@@ -17,17 +16,15 @@ namespace Hami.Api.Observing;
 /// late or after a failure, and does only what is still to be done.
 /// </summary>
 internal sealed partial class PodReconciler(
-    Journal journal, DuePods due, ClusterView view, WaitingPods waiting, PodBinder binder, Settling settling, TimeProvider time, ILogger<PodReconciler> logger)
+    Journal journal, SeenPods pods, DuePods due, ClusterView view, WaitingPods waiting, PodBinder binder, Settling settling, TimeProvider time, ILogger<PodReconciler> logger)
     : BackgroundService
 {
     private const int Workers = 32;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, SeenPod> _seen = new(StringComparer.Ordinal);
-
     public void Seen(SeenPod pod)
     {
-        _seen[pod.Uid] = pod;
+        pods.See(pod);
         // Most pods of a cluster are none of ours.
         if (journal.Ledger.LiveByPod.ContainsKey(pod.Uid) || pod.AllocationId.Length > 0 || (pod.IsTerminal && IsWaiting(pod.Uid)))
             due.Add(pod.Uid);
@@ -35,7 +32,7 @@ internal sealed partial class PodReconciler(
 
     public void Gone(string podUid)
     {
-        _seen.TryRemove(podUid, out _);
+        pods.Forget(podUid);
         waiting.Forget(podUid);
         view.DropReservation(podUid);
         if (journal.Ledger.LiveByPod.ContainsKey(podUid) || IsWaiting(podUid))
@@ -43,14 +40,9 @@ internal sealed partial class PodReconciler(
     }
 
     /// <summary>Compares the whole ledger with a complete list of pods; returns when all is settled.</summary>
-    public async Task ListedAsync(IReadOnlyCollection<SeenPod> pods, CancellationToken cancellationToken)
+    public async Task ListedAsync(IReadOnlyCollection<SeenPod> listed, CancellationToken cancellationToken)
     {
-        var listed = pods.ToDictionary(p => p.Uid, StringComparer.Ordinal);
-        foreach (var uid in _seen.Keys.Where(uid => !listed.ContainsKey(uid)))
-            _seen.TryRemove(uid, out _);
-        foreach (var pod in pods)
-            _seen[pod.Uid] = pod;
-
+        pods.Replace(listed);
         var ledger = journal.Ledger;
         var uids = ledger.LiveByPod.Keys.Concat(ledger.Waiting.Keys).Distinct(StringComparer.Ordinal);
         await Parallel.ForEachAsync(uids, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellationToken }, async (uid, token) =>
@@ -126,7 +118,7 @@ internal sealed partial class PodReconciler(
     /// <summary>The pod as last seen, or null when it is gone; what the watch does not know, perhaps not yet, the API server is asked for.</summary>
     private async Task<SeenPod?> SeenOrAskedAsync(string podUid, string podNamespace, string name, CancellationToken cancellationToken)
     {
-        if (_seen.TryGetValue(podUid, out var seen))
+        if (pods.Find(podUid) is { } seen)
             return seen;
         var pod = await binder.FindAsync(podNamespace, name, cancellationToken);
         return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod) : null;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Hami.Api.Measuring;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
@@ -23,17 +24,17 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     private readonly ConcurrentDictionary<string, Reservation> _reservations = new(StringComparer.Ordinal);
 
     /// <summary>The node with everything taken or reserved; null when it has registered no cards.</summary>
-    public NodeUse? Node(string name)
-    {
-        if (!_nodes.TryGetValue(name, out var slot))
-            return null;
-        if (slot.NextExpiry <= time.GetUtcNow())
-            slot = Expire(name, slot);
-        return slot.Use.Cards.Length == 0 ? null : slot.Use;
-    }
+    public NodeUse? Node(string name) => _nodes.TryGetValue(name, out var slot) ? Use(slot) : null;
+
+    /// <inheritdoc cref="Node(string)"/>
+    public NodeUse? Node(ReadOnlySpan<char> name) =>
+        _nodes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var slot) ? Use(slot) : null;
 
     /// <summary>Names of the nodes that have registered cards.</summary>
     public IEnumerable<string> NodeNames => _nodes.Keys;
+
+    /// <summary>How many pods have shares set aside; those whose time is over count until their node is looked at again.</summary>
+    public int Reservations => _reservations.Count;
 
     public Reservation? ReservationOf(string podUid) =>
         _reservations.TryGetValue(podUid, out var reservation) && reservation.Expires > time.GetUtcNow() ? reservation : null;
@@ -46,6 +47,14 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             .Where(r => r.Ask.Uid != podUid && r.Expires > now)
             .OrderBy(r => r.Ask.Uid, StringComparer.Ordinal)
             .Select(r => new ReservedShares(r.Ask.Uid, r.Shares))];
+    }
+
+    /// <summary>What other pods of a namespace have reserved on all nodes.</summary>
+    public QuotaUse ReservedIn(string @namespace, string exceptPodUid)
+    {
+        var now = time.GetUtcNow();
+        return _reservations.Values.Where(r => r.Ask.Namespace == @namespace && r.Ask.Uid != exceptPodUid && r.Expires > now)
+            .Aggregate(QuotaUse.None, (sum, r) => sum + CardUse.Sum(r.Shares));
     }
 
     /// <summary>Sets shares aside if the node still is what the decision saw.</summary>
@@ -86,15 +95,25 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
         {
             var taken = NodeUse.Of(node, after.Node(node));
             _nodes.TryAdd(node, new Slot(taken, []));
-            Change(node, slot => new Slot(taken, slot.Reservations));
+            Change(node, slot => new Slot(taken.With(slot.Use.Host), slot.Reservations));
         }
+    }
+
+    private NodeUse? Use(Slot slot)
+    {
+        if (slot.NextExpiry <= time.GetUtcNow())
+            slot = Expire(slot.Use.Name, slot);
+        return slot.Use.Cards.Length == 0 ? null : slot.Use;
     }
 
     private Slot Expire(string node, Slot slot)
     {
         var now = time.GetUtcNow();
         foreach (var expired in slot.Reservations.Where(r => r.Expires <= now))
-            _reservations.TryRemove(KeyValuePair.Create(expired.Ask.Uid, expired));
+        {
+            if (_reservations.TryRemove(KeyValuePair.Create(expired.Ask.Uid, expired)))
+                Meters.ReservationExpired();
+        }
         return Change(node, s => s.Without(r => r.Expires <= now));
     }
 

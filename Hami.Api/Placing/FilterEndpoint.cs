@@ -8,26 +8,27 @@ namespace Hami.Api.Placing;
 /// <summary><c>POST /filter</c>, as kube-scheduler calls an extender: always HTTP 200, what went wrong stands in <c>Error</c>.</summary>
 internal static class FilterEndpoint
 {
-    // Some 5,000 full node objects.
-    private static readonly BoundedBody Body = new(64 << 20, largeAtOnce: 2);
+    // 5,000 whole nodes of 10 KiB and room to spare; names alone are a hundredth of that.
+    private static readonly BoundedBody Bodies = new(mostBytes: 64 << 20, largeAtOnce: 2);
 
-    public static void MapFilter(this IEndpointRouteBuilder routes) => routes.MapPost("/filter", async (HttpRequest request, ISender sender) =>
+    public static void MapFilter(this IEndpointRouteBuilder routes) => routes.MapPost("/filter", async (HttpContext http, ISender sender, ClusterView view) =>
     {
-        FilterResult result;
+        http.Response.ContentType = "application/json";
         try
         {
-            using var body = await Body.ReadAsync(request);
-            var arguments = JsonSerializer.Deserialize(body.Bytes.Span, WireJson.Default.FilterArguments);
-            result = arguments is null ? FilterResult.Failed("extender args missing pod") : await sender.Send(new Filter(arguments));
+            // Held until the answer is written: it gives whole nodes back from these bytes.
+            using var body = await Bodies.ReadAsync(http.Request);
+            var answer = await sender.Send(new Filter(ExtenderArguments.Read(body.Bytes, view)), http.RequestAborted);
+            answer.WriteTo(http.Response.BodyWriter);
         }
         catch (JsonException e)
         {
-            result = FilterResult.Failed(WireJson.Explain(e));
+            FilterAnswer.Of(WireJson.Explain(e)).WriteTo(http.Response.BodyWriter);
         }
         catch (BodyRefusedException e)
         {
-            result = FilterResult.Failed(e.Message);
+            FilterAnswer.Of(e.Message).WriteTo(http.Response.BodyWriter);
         }
-        return TypedResults.Json(result, WireJson.Default.FilterResult);
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
     });
 }

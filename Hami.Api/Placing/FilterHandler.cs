@@ -1,4 +1,7 @@
+using Hami.Api.Measuring;
+using Hami.Api.Observing;
 using Hami.Api.Plumbing;
+using Hami.Api.Registering;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
@@ -7,98 +10,141 @@ using Mediator;
 namespace Hami.Api.Placing;
 
 /// <summary>Which of the offered nodes takes the pod?</summary>
-internal sealed record Filter(FilterArguments Arguments) : IQuery<FilterResult>;
+internal sealed record Filter(ExtenderArguments Arguments) : IQuery<FilterAnswer>;
 
 /// <summary>Answers from memory; sets the chosen shares aside and leaves the refusal, if any, for the log.</summary>
 internal sealed class FilterHandler(
-    ClusterView view, Journal journal, Readiness readiness, RefusalRecorder refusals, WaitingPods waiting, PlacementPolicy policy, ReservationTime keep, TimeProvider time)
-    : IQueryHandler<Filter, FilterResult>
+    ClusterView view, Journal journal, Readiness readiness, RefusalRecorder refusals, WaitingPods waiting, SeenPods pods, SeenNodes nodes,
+    PlacementPolicy policy, ExtenderSettings settings, TimeProvider time)
+    : IQueryHandler<Filter, FilterAnswer>
 {
-    private const int MostRunnersUp = 3;
     private const int MostTries = 16;
 
-    public ValueTask<FilterResult> Handle(Filter query, CancellationToken cancellationToken) => new(Answer(query.Arguments));
+    public ValueTask<FilterAnswer> Handle(Filter query, CancellationToken cancellationToken)
+    {
+        var start = time.GetTimestamp();
+        var answer = Answer(query.Arguments);
+        Meters.Took(Stage.FilterDecide, time.GetElapsedTime(start));
+        return new(answer);
+    }
 
-    private FilterResult Answer(FilterArguments arguments)
+    private FilterAnswer Answer(ExtenderArguments arguments)
     {
         if (arguments.Pod is null)
-            return FilterResult.Failed("extender args missing pod");
-        var names = arguments.NodeNames ?? arguments.Nodes?.Items?.ConvertAll(n => NodeListJson.NameOf(n) ?? "");
-        if (names is null)
-            return FilterResult.Failed("extender args name no nodes: NodeNames and Nodes are both missing");
+            return FilterAnswer.Of("extender args missing pod");
+        if (arguments.Offer is not { } offer)
+            return FilterAnswer.Of("extender args name no nodes: NodeNames and Nodes are both missing");
 
         PodAsk ask;
         try
         {
             (ask, var refused) = PodAskParser.Parse(arguments.Pod.Shape(), ResourceNames.Nvidia, policy);
             if (refused is not null)
-                return FilterResult.Failed(refused.Sentence);
+                return FilterAnswer.Of(refused.Sentence);
         }
         catch (FormatException e)
         {
-            return FilterResult.Failed(e.Message);
+            return FilterAnswer.Of(e.Message);
         }
-        if (!ask.AsksCards)
-            return new(arguments.Nodes, arguments.NodeNames, null, null, "");
+        if (!ask.AsksCards())
+            return Passing(offer, [.. Enumerable.Range(0, offer.Names.Count)]);
         if (readiness.WhyNot is { } whyNot)
-            return FilterResult.Failed(whyNot);
+            return FilterAnswer.Of(whyNot);
+        if (IsSimulation(ask, offer))
+            return Simulate(ask, offer);
         if (ask.Uid.Length == 0)
-            return FilterResult.Failed("the pod has no metadata.uid, so nothing can be kept for it");
+            return FilterAnswer.Of("the pod has no metadata.uid, so nothing can be kept for it");
 
         // Placed before, but the Binding's answer was lost: the same node is the answer while it is on offer.
-        if (journal.Ledger.LiveByPod.TryGetValue(ask.Uid, out var live) && names.Contains(live.Node))
-            return Chosen(arguments, live.Node, new Dictionary<string, string>(StringComparer.Ordinal));
-        return Choose(arguments, ask, names);
+        if (journal.Ledger.LiveByPod.TryGetValue(ask.Uid, out var live) && offer.Names.IndexOf(live.Node) is var at and >= 0)
+            return Passing(offer, [at]);
+        return Choose(ask, arguments.Pod.Metadata?.ResourceVersion ?? "", offer);
     }
 
-    private FilterResult Choose(FilterArguments arguments, PodAsk ask, List<string> names)
+    private FilterAnswer Choose(PodAsk ask, string resourceVersion, NodeOffer offer)
     {
         view.DropReservation(ask.Uid);
+        var fitting = settings.Mode is ExtenderMode.Score ? new List<NodeUse>() : null;
         for (var tries = 0; tries < MostTries; tries++)
         {
-            var position = journal.Ledger.Position;
-            var failed = new Dictionary<string, string>(StringComparer.Ordinal);
-            var nodes = Registered(names, failed);
-            var choice = NodeChoice.Among(ask, nodes);
-            foreach (var unfit in choice.Unfit)
-                failed[unfit.Node] = unfit.Text();
-            if (choice.BestFirst is not [var best, ..])
-            {
-                waiting.Refused(ask, position);
-                refusals.Record(new RefusePlacement(ask, choice.Unfit, failed.Count - choice.Unfit.Count, position));
-                return new(null, null, failed, null, "");
-            }
+            var ledger = journal.Ledger;
+            var quota = RoomOf(ask, ledger);
+            fitting?.Clear();
+            var choice = NodeChoice.Among(ask, offer.Registered, quota, fitting);
+            if (choice.Best is not { } best)
+                return Refuse(ask, offer, quota, ledger.Position);
             var reservation = new Reservation(
-                ask, arguments.Pod!.Metadata?.ResourceVersion ?? "", best.Node.Name, best.Shares, names.Count, choice.RunnersUp(MostRunnersUp),
-                time.GetUtcNow() + keep.Duration);
-            if (!view.TryReserve(best.Node, reservation))
-                continue;
-            waiting.Forget(ask.Uid);
-            return Chosen(arguments, best.Node.Name, failed);
+                ask, resourceVersion, best.Node.Name, best.Shares, offer.Names.Count, choice.RunnersUp, time.GetUtcNow() + settings.ReservationTime);
+            if (view.TryReserve(best.Node, reservation))
+            {
+                waiting.Forget(ask.Uid);
+                return Passing(offer, fitting is null ? [offer.Names.IndexOf(best.Node.Name)] : Positions(offer, fitting));
+            }
+            offer = offer.Anew(view);
         }
-        return FilterResult.Failed("the chosen nodes kept changing under the decision; ask again");
+        return FilterAnswer.Of("the chosen nodes kept changing under the decision; ask again");
     }
 
-    private List<NodeUse> Registered(List<string> names, Dictionary<string, string> failed)
+    private FilterAnswer Refuse(PodAsk ask, NodeOffer offer, QuotaRoom quota, long position)
     {
-        var nodes = new List<NodeUse>(names.Count);
-        foreach (var name in names)
-        {
-            if (view.Node(name) is { } node)
-                nodes.Add(node);
-            else
-                failed[name] = PlaceAllocationDecider.NodeUnregistered;
-        }
-        return nodes;
+        var refused = RefusedNodes.Of(ask, offer.Registered, quota);
+        waiting.Refused(ask, position);
+        refusals.Record(new RefusePlacement(ask, refused, offer.Names.Count - offer.Registered.Count, position));
+        return Failing(offer, refused);
     }
 
-    private static FilterResult Chosen(FilterArguments arguments, string node, Dictionary<string, string> failed) => arguments.NodeNames is not null
-        ? new(null, [node], failed, null, "")
-        : new(new([.. arguments.Nodes!.Items!.Where(n => NodeListJson.NameOf(n) == node)]), null, failed, null, "");
-}
+    /// <summary>What the namespace may still take, less what its other pods have reserved.</summary>
+    private QuotaRoom RoomOf(PodAsk ask, ClusterLedger ledger)
+    {
+        var room = ledger.RoomOf(ask.Namespace);
+        return room.IsUnlimited ? room : room - view.ReservedIn(ask.Namespace, ask.Uid);
+    }
 
-/// <summary>How long shares stay reserved between filter and bind; longer than the cluster's longest PreBind.</summary>
-internal sealed record ReservationTime(TimeSpan Duration)
-{
-    public static readonly ReservationTime Default = new(TimeSpan.FromSeconds(60));
+    /// <summary>Whole nodes are given live by a scheduler without a node cache, or to ask "what if" of nodes that are not there.</summary>
+    private bool IsSimulation(PodAsk ask, NodeOffer offer) =>
+        offer.IsWhole && !(pods.Find(ask.Uid) is { Node.Length: 0, IsTerminal: false } && offer.Names.TrueForAll(nodes.Knows));
+
+    /// <summary>Would the pod fit on these nodes were they empty? Keeps nothing, writes nothing.</summary>
+    private FilterAnswer Simulate(PodAsk ask, NodeOffer offer)
+    {
+        var quota = RoomOf(ask, journal.Ledger);
+        var (passed, failed) = (new List<int>(), new List<FailedNode>());
+        for (var i = 0; i < offer.Names.Count; i++)
+        {
+            if (SimulatedNode.Of(offer.Names[i], offer.Annotations(i)) is not { } node)
+                failed.Add(new(offer.Names[i], PlaceAllocationDecider.NodeUnregistered));
+            else if (NodeFit.FitsAny(ask, [node], quota))
+                passed.Add(i);
+            else
+                failed.Add(new(node.Name, RefusedNodes.Of(ask, [node], quota).Nodes[0].Reasons.Text));
+        }
+        return new(offer, passed, failed, "");
+    }
+
+    private static FilterAnswer Failing(NodeOffer offer, RefusedNodes refused)
+    {
+        var failed = new List<FailedNode>(offer.Names.Count);
+        foreach (var unfit in refused.Nodes)
+            failed.Add(new(unfit.Node, unfit.Reasons.Text));
+        if (failed.Count < offer.Names.Count)
+        {
+            var registered = refused.Nodes.Select(n => n.Node).ToHashSet(StringComparer.Ordinal);
+            failed.AddRange(offer.Names.Where(n => !registered.Contains(n)).Select(n => new FailedNode(n, PlaceAllocationDecider.NodeUnregistered)));
+        }
+        return new(offer, null, failed, "");
+    }
+
+    private static FilterAnswer Passing(NodeOffer offer, IReadOnlyList<int> positions) => new(offer, positions, [], "");
+
+    private static List<int> Positions(NodeOffer offer, List<NodeUse> fitting)
+    {
+        // Both stand in the order offered.
+        var positions = new List<int>(fitting.Count);
+        for (var i = 0; i < offer.Names.Count && positions.Count < fitting.Count; i++)
+        {
+            if (offer.Names[i] == fitting[positions.Count].Name)
+                positions.Add(i);
+        }
+        return positions;
+    }
 }

@@ -23,20 +23,21 @@ internal sealed class LiveAllocationTable : ICompanionTable
         create index if not exists live_allocation_namespace on {Table} (namespace);
         """;
 
-    public IEnumerable<NpgsqlBatchCommand> Follow(object happened)
+    public IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, object happened)
     {
         switch (happened)
         {
             case NodeEvent.AllocationPlaced e:
-                var use = e.Shares.Select(s => s.DeviceUuid).Distinct()
-                    .Aggregate(default(CardUse), (sum, device) => sum + CardUse.Of(e.Shares, device));
-                yield return new($"insert into {Table} (pod_uid, node, namespace, memory_mib, cores) values ($1, $2, $3, $4, $5)")
+                yield return Insert(e.PodUid, e.Node, e.Namespace, CardUse.Sum(e.Shares));
+                break;
+            case NodeEvent.AllocationAdopted e:
+                yield return Insert(e.PodUid, e.Node, e.Namespace, CardUse.Sum(e.Shares));
+                break;
+            case NodeEvent.AllocationShrunk e when before.AllocationOf(e.PodUid) is { } allocation:
+                var use = (allocation with { InitsEnded = true }).Use;
+                yield return new($"update {Table} set memory_mib = $2, cores = $3 where pod_uid = $1")
                 {
-                    Parameters =
-                    {
-                        new() { Value = e.PodUid }, new() { Value = e.Node }, new() { Value = e.Namespace },
-                        new() { Value = use.MemoryMiB }, new() { Value = use.Cores },
-                    },
+                    Parameters = { new() { Value = e.PodUid }, new() { Value = use.MemoryMiB }, new() { Value = (int)use.Cores } },
                 };
                 break;
             case NodeEvent.AllocationReleased e:
@@ -44,4 +45,14 @@ internal sealed class LiveAllocationTable : ICompanionTable
                 break;
         }
     }
+
+    private static NpgsqlBatchCommand Insert(string podUid, string node, string @namespace, QuotaUse use) =>
+        new($"insert into {Table} (pod_uid, node, namespace, memory_mib, cores) values ($1, $2, $3, $4, $5)")
+        {
+            Parameters =
+            {
+                new() { Value = podUid }, new() { Value = node }, new() { Value = @namespace },
+                new() { Value = use.MemoryMiB }, new() { Value = (int)use.Cores },
+            },
+        };
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http.Features;
@@ -15,6 +16,7 @@ internal sealed class BodyRefusedException(int status, string message, Exception
 /// <summary>Reads bodies of one kind of request: no larger than their limit, not for ever, and only a few large ones at a time.</summary>
 /// <param name="mostBytes">Largest body that is taken.</param>
 /// <param name="largeAtOnce">How many over a mebibyte are in memory at the same time; further ones wait for their turn.</param>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "One per endpoint, for the life of the process.")]
 internal sealed class BoundedBody(int mostBytes, int largeAtOnce = 8)
 {
     private const int Large = 1 << 20;
@@ -81,6 +83,7 @@ internal sealed class BoundedBody(int mostBytes, int largeAtOnce = 8)
         }
     }
 
+    /// <summary>Takes what has arrived.</summary>
     /// <returns>True when the body has ended.</returns>
     private bool Take(PipeReader reader, ReadResult result, Read body)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Threading.Channels;
+using Hami.Api.Measuring;
 using Hami.Domain.Ledger;
 using JasperFx.Events;
 using Marten;
@@ -17,7 +18,8 @@ public interface ICompanionTable
     string Create { get; }
 
     /// <summary>The statements that keep the table in step with one event.</summary>
-    IEnumerable<NpgsqlBatchCommand> Follow(object happened);
+    /// <param name="before">What was true before it.</param>
+    IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, object happened);
 }
 
 /// <summary>Told of every commit, in the order of the log.</summary>
@@ -77,7 +79,9 @@ public sealed partial class Journal(
                 var group = TakeGroup();
                 try
                 {
+                    var start = time.GetTimestamp();
                     await CommitAsync(group, stoppingToken);
+                    Meters.Took(Stage.JournalGroup, time.GetElapsedTime(start));
                     _writable = true;
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -217,7 +221,7 @@ public sealed partial class Journal(
         {
             foreach (var happened in command.Decide(ledger))
             {
-                statements.AddRange(companion.Follow(happened));
+                statements.AddRange(companion.Follow(ledger, happened));
                 decided.Add((command.Stream, happened));
                 ledger = ClusterLedger.Evolve(ledger, command.Stream, at, happened);
             }

@@ -50,11 +50,19 @@ internal static class MartenSetup
     private static void NameEvents(StoreOptions options)
     {
         options.Events.MapEventType<NodeEvent.DevicesRegistered>("devices_registered");
+        options.Events.MapEventType<NodeEvent.NodeRemoved>("node_removed");
+        options.Events.MapEventType<NodeEvent.DeviceCordoned>("device_cordoned");
+        options.Events.MapEventType<NodeEvent.DeviceUncordoned>("device_uncordoned");
         options.Events.MapEventType<NodeEvent.AllocationPlaced>("allocation_placed");
+        options.Events.MapEventType<NodeEvent.AllocationAdopted>("allocation_adopted");
         options.Events.MapEventType<NodeEvent.AllocationBound>("allocation_bound");
         options.Events.MapEventType<NodeEvent.AllocationAttached>("allocation_attached");
+        options.Events.MapEventType<NodeEvent.AllocationShrunk>("allocation_shrunk");
         options.Events.MapEventType<NodeEvent.AllocationReleased>("allocation_released");
         options.Events.MapEventType<PodEvent.PlacementRefused>("placement_refused");
         options.Events.MapEventType<PodEvent.WorkloadWithdrawn>("workload_withdrawn");
+        options.Events.MapEventType<PodEvent.PreemptionPlanned>("preemption_planned");
+        options.Events.MapEventType<QuotaEvent.QuotaChanged>("quota_changed");
+        options.Events.MapEventType<PolicyEvent.PolicyChanged>("policy_changed");
     }
 }

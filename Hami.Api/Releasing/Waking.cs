@@ -20,10 +20,13 @@ internal sealed partial class Waking(ClusterView view, WaitingPods waiting, IKub
     // Only the newest gain counts.
     private readonly Channel<long> _gains = Channel.CreateBounded<long>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
 
+    private volatile ClusterLedger _ledger = ClusterLedger.Empty;
+
     /// <inheritdoc />
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
-        if (recorded.LastOrDefault(r => r.Event is NodeEvent.AllocationReleased or NodeEvent.DevicesRegistered) is { } gain)
+        _ledger = after;
+        if (recorded.LastOrDefault(r => r.Event is NodeEvent.AllocationReleased or NodeEvent.AllocationShrunk or NodeEvent.DevicesRegistered or NodeEvent.DeviceUncordoned or QuotaEvent.QuotaChanged) is { } gain)
             _gains.Writer.TryWrite(gain.Position);
     }
 
@@ -33,7 +36,7 @@ internal sealed partial class Waking(ClusterView view, WaitingPods waiting, IKub
         {
             foreach (var ask in waiting.RefusedBefore(position))
             {
-                if (NodeFit.FitsAny(ask, view.NodeNames.Select(view.Node).OfType<NodeUse>()))
+                if (NodeFit.FitsAny(ask, view.NodeNames.Select(n => view.Node(n)).OfType<NodeUse>(), _ledger.RoomOf(ask.Namespace)))
                     await TouchAsync(ask, position, stoppingToken);
             }
         }

@@ -9,8 +9,10 @@ public static class AllocationIds
     public static Guid? Of(object happened) => happened switch
     {
         AllocationPlaced e => e.AllocationId,
+        AllocationAdopted e => e.AllocationId,
         AllocationBound e => e.AllocationId,
         AllocationAttached e => e.AllocationId,
+        AllocationShrunk e => e.AllocationId,
         AllocationReleased e => e.AllocationId,
         _ => null,
     };

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using static Hami.Domain.Ledger.NodeEvent;
 using static Hami.Domain.Ledger.PodEvent;
+using static Hami.Domain.Ledger.PolicyEvent;
+using static Hami.Domain.Ledger.QuotaEvent;
 
 namespace Hami.Domain.Ledger;
 
@@ -11,16 +13,26 @@ public sealed record LiveAllocation(Guid Id, string Node);
 /// <param name="At">When it was last refused for other reasons than before.</param>
 public sealed record WaitingPod(PlacementRefused Refusal, DateTimeOffset At);
 
+/// <summary>The policy that pods without annotations of their own are placed by.</summary>
+/// <param name="Version">How often it was changed.</param>
+public sealed record PolicyInForce(string NodePolicy, string GpuPolicy, int Version);
+
 /// <summary>Everything that is true now, folded from the whole log in its order.</summary>
 /// <param name="Position">Sequence of the last event folded.</param>
 /// <param name="LiveByPod">The one live allocation a pod may have, by pod UID.</param>
 /// <param name="Waiting">Latest refusal of each pod that still waits, by pod UID.</param>
+/// <param name="Quotas">ResourceQuotas that limit accelerators, by namespace.</param>
+/// <param name="Used">What the live allocations of each namespace hold; a namespace that holds nothing is missing.</param>
+/// <param name="Policy">Null before the first process has said it.</param>
 /// <param name="EventCount">Number of events folded; positions may have gaps, so it is not the position.</param>
 public sealed record ClusterLedger(
     long Position,
     ImmutableDictionary<string, NodeLedger> Nodes,
     ImmutableDictionary<string, LiveAllocation> LiveByPod,
     ImmutableDictionary<string, WaitingPod> Waiting,
+    ImmutableDictionary<string, IReadOnlyList<NamespaceQuota>> Quotas,
+    ImmutableDictionary<string, QuotaUse> Used,
+    PolicyInForce? Policy,
     long EventCount)
 {
     public static readonly ClusterLedger Empty = new(
@@ -28,6 +40,9 @@ public sealed record ClusterLedger(
         ImmutableDictionary<string, NodeLedger>.Empty,
         ImmutableDictionary<string, LiveAllocation>.Empty,
         ImmutableDictionary<string, WaitingPod>.Empty,
+        ImmutableDictionary<string, IReadOnlyList<NamespaceQuota>>.Empty,
+        ImmutableDictionary<string, QuotaUse>.Empty,
+        null,
         0);
 
     public NodeLedger Node(string name) => Nodes.GetValueOrDefault(name, NodeLedger.Empty);
@@ -35,6 +50,11 @@ public sealed record ClusterLedger(
     /// <summary>The live allocation of a pod, or null.</summary>
     public Allocation? AllocationOf(string podUid) =>
         LiveByPod.TryGetValue(podUid, out var live) ? Node(live.Node).Allocations[live.Id] : null;
+
+    /// <summary>What a namespace may still take.</summary>
+    public QuotaRoom RoomOf(string @namespace) => Quotas.TryGetValue(@namespace, out var quotas)
+        ? QuotaRoom.Of(quotas, Used.GetValueOrDefault(@namespace, QuotaUse.None))
+        : QuotaRoom.Unlimited;
 
     /// <summary>Folds one more event.</summary>
     /// <param name="stream">Name of the event's stream, see <see cref="Streams"/>.</param>
@@ -47,22 +67,40 @@ public sealed record ClusterLedger(
             NodeEvent e => cluster.OnNode(Streams.NodeOf(stream) ?? throw new ArgumentException($"{stream} is no stream of a node.", nameof(stream)), e),
             PlacementRefused e => cluster with { Waiting = cluster.Waiting.SetItem(e.PodUid, new(e, at)) },
             WorkloadWithdrawn e => cluster with { Waiting = cluster.Waiting.Remove(e.PodUid) },
+            PreemptionPlanned => cluster,
+            QuotaChanged e => cluster with
+            {
+                Quotas = e.Quotas.Count == 0 ? cluster.Quotas.Remove(e.Namespace) : cluster.Quotas.SetItem(e.Namespace, e.Quotas),
+            },
+            PolicyChanged e => cluster with { Policy = new(e.NodePolicy, e.GpuPolicy, (cluster.Policy?.Version ?? 0) + 1) },
             _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "This ledger does not know the event."),
         };
     }
 
     private ClusterLedger OnNode(string name, NodeEvent happened)
     {
-        var cluster = this with { Nodes = Nodes.SetItem(name, NodeLedger.Evolve(Node(name), happened)) };
+        var before = Node(name);
+        var cluster = this with { Nodes = Nodes.SetItem(name, NodeLedger.Evolve(before, happened)) };
         return happened switch
         {
-            AllocationPlaced e => cluster with
-            {
-                LiveByPod = LiveByPod.Add(e.PodUid, new(e.AllocationId, name)),
-                Waiting = Waiting.Remove(e.PodUid),
-            },
-            AllocationReleased e => cluster with { LiveByPod = LiveByPod.Remove(e.PodUid) },
+            AllocationPlaced e => cluster.Holding(name, e.AllocationId, e.PodUid),
+            AllocationAdopted e => cluster.Holding(name, e.AllocationId, e.PodUid),
+            AllocationShrunk e => cluster.Using(before.Allocations[e.AllocationId], cluster.Node(name).Allocations[e.AllocationId]),
+            AllocationReleased e => cluster.Using(before.Allocations[e.AllocationId], null) with { LiveByPod = LiveByPod.Remove(e.PodUid) },
             _ => cluster,
         };
+    }
+
+    private ClusterLedger Holding(string node, Guid id, string podUid) => Using(null, Node(node).Allocations[id]) with
+    {
+        LiveByPod = LiveByPod.Add(podUid, new(id, node)),
+        Waiting = Waiting.Remove(podUid),
+    };
+
+    private ClusterLedger Using(Allocation? before, Allocation? after)
+    {
+        var @namespace = (after ?? before)!.Namespace;
+        var used = Used.GetValueOrDefault(@namespace, QuotaUse.None) - (before?.Use ?? QuotaUse.None) + (after?.Use ?? QuotaUse.None);
+        return this with { Used = used == QuotaUse.None ? Used.Remove(@namespace) : Used.SetItem(@namespace, used) };
     }
 }

@@ -4,8 +4,19 @@ namespace Hami.Domain.Ledger;
 /// <remarks>Stored for ever: add a field with a default, never rename or repurpose one.</remarks>
 public abstract record NodeEvent
 {
-    /// <summary>The node agent published another set of cards than the one known before.</summary>
-    public sealed record DevicesRegistered(string Node, IReadOnlyList<Card> Cards) : NodeEvent;
+    /// <summary>The node agent published another set of cards, or other connections between them, than known before.</summary>
+    /// <param name="Links">How well the cards are connected; null when the agent does not say.</param>
+    public sealed record DevicesRegistered(string Node, IReadOnlyList<Card> Cards, IReadOnlyList<CardLink>? Links = null) : NodeEvent;
+
+    /// <summary>The node left the cluster, or is none of ours any more; what its pods hold ends with them.</summary>
+    /// <param name="Reason">Why, in a sentence.</param>
+    public sealed record NodeRemoved(string Node, string Reason) : NodeEvent;
+
+    /// <summary>An admin took a card out of placement; what is on it stays.</summary>
+    public sealed record DeviceCordoned(string DeviceUuid) : NodeEvent;
+
+    /// <summary>An admin gave a card back to placement.</summary>
+    public sealed record DeviceUncordoned(string DeviceUuid) : NodeEvent;
 
     /// <summary>A pod was given shares of this node's cards; written before Kubernetes hears of it.</summary>
     /// <param name="Containers">Number of the pod's containers, init containers included: the length of its device list.</param>
@@ -13,11 +24,21 @@ public abstract record NodeEvent
         Guid AllocationId, string PodUid, string Namespace, string Pod, string Node, int Containers,
         IReadOnlyList<Share> Shares, PlacementReason Because) : NodeEvent;
 
+    /// <summary>A pod was found on this node with shares that another scheduler gave it.</summary>
+    /// <param name="Source">Where the shares were read, in a sentence.</param>
+    /// <param name="IsAttached">True when the pod has its devices already.</param>
+    public sealed record AllocationAdopted(
+        Guid AllocationId, string PodUid, string Namespace, string Pod, string Node, int Containers,
+        IReadOnlyList<Share> Shares, string Source, bool IsAttached) : NodeEvent;
+
     /// <summary>The API server holds the pod on this node, with this allocation in its annotations.</summary>
     public sealed record AllocationBound(Guid AllocationId) : NodeEvent;
 
     /// <summary>The node agent handed the devices to the pod's containers (<c>hami.io/bind-phase: success</c>).</summary>
     public sealed record AllocationAttached(Guid AllocationId) : NodeEvent;
+
+    /// <summary>The pod's init containers have succeeded: what only they needed is free.</summary>
+    public sealed record AllocationShrunk(Guid AllocationId, string PodUid) : NodeEvent;
 
     /// <summary>The pod no longer holds its shares.</summary>
     public sealed record AllocationReleased(Guid AllocationId, string PodUid, ReleaseReason Reason) : NodeEvent;
@@ -40,41 +61,3 @@ public enum ReleaseReason
     /// <summary>The Binding was given up; the pod has no node.</summary>
     BindFailed,
 }
-
-/// <summary>One card of a node, as its agent registered it.</summary>
-/// <param name="Uuid">UUID of the physical card.</param>
-/// <param name="Index">NVML index.</param>
-/// <param name="Model">Product name, as published.</param>
-/// <param name="MemoryMiB">Device memory in MiB, memory scaling applied.</param>
-/// <param name="Cores">Percent of compute; 100 is one whole card.</param>
-/// <param name="Slots">How many containers may share the card.</param>
-/// <param name="Numa">NUMA node; 0 also when unknown.</param>
-/// <param name="Mode"><c>hami-core</c>, <c>mig</c> or <c>mps</c>.</param>
-public sealed record Card(string Uuid, int Index, string Model, long MemoryMiB, int Cores, int Slots, int Numa, string Mode, bool Healthy);
-
-/// <summary>One container's part of one card.</summary>
-/// <param name="ContainerIndex">Position among the pod's containers, init containers first.</param>
-/// <param name="Container">Name of the container.</param>
-/// <param name="EndsBeforeApps">True for an init container that has ended when the app containers start.</param>
-/// <param name="DeviceUuid">UUID of the physical card.</param>
-/// <param name="MemoryMiB">Device memory in MiB.</param>
-/// <param name="Cores">Percent of one card.</param>
-public sealed record Share(int ContainerIndex, string Container, bool EndsBeforeApps, string DeviceUuid, long MemoryMiB, int Cores);
-
-/// <summary>What the decision saw, so that it can be explained and run again.</summary>
-/// <param name="LogPosition">Sequence of the last event folded into the view.</param>
-/// <param name="Candidates">How many nodes the caller offered; 0 when the choice was not ours.</param>
-/// <param name="RunnersUp">The next best nodes and their scores.</param>
-/// <param name="NodePolicy">Policy over nodes in force.</param>
-/// <param name="GpuPolicy">Policy over the cards of a node in force.</param>
-/// <param name="Score">Score of the chosen node before this pod; higher is fuller.</param>
-/// <param name="Reservations">Soft reservations of other pods on this node that were honoured.</param>
-public sealed record PlacementReason(
-    long LogPosition, int Candidates, IReadOnlyList<ScoredNode> RunnersUp, string NodePolicy, string GpuPolicy, decimal Score,
-    IReadOnlyList<ReservedShares> Reservations);
-
-/// <summary>A node that fitted, with its score.</summary>
-public sealed record ScoredNode(string Node, decimal Score);
-
-/// <summary>Shares another pod had reserved and not yet taken.</summary>
-public sealed record ReservedShares(string PodUid, IReadOnlyList<Share> Shares);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Hami.Domain.Placing;
 using static Hami.Domain.Ledger.NodeEvent;
 
 namespace Hami.Domain.Ledger;
@@ -12,28 +13,44 @@ public enum AllocationPhase
 }
 
 /// <summary>All that one pod holds on a node.</summary>
+/// <param name="Shares">As they were placed; see <paramref name="InitsEnded"/>.</param>
+/// <param name="InitsEnded">True once the init containers have succeeded: the shares that end before the apps hold nothing any more.</param>
+/// <param name="IsAdopted">True when another scheduler placed it.</param>
 public sealed record Allocation(
-    Guid Id, string PodUid, string Namespace, string Pod, int Containers, IReadOnlyList<Share> Shares, AllocationPhase Phase);
+    Guid Id, string PodUid, string Namespace, string Pod, int Containers, IReadOnlyList<Share> Shares, AllocationPhase Phase,
+    bool InitsEnded = false, bool IsAdopted = false)
+{
+    /// <summary>The shares that hold something.</summary>
+    public IReadOnlyList<Share> Held => InitsEnded ? [.. Shares.Where(s => !s.EndsBeforeApps)] : Shares;
+
+    /// <summary>What it holds, summed over all cards.</summary>
+    public QuotaUse Use => CardUse.Sum(Held);
+}
 
 /// <summary>The cards of one node and what is allocated of them.</summary>
-public sealed record NodeLedger(IReadOnlyList<Card> Cards, ImmutableDictionary<Guid, Allocation> Allocations)
+/// <param name="Cordoned">UUIDs of cards that take no new pods.</param>
+public sealed record NodeLedger(
+    IReadOnlyList<Card> Cards, IReadOnlyList<CardLink> Links, ImmutableHashSet<string> Cordoned, ImmutableDictionary<Guid, Allocation> Allocations)
 {
-    public static readonly NodeLedger Empty = new([], ImmutableDictionary<Guid, Allocation>.Empty);
+    public static readonly NodeLedger Empty = new([], [], [], ImmutableDictionary<Guid, Allocation>.Empty);
 
     public static NodeLedger Evolve(NodeLedger node, NodeEvent happened) => happened switch
     {
-        DevicesRegistered e => node with { Cards = e.Cards },
-        AllocationPlaced e => node with
-        {
-            Allocations = node.Allocations.Add(
-                e.AllocationId, new(e.AllocationId, e.PodUid, e.Namespace, e.Pod, e.Containers, e.Shares, AllocationPhase.Placed)),
-        },
-        AllocationBound e => node.InPhase(e.AllocationId, AllocationPhase.Bound),
-        AllocationAttached e => node.InPhase(e.AllocationId, AllocationPhase.Attached),
+        DevicesRegistered e => node with { Cards = e.Cards, Links = e.Links ?? [] },
+        NodeRemoved => node with { Cards = [], Links = [], Cordoned = [] },
+        DeviceCordoned e => node with { Cordoned = node.Cordoned.Add(e.DeviceUuid) },
+        DeviceUncordoned e => node with { Cordoned = node.Cordoned.Remove(e.DeviceUuid) },
+        AllocationPlaced e => node.Holding(
+            new(e.AllocationId, e.PodUid, e.Namespace, e.Pod, e.Containers, e.Shares, AllocationPhase.Placed)),
+        AllocationAdopted e => node.Holding(
+            new(e.AllocationId, e.PodUid, e.Namespace, e.Pod, e.Containers, e.Shares,
+                e.IsAttached ? AllocationPhase.Attached : AllocationPhase.Bound, IsAdopted: true)),
+        AllocationBound e => node.Holding(node.Allocations[e.AllocationId] with { Phase = AllocationPhase.Bound }),
+        AllocationAttached e => node.Holding(node.Allocations[e.AllocationId] with { Phase = AllocationPhase.Attached }),
+        AllocationShrunk e => node.Holding(node.Allocations[e.AllocationId] with { InitsEnded = true }),
         AllocationReleased e => node with { Allocations = node.Allocations.Remove(e.AllocationId) },
         _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "This ledger does not know the event."),
     };
 
-    private NodeLedger InPhase(Guid id, AllocationPhase phase) =>
-        this with { Allocations = Allocations.SetItem(id, Allocations[id] with { Phase = phase }) };
+    private NodeLedger Holding(Allocation allocation) => this with { Allocations = Allocations.SetItem(allocation.Id, allocation) };
 }

@@ -13,8 +13,18 @@ public abstract record PodEvent
     /// <summary>The pod went away while it was still waiting.</summary>
     public sealed record WorkloadWithdrawn(string PodUid) : PodEvent;
 
+    /// <summary>Pods were named that would make room for this one if they were evicted.</summary>
+    /// <param name="Nodes">Nodes where that would help, with the pods to evict.</param>
+    /// <param name="Message">One sentence for people.</param>
+    /// <param name="LogPosition">Sequence of the last event folded into the view that planned.</param>
+    public sealed record PreemptionPlanned(
+        string PodUid, string Namespace, string Pod, IReadOnlyList<PlannedVictims> Nodes, string Message, long LogPosition) : PodEvent;
+
     private PodEvent() { }
 }
+
+/// <summary>Pods to be evicted from one node.</summary>
+public sealed record PlannedVictims(string Node, IReadOnlyList<string> PodUids);
 
 /// <summary>How often one reason refused a pod.</summary>
 /// <param name="Reason">HAMi's reason word, such as <c>CardInsufficientMemory</c>.</param>

@@ -8,10 +8,16 @@ public static class Streams
 
     private const string NodePrefix = "node/";
     private const string PodPrefix = "pod/";
+    private const string QuotaPrefix = "quota/";
+
+    /// <summary>The one stream of the rules of placement.</summary>
+    public const string Policy = "policy/cluster";
 
     public static string Node(string name, int epoch = FirstEpoch) => $"{NodePrefix}{name}/{epoch}";
 
     public static string Pod(string uid) => PodPrefix + uid;
+
+    public static string Quota(string @namespace) => QuotaPrefix + @namespace;
 
     /// <summary>The node a stream belongs to; null for another kind of stream.</summary>
     public static string? NodeOf(string stream) =>

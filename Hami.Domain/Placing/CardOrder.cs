@@ -5,17 +5,15 @@ namespace Hami.Domain.Placing;
 /// <summary>In which order the cards of a node are tried.</summary>
 internal static class CardOrder
 {
-    /// <summary>
-    /// Fullest first for binpack, emptiest first for spread; then the higher NUMA node, then the higher index, as HAMi's walk
-    /// from the end of its order does.
-    /// </summary>
-    public static void BestFirst(Packing packing, ContainerAsk ask, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, Span<int> order)
+    /// <summary>The best card first; equal ones by higher index, as HAMi's walk from the end of its order does.</summary>
+    public static void BestFirst(PodAsk ask, ContainerAsk container, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, Span<int> order)
     {
+        var weights = ask.Weights ?? ScoringWeights.Equal;
         for (var i = 0; i < order.Length; i++)
         {
             // Insertion sort: a node has few cards, and nothing is allocated.
             var at = i;
-            while (at > 0 && ComesBefore(packing, ask, cards, uses, i, order[at - 1]))
+            while (at > 0 && ComesBefore(ask, weights, container, cards, uses, i, order[at - 1]))
             {
                 order[at] = order[at - 1];
                 at--;
@@ -24,12 +22,34 @@ internal static class CardOrder
         }
     }
 
-    private static bool ComesBefore(Packing packing, ContainerAsk ask, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, int a, int b)
+    private static bool ComesBefore(
+        PodAsk ask, ScoringWeights weights, ContainerAsk container, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, int a, int b)
     {
-        var score = Score.Card(cards[a], uses[a], ask).CompareTo(Score.Card(cards[b], uses[b], ask));
-        if (score != 0)
-            return packing is Packing.Binpack ? score > 0 : score < 0;
-        var numa = cards[a].Numa.CompareTo(cards[b].Numa);
-        return numa != 0 ? numa > 0 : a > b;
+        if (ask.Wish.OneNuma)
+        {
+            var group = Compared(NumaGroups(ask.Cards), weights, container, cards, uses, a, b);
+            if (group != 0)
+                return group < 0;
+        }
+        for (var k = 0; k < ask.Cards.Keys.Count; k++)
+        {
+            var compared = Compared(ask.Cards.Keys[k], weights, container, cards, uses, a, b);
+            if (compared != 0)
+                return compared < 0;
+        }
+        return a > b;
     }
+
+    private static CardKey NumaGroups(CardPolicy policy) => policy.Word == CardPolicy.Binpack.Word ? CardKey.LowestNuma : CardKey.HighestNuma;
+
+    private static int Compared(
+        CardKey key, ScoringWeights weights, ContainerAsk container, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, int a, int b) => key switch
+    {
+        CardKey.Fullest => Score.Card(cards[b], uses[b], container, weights).CompareTo(Score.Card(cards[a], uses[a], container, weights)),
+        CardKey.Emptiest => Score.Card(cards[a], uses[a], container, weights).CompareTo(Score.Card(cards[b], uses[b], container, weights)),
+        CardKey.LeastUsers => uses[a].Slots.CompareTo(uses[b].Slots),
+        CardKey.HighestNuma => cards[b].Numa.CompareTo(cards[a].Numa),
+        CardKey.LowestNuma => cards[a].Numa.CompareTo(cards[b].Numa),
+        _ => throw new ArgumentOutOfRangeException(nameof(key), key, "Cards are not compared by this."),
+    };
 }

@@ -3,90 +3,72 @@ using Hami.Domain.Ledger;
 namespace Hami.Domain.Placing;
 
 /// <summary>What is taken of one card.</summary>
-public readonly record struct CardUse(int Slots, int Cores, long MemoryMiB)
+/// <param name="Whole">Containers that asked for the whole card: more than none leaves room for nobody.</param>
+/// <param name="Mig">Memory slices under MIG instances, a bit each.</param>
+public readonly record struct CardUse(int Slots, int Cores, long MemoryMiB, int Whole = 0, ulong Mig = 0)
 {
-    public static CardUse operator +(CardUse a, CardUse b) => new(a.Slots + b.Slots, a.Cores + b.Cores, a.MemoryMiB + b.MemoryMiB);
+    public static CardUse operator +(CardUse a, CardUse b) =>
+        new(a.Slots + b.Slots, a.Cores + b.Cores, a.MemoryMiB + b.MemoryMiB, a.Whole + b.Whole, a.Mig | b.Mig);
 
-    public static CardUse operator -(CardUse a, CardUse b) => new(a.Slots - b.Slots, a.Cores - b.Cores, a.MemoryMiB - b.MemoryMiB);
+    public static CardUse operator -(CardUse a, CardUse b) =>
+        new(a.Slots - b.Slots, a.Cores - b.Cores, a.MemoryMiB - b.MemoryMiB, a.Whole - b.Whole, a.Mig & ~b.Mig);
+
+    /// <summary>What one share takes of its card.</summary>
+    public static CardUse Of(Share share) => new(
+        1, share.Cores, share.MemoryMiB, share.Mig is null && share.Cores >= ContainerAsk.WholeCard ? 1 : 0,
+        share.Mig is { } mig ? new MigPlacement(mig.Start, mig.Size).Mask : 0);
 
     /// <summary>
-    /// What the shares of one pod take of one card: init containers run one after another before the app containers, so
-    /// the pod takes the larger of their largest and the apps' sum.
+    /// What the shares of one pod, in order of its containers, take of one card: init containers run one after another, each
+    /// beside the sidecars before it, and have ended when the app containers run, so the pod takes the largest of these moments.
     /// </summary>
     public static CardUse Of(IReadOnlyList<Share> shares, string deviceUuid)
     {
-        int initSlots = 0, initCores = 0;
-        long initMemory = 0;
-        var apps = default(CardUse);
+        CardUse peak = default, staying = default, passing = default;
+        var container = -1;
         for (var i = 0; i < shares.Count; i++)
         {
             var share = shares[i];
-            if (share.DeviceUuid != deviceUuid)
+            if (!string.Equals(share.DeviceUuid, deviceUuid, StringComparison.Ordinal))
                 continue;
-            if (share.EndsBeforeApps)
+            if (!share.EndsBeforeApps)
             {
-                initSlots = 1;
-                initCores = Math.Max(initCores, share.Cores);
-                initMemory = Math.Max(initMemory, share.MemoryMiB);
+                staying += Of(share);
+                continue;
             }
-            else
-            {
-                apps += new CardUse(1, share.Cores, share.MemoryMiB);
-            }
+            if (share.ContainerIndex != container)
+                (container, passing) = (share.ContainerIndex, default);
+            passing += Of(share);
+            peak = Larger(peak, staying + passing);
         }
-        return new(Math.Max(initSlots, apps.Slots), Math.Max(initCores, apps.Cores), Math.Max(initMemory, apps.MemoryMiB));
-    }
-}
-
-/// <summary>A node as placement sees it: its cards and what is taken of each; never changed, only replaced.</summary>
-public sealed class NodeUse
-{
-    private readonly Card[] _cards;
-    private readonly CardUse[] _uses;
-
-    private NodeUse(string name, Card[] cards, CardUse[] uses)
-    {
-        Name = name;
-        _cards = cards;
-        _uses = uses;
+        return Larger(peak, staying);
     }
 
-    public string Name { get; }
-
-    public ReadOnlySpan<Card> Cards => _cards;
-
-    public ReadOnlySpan<CardUse> Uses => _uses;
-
-    /// <summary>What the ledger says is taken, without the shares of <paramref name="exceptPodUid"/>.</summary>
-    public static NodeUse Of(string name, NodeLedger ledger, string? exceptPodUid = null)
+    /// <summary>What the shares of one pod take of all cards together.</summary>
+    public static QuotaUse Sum(IReadOnlyList<Share> shares)
     {
-        var use = new NodeUse(name, [.. ledger.Cards], new CardUse[ledger.Cards.Count]);
-        foreach (var allocation in ledger.Allocations.Values)
+        long memoryMiB = 0, cores = 0;
+        for (var i = 0; i < shares.Count; i++)
         {
-            if (allocation.PodUid != exceptPodUid)
-                use.Add(use._uses, allocation.Shares);
+            if (!IsFirstOfItsCard(shares, i))
+                continue;
+            var use = Of(shares, shares[i].DeviceUuid);
+            memoryMiB += use.MemoryMiB;
+            cores += use.Cores;
         }
-        return use;
+        return new(memoryMiB, cores);
     }
 
-    public NodeUse With(IReadOnlyList<Share> shares)
+    private static bool IsFirstOfItsCard(IReadOnlyList<Share> shares, int at)
     {
-        var uses = (CardUse[])_uses.Clone();
-        Add(uses, shares);
-        return new(Name, _cards, uses);
+        for (var i = 0; i < at; i++)
+        {
+            if (string.Equals(shares[i].DeviceUuid, shares[at].DeviceUuid, StringComparison.Ordinal))
+                return false;
+        }
+        return true;
     }
 
-    public NodeUse Without(IReadOnlyList<Share> shares)
-    {
-        var uses = (CardUse[])_uses.Clone();
-        for (var i = 0; i < _cards.Length; i++)
-            uses[i] -= CardUse.Of(shares, _cards[i].Uuid);
-        return new(Name, _cards, uses);
-    }
-
-    private void Add(CardUse[] uses, IReadOnlyList<Share> shares)
-    {
-        for (var i = 0; i < _cards.Length; i++)
-            uses[i] += CardUse.Of(shares, _cards[i].Uuid);
-    }
+    private static CardUse Larger(CardUse a, CardUse b) => new(
+        Math.Max(a.Slots, b.Slots), Math.Max(a.Cores, b.Cores), Math.Max(a.MemoryMiB, b.MemoryMiB), Math.Max(a.Whole, b.Whole), a.Mig | b.Mig);
 }

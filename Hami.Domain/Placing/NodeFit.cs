@@ -9,18 +9,19 @@ public static class NodeFit
     private const int CommonCards = 16;
 
     /// <summary>Chooses the cards of every container.</summary>
+    /// <param name="quota">What the pod's namespace may still take.</param>
     /// <param name="shares">The shares, in order of the containers, when the node fits; empty otherwise.</param>
     /// <param name="refusals">Cards per reason for the container that did not fit, indexed by <see cref="CardRefusal"/>; cleared here.</param>
     /// <returns>True when the node can take the pod.</returns>
-    public static bool TryFit(PodAsk ask, NodeUse node, List<Share> shares, Span<int> refusals)
+    public static bool TryFit(PodAsk ask, NodeUse node, QuotaRoom quota, List<Share> shares, Span<int> refusals)
     {
         shares.Clear();
         refusals.Clear();
         var count = node.Cards.Length;
-        var apps = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
-        var init = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
+        var staying = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
+        var passing = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
         var order = count <= CommonCards ? stackalloc int[count] : new int[count];
-        node.Uses.CopyTo(apps);
+        node.Uses.CopyTo(staying);
 
         for (var c = 0; c < ask.Containers.Count; c++)
         {
@@ -28,14 +29,14 @@ public static class NodeFit
             if (container.Count == 0)
                 continue;
 
-            // Init containers run one by one and give back what they took; app containers add up.
-            var uses = apps;
+            // Init containers run one by one beside the sidecars before them and give back what they took; the others add up.
+            var uses = staying;
             if (container.EndsBeforeApps)
             {
-                node.Uses.CopyTo(init);
-                uses = init;
+                staying.CopyTo(passing);
+                uses = passing;
             }
-            if (!TryFitContainer(ask, c, node, uses, order, shares, refusals))
+            if (!ContainerFit.TryFit(ask, c, node, quota, uses, order, shares, refusals))
             {
                 shares.Clear();
                 return false;
@@ -44,51 +45,87 @@ public static class NodeFit
         return true;
     }
 
-    /// <summary>True when some node can take the pod.</summary>
-    public static bool FitsAny(PodAsk ask, IEnumerable<NodeUse> nodes)
+    /// <summary>Can the node take the pod? The answer of <see cref="TryFit"/>, found as cheaply as the pod allows.</summary>
+    /// <param name="scratch">Overwritten.</param>
+    internal static bool Fits(PodAsk ask, NodeUse node, QuotaRoom quota, int onlyAsking, List<Share> scratch)
     {
-        var shares = new List<Share>();
+        if (onlyAsking >= 0 && !node.HasMig)
+            return FitsOne(ask, ask.Containers[onlyAsking], node);
         Span<int> refusals = stackalloc int[CardRefusals.Count];
+        return TryFit(ask, node, quota, scratch, refusals);
+    }
+
+    /// <summary>Counts why a node cannot take the pod: the refusals of <see cref="TryFit"/>, found as cheaply as the pod allows.</summary>
+    /// <param name="scratch">Overwritten.</param>
+    internal static void Reasons(PodAsk ask, NodeUse node, QuotaRoom quota, int onlyAsking, List<Share> scratch, Span<int> refusals)
+    {
+        if (onlyAsking >= 0 && !node.HasMig && node.Cards.Length >= ask.Containers[onlyAsking].Count)
+            ReasonsOne(ask, ask.Containers[onlyAsking], node, refusals);
+        else
+            TryFit(ask, node, quota, scratch, refusals);
+    }
+
+    /// <summary>
+    /// Position of the one container that asks for cards, when whether a node fits can be told card by card; else −1.
+    /// </summary>
+    internal static int OnlyAsking(PodAsk ask, QuotaRoom quota)
+    {
+        if (ask.Wish.OneNuma || !quota.IsUnlimited)
+            return -1;
+        var only = -1;
+        for (var c = 0; c < ask.Containers.Count; c++)
+        {
+            if (ask.Containers[c].Count == 0)
+                continue;
+            if (only >= 0)
+                return -1;
+            only = c;
+        }
+        return only;
+    }
+
+    /// <summary>True when some node can take the pod.</summary>
+    public static bool FitsAny(PodAsk ask, IEnumerable<NodeUse> nodes, QuotaRoom quota)
+    {
+        var only = OnlyAsking(ask, quota);
+        var scratch = new List<Share>();
         foreach (var node in nodes)
         {
-            if (TryFit(ask, node, shares, refusals))
+            if (Fits(ask, node, quota, only, scratch))
                 return true;
         }
         return false;
     }
 
-    private static bool TryFitContainer(
-        PodAsk ask, int position, NodeUse node, Span<CardUse> uses, Span<int> order, List<Share> shares, Span<int> refusals)
+    private static bool FitsOne(PodAsk ask, ContainerAsk container, NodeUse node)
     {
-        var container = ask.Containers[position];
-        if (container.Count > node.Cards.Length)
+        var rooms = node.Rooms;
+        var missing = container.Count;
+        for (var i = 0; i < rooms.Length; i++)
         {
-            refusals[(int)CardRefusal.NodeInsufficientDevice] = node.Cards.Length;
-            return false;
-        }
-
-        CardOrder.BestFirst(ask.Cards, container, node.Cards, uses, order);
-        var taken = 0;
-        foreach (var i in order)
-        {
-            var card = node.Cards[i];
-            var refusal = Fit.Refuses(container, ask.Wish, card, uses[i]);
-            if (refusal != CardRefusal.None)
-            {
-                refusals[(int)refusal]++;
+            if (!rooms[i].Serves(container, ask.Cards.IdleOnly))
                 continue;
-            }
-            var needMiB = container.NeedMiB(card.MemoryMiB);
-            uses[i] += new CardUse(1, container.Cores, needMiB);
-            shares.Add(new(position, container.Name, container.EndsBeforeApps, card.Uuid, needMiB, container.Cores));
-            if (++taken == container.Count)
-            {
-                refusals.Clear();
+            if (!ask.Wish.AllowsAll && !(ask.Wish.AllowsType(node.Cards[i]) && ask.Wish.AllowsUuid(node.Cards[i].Uuid)))
+                continue;
+            if (--missing == 0)
                 return true;
-            }
         }
-        if (taken > 0)
-            refusals[(int)CardRefusal.AllocatedCardsInsufficientRequest] = taken;
         return false;
+    }
+
+    /// <summary>One container refuses each card for itself, whatever the order.</summary>
+    private static void ReasonsOne(PodAsk ask, ContainerAsk container, NodeUse node, Span<int> refusals)
+    {
+        refusals.Clear();
+        for (var i = 0; i < node.Cards.Length; i++)
+        {
+            var (card, use) = (node.Cards[i], node.Uses[i]);
+            var refusal = Fit.RefusesKind(ask.Wish, card, node.IsCordoned(i));
+            if (refusal is CardRefusal.None)
+                refusal = Fit.RefusesUse(ask, card, use);
+            if (refusal is CardRefusal.None)
+                refusal = Fit.RefusesSize(container, card, use, container.NeedMiB(card.MemoryMiB));
+            refusals[(int)(refusal is CardRefusal.None ? CardRefusal.AllocatedCardsInsufficientRequest : refusal)]++;
+        }
     }
 }

@@ -2,13 +2,23 @@ using System.Text;
 
 namespace Hami.Domain.Placing;
 
-/// <summary>Why a node cannot take a pod, by cards.</summary>
-/// <param name="Node">The node.</param>
+/// <summary>Why a node cannot take a pod.</summary>
+public sealed record NodeUnfit(string Node, UnfitReasons Reasons);
+
+/// <summary>Cards per reason; nodes that refuse alike share one.</summary>
 /// <param name="Cards">How many cards the node has.</param>
 /// <param name="Counts">Cards per reason, in the order of the reason words.</param>
-public sealed record NodeUnfit(string Node, int Cards, IReadOnlyList<(CardRefusal Reason, int Cards)> Counts)
+public sealed record UnfitReasons(int Cards, IReadOnlyList<(CardRefusal Reason, int Cards)> Counts)
 {
-    public static NodeUnfit From(string node, int cards, ReadOnlySpan<int> refusals)
+    private string? _text;
+
+    /// <summary>
+    /// HAMi's reason words, which dashboards search for, then the same for people:
+    /// <c>1/8 AllocatedCardsInsufficientRequest, 7/8 CardUuidMismatch (1 of 8 cards: usable, but more are needed; 7 of 8 cards: …)</c>.
+    /// </summary>
+    public string Text => _text ??= Write();
+
+    public static UnfitReasons From(int cards, ReadOnlySpan<int> refusals)
     {
         var counts = new List<(CardRefusal, int)>();
         for (var i = 0; i < refusals.Length; i++)
@@ -17,14 +27,10 @@ public sealed record NodeUnfit(string Node, int Cards, IReadOnlyList<(CardRefusa
                 counts.Add(((CardRefusal)i, refusals[i]));
         }
         counts.Sort((a, b) => string.CompareOrdinal(a.Item1.ToString(), b.Item1.ToString()));
-        return new(node, cards, counts);
+        return new(cards, counts);
     }
 
-    /// <summary>
-    /// HAMi's reason words, which dashboards search for, then the same for people:
-    /// <c>1/8 AllocatedCardsInsufficientRequest, 7/8 CardUuidMismatch (1 of 8 cards: usable, but more are needed; 7 of 8 cards: …)</c>.
-    /// </summary>
-    public string Text()
+    private string Write()
     {
         if (Counts is [(CardRefusal.NodeInsufficientDevice, _)])
             return $"{CardRefusal.NodeInsufficientDevice} ({CardRefusal.NodeInsufficientDevice.Words()}: {Cards})";

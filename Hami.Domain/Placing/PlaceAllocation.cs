@@ -7,8 +7,10 @@ namespace Hami.Domain.Placing;
 /// <param name="Candidates">How many nodes the caller of the cluster-wide choice offered; 0 when unknown.</param>
 /// <param name="RunnersUp">The next best nodes of that choice.</param>
 /// <param name="Reservations">Soft reservations of other pods on the node, to be honoured.</param>
+/// <param name="Host">CPU and memory of the node's own that are free; null when unknown.</param>
 public sealed record PlaceAllocation(
-    Guid AllocationId, PodAsk Ask, string Node, int Candidates, IReadOnlyList<ScoredNode> RunnersUp, IReadOnlyList<ReservedShares> Reservations);
+    Guid AllocationId, PodAsk Ask, string Node, int Candidates, IReadOnlyList<ScoredNode> RunnersUp, IReadOnlyList<ReservedShares> Reservations,
+    HostRoom? Host = null);
 
 public static class PlaceAllocationDecider
 {
@@ -31,15 +33,16 @@ public static class PlaceAllocationDecider
 
         // One that has been placed since the command was made is in the ledger already and must not count twice.
         var reservations = command.Reservations.Where(r => !cluster.LiveByPod.ContainsKey(r.PodUid)).ToList();
-        var node = reservations.Aggregate(NodeUse.Of(command.Node, ledger), (use, r) => use.With(r.Shares));
+        var node = reservations.Aggregate(NodeUse.Of(command.Node, ledger, command.Host), (use, r) => use.With(r.Shares));
+        var quota = cluster.RoomOf(ask.Namespace);
         var shares = new List<Share>();
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        if (!NodeFit.TryFit(ask, node, shares, refusals))
-            return new Refusal(NodeUnfitPod, NodeUnfit.From(command.Node, ledger.Cards.Count, refusals).Text());
+        if (!NodeFit.TryFit(ask, node, quota, shares, refusals))
+            return new Refusal(NodeUnfitPod, UnfitReasons.From(ledger.Cards.Count, refusals).Text);
 
         return new NodeEvent.AllocationPlaced(
             command.AllocationId, ask.Uid, ask.Namespace, ask.Name, command.Node, ask.Containers.Count, shares,
-            new(cluster.Position, command.Candidates, command.RunnersUp, ask.Nodes.Word(), ask.Cards.Word(),
-                NodeChoice.Rounded(Score.Node(node)), reservations));
+            new(cluster.Position, command.Candidates, command.RunnersUp, ask.Nodes.Word(), ask.Cards.Word,
+                NodeChoice.Rounded(node.Score), reservations, ask, quota.IsUnlimited ? null : quota, cluster.Policy?.Version ?? 0, command.Host));
     }
 }

@@ -4,10 +4,10 @@ using Hami.Domain.Protocol;
 namespace Hami.Domain.Placing;
 
 /// <summary>The policies of the cluster that a pod's annotations may override.</summary>
-public sealed record PlacementPolicy(Packing Nodes, Packing Cards)
+public sealed record PlacementPolicy(NodePolicy Nodes, CardPolicy Cards)
 {
     /// <summary>HAMi's defaults: fill nodes, spread over the cards of a node.</summary>
-    public static readonly PlacementPolicy Default = new(Packing.Binpack, Packing.Spread);
+    public static readonly PlacementPolicy Default = new(NodePolicy.Binpack, CardPolicy.Spread);
 }
 
 /// <summary>Reads what a pod asks for, or says in a sentence which value is wrong and how to mend it.</summary>
@@ -32,11 +32,14 @@ public static class PodAskParser
             refusal ??= refused;
             containers.Add(ask);
         }
-        var ask0 = new PodAsk(
+        ScoringWeights? weights = null;
+        if (pod.Annotations.GetValueOrDefault(HamiKeys.ScoringWeights) is { } text && (weights = ScoringWeights.TryParse(text)) is null)
+            refusal ??= new("InvalidAnnotation", $"calcScore failed invalid {HamiKeys.ScoringWeights} annotation \"{text}\": {ScoringWeights.Form}");
+        return (new(
             pod.Uid, pod.Namespace, pod.Name, containers, Wish(pod.Annotations),
-            PackingWords.Parse(pod.Annotations.GetValueOrDefault(HamiKeys.NodePolicy), policy.Nodes),
-            PackingWords.Parse(pod.Annotations.GetValueOrDefault(HamiKeys.GpuPolicy), policy.Cards));
-        return (ask0, refusal);
+            NodePolicies.TryParse(pod.Annotations.GetValueOrDefault(HamiKeys.NodePolicy)) ?? policy.Nodes,
+            CardPolicy.TryParse(pod.Annotations.GetValueOrDefault(HamiKeys.GpuPolicy)) ?? policy.Cards,
+            weights), refusal);
     }
 
     private static (ContainerAsk Ask, Refusal? Refusal) Container(ContainerShape container, ResourceNames names)
@@ -93,7 +96,11 @@ public static class PodAskParser
 
     private static CardWish Wish(IReadOnlyDictionary<string, string> annotations) => new(
         Words(annotations, HamiKeys.UseGpuType), Words(annotations, HamiKeys.NoUseGpuType),
-        Words(annotations, HamiKeys.UseGpuUuid), Words(annotations, HamiKeys.NoUseGpuUuid));
+        Words(annotations, HamiKeys.UseGpuUuid), Words(annotations, HamiKeys.NoUseGpuUuid),
+        annotations.GetValueOrDefault(HamiKeys.GpuMode), IsTrue(annotations.GetValueOrDefault(HamiKeys.NumaBind)));
+
+    // What Go's strconv.ParseBool takes for true.
+    private static bool IsTrue(string? text) => text is "1" or "t" or "T" or "true" or "TRUE" or "True";
 
     private static string[] Words(IReadOnlyDictionary<string, string> annotations, string key) =>
         annotations.GetValueOrDefault(key)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];

@@ -3,13 +3,12 @@ using Hami.Domain.Ledger;
 namespace Hami.Domain.Placing;
 
 /// <summary>Keep in the log why a pod found no node.</summary>
+/// <param name="UnregisteredNodes">Offered nodes that have registered no cards.</param>
 /// <param name="LogPosition">Position of the view that refused.</param>
-public sealed record RefusePlacement(PodAsk Ask, IReadOnlyList<NodeUnfit> Unfit, int UnregisteredNodes, long LogPosition);
+public sealed record RefusePlacement(PodAsk Ask, RefusedNodes Refused, int UnregisteredNodes, long LogPosition);
 
 public static class RefusePlacementDecider
 {
-    private const int MostExamples = 3;
-
     /// <summary>One event per change of reasons; none once the pod holds an allocation.</summary>
     public static Verdict<PodEvent> Decide(RefusePlacement command, ClusterLedger cluster)
     {
@@ -24,26 +23,17 @@ public static class RefusePlacementDecider
 
     private static (string, int) Key(RefusalCount r) => (r.Reason, r.Cards);
 
-    private static List<RefusalCount> Reasons(RefusePlacement command)
-    {
-        var counts = command.Unfit
-            .SelectMany(n => n.Counts, (n, c) => (n.Node, c.Reason, c.Cards))
-            .GroupBy(c => c.Reason)
-            .Select(g => new RefusalCount(g.Key.ToString(), g.Sum(c => c.Cards), [.. g.Select(c => c.Node).Order(StringComparer.Ordinal).Take(MostExamples)]))
-            .OrderBy(r => r.Reason, StringComparer.Ordinal)
-            .ToList();
-        if (command.UnregisteredNodes > 0)
-            counts.Add(new(PlaceAllocationDecider.NodeUnregistered, command.UnregisteredNodes, []));
-        return counts;
-    }
+    private static IReadOnlyList<RefusalCount> Reasons(RefusePlacement command) => command.UnregisteredNodes == 0
+        ? command.Refused.Counts
+        : [.. command.Refused.Counts, new(PlaceAllocationDecider.NodeUnregistered, command.UnregisteredNodes, [])];
 
-    private static string Message(RefusePlacement command, List<RefusalCount> reasons)
+    private static string Message(RefusePlacement command, IReadOnlyList<RefusalCount> reasons)
     {
-        var cards = command.Unfit.Sum(n => n.Cards);
+        var (cards, nodes) = (command.Refused.Cards, command.Refused.Nodes.Count);
         var parts = reasons.Select(r => r.Reason == PlaceAllocationDecider.NodeUnregistered
             ? $"{r.Cards} of the nodes offered {(r.Cards == 1 ? "has" : "have")} registered no cards"
             : $"{r.Cards} {(r.Cards == 1 ? "card" : "cards")}: {Enum.Parse<CardRefusal>(r.Reason).Words()}");
-        var where = $"of {cards} {(cards == 1 ? "card" : "cards")} on {command.Unfit.Count} {(command.Unfit.Count == 1 ? "node" : "nodes")}";
+        var where = $"of {cards} {(cards == 1 ? "card" : "cards")} on {nodes} {(nodes == 1 ? "node" : "nodes")}";
         return $"No node has what the pod asks: {where}, {string.Join("; ", parts)}.";
     }
 }

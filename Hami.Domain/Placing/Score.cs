@@ -6,13 +6,13 @@ namespace Hami.Domain.Placing;
 internal static class Score
 {
     /// <summary>The card as it would be with one more share of this container.</summary>
-    public static double Card(Card card, CardUse use, ContainerAsk ask)
+    public static double Card(Card card, CardUse use, ContainerAsk ask, ScoringWeights weights)
     {
         if (card.Slots == 0 || card.Cores == 0 || card.MemoryMiB == 0)
             return 0;
-        return 10 * (((double)(use.Slots + 1) / card.Slots)
-            + ((double)(use.Cores + ask.Cores) / card.Cores)
-            + ((double)(use.MemoryMiB + ask.NeedMiB(card.MemoryMiB)) / card.MemoryMiB));
+        return 10 * ((weights.Slot * (double)(use.Slots + 1) / card.Slots)
+            + (weights.Core * (double)(use.Cores + ask.Cores) / card.Cores)
+            + (weights.Memory * (double)(use.MemoryMiB + ask.NeedMiB(card.MemoryMiB)) / card.MemoryMiB));
     }
 
     /// <summary>The node before this pod.</summary>

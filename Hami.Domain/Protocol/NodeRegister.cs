@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Hami.Domain.Ledger;
 
 namespace Hami.Domain.Protocol;
 
@@ -31,6 +32,34 @@ public sealed record PublishedDevice
     [JsonPropertyName("mode")] public string Mode { get; init; } = "";
 
     [JsonPropertyName("health")] public bool Health { get; init; }
+
+    /// <summary>The instances a card in mode <c>mig</c> can be cut into; left out for other modes.</summary>
+    [JsonPropertyName("migProfiles")] public IReadOnlyList<PublishedMigProfile>? MigProfiles { get; init; }
+}
+
+/// <summary>A kind of MIG instance as NVML lists it.</summary>
+public sealed record PublishedMigProfile
+{
+    /// <summary>Such as <c>1g.5gb</c>.</summary>
+    [JsonPropertyName("name")] public string Name { get; init; } = "";
+
+    [JsonPropertyName("memoryMB")] public long MemoryMiB { get; init; }
+
+    /// <summary>Percent of the card's compute.</summary>
+    [JsonPropertyName("core")] public int Cores { get; init; }
+
+    /// <summary>Compute slices.</summary>
+    [JsonPropertyName("sliceCount")] public int Slices { get; init; }
+
+    [JsonPropertyName("placements")] public IReadOnlyList<PublishedMigPlacement> Placements { get; init; } = [];
+}
+
+/// <summary>Where on a card an instance may begin, and how many memory slices it takes.</summary>
+public sealed record PublishedMigPlacement
+{
+    [JsonPropertyName("start")] public int Start { get; init; }
+
+    [JsonPropertyName("size")] public int Size { get; init; }
 }
 
 /// <summary>Codec of the annotation <see cref="HamiKeys.NodeRegister"/>.</summary>
@@ -63,9 +92,18 @@ public static class NodeRegister
                 throw new FormatException($"The annotation {HamiKeys.NodeRegister} has an entry without an \"id\".");
             if (device.Count < 0 || device.MemoryMiB < 0 || device.Cores < 0)
                 throw new FormatException($"The annotation {HamiKeys.NodeRegister} has a negative count, devmem or devcore for {device.Id}.");
+            if (WhyNot(device.MigProfiles ?? []) is { } unusable)
+                throw new FormatException($"The annotation {HamiKeys.NodeRegister} has a MIG profile of {device.Id} {unusable}.");
             if (!seen.Add(device.Id))
                 throw new FormatException($"The annotation {HamiKeys.NodeRegister} lists {device.Id} twice.");
         }
         return devices!;
     }
+
+    private static string? WhyNot(IReadOnlyList<PublishedMigProfile?> profiles) =>
+        profiles.Any(p => string.IsNullOrWhiteSpace(p?.Name)) ? "without a \"name\""
+        : profiles.Any(p => p!.MemoryMiB <= 0 || p.Cores < 0 || p.Slices < 0) ? "without memoryMB, or with a negative core or sliceCount"
+        : profiles.Any(p => p!.Placements is null || p.Placements.Any(x => x is null || x.Start < 0 || x.Size <= 0 || x.Start + (long)x.Size > MigPlacement.MostSlices))
+            ? $"with a placement that is not within memory slices 0 to {MigPlacement.MostSlices - 1}"
+        : null;
 }

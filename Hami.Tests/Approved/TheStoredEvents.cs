@@ -3,11 +3,14 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
 using Hami.Tests.Given;
 using JasperFx.Events;
 using Marten;
 using static Hami.Domain.Ledger.NodeEvent;
 using static Hami.Domain.Ledger.PodEvent;
+using static Hami.Domain.Ledger.PolicyEvent;
+using static Hami.Domain.Ledger.QuotaEvent;
 
 namespace Hami.Tests.Approved;
 
@@ -22,13 +25,22 @@ public sealed class TheStoredEvents
 
     private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private const string PodUid = "11111111-2222-3333-4444-555555555555";
+
     private static readonly Guid Id = new("019a0000-0000-7000-8000-000000000001");
 
     private static readonly Share[] Shares =
     [
         new(0, "prepare", true, "GPU-n1-0", 2000, 0),
         new(1, "main", false, "GPU-n1-0", 3000, 30),
+        new(1, "main", false, "GPU-n1-1", 4864, 14, new("1g.5gb", 6, 1)),
     ];
+
+    private static readonly PodAsk Ask = new(
+        PodUid, "default", "p1",
+        [new("prepare", true, 1, 2000, 40, 10), new("main", false, 2, 3000, 50, 30)],
+        new(["A100"], ["T4"], ["GPU-n1-0"], ["GPU-n1-9"], "hami-core", true),
+        NodePolicy.Spread, new("binpack,numa"), new(1, 2, 3), "group-1", new(4000, 8192));
 
     // Never connects: only its names and its serializer are asked.
     private static readonly DocumentStore Store = DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere"));
@@ -36,21 +48,30 @@ public sealed class TheStoredEvents
     // No two values alike and none a default, so that a field which is lost or mixed up is seen.
     private static readonly object[] Samples =
     [
-        new DevicesRegistered("n1", [new("GPU-n1-0", 1, "NVIDIA A100-SXM4-40GB", 40960, 100, 10, 2, "hami-core", true)]),
+        new DevicesRegistered("n1", [new("GPU-n1-0", 1, "NVIDIA A100-SXM4-40GB", 40960, 100, 10, 2, "mig", true, [new("1g.5gb", 4864, 14, 1, [new(6, 1)])])], [new("GPU-n1-0", "GPU-n1-1", 100)]),
+        new NodeRemoved("n1", "the node left the cluster"),
+        new DeviceCordoned("GPU-n1-0"),
+        new DeviceUncordoned("GPU-n1-1"),
         new AllocationPlaced(
-            Id, "11111111-2222-3333-4444-555555555555", "default", "p1", "n1", 2, Shares,
-            new(41, 3, [new("n2", 1.25m), new("n3", 0.5m)], "binpack", "spread", 2.75m, [new("66666666-7777-8888-9999-000000000000", [Shares[1] with { DeviceUuid = "GPU-n1-1" }])])),
+            Id, PodUid, "default", "p1", "n1", 2, Shares,
+            new(41, 3, [new("n2", 1.25m), new("n3", 0.5m)], "binpack", "spread", 2.75m, [new("66666666-7777-8888-9999-000000000000", [Shares[1] with { DeviceUuid = "GPU-n1-1" }])],
+                Ask, new(9000, 80), 5, new(16000, 65536))),
+        new AllocationAdopted(Id, PodUid, "default", "p1", "n1", 2, Shares, "hami.io/vgpu-devices-allocated of HAMi", true),
         new AllocationBound(Id),
         new AllocationAttached(Id),
-        new AllocationReleased(Id, "11111111-2222-3333-4444-555555555555", ReleaseReason.BindFailed),
+        new AllocationShrunk(Id, PodUid),
+        new AllocationReleased(Id, PodUid, ReleaseReason.BindFailed),
         new PlacementRefused(
-            "11111111-2222-3333-4444-555555555555", "default", "p1", "No node has what the pod asks: of 2 cards on 1 nodes, 2 cards: too little free memory.",
+            PodUid, "default", "p1", "No node has what the pod asks: of 2 cards on 1 nodes, 2 cards: too little free memory.",
             [new("CardInsufficientMemory", 2, ["n1"])], 42),
-        new WorkloadWithdrawn("11111111-2222-3333-4444-555555555555"),
+        new WorkloadWithdrawn(PodUid),
+        new PreemptionPlanned(PodUid, "default", "p1", [new("n1", ["22222222-2222-3333-4444-555555555555"])], "evicting 1 pod on n1 makes room", 43),
+        new QuotaChanged("default", [new("team", 40000, 200)]),
+        new PolicyChanged("spread", "binpack", "binpack", "spread", "hami-api serve"),
     ];
 
     public static TheoryData<string> Events =>
-        [.. new[] { typeof(NodeEvent), typeof(PodEvent) }.SelectMany(family => family.GetNestedTypes()).Select(e => e.Name)];
+        [.. new[] { typeof(NodeEvent), typeof(PodEvent), typeof(QuotaEvent), typeof(PolicyEvent) }.SelectMany(family => family.GetNestedTypes()).Select(e => e.Name)];
 
     [Theory]
     [MemberData(nameof(Events))]

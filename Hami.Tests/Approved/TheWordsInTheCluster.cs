@@ -37,14 +37,17 @@ public sealed class TheWordsInTheCluster
     {
         var reasons = Enum.GetValues<CardRefusal>().Where(r => r is not CardRefusal.None).ToList();
         var ask = Asks.Pod("p1", memoryMiB: 90000);
-        var several = new NodeUnfit("n1", 8, [(CardRefusal.AllocatedCardsInsufficientRequest, 1), (CardRefusal.CardUuidMismatch, 7)]);
-        var none = NodeUnfit.From("n2", 1, Counts(CardRefusal.NodeInsufficientDevice));
-        var refused = RefusePlacementDecider.Decide(new(ask, [several, none], 2, 41), ClusterLedger.Empty).Events.OfType<PodEvent.PlacementRefused>().Single();
+        var several = new UnfitReasons(8, [(CardRefusal.AllocatedCardsInsufficientRequest, 1), (CardRefusal.CardUuidMismatch, 7)]);
+        var none = UnfitReasons.From(1, Counts(CardRefusal.NodeInsufficientDevice));
+        var nodes = new RefusedNodes(
+            [new("n1", several), new("n2", none)], 9,
+            [new("AllocatedCardsInsufficientRequest", 1, ["n1"]), new("CardUuidMismatch", 7, ["n1"]), new("NodeInsufficientDevice", 1, ["n2"])]);
+        var refused = RefusePlacementDecider.Decide(new(ask, nodes, 2, 41), ClusterLedger.Empty).Events.OfType<PodEvent.PlacementRefused>().Single();
 
         ApprovedText.Is("reasons.txt", string.Join('\n', [
             .. reasons.Select(r => $"{r}: {r.Words()}"),
-            .. reasons.Select(r => $"one card refuses with {r}: {NodeUnfit.From("n1", 1, Counts(r)).Text()}"),
-            $"several reasons on one node: {several.Text()}",
+            .. reasons.Select(r => $"one card refuses with {r}: {UnfitReasons.From(1, Counts(r)).Text}"),
+            $"several reasons on one node: {several.Text}",
             $"a node without cards: {PlaceAllocationDecider.NodeUnregistered}",
             $"reasons of a bind: {PlaceAllocationDecider.NodeUnfitPod} {PlaceAllocationDecider.AlreadyPlaced}",
             $"the whole cluster: {refused.Message}",

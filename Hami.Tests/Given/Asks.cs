@@ -12,8 +12,8 @@ internal static class Asks
 
     public static PodAsk Pod(
         string uid, int count = 1, long memoryMiB = 1000, int percent = 0, int cores = 0, CardWish? wish = null,
-        Packing nodes = Packing.Binpack, Packing cards = Packing.Spread) =>
-        new(uid, "default", uid, [new("main", false, count, memoryMiB, percent, cores)], wish ?? CardWish.Any, nodes, cards);
+        NodePolicy nodes = NodePolicy.Binpack, string cards = "spread") =>
+        new(uid, "default", uid, [new("main", false, count, memoryMiB, percent, cores)], wish ?? CardWish.Any, nodes, new(cards));
 
     public static PlaceAllocation Place(PodAsk ask, string node) => new(Guid.CreateVersion7(), ask, node, 1, [], []);
 }

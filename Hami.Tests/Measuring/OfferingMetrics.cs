@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using Hami.Api.Measuring;
 using Hami.Domain.Ledger;
+using Hami.Domain.Protocol;
 using Hami.Tests.Given;
 
 namespace Hami.Tests.Measuring;
@@ -63,6 +64,42 @@ public sealed class OfferingMetrics
     }
 
     [Fact]
+    [Trait("Scoreboard", "G07")]
+    public void Quotas_are_said_in_the_units_of_the_resource_and_the_tightest_limit_counts()
+    {
+        var cluster = ClusterLedger.Evolve(
+            Cluster(), Streams.Quota("default"), default, new QuotaEvent.QuotaChanged("default", [new("a", 40_000, null), new("b", 60_000, 200)]));
+
+        var text = Text(cluster, legacy: true, NvidiaConfig.Hami with { MemoryFactor = 2 });
+
+        foreach (var series in new[]
+        {
+            "hami_resource_quota_used{namespace=\"default\",quota_name=\"nvidia.com/gpumem\",limit=\"20000\",zone=\"vGPU\"} 12252",
+            "hami_resource_quota_used{namespace=\"default\",quota_name=\"nvidia.com/gpucores\",limit=\"200\",zone=\"vGPU\"} 80",
+            "hami_resource_quota_limit{namespace=\"default\",quota_name=\"nvidia.com/gpumem\",zone=\"vGPU\"} 20000",
+            "hami_resource_quota_limit{namespace=\"default\",quota_name=\"nvidia.com/gpucores\",zone=\"vGPU\"} 200",
+            "QuotaUsed{quotanamespace=\"default\",quotaName=\"nvidia.com/gpumem\",limit=\"20000\",zone=\"vGPU\"} 12252",
+        })
+        {
+            Assert.Contains(series, text.Split('\n'));
+        }
+        Assert.DoesNotContain("hami_resource_quota_limit", Text(Cluster(), legacy: true), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_MIG_instance_that_a_pod_holds_is_told_with_its_profile_and_place()
+    {
+        var cluster = ClusterLedger.Evolve(
+            ClusterLedger.Empty, Streams.Node("n1"), default,
+            new NodeEvent.DevicesRegistered("n1", [new("GPU-m", 3, "NVIDIA A100-SXM4-40GB", 40960, 100, 7, 0, "mig", true)]));
+
+        Assert.Contains(
+            "hami_node_gpu_mig_instance_info{node=\"n1\",device_uuid=\"GPU-m\",device_index=\"3\",mig_uuid=\"\",profile=\"2g.10gb\",gpu_instance_id=\"\",compute_instance_id=\"\",placement_start=\"2\",placement_size=\"2\",zone=\"vGPU\"} 1",
+            Text(Place(cluster, "uid-1", "p", new Share(0, "main", false, "GPU-m", 9728, 28, new("2g.10gb", 2, 2))), legacy: false).Split('\n'));
+    }
+
+    [Fact]
+    [Trait("Hami", "case 90")]
     public void Two_pods_of_one_name_are_one_series_with_their_sum()
     {
         var cluster = Place(Place(Registered(), "uid-1", "p", new Share(0, "main", false, "GPU-a", 1000, 10)), "uid-2", "p", new Share(0, "main", false, "GPU-a", 500, 5));
@@ -93,10 +130,10 @@ public sealed class OfferingMetrics
         Assert.Equal(series.Count, series.Distinct(StringComparer.Ordinal).Count());
     }
 
-    private static string Text(ClusterLedger ledger, bool legacy)
+    private static string Text(ClusterLedger ledger, bool legacy, NvidiaConfig? nvidia = null)
     {
         var bytes = new ArrayBufferWriter<byte>();
-        ClusterFamilies.Write(new Exposition(bytes), ledger, legacy);
+        ClusterFamilies.Write(new Exposition(bytes), ledger, nvidia ?? NvidiaConfig.Hami, legacy);
         return Encoding.UTF8.GetString(bytes.WrittenSpan);
     }
 

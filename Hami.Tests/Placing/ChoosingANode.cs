@@ -14,13 +14,13 @@ public sealed class ChoosingANode
     ];
 
     [Theory]
-    [InlineData(Packing.Binpack, Packing.Binpack, "n2", "GPU-4")]
-    [InlineData(Packing.Binpack, Packing.Spread, "n2", "GPU-3")]
-    [InlineData(Packing.Spread, Packing.Binpack, "n1", "GPU-1")]
-    [InlineData(Packing.Spread, Packing.Spread, "n1", "GPU-2")]
-    public void The_policies_over_nodes_and_over_cards_are_independent(Packing nodes, Packing cards, string node, string card)
+    [InlineData(NodePolicy.Binpack, "binpack", "n2", "GPU-4")]
+    [InlineData(NodePolicy.Binpack, "spread", "n2", "GPU-3")]
+    [InlineData(NodePolicy.Spread, "binpack", "n1", "GPU-1")]
+    [InlineData(NodePolicy.Spread, "spread", "n1", "GPU-2")]
+    public void The_policies_over_nodes_and_over_cards_are_independent(NodePolicy nodes, string cards, string node, string card)
     {
-        var best = NodeChoice.Among(Asks.Pod("p", memoryMiB: 1000, cores: 20, nodes: nodes, cards: cards), Two).BestFirst[0];
+        var best = NodeChoice.Among(Asks.Pod("p", memoryMiB: 1000, cores: 20, nodes: nodes, cards: cards), Two, QuotaRoom.Unlimited).Best!;
 
         Assert.Equal(node, best.Node.Name);
         Assert.Equal(card, Assert.Single(best.Shares).DeviceUuid);
@@ -31,16 +31,25 @@ public sealed class ChoosingANode
     {
         NodeUse[] nodes = [Node("c", ("GPU-c", 0)), Node("a", ("GPU-a", 0)), Node("b", ("GPU-b", 0))];
 
-        Assert.Equal(["a", "b", "c"], NodeChoice.Among(Asks.Pod("p"), nodes).BestFirst.Select(n => n.Node.Name));
+        var choice = NodeChoice.Among(Asks.Pod("p"), nodes, QuotaRoom.Unlimited);
+
+        Assert.Equal("a", choice.Best!.Node.Name);
+        Assert.Equal(["b", "c"], choice.RunnersUp.Select(n => n.Node));
+        Assert.Equal(3, choice.Fitting);
     }
 
     [Fact]
     public void Every_node_that_does_not_fit_says_why()
     {
-        var choice = NodeChoice.Among(Asks.Pod("p", memoryMiB: 99999), Two);
+        var ask = Asks.Pod("p", memoryMiB: 99999);
 
-        Assert.Empty(choice.BestFirst);
-        Assert.All(choice.Unfit, n => Assert.StartsWith("2/2 CardInsufficientMemory", n.Text(), StringComparison.Ordinal));
+        Assert.Null(NodeChoice.Among(ask, Two, QuotaRoom.Unlimited).Best);
+        var refused = RefusedNodes.Of(ask, Two, QuotaRoom.Unlimited);
+        Assert.All(refused.Nodes, n => Assert.StartsWith("2/2 CardInsufficientMemory", n.Reasons.Text, StringComparison.Ordinal));
+        Assert.Equal(4, refused.Cards);
+        var count = Assert.Single(refused.Counts);
+        Assert.Equal(("CardInsufficientMemory", 4), (count.Reason, count.Cards));
+        Assert.Equal(["n1", "n2"], count.ExampleNodes);
     }
 
     private static NodeUse Node(string name, params (string Uuid, int Numa)[] cards) => NodeUse.Of(

@@ -50,21 +50,21 @@ public sealed class FittingAPodOnANode
         var eight = Node([.. Enumerable.Range(0, 8).Select(i => Asks.Card($"GPU-{i}", index: i))]);
         var ask = Asks.Pod("p", count: 2, wish: CardWish.Any with { UseUuids = ["GPU-3"] });
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        NodeFit.TryFit(ask, eight, [], refusals);
+        NodeFit.TryFit(ask, eight, QuotaRoom.Unlimited, [], refusals);
 
         Assert.Equal(
             "1/8 AllocatedCardsInsufficientRequest, 7/8 CardUuidMismatch "
             + "(1 of 8 cards: usable, but more are needed; 7 of 8 cards: UUID not allowed by the pod's annotations)",
-            NodeUnfit.From("n1", 8, refusals).Text());
+            UnfitReasons.From(8, refusals).Text);
     }
 
     [Fact]
     public void More_cards_than_the_node_has_is_a_reason_of_the_node()
     {
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        NodeFit.TryFit(Asks.Pod("p", count: 3), Node(Asks.Card("GPU-a"), Asks.Card("GPU-b", index: 1)), [], refusals);
+        NodeFit.TryFit(Asks.Pod("p", count: 3), Node(Asks.Card("GPU-a"), Asks.Card("GPU-b", index: 1)), QuotaRoom.Unlimited, [], refusals);
 
-        Assert.Equal("NodeInsufficientDevice (more cards asked than the node has: 2)", NodeUnfit.From("n1", 2, refusals).Text());
+        Assert.Equal("NodeInsufficientDevice (more cards asked than the node has: 2)", UnfitReasons.From(2, refusals).Text);
     }
 
     [Fact]
@@ -77,9 +77,9 @@ public sealed class FittingAPodOnANode
     }
 
     [Theory]
-    [InlineData(Packing.Binpack, "GPU-busy")]
-    [InlineData(Packing.Spread, "GPU-idle")]
-    public void Binpack_takes_the_fullest_card_and_spread_the_emptiest(Packing cards, string expected)
+    [InlineData("binpack", "GPU-busy")]
+    [InlineData("spread", "GPU-idle")]
+    public void Binpack_takes_the_fullest_card_and_spread_the_emptiest(string cards, string expected)
     {
         var node = Node(Asks.Card("GPU-idle"), Asks.Card("GPU-busy", index: 1)).With([new(0, "c", false, "GPU-busy", 5000, 20)]);
 
@@ -124,7 +124,7 @@ public sealed class FittingAPodOnANode
     {
         var shares = new List<Share>();
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        var fits = NodeFit.TryFit(ask, node, shares, refusals);
-        return (fits, shares, fits ? [] : NodeUnfit.From(node.Name, node.Cards.Length, refusals).Counts);
+        var fits = NodeFit.TryFit(ask, node, QuotaRoom.Unlimited, shares, refusals);
+        return (fits, shares, fits ? [] : UnfitReasons.From(node.Cards.Length, refusals).Counts);
     }
 }

@@ -80,7 +80,7 @@ public sealed class KeepingTheLedger
 
     private static Func<ClusterLedger, (string, Verdict<NodeEvent>)> Place(int pod, int node, int count, int memoryMiB, int cores, bool binpack)
     {
-        var ask = Asks.Pod($"pod-{pod}", count, memoryMiB, percent: memoryMiB == 0 ? 30 : 0, cores: cores > 100 ? 100 : cores, cards: binpack ? Packing.Binpack : Packing.Spread);
+        var ask = Asks.Pod($"pod-{pod}", count, memoryMiB, percent: memoryMiB == 0 ? 30 : 0, cores: cores > 100 ? 100 : cores, cards: binpack ? "binpack" : "spread");
         return cluster => (Streams.Node(Nodes[node]), PlaceAllocationDecider.Decide(Asks.Place(ask, Nodes[node]), cluster));
     }
 

@@ -57,20 +57,20 @@ public sealed class ReadingWhatAPodAsks
     [InlineData(" , ", "NVIDIA A100-SXM4-40GB", true)]
     [InlineData("A10", "NVIDIA A100", true)]
     public void The_wanted_types_are_parts_of_the_model(string wanted, string model, bool allowed) =>
-        Assert.Equal(allowed, Ask(HamiKeys.UseGpuType, wanted).Wish.AllowsType(model));
+        Assert.Equal(allowed, Ask(HamiKeys.UseGpuType, wanted).Wish.AllowsType(Asks.Card("GPU-a", model)));
 
     [Theory]
     [InlineData("V100,", true)]
     [InlineData("A100", false)]
     [InlineData("", true)]
     public void The_unwanted_types_are_left_out(string unwanted, bool allowed) =>
-        Assert.Equal(allowed, Ask(HamiKeys.NoUseGpuType, unwanted).Wish.AllowsType("NVIDIA A100"));
+        Assert.Equal(allowed, Ask(HamiKeys.NoUseGpuType, unwanted).Wish.AllowsType(Asks.Card("GPU-a", "NVIDIA A100")));
 
     [Theory]
-    [InlineData("spread", Packing.Spread)]
-    [InlineData("binpack", Packing.Binpack)]
-    [InlineData("nonsense", Packing.Binpack)]
-    public void A_policy_it_does_not_know_is_the_default(string text, Packing nodes) =>
+    [InlineData("spread", NodePolicy.Spread)]
+    [InlineData("binpack", NodePolicy.Binpack)]
+    [InlineData("nonsense", NodePolicy.Binpack)]
+    public void A_policy_it_does_not_know_is_the_default(string text, NodePolicy nodes) =>
         Assert.Equal(nodes, Ask(HamiKeys.NodePolicy, text).Nodes);
 
     private static PodAsk Ask(string annotation, string value) => PodAskParser.Parse(

@@ -6,12 +6,12 @@ namespace Hami.Tests.Placing;
 
 public sealed class RefusingAPod
 {
-    private static readonly NodeUnfit Full = new("n1", 8, [(CardRefusal.CardInsufficientMemory, 8)]);
+    private static readonly NodeUse Full = Node("n1", 8, takenMiB: 8000);
 
     [Fact]
     public void The_message_counts_cards_per_reason_in_words()
     {
-        var refused = Refuse(Full, new NodeUnfit("n2", 4, [(CardRefusal.AllocatedCardsInsufficientRequest, 1), (CardRefusal.CardInsufficientMemory, 3)]));
+        var refused = Refuse(Full, Node("n2", 4, takenMiB: 8000, free: 1));
 
         Assert.Equal(
             "No node has what the pod asks: of 12 cards on 2 nodes, 1 card: usable, but more are needed; 11 cards: too little free memory.",
@@ -26,11 +26,22 @@ public sealed class RefusingAPod
         var cluster = ClusterLedger.Evolve(ClusterLedger.Empty, Streams.Pod("p"), DateTimeOffset.UnixEpoch, Refuse(Full)!);
 
         Assert.Null(Refuse(cluster, Full));
-        Assert.NotNull(Refuse(cluster, Full with { Counts = [(CardRefusal.CardNotHealth, 8)] }));
+        Assert.NotNull(Refuse(cluster, Node("n1", 8, takenMiB: 0, healthy: false)));
     }
 
-    private static PodEvent.PlacementRefused? Refuse(params NodeUnfit[] unfit) => Refuse(ClusterLedger.Empty, unfit);
+    private static PodEvent.PlacementRefused? Refuse(params NodeUse[] nodes) => Refuse(ClusterLedger.Empty, nodes);
 
-    private static PodEvent.PlacementRefused? Refuse(ClusterLedger cluster, params NodeUnfit[] unfit) =>
-        (PodEvent.PlacementRefused?)RefusePlacementDecider.Decide(new(Asks.Pod("p"), unfit, 0, 7), cluster).Events.SingleOrDefault();
+    private static PodEvent.PlacementRefused? Refuse(ClusterLedger cluster, params NodeUse[] nodes)
+    {
+        var ask = Asks.Pod("p", count: 2, memoryMiB: 3000);
+        return (PodEvent.PlacementRefused?)RefusePlacementDecider
+            .Decide(new(ask, RefusedNodes.Of(ask, nodes, QuotaRoom.Unlimited), 0, 7), cluster).Events.SingleOrDefault();
+    }
+
+    private static NodeUse Node(string name, int cards, long takenMiB, int free = 0, bool healthy = true) => Enumerable.Range(free, cards - free).Aggregate(
+        NodeUse.Of(name, NodeLedger.Empty with
+        {
+            Cards = [.. Enumerable.Range(0, cards).Select(i => Asks.Card($"GPU-{i}", memoryMiB: 8000, index: i, healthy: healthy))],
+        }),
+        (node, i) => node.With([new(0, "c", false, $"GPU-{i}", takenMiB, 0)]));
 }

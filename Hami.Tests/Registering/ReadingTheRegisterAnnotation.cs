@@ -29,10 +29,10 @@ public sealed class ReadingTheRegisterAnnotation
     public void The_same_cards_in_another_order_are_no_news()
     {
         var devices = NodeRegister.Decode(Two);
-        var first = RegisterDevicesDecider.Decide(new("n1", devices), NodeLedger.Empty);
+        var first = RegisterDevicesDecider.Decide(new("n1", devices, []), NodeLedger.Empty);
         var node = first.Events.Aggregate(NodeLedger.Empty, NodeLedger.Evolve);
 
-        var again = RegisterDevicesDecider.Decide(new("n1", [.. devices.Reverse()]), node);
+        var again = RegisterDevicesDecider.Decide(new("n1", [.. devices.Reverse()], []), node);
 
         Assert.Single(first.Events);
         Assert.Empty(again.Events);
@@ -42,9 +42,9 @@ public sealed class ReadingTheRegisterAnnotation
     public void A_card_that_turned_unhealthy_is_news()
     {
         var devices = NodeRegister.Decode(Two);
-        var node = RegisterDevicesDecider.Decide(new("n1", devices), NodeLedger.Empty).Events.Aggregate(NodeLedger.Empty, NodeLedger.Evolve);
+        var node = RegisterDevicesDecider.Decide(new("n1", devices, []), NodeLedger.Empty).Events.Aggregate(NodeLedger.Empty, NodeLedger.Evolve);
 
-        var news = RegisterDevicesDecider.Decide(new("n1", [devices[0] with { Health = false }, devices[1]]), node);
+        var news = RegisterDevicesDecider.Decide(new("n1", [devices[0] with { Health = false }, devices[1]], []), node);
 
         Assert.Single(news.Events);
     }

@@ -2,15 +2,12 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hami.Api.Admitting;
 using Hami.Api.Binding;
-using Hami.Api.Placing;
 
 namespace Hami.Api.Plumbing.Kubernetes;
 
 /// <summary>Readers and writers made at compile time for what the API server and kube-scheduler send us; names match in any casing.</summary>
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true, AllowOutOfOrderMetadataProperties = true)]
 [JsonSerializable(typeof(PodJson))]
-[JsonSerializable(typeof(FilterArguments))]
-[JsonSerializable(typeof(FilterResult))]
 [JsonSerializable(typeof(BindArguments))]
 [JsonSerializable(typeof(BindResult))]
 [JsonSerializable(typeof(AdmissionReview))]

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace Hami.Api.Plumbing.Listening;
 
 /// <summary>Opens the listeners, and shows each caller the endpoints meant for it.</summary>
-internal static partial class Listening
+internal static partial class Listeners
 {
     private const long LargestBodyBytes = 64 << 20; // where an endpoint sets no limit of its own
     private static readonly TimeSpan HeadersWithin = TimeSpan.FromSeconds(15); // as HAMi

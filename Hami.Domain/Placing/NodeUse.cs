@@ -1,0 +1,107 @@
+using Hami.Domain.Ledger;
+
+namespace Hami.Domain.Placing;
+
+/// <summary>A node as placement sees it: its cards and what is taken of each; never changed, only replaced.</summary>
+public sealed class NodeUse
+{
+    private readonly NodeCards _of;
+    private readonly CardUse[] _uses;
+    private readonly CardRoom[] _rooms;
+
+    private NodeUse(NodeCards of, CardUse[] uses, HostRoom? host)
+    {
+        _of = of;
+        _uses = uses;
+        Host = host;
+        _rooms = new CardRoom[uses.Length];
+        for (var i = 0; i < uses.Length; i++)
+            _rooms[i] = CardRoom.Of(of.Cards[i], uses[i], of.Cordoned[i]);
+        Score = Placing.Score.Node(this);
+    }
+
+    public string Name => _of.Name;
+
+    public ReadOnlySpan<Card> Cards => _of.Cards;
+
+    public ReadOnlySpan<CardUse> Uses => _uses;
+
+    /// <summary>CPU and memory of the node's own that are free; null when unknown.</summary>
+    public HostRoom? Host { get; }
+
+    /// <summary>How full the node is: see <see cref="Placing.Score.Node"/>.</summary>
+    public double Score { get; }
+
+    /// <summary>True when some card is cut into MIG instances.</summary>
+    internal bool HasMig => _of.HasMig;
+
+    internal ReadOnlySpan<CardRoom> Rooms => _rooms;
+
+    /// <summary>What the ledger says is taken.</summary>
+    public static NodeUse Of(string name, NodeLedger ledger, HostRoom? host = null)
+    {
+        var cards = new NodeCards(name, ledger);
+        var uses = new CardUse[cards.Cards.Length];
+        foreach (var allocation in ledger.Allocations.Values)
+            Add(cards.Cards, uses, allocation.Held);
+        return new(cards, uses, host);
+    }
+
+    public NodeUse With(IReadOnlyList<Share> shares)
+    {
+        var uses = (CardUse[])_uses.Clone();
+        Add(_of.Cards, uses, shares);
+        return new(_of, uses, Host);
+    }
+
+    public NodeUse With(HostRoom? host) => new(_of, _uses, host);
+
+    /// <summary>True when an admin took the card out of placement.</summary>
+    internal bool IsCordoned(int card) => _of.Cordoned[card];
+
+    /// <summary>Pair score of two cards, as the first one's list has it; 0 when unknown.</summary>
+    internal int Link(int from, int to) => _of.Links is { } links ? links[(from * _uses.Length) + to] : 0;
+
+    private static void Add(Card[] cards, CardUse[] uses, IReadOnlyList<Share> shares)
+    {
+        for (var i = 0; i < cards.Length; i++)
+            uses[i] += CardUse.Of(shares, cards[i].Uuid);
+    }
+
+    /// <summary>What stays the same while pods come and go.</summary>
+    private sealed class NodeCards
+    {
+        public NodeCards(string name, NodeLedger ledger)
+        {
+            Name = name;
+            Cards = [.. ledger.Cards];
+            Cordoned = [.. Cards.Select(c => ledger.Cordoned.Contains(c.Uuid))];
+            HasMig = Cards.Any(c => c.IsMig);
+            Links = ledger.Links.Count == 0 ? null : Matrix(ledger.Links);
+        }
+
+        public string Name { get; }
+
+        public Card[] Cards { get; }
+
+        public bool[] Cordoned { get; }
+
+        public bool HasMig { get; }
+
+        public int[]? Links { get; }
+
+        private int[] Matrix(IReadOnlyList<CardLink> links)
+        {
+            var matrix = new int[Cards.Length * Cards.Length];
+            foreach (var link in links)
+            {
+                var (from, to) = (IndexOf(link.From), IndexOf(link.To));
+                if (from >= 0 && to >= 0)
+                    matrix[(from * Cards.Length) + to] = link.Score;
+            }
+            return matrix;
+        }
+
+        private int IndexOf(string uuid) => Array.FindIndex(Cards, c => c.Uuid == uuid);
+    }
+}

@@ -1,0 +1,9 @@
+namespace Hami.Domain.Protocol;
+
+/// <summary>Codec of the annotation <see cref="HamiKeys.DeviceCordon"/>: UUIDs between commas; blanks do not count.</summary>
+public static class Cordon
+{
+    public static IReadOnlySet<string> Decode(string? text) => (text ?? "")
+        .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        .ToHashSet(StringComparer.Ordinal);
+}

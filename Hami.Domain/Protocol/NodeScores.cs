@@ -1,0 +1,30 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Hami.Domain.Ledger;
+
+namespace Hami.Domain.Protocol;
+
+/// <summary>Codec of the annotation <see cref="HamiKeys.NodeScore"/>: how well the cards of a node are connected.</summary>
+public static class NodeScores
+{
+    /// <summary>Reads the annotation.</summary>
+    /// <exception cref="FormatException">It is not a JSON array of pair scores; the message says what is wrong.</exception>
+    public static IReadOnlyList<CardLink> Decode(string text)
+    {
+        Scores?[]? cards;
+        try
+        {
+            cards = JsonSerializer.Deserialize<Scores?[]>(text);
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"The annotation {HamiKeys.NodeScore} is not a JSON array of pair scores: {e.Message}", e);
+        }
+        if (cards is null || cards.Any(c => string.IsNullOrWhiteSpace(c?.Uuid)))
+            throw new FormatException($"The annotation {HamiKeys.NodeScore} has an entry without a \"uuid\".");
+        return [.. cards.SelectMany(c => c!.To ?? [], (c, to) => new CardLink(c!.Uuid, to.Key, to.Value))
+            .OrderBy(l => l.From, StringComparer.Ordinal).ThenBy(l => l.To, StringComparer.Ordinal)];
+    }
+
+    private sealed record Scores([property: JsonPropertyName("uuid")] string Uuid, [property: JsonPropertyName("score")] Dictionary<string, int>? To);
+}
