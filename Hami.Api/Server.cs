@@ -25,7 +25,8 @@ internal static partial class Server
 {
     public static async Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Not the current directory: a builder watches all below it, and that may be "/".
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Host.UseSerilog((_, logging) => logging
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", Serilog.Events.LogEventLevel.Warning)
@@ -70,8 +71,8 @@ internal static partial class Server
         services.AddSingleton(TimeProvider.System);
         services.AddEventStore(options.Postgres);
         services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
-        services.AddHosted<Journal>();
-        services.AddSingleton<Readiness>();
+        services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
+        services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();
         services.AddSingleton(new PodEventSource(options.Placement.SchedulerName is { Length: > 0 } name ? name : "hami-scheduler"));
@@ -108,7 +109,7 @@ internal static partial class Server
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
         services.AddSingleton<WaitingPods>();
-        services.AddHosted<RefusalRecorder>();
+        services.AddHosted<RefusalRecorder>().AddSingleton<IRefusalLog>(s => s.GetRequiredService<RefusalRecorder>());
 
         services.AddSingleton(placement.NodeLock);
         services.AddSingleton<PodBinder>();

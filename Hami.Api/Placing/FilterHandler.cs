@@ -14,7 +14,7 @@ internal sealed record Filter(ExtenderArguments Arguments) : IQuery<FilterAnswer
 
 /// <summary>Answers from memory; sets the chosen shares aside and leaves the refusal, if any, for the log.</summary>
 internal sealed class FilterHandler(
-    ClusterView view, Journal journal, Readiness readiness, RefusalRecorder refusals, WaitingPods waiting, SeenPods pods, SeenNodes nodes,
+    ClusterView view, ILedgerReader log, IReadiness readiness, IRefusalLog refusals, WaitingPods waiting, SeenPods pods, SeenNodes nodes,
     PlacementPolicy policy, ExtenderSettings settings, TimeProvider time)
     : IQueryHandler<Filter, FilterAnswer>
 {
@@ -56,7 +56,7 @@ internal sealed class FilterHandler(
             return FilterAnswer.Of("the pod has no metadata.uid, so nothing can be kept for it");
 
         // Placed before, but the Binding's answer was lost: the same node is the answer while it is on offer.
-        if (journal.Ledger.LiveByPod.TryGetValue(ask.Uid, out var live) && offer.Names.IndexOf(live.Node) is var at and >= 0)
+        if (log.Ledger.LiveByPod.TryGetValue(ask.Uid, out var live) && offer.Names.IndexOf(live.Node) is var at and >= 0)
             return Passing(offer, [at]);
         return Choose(ask, arguments.Pod.Metadata?.ResourceVersion ?? "", offer);
     }
@@ -67,7 +67,7 @@ internal sealed class FilterHandler(
         var fitting = settings.Mode is ExtenderMode.Score ? new List<NodeUse>() : null;
         for (var tries = 0; tries < MostTries; tries++)
         {
-            var ledger = journal.Ledger;
+            var ledger = log.Ledger;
             var quota = RoomOf(ask, ledger);
             fitting?.Clear();
             var choice = NodeChoice.Among(ask, offer.Registered, quota, fitting);
@@ -107,7 +107,7 @@ internal sealed class FilterHandler(
     /// <summary>Would the pod fit on these nodes were they empty? Keeps nothing, writes nothing.</summary>
     private FilterAnswer Simulate(PodAsk ask, NodeOffer offer)
     {
-        var quota = RoomOf(ask, journal.Ledger);
+        var quota = RoomOf(ask, log.Ledger);
         var (passed, failed) = (new List<int>(), new List<FailedNode>());
         for (var i = 0; i < offer.Names.Count; i++)
         {
