@@ -65,6 +65,7 @@ public sealed class OfferingMetrics
 
     [Fact]
     [Trait("Scoreboard", "G07")]
+    [Trait("Hami", "case 90")]
     public void Quotas_are_said_in_the_units_of_the_resource_and_the_tightest_limit_counts()
     {
         var cluster = ClusterLedger.Evolve(
@@ -99,13 +100,41 @@ public sealed class OfferingMetrics
     }
 
     [Fact]
-    [Trait("Hami", "case 90")]
     public void Two_pods_of_one_name_are_one_series_with_their_sum()
     {
         var cluster = Place(Place(Registered(), "uid-1", "p", new Share(0, "main", false, "GPU-a", 1000, 10)), "uid-2", "p", new Share(0, "main", false, "GPU-a", 500, 5));
 
         var series = Assert.Single(Text(cluster, legacy: false).Split('\n'), l => l.StartsWith("hami_vgpu_memory_allocated_bytes{", StringComparison.Ordinal));
         Assert.EndsWith($" {1500L << 20}", series, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public void A_cluster_of_five_thousand_nodes_is_told_in_a_second_of_work_and_without_keeping_it()
+    {
+        var cluster = ClusterLedger.Empty;
+        for (var n = 0; n < 5000; n++)
+        {
+            cluster = ClusterLedger.Evolve(
+                cluster, Streams.Node($"node-{n:D4}"), default,
+                new NodeEvent.DevicesRegistered($"node-{n:D4}", [.. Enumerable.Range(0, 8).Select(c => new Card($"GPU-{n:D4}-{c}-0000-0000-0000-000000000000", c, "NVIDIA A100-SXM4-40GB", 40960, 100, 10, 0, "hami-core", true))]));
+        }
+        var bytes = new ArrayBufferWriter<byte>(1 << 20);
+        var exposition = new Exposition(bytes);
+        var (written, start) = (0L, System.Diagnostics.Stopwatch.GetTimestamp());
+        foreach (var family in ClusterFamilies.Of(cluster, NvidiaConfig.Hami, legacy: false))
+        {
+            exposition.Begin(family);
+            foreach (var sample in family.Samples)
+            {
+                written += exposition.Write(family, sample);
+                if (bytes.WrittenCount > 64 << 10)
+                    bytes.ResetWrittenCount();
+            }
+        }
+        TestContext.Current.SendDiagnosticMessage($"{written >> 20} MiB in {System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} ms");
+        Assert.InRange(written, 30 << 20, 100 << 20);
+        Assert.Equal(1 << 20, bytes.Capacity);
     }
 
     [Fact]
@@ -133,7 +162,13 @@ public sealed class OfferingMetrics
     private static string Text(ClusterLedger ledger, bool legacy, NvidiaConfig? nvidia = null)
     {
         var bytes = new ArrayBufferWriter<byte>();
-        ClusterFamilies.Write(new Exposition(bytes), ledger, nvidia ?? NvidiaConfig.Hami, legacy);
+        var exposition = new Exposition(bytes);
+        foreach (var family in ClusterFamilies.Of(ledger, nvidia ?? NvidiaConfig.Hami, legacy))
+        {
+            exposition.Begin(family);
+            foreach (var sample in family.Samples)
+                exposition.Write(family, sample);
+        }
         return Encoding.UTF8.GetString(bytes.WrittenSpan);
     }
 
