@@ -55,7 +55,7 @@ internal static class Flag
     };
 
     /// <summary>The text given, for validators: asking for a value that could not be parsed, or lacks its argument, throws.</summary>
-    public static string? TextOf(this CommandResult result, Option option) => result.GetResult(option)?.Tokens.FirstOrDefault()?.Value;
+    public static string? TextOf(this CommandResult result, Option option) => result.GetResult(option)?.Tokens is [var first, ..] ? first.Value : null;
 
     public static Option<string> OneOf(string name, string otherwise, params string[] words)
     {

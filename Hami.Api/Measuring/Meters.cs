@@ -35,7 +35,7 @@ internal static class Meters
     // First: what follows is made in it.
     public static readonly CollectorRegistry Registry = Metrics.NewCustomRegistry();
 
-    private static readonly IMetricFactory Make = Metrics.WithCustomRegistry(Registry);
+    private static readonly MetricFactory Make = Metrics.WithCustomRegistry(Registry);
 
     private static readonly Histogram.Child[] Stages = StagesOf(Make.CreateHistogram(
         "hami_stage_duration_seconds", "Time that one step took.", ["stage"],

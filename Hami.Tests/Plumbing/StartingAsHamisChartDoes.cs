@@ -59,14 +59,14 @@ public sealed class StartingAsHamisChartDoes(StartingAsHamisChartDoes.DropIn giv
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
         {
             served = ((X509Certificate2)certificate!).Thumbprint;
-            return (errors & SslPolicyErrors.RemoteCertificateNotAvailable) == 0;
+            return !errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable);
         };
         using var http = new HttpClient(handler);
         Assert.Equal("ok", await http.GetStringAsync(new Uri(Scene.Address, "healthz")));
         return served;
     }
 
-    private Task LabelAsync(string value) => Scene.Kubernetes.CoreV1.PatchNodeAsync(
+    private Task<V1Node> LabelAsync(string value) => Scene.Kubernetes.CoreV1.PatchNodeAsync(
         new V1Patch(new { metadata = new { labels = new Dictionary<string, string>(StringComparer.Ordinal) { ["gpu"] = value } } }, V1Patch.PatchType.MergePatch), "n1");
 
     public sealed class DropIn : IAsyncLifetime

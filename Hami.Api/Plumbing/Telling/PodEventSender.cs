@@ -123,7 +123,8 @@ internal sealed partial class PodEventSender(
         told.Name = name;
     }
 
-    /// <returns>False when there is no such Event any more, or we may not patch it.</returns>
+    /// <summary>Moves the count of the Event that says it.</summary>
+    /// <returns>False when there is no such Event any more.</returns>
     private async Task<bool> TryCountAsync(Told told, CancellationToken cancellationToken)
     {
         try
