@@ -43,6 +43,8 @@ internal static partial class Server
         var (everybody, scheduler) = (app.For(Callers.Public), app.For(Callers.Scheduler));
         everybody.Timed(Stage.Webhook).AsWebhook().MapWebhook();
         scheduler.Timed(Stage.FilterHttp).AsExtender().MapFilter();
+        if (options.Placement.Mode is ExtenderMode.Score)
+            scheduler.AsExtender().MapPrioritize();
         scheduler.Timed(Stage.BindHttp).AsExtender().MapBind();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
@@ -105,6 +107,8 @@ internal static partial class Server
             placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia.DefaultGpuCount));
 
         services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
+        services.AddSingleton<PolicyInForce>().AddHosted<PolicyFromFlags>();
+        services.AddSingleton<AskReader>();
         services.AddSingleton(new ExtenderSettings(placement.Mode, placement.ReservedFor));
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());

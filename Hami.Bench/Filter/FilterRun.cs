@@ -5,6 +5,7 @@ using Hami.Api;
 using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
+using Hami.Api.Plumbing.Telling;
 using Hami.Api.Registering;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
@@ -58,7 +59,7 @@ internal sealed class FilterRun(FilterCluster cluster, string? policy)
         return new(
             cluster.Names.Count, cluster.View.Node(cluster.Names[0])!.Cards.Length, At(all, 0.5), At(all, 0.99), 1000 / all.Average(), http ? 0 : allocated / calls,
             process.WorkingSet64 >> 20, Floor(), 100 * cluster.Allocated,
-            [.. bodies.Select((b, i) => new ShapeReport(b.Shape, times[i].Count, At([.. times[i].Order()], 0.5), At([.. times[i].Order()], 0.99)))]);
+            [.. bodies.Select((b, i) => new ShapeReport(b.Shape, times[i].Count, times[i].Min(), At([.. times[i].Order()], 0.5), At([.. times[i].Order()], 0.99)))]);
     }
 
     /// <summary>What cannot be spared: every name is looked up and its node's cards are read once.</summary>
@@ -90,7 +91,7 @@ internal sealed class FilterRun(FilterCluster cluster, string? policy)
         builder.Services.AddSingleton(cluster.View);
         builder.Services.AddSingleton<ILedgerReader>(cluster).AddSingleton<IReadiness>(cluster);
         builder.Services.AddSingleton(PlacementPolicy.Default).AddSingleton(NvidiaConfig.Hami).AddSingleton(ExtenderSettings.Default);
-        builder.Services.AddSingleton<WaitingPods>().AddSingleton<SeenPods>().AddSingleton<SeenNodes>().AddSingleton<IRefusalLog, NoLog>();
+        builder.Services.AddSingleton<WaitingPods>().AddSingleton<SeenPods>().AddSingleton<SeenNodes>().AddSingleton<PolicyInForce>().AddSingleton<AskReader>().AddSingleton<PodEvents>().AddSingleton<IRefusalLog, NoLog>();
         builder.Services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
         var app = builder.Build();
         app.MapFilter();

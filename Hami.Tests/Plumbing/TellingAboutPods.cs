@@ -1,5 +1,6 @@
 using Hami.Api.Plumbing.Telling;
 using Hami.Lab.ApiServer;
+using Hami.Domain.Placing;
 using Hami.Tests.Given;
 using Hami.Tests.Lab;
 using k8s;
@@ -29,9 +30,10 @@ public sealed class TellingAboutPods : IAsyncLifetime
         var pod = await PodAsync("p");
         await StartAsync(_lab.Client);
 
-        _events.Tell(pod, () => PodEventWords.FilteringFailed([new("n2", "1/1 CardInsufficientMemory"), new("n1", "1/1 CardInsufficientMemory")], 2));
+        _events.Tell(pod, () => PodEventWords.FilteringFailed(
+            WordingPodEvents.Refused(("n2", 1, [(CardRefusal.CardInsufficientMemory, 1)]), ("n1", 1, [(CardRefusal.CardInsufficientMemory, 1)])), 2));
         await UntilAsync(events => events.Count == 2);
-        _events.Tell(pod, PodEventWords.FilteringSucceeded("n2", 1, [("n3", 7.5), ("n2", 15)]));
+        _events.Tell(pod, PodEventWords.FilteringSucceeded("n2", 1, 2, [("n3", 7.5), ("n2", 15)]));
         _events.Tell(pod, PodEventWords.BindingSucceeded("n2", "default", "p"));
         await UntilAsync(events => events.Count == 4);
 
@@ -183,10 +185,11 @@ public sealed class WordingPodEvents
             "no available node, 5 nodes do not meet",
         ],
         PodEventWords.FilteringFailed(
-            [
-                new("n2", "1/1 CardInsufficientMemory"), new("n1", "2/2 CardInsufficientMemory"), new("n4", "NodeInsufficientDevice"), new("n5", "node unregistered"),
-                new("n3", "1/4 AllocatedCardsInsufficientRequest, 3/4 CardInsufficientMemory"),
-            ],
+            Refused(
+                ("n2", 1, [(CardRefusal.CardInsufficientMemory, 1)]),
+                ("n1", 2, [(CardRefusal.CardInsufficientMemory, 2)]),
+                ("n4", 1, [(CardRefusal.NodeInsufficientDevice, 1)]),
+                ("n3", 4, [(CardRefusal.AllocatedCardsInsufficientRequest, 1), (CardRefusal.CardInsufficientMemory, 3)])),
             5).Select(e => e.Message));
 
     [Fact]
@@ -194,12 +197,13 @@ public sealed class WordingPodEvents
     {
         var nodes = Enumerable.Range(0, 5000).Select(i => $"a-node-with-a-long-name-{i:D5}").ToList();
 
-        var failed = PodEventWords.FilteringFailed(nodes.Select(n => KeyValuePair.Create(n, "8/8 CardInsufficientMemory")), nodes.Count).First().Message;
+        var failed = PodEventWords.FilteringFailed(
+            Refused([.. nodes.Select(n => (n, 8, new[] { (CardRefusal.CardInsufficientMemory, 8) }))]), nodes.Count).First().Message;
         Assert.InRange(failed.Length, 800, PodEventWords.LongestMessage);
         Assert.StartsWith("5000 nodes CardInsufficientMemory(a-node-with-a-long-name-00000,", failed, StringComparison.Ordinal);
         Assert.EndsWith(",…)", failed, StringComparison.Ordinal);
 
-        var fit = PodEventWords.FilteringSucceeded("a-node-with-a-long-name-04999", 7, [.. nodes.Select((n, i) => (n, (double)i))]).Message;
+        var fit = PodEventWords.FilteringSucceeded("a-node-with-a-long-name-04999", 7, 5000, [.. nodes.Select((n, i) => (n, (double)i))]).Message;
         Assert.InRange(fit.Length, 500, PodEventWords.LongestMessage);
         Assert.Contains("7 nodes not fit, 5000 nodes fit(…,", fit, StringComparison.Ordinal);
         Assert.EndsWith(",a-node-with-a-long-name-04999:4999.00)", fit, StringComparison.Ordinal);
@@ -207,4 +211,7 @@ public sealed class WordingPodEvents
 
     [Fact]
     public void An_error_of_any_length_fits() => Assert.Equal(PodEventWords.LongestMessage, PodEventWords.BindingFailed(new string('x', 100_000)).Message.Length);
+
+    internal static RefusedNodes Refused(params (string Node, int Cards, (CardRefusal, int)[] Counts)[] nodes) =>
+        new([.. nodes.Select(n => new NodeUnfit(n.Node, new(n.Cards, n.Counts)))], nodes.Sum(n => n.Cards), []);
 }

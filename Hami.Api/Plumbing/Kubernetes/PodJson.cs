@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Hami.Api.Plumbing.Telling;
 using Hami.Domain.Placing;
 using k8s.Models;
 
@@ -23,6 +24,10 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
     [JsonIgnore]
     public IEnumerable<(Container Container, bool IsInit)> AllContainers =>
         (Spec?.InitContainers ?? []).Select(c => (c, true)).Concat((Spec?.Containers ?? []).Select(c => (c, false)));
+
+    /// <summary>Which pod it is.</summary>
+    public PodReference Reference() =>
+        new(Metadata?.Namespace ?? "default", Metadata?.Name ?? "", Metadata?.Uid ?? "", Metadata?.ResourceVersion ?? "");
 
     /// <summary>What placement reads.</summary>
     /// <exception cref="FormatException">A quantity is none; the message says which.</exception>

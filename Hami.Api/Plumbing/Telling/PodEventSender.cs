@@ -123,8 +123,8 @@ internal sealed partial class PodEventSender(
         told.Name = name;
     }
 
-    /// <summary>Moves the count of the Event that says it.</summary>
-    /// <returns>False when there is no such Event any more.</returns>
+    /// <summary>Counts one more of an Event that is there.</summary>
+    /// <returns>False when there is no such Event any more, or we may not patch it.</returns>
     private async Task<bool> TryCountAsync(Told told, CancellationToken cancellationToken)
     {
         try
