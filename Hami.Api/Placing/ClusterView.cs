@@ -58,8 +58,8 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     public Reservation? ReservationOf(string podUid) =>
         _reservations.TryGetValue(podUid, out var reservation) && reservation.Expires > time.GetUtcNow() ? reservation : null;
 
-    /// <summary>How many pods have shares set aside.</summary>
-    public int LiveReservations => _reservations.Count;
+    /// <summary>How many pods have shares set aside; those whose time is over count until their node is looked at again.</summary>
+    public int Reservations => _reservations.Count;
 
     /// <summary>What other pods have reserved on a node, in an order that does not change.</summary>
     public IReadOnlyList<ReservedShares> ReservedByOthers(string node, string podUid)
