@@ -16,7 +16,7 @@ internal sealed record Bind(string Namespace, string Pod, string PodUid, string 
 
 internal sealed partial class BindHandler(
     Journal journal, ClusterView view, PodBinder binder, Settling settling, KeyedLock podLock, Readiness readiness, PlacementPolicy policy,
-    ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
+    NvidiaConfig nvidia, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
 {
     public async ValueTask<BindResult> Handle(Bind command, CancellationToken cancellationToken)
     {
@@ -117,7 +117,7 @@ internal sealed partial class BindHandler(
         var pod = await binder.FindAsync(command.Namespace, command.Pod, cancellationToken);
         if (pod is null || pod.Metadata.Uid != command.PodUid)
             return (null, "", $"pod {command.Namespace}/{command.Pod} with uid {command.PodUid} does not exist");
-        var (ask, refused) = PodAskParser.Parse(PodReading.Shape(pod), ResourceNames.Nvidia, policy);
+        var (ask, refused) = PodAskParser.Parse(PodReading.Shape(pod, nvidia.ResourceNames), nvidia, policy);
         return refused is not null ? (null, "", refused.Sentence)
             : (ask, pod.Metadata.ResourceVersion, null);
     }

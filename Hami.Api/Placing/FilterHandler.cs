@@ -14,7 +14,7 @@ internal sealed record Filter(ExtenderArguments Arguments) : IQuery<FilterAnswer
 /// <summary>Answers from memory; sets the chosen shares aside and leaves the refusal, if any, for the log.</summary>
 internal sealed class FilterHandler(
     ClusterView view, Journal journal, Readiness readiness, RefusalRecorder refusals, WaitingPods waiting, SeenPods pods, SeenNodes nodes,
-    PlacementPolicy policy, ExtenderSettings settings, TimeProvider time)
+    PlacementPolicy policy, NvidiaConfig nvidia, ExtenderSettings settings, TimeProvider time)
     : IQueryHandler<Filter, FilterAnswer>
 {
     private const int MostTries = 16;
@@ -31,7 +31,7 @@ internal sealed class FilterHandler(
         PodAsk ask;
         try
         {
-            (ask, var refused) = PodAskParser.Parse(arguments.Pod.Shape(), ResourceNames.Nvidia, policy);
+            (ask, var refused) = PodAskParser.Parse(arguments.Pod.Shape(nvidia.ResourceNames), nvidia, policy);
             if (refused is not null)
                 return FilterAnswer.Of(refused.Sentence);
         }

@@ -96,7 +96,7 @@ public sealed class AdmittingThroughTheApi(RunningScene running) : IClassFixture
         Assert.False(answer["allowed"]!.GetValue<bool>());
         Assert.Equal(["allowed", "status", "uid"], answer.Select(m => m.Key).Order(StringComparer.Ordinal));
         Assert.Equal(403, answer["status"]!["code"]!.GetValue<int>());
-        Assert.Contains("nvidia.com/gpumem-percentage: 101", answer["status"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains("invalid nvidia.com/gpumem-percentage value 101 in container c", answer["status"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
     private async Task AssertBecomes(JsonObject expected, JsonObject review)
