@@ -1,6 +1,7 @@
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Domain.Admitting;
+using Hami.Domain.Ledger;
 using Mediator;
 
 namespace Hami.Api.Admitting;
@@ -12,9 +13,11 @@ internal sealed class AdmitHandler(AdmissionRules rules, Journal journal) : IQue
 {
     private const string DefaultVersion = "admission.k8s.io/v1";
 
-    public ValueTask<AdmissionReview> Handle(Admit query, CancellationToken cancellationToken) => new(Answer(query.Review));
+    // While the log is being read nothing is known to be used; placement asks the quota again.
+    public ValueTask<AdmissionReview> Handle(Admit query, CancellationToken cancellationToken) =>
+        new(Answer(query.Review, rules, journal.Ledger.RoomOf));
 
-    private AdmissionReview Answer(AdmissionReview review)
+    internal static AdmissionReview Answer(AdmissionReview review, AdmissionRules rules, Func<string, QuotaRoom> roomOf)
     {
         if (review.Request is not { Object: { Spec: not null } pod, Uid: { Length: > 0 } uid } request)
             return Reply(review, new() { Uid = review.Request?.Uid ?? "", Status = new(400, "the AdmissionReview carries no pod to look at") });
@@ -22,11 +25,10 @@ internal sealed class AdmitHandler(AdmissionRules rules, Journal journal) : IQue
         try
         {
             var shape = pod.Shape(rules.Nvidia.ResourceNames, request.Namespace);
-            // While the log is being read nothing is known to be used; placement asks the quota again.
             admission = AdmitPodDecider.Decide(
                 new(shape, [.. pod.AllContainers.Select(c => Environment(c.Container))],
                     pod.Spec.SchedulerName ?? "", pod.Spec.NodeName ?? "", pod.Spec.RuntimeClassName ?? "", Privileged(pod)),
-                rules, journal.Ledger.RoomOf(shape.Namespace));
+                rules, roomOf(shape.Namespace));
         }
         catch (FormatException e)
         {

@@ -41,6 +41,6 @@ internal static class PodFaults
     // Blank is as good as absent, as it is for the lists of models and cards.
     private static Refusal? Unless(IReadOnlyDictionary<string, string> annotations, string key, Func<string, bool> isKnown, string words) =>
         annotations.GetValueOrDefault(key) is { } text && !string.IsNullOrWhiteSpace(text) && !isKnown(text)
-            ? new(PodAskParser.InvalidAnnotation, $"invalid {key} annotation \"{text}\": must be {words}")
+            ? new(PodAskParser.InvalidAnnotation, $"invalid {key} annotation \"{PodAskParser.Excerpt(text)}\": must be {words}")
             : null;
 }

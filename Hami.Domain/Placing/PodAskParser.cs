@@ -49,7 +49,7 @@ public static class PodAskParser
         }
         ScoringWeights? weights = null;
         if (asksCards && pod.Annotations.GetValueOrDefault(HamiKeys.ScoringWeights) is { } text && (weights = ScoringWeights.TryParse(text)) is null)
-            refusal ??= new(InvalidAnnotation, $"calcScore failed invalid {HamiKeys.ScoringWeights} annotation \"{text}\": {ScoringWeights.Form}");
+            refusal ??= new(InvalidAnnotation, $"calcScore failed invalid {HamiKeys.ScoringWeights} annotation \"{Excerpt(text)}\": {ScoringWeights.Form}");
         return (new(
             pod.Uid, pod.Namespace, pod.Name, containers, Wish(pod.Annotations),
             OverNodes(pod.Annotations.GetValueOrDefault(HamiKeys.NodePolicy), policy), OverCards(pod.Annotations.GetValueOrDefault(HamiKeys.GpuPolicy), policy),
@@ -59,6 +59,9 @@ public static class PodAskParser
     /// <summary>A refusal of one resource of a container, in the form HAMi refuses percentages in.</summary>
     internal static Refusal Bad(ContainerShape container, string resource, decimal value, string rule) => new(
         InvalidResource, string.Create(CultureInfo.InvariantCulture, $"invalid {resource} value {value:G29} in container {container.Name}: {rule}"));
+
+    /// <summary>A user's text for a sentence, which nobody reads when it is long.</summary>
+    internal static string Excerpt(string text) => text.Length <= 100 ? text : $"{text[..100]}…";
 
     private static (ContainerAsk Ask, Refusal? Refusal) Container(ContainerShape container, NvidiaConfig nvidia)
     {

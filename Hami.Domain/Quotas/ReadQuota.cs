@@ -46,7 +46,7 @@ public static class ReadQuota
             return 0;
         }
         if (number != decimal.Truncate(number))
-            faults.Add(Says(quota, resource, $"is {number}; only {decimal.Floor(number)} of it counts, since the resource is a whole number"));
+            faults.Add(Says(quota, resource, $"is {number:G29}; only {decimal.Floor(number)} of it counts, since the resource is a whole number"));
         return decimal.Floor(number);
     }
 

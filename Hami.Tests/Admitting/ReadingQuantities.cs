@@ -24,7 +24,14 @@ public sealed class ReadingQuantities
     [InlineData("half")]
     [InlineData("1.2.3")]
     [InlineData("99999999999999999999999999999999999999")]
+    [InlineData("1e999999999")]
+    [InlineData("1E-999999999")]
+    [InlineData("1e99999999999999999999")]
+    [InlineData("1e5x")]
     public void What_is_none_is_said_to_be_none(string text) => Assert.False(Quantity.TryParse(text, out _));
+
+    [Fact]
+    public void A_number_of_millions_of_digits_costs_nothing() => Assert.False(Quantity.TryParse(new('9', 7_000_000), out _));
 
     private static decimal? ByLibrary(string text)
     {

@@ -9,8 +9,6 @@ namespace Hami.Api.Plumbing.Kubernetes;
 /// <summary>The few fields of a pod that admission and placement read; everything else in the JSON is skipped.</summary>
 internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
 {
-    private static readonly Container Nothing = new(null, null, null, null, null);
-
     internal sealed record Meta(
         string? Name, string? GenerateName, string? Namespace, string? Uid, string? ResourceVersion,
         Dictionary<string, string>? Annotations, Dictionary<string, string>? Labels);
@@ -31,13 +29,14 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
     internal sealed record SecurityContext(bool? Privileged);
 
     /// <summary>All containers, init containers first.</summary>
+    /// <exception cref="FormatException">One of them is null.</exception>
     [JsonIgnore]
     public IEnumerable<(Container Container, bool IsInit)> AllContainers =>
-        (Spec?.InitContainers ?? []).Select(c => (c ?? Nothing, true)).Concat((Spec?.Containers ?? []).Select(c => (c ?? Nothing, false)));
+        (Spec?.InitContainers ?? []).Select(c => (c ?? throw Missing(), true)).Concat((Spec?.Containers ?? []).Select(c => (c ?? throw Missing(), false)));
 
     /// <summary>What placement reads.</summary>
     /// <param name="names">Resources that are ours; of the others only CPU and memory are read.</param>
-    /// <exception cref="FormatException">A quantity of ours is none; the message says which.</exception>
+    /// <exception cref="FormatException">A quantity of ours is none, or a container is; the message says which.</exception>
     public PodShape Shape(ResourceNames names, string? namespaceOtherwise = null) => new(
         Metadata?.Uid ?? "",
         Metadata?.Namespace ?? namespaceOtherwise ?? "default",
@@ -52,6 +51,8 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
         Requests = Quantities(null, Spec?.Resources?.Requests, names),
         Overhead = Quantities(null, Spec?.Overhead, names),
     };
+
+    private static FormatException Missing() => new("one of the pod's containers is null; write what it runs, or leave it out");
 
     private static Dictionary<string, decimal> Quantities(string? container, Dictionary<string, JsonElement>? quantities, ResourceNames names)
     {
@@ -87,7 +88,7 @@ internal static class PodReading
         if (Quantity.TryParse(text, out var value))
             parsed[resource] = value;
         else if (isOurs)
-            throw new FormatException($"invalid {resource} value {text} in container {container}: is not a Kubernetes quantity that a card could have");
+            throw new FormatException($"invalid {resource} value {Excerpt(text)} in container {container}: is not a Kubernetes quantity that a card could have");
     }
 
     private static ContainerShape Shape(V1Container container, bool isInit, ResourceNames names) => new(
@@ -101,6 +102,8 @@ internal static class PodReading
             Read(parsed, container, resource, names, quantity.ToString());
         return parsed;
     }
+
+    private static string Excerpt(string text) => text.Length <= 64 ? text : $"{text[..64]}…";
 
     private static Dictionary<string, string> Words(IDictionary<string, string>? words) => words is null ? [] : new(words, StringComparer.Ordinal);
 }

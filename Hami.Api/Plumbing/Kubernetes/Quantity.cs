@@ -1,3 +1,4 @@
+using System.Globalization;
 using k8s.Models;
 
 namespace Hami.Api.Plumbing.Kubernetes;
@@ -7,11 +8,17 @@ internal static class Quantity
 {
     private const int MostDigits = 15;
 
+    // The library computes any power of ten it is asked for, however long that takes.
+    private const int LongestText = 64;
+    private const int LargestExponent = 64;
+
     /// <summary>False when the text is no quantity, or larger than 28 digits can say.</summary>
     public static bool TryParse(string text, out decimal value)
     {
         if (TryPlain(text, out value))
             return true;
+        if (text.Length > LongestText || HasHugeExponent(text))
+            return false;
         try
         {
             value = new ResourceQuantity(text).ToDecimal();
@@ -21,6 +28,15 @@ internal static class Quantity
         {
             return false;
         }
+    }
+
+    private static bool HasHugeExponent(string text)
+    {
+        var at = text.AsSpan().IndexOfAny('e', 'E');
+        // A lone E, and Ei, are suffixes.
+        return at >= 0 && int.TryParse(text.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exponent)
+            ? Math.Abs((long)exponent) > LargestExponent
+            : at >= 0 && text.AsSpan(at + 1) is not ("" or "i");
     }
 
     /// <summary>A whole number with the suffixes of every day.</summary>
@@ -49,6 +65,7 @@ internal static class Quantity
             _ => 0,
         };
         value = number * factor;
-        return factor != 0;
+        // Kubernetes caps what is larger than a long; the library knows how.
+        return factor != 0 && value <= long.MaxValue;
     }
 }
