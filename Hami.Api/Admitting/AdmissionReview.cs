@@ -16,7 +16,7 @@ internal sealed record AdmissionReview
     [JsonPropertyName("response"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public AdmissionResponse? Response { get; init; }
 }
 
-internal sealed record AdmissionRequest(string? Uid, string? Namespace, PodJson? Object);
+internal sealed record AdmissionRequest(string? Uid, string? Namespace, string? Operation, PodJson? Object);
 
 internal sealed record AdmissionResponse
 {

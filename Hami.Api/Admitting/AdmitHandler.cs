@@ -21,6 +21,9 @@ internal sealed class AdmitHandler(AdmissionRules rules, Journal journal) : IQue
     {
         if (review.Request is not { Object: { Spec: not null } pod, Uid: { Length: > 0 } uid } request)
             return Reply(review, new() { Uid = review.Request?.Uid ?? "", Status = new(400, "the AdmissionReview carries no pod to look at") });
+        // A pod that exists carries what was decided for it; that is not to be taken off again.
+        if (request.Operation is { Length: > 0 } and not "CREATE")
+            return Reply(review, new() { Uid = uid, Allowed = true, Status = new(200, "only the creation of pods is looked at") });
         Admission admission;
         try
         {

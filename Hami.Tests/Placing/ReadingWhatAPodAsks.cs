@@ -16,11 +16,6 @@ public sealed class ReadingWhatAPodAsks
     [Trait("Hami", "case 2")]
     [Trait("Hami", "case 3")]
     [Trait("Hami", "case 6")]
-    [Trait("Scoreboard", "A01")]
-    [Trait("Scoreboard", "A02")]
-    [Trait("Scoreboard", "A03")]
-    [Trait("Scoreboard", "A04")]
-    [Trait("Scoreboard", "A05")]
     // limits → count, MiB, percent, cores
     [InlineData("gpu=1", 1, 0, 100, 0)]
     [InlineData("gpu=2 gpumem=4096", 2, 4096, 0, 0)]
@@ -145,8 +140,6 @@ public sealed class ReadingWhatAPodAsks
 
     [Fact]
     [Trait("Hami", "case 11")]
-    [Trait("Scoreboard", "A22")]
-    [Trait("Scoreboard", "A24")]
     public void Containers_keep_their_places_with_init_containers_first()
     {
         var ask = Parse(Pods.Read(
@@ -173,7 +166,6 @@ public sealed class ReadingWhatAPodAsks
     }
 
     [Theory]
-    [Trait("Scoreboard", "B01")]
     [InlineData("A100,V100", "NVIDIA A100-SXM4-40GB", true)]
     [InlineData("a100", "NVIDIA A100-SXM4-40GB", true)]
     [InlineData("V100", "NVIDIA A100-SXM4-40GB", false)]
