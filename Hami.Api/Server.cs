@@ -10,6 +10,7 @@ using Hami.Api.Plumbing.GraphQL;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Plumbing.Telling;
+using Hami.Api.Quotas;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
@@ -103,8 +104,9 @@ internal static partial class Server
         services.AddSingleton<SeenNodes>();
         services.AddHosted<NodeWatch>();
 
-        services.AddSingleton(new AdmissionDefaults(
-            placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia.DefaultGpuCount));
+        services.AddSingleton(new AdmissionRules(placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia));
+
+        services.AddHosted<QuotaWatch>();
 
         services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
         services.AddSingleton<PolicyInForce>().AddHosted<PolicyFromFlags>();
