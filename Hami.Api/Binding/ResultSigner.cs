@@ -13,7 +13,7 @@ internal sealed partial class ResultSigner(SigningKey? key, ILogger<ResultSigner
         if (key is null)
             return;
         var mig = annotations.TryGetValue(HamiKeys.MigAllocations, out var text) ? MigAllocations.Decode(text) : [];
-        var signed = AllocationSignature.Signed(podUid, node, annotations[HamiKeys.AllocationId], annotations[HamiKeys.DevicesAllocated], mig);
+        var signed = AllocationSignature.MessageOf(podUid, node, annotations[HamiKeys.AllocationId], annotations[HamiKeys.DevicesAllocated], mig);
         annotations[HamiKeys.AllocationSignature] = new AllocationSignature(key.Id, key.Sign(signed)).Encode();
     }
 

@@ -35,5 +35,5 @@ internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodRecon
         return Task.CompletedTask;
     }
 
-    private SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, nvidia.ResourceNames.Count);
+    private SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, nvidia.ResourceNames);
 }

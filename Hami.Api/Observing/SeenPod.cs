@@ -17,14 +17,14 @@ internal sealed record SeenPod(
 {
     public bool IsTerminal => Phase is "Succeeded" or "Failed";
 
-    /// <param name="resource">Name of the resource that counts cards.</param>
-    public static SeenPod Of(V1Pod pod, string resource)
+    /// <summary>Reads a pod; annotations that cannot be read are among what was seen.</summary>
+    public static SeenPod Of(V1Pod pod, ResourceNames names)
     {
         var allocationId = pod.GetAnnotation(HamiKeys.AllocationId) ?? "";
         return new(
             pod.Uid(), pod.Namespace(), pod.Name(), pod.Spec.NodeName ?? "", pod.Status?.Phase ?? "", pod.Metadata.DeletionTimestamp is not null,
             allocationId, pod.GetAnnotation(HamiKeys.BindPhase) ?? "", HaveInitsEnded(pod), pod.Spec.Priority ?? 0, HostAsks.Of(pod),
-            allocationId.Length == 0 && !string.IsNullOrEmpty(pod.Spec.NodeName) ? ForeignSharesOf(pod, resource) : null);
+            allocationId.Length == 0 && !string.IsNullOrEmpty(pod.Spec.NodeName) ? ForeignSharesOf(pod, names) : null);
     }
 
     private static bool HaveInitsEnded(V1Pod pod)
@@ -43,13 +43,13 @@ internal sealed record SeenPod(
         status.Started is true || status.State?.Running is not null
         || status.State?.Terminated?.StartedAt is not null || status.LastState?.Terminated?.StartedAt is not null;
 
-    private static ForeignShares? ForeignSharesOf(V1Pod pod, string resource)
+    private static ForeignShares? ForeignSharesOf(V1Pod pod, ResourceNames names)
     {
         if (pod.GetAnnotation(HamiKeys.DevicesAllocated) is null)
             return null;
         try
         {
-            return ForeignShares.Read(PodReading.Shape(pod), pod.Spec.NodeName, resource);
+            return ForeignShares.Read(PodReading.Shape(pod, names), pod.Spec.NodeName, names.Count);
         }
         catch (FormatException e)
         {

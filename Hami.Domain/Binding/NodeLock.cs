@@ -55,6 +55,7 @@ public enum NodeLockStep
 /// <summary>Whose turn is it on a node whose device plugin speaks HAMi's lock?</summary>
 public static class NodeLockDecider
 {
+    /// <summary>The next step of a bind that wants the node.</summary>
     /// <param name="text">The annotation; null when absent.</param>
     /// <param name="unchangedFor">How long this very text has been seen there; a text that says no usable time is judged by it.</param>
     /// <param name="holderExists">Whether the pod it names exists; null when not yet asked.</param>

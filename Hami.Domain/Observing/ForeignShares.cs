@@ -56,7 +56,7 @@ public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, 
     private static Share ShareOf(PodShape pod, int container, string uuid, long memoryMiB, int cores, MigSlice? mig) =>
         new(container, pod.Containers[container].Name, pod.Containers[container] is { IsInit: true, IsSidecar: false }, uuid, memoryMiB, cores, mig);
 
-    private static IReadOnlyList<Share> WithMig(PodShape pod, List<Share> shares)
+    private static List<Share> WithMig(PodShape pod, List<Share> shares)
     {
         if (!pod.Annotations.TryGetValue(HamiKeys.MigAllocations, out var text))
             return shares;

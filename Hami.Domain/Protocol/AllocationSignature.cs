@@ -15,7 +15,7 @@ public sealed record AllocationSignature(string KeyId, byte[] Signature)
     /// <summary>The text that is signed: for which pod, on which node, and every card with its limits.</summary>
     /// <param name="deviceList">Value of <see cref="HamiKeys.DevicesAllocated"/>, as it stands.</param>
     /// <param name="mig">The MIG instances chosen; what the device plugin adds to them later does not count.</param>
-    public static byte[] Signed(string podUid, string node, string allocationId, string deviceList, IEnumerable<MigAllocation> mig)
+    public static byte[] MessageOf(string podUid, string node, string allocationId, string deviceList, IEnumerable<MigAllocation> mig)
     {
         var text = new StringBuilder();
         Field(text, Purpose);

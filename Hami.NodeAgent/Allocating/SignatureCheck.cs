@@ -41,7 +41,7 @@ internal sealed partial class SignatureCheck(AgentOptions options, ILogger<Signa
         {
             return $"{who}: {e.Message} Create the pod again.";
         }
-        var message = AllocationSignature.Signed(pod.Uid(), options.NodeName, pod.GetAnnotation(HamiKeys.AllocationId) ?? "", deviceList, mig);
+        var message = AllocationSignature.MessageOf(pod.Uid(), options.NodeName, pod.GetAnnotation(HamiKeys.AllocationId) ?? "", deviceList, mig);
         if (!known.TryGetValue(pod.Uid(), out var seen) || seen.Annotation != annotation || !seen.Message.AsSpan().SequenceEqual(message))
         {
             seen = (message, annotation, AllocationSignature.TryDecode(annotation) is { } signature && keys.Verify(signature, message));

@@ -80,10 +80,10 @@ public sealed class AdoptingThroughTheApi
         }
     }
 
-    private static Task PatchAsync(ControlPlaneScene scene, string pod, string phase) => scene.Kubernetes.CoreV1.PatchNamespacedPodAsync(
+    private static Task<V1Pod> PatchAsync(ControlPlaneScene scene, string pod, string phase) => scene.Kubernetes.CoreV1.PatchNamespacedPodAsync(
         new V1Patch(new { metadata = new { annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.BindPhase] = phase } } }, V1Patch.PatchType.MergePatch), pod, "default");
 
-    private static Task EndAsync(ControlPlaneScene scene, string pod, string phase) => scene.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
+    private static Task<V1Pod> EndAsync(ControlPlaneScene scene, string pod, string phase) => scene.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
         new V1Patch(new { status = new { phase } }, V1Patch.PatchType.MergePatch), pod, "default");
 
     private static async Task HoldsAsync(ControlPlaneScene scene, params (string Card, long MiB)[] cards) => await ControlPlaneScene.UntilAsync(

@@ -1,5 +1,6 @@
 using Hami.Api.Observing;
 using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
 using k8s.Models;
 
 namespace Hami.Tests.Observing;
@@ -62,7 +63,7 @@ public sealed class SeeingPods
         Assert.Null(Seen(pod).Foreign);
     }
 
-    private static SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, "nvidia.com/gpu");
+    private static SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, ResourceNames.Nvidia);
 
     private static V1Pod Pod(IList<V1Container> inits) => new()
     {

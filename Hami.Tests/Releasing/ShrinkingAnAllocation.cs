@@ -93,7 +93,7 @@ public sealed class ShrinkingAnAllocation
     private static ClusterLedger Holding(string shares) => Placed([.. shares.Split(' ').Select((s, i) => new Share(
         i, $"c{i}", s[0] == 'i', "GPU-a", long.Parse(s[1..s.IndexOf('/')]), int.Parse(s[(s.IndexOf('/') + 1)..])))]);
 
-    private static ClusterLedger Placed(IReadOnlyList<Share> shares)
+    private static ClusterLedger Placed(List<Share> shares)
     {
         var cluster = Evolve(ClusterLedger.Empty, new NodeEvent.DevicesRegistered("n1", [Asks.Card("GPU-a"), Asks.Card("GPU-b", index: 1)]));
         return Evolve(cluster, new NodeEvent.AllocationPlaced(

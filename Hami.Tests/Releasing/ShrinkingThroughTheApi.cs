@@ -48,7 +48,7 @@ public sealed class ShrinkingThroughTheApi
 
     private static Task<List<string>> ShrunkAsync(ControlPlaneScene scene) => scene.ColumnAsync("select type from hami.mt_events where type = 'allocation_shrunk'");
 
-    private static Task StatusAsync(ControlPlaneScene scene, params (string Name, int ExitCode)[] ended) => scene.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
+    private static Task<V1Pod> StatusAsync(ControlPlaneScene scene, params (string Name, int ExitCode)[] ended) => scene.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
         new V1Patch(
             new
             {
