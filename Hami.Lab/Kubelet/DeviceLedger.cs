@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.Lab.Kubelet;
@@ -8,7 +9,13 @@ internal sealed record DeviceGrant(
     string Container,
     string Resource,
     IReadOnlyList<string> DeviceIds,
-    ContainerAllocateResponse Answer);
+    ContainerAllocateResponse Answer)
+{
+    private byte[]? _bytes;
+
+    /// <summary>The answer as the checkpoint keeps it.</summary>
+    public byte[] AnswerBytes => _bytes ??= Answer.ToByteArray();
+}
 
 /// <summary>Which container holds which device ids: the kubelet's device manager without its plugins.</summary>
 internal sealed class DeviceLedger
