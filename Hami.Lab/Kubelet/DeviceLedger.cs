@@ -22,6 +22,7 @@ internal sealed class DeviceLedger
 {
     private readonly Lock _gate = new();
     private readonly List<DeviceGrant> _grants = [];
+    private ILookup<(string PodUid, string Container), DeviceGrant>? _byContainer;
 
     // Ended pods whose grants are still written down: nothing is done when a pod ends, they go when devices are next asked for.
     private readonly HashSet<string> _ended = new(StringComparer.Ordinal);
@@ -42,7 +43,7 @@ internal sealed class DeviceLedger
     public IReadOnlyList<DeviceGrant> Of(string podUid, string container)
     {
         lock (_gate)
-            return _ended.Contains(podUid) ? [] : [.. _grants.Where(g => g.PodUid == podUid && g.Container == container)];
+            return _ended.Contains(podUid) ? [] : [.. (_byContainer ??= _grants.ToLookup(g => (g.PodUid, g.Container)))[(podUid, container)]];
     }
 
     public IReadOnlySet<string> InUse(string resource)
@@ -62,6 +63,7 @@ internal sealed class DeviceLedger
     {
         lock (_gate)
         {
+            _byContainer = null;
             _grants.RemoveAll(g => _ended.Contains(g.PodUid));
             _ended.Clear();
             _grants.Add(grant);
@@ -91,6 +93,9 @@ internal sealed class DeviceLedger
     public void Restore(IEnumerable<DeviceGrant> grants)
     {
         lock (_gate)
+        {
+            _byContainer = null;
             _grants.AddRange(grants);
+        }
     }
 }
