@@ -79,9 +79,9 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
             while (await cluster.ControlPlane.EventCountAsync(stop.Token) < known + (3 * pods))
                 await Task.Delay(20, stop.Token);
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {
-            throw new TimeoutException($"After {Patience.TotalMinutes.ToString(CultureInfo.InvariantCulture)} minutes {times.Running} of {pods} pods run; the logs are in {cluster.Logs}.");
+            throw new TimeoutException($"After {Patience.TotalMinutes.ToString(CultureInfo.InvariantCulture)} minutes {times.Running} of {pods} pods run; the logs are in {cluster.Logs}.", e);
         }
         await stop.CancelAsync();
         await watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -16,11 +16,11 @@ internal static class ThroughputVerb
 {
     public static Command Command()
     {
-        var nodes = Number("--nodes", "Nodes, each with a node agent.", 200, 1, 1000);
-        var devices = Number("--devices", "Cards of each node.", 8, 1, 64);
-        var pods = Number("--pods", "Pods, each with one share of a card.", 1600, 1, 100_000);
-        var warmUp = Number("--warm-up", "Pods that run before, uncounted; 0 measures programs that have just started.", 0, 0, 10_000);
-        var clients = Number("--clients", "Pods that the client sends at once.", 16, 1, 256);
+        var nodes = Numbers.Option("--nodes", "Nodes, each with a node agent.", 200, 1, 1000);
+        var devices = Numbers.Option("--devices", "Cards of each node.", 8, 1, 64);
+        var pods = Numbers.Option("--pods", "Pods, each with one share of a card.", 1600, 1, 100_000);
+        var warmUp = Numbers.Option("--warm-up", "Pods that run before, uncounted; 0 measures programs that have just started.", 0, 0, 10_000);
+        var clients = Numbers.Option("--clients", "Pods that the client sends at once.", 16, 1, 256);
         var policy = new Option<string>("--policy") { Description = "The pods' node policy: binpack fills node after node, spread all of them evenly.", DefaultValueFactory = _ => "binpack" };
         policy.AcceptOnlyFromAmong("binpack", "spread");
         var json = new Option<bool>("--json") { Description = "Print one line of JSON." };
@@ -101,16 +101,5 @@ internal static class ThroughputVerb
             ct);
         progress($"{options.Pods} pods");
         return await new ThroughputRun(cluster, options, TimeProvider.System).MeasureAsync(ct);
-    }
-
-    private static Option<int> Number(string name, string description, int otherwise, int least, int most)
-    {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => otherwise };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens is [{ Value: var text }] && int.TryParse(text, out var value) && (value < least || value > most))
-                result.AddError($"{name} {value}: give a number from {least} to {most}.");
-        });
-        return option;
     }
 }

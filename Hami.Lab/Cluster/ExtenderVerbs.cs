@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Hami.Lab.Cluster;
 
@@ -6,6 +7,7 @@ namespace Hami.Lab.Cluster;
 public enum ExtenderMode
 {
     /// <summary>The extender: it answers a filter with one node.</summary>
+    [SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "HAMi on events calls its mode so.")]
     Single,
 
     /// <summary>The scheduler: the extender answers with all nodes that fit, and its ranking counts beside the scheduler's own.</summary>

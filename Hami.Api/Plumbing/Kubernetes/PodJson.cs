@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Hami.Api.Plumbing.Telling;
 using Hami.Domain.Placing;
 using k8s.Models;
 
@@ -24,6 +25,10 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
     public IEnumerable<(Container Container, bool IsInit)> AllContainers =>
         (Spec?.InitContainers ?? []).Select(c => (c, true)).Concat((Spec?.Containers ?? []).Select(c => (c, false)));
 
+    /// <summary>Which pod it is.</summary>
+    public PodReference Reference() =>
+        new(Metadata?.Namespace ?? "default", Metadata?.Name ?? "", Metadata?.Uid ?? "", Metadata?.ResourceVersion ?? "");
+
     /// <summary>What placement reads.</summary>
     /// <exception cref="FormatException">A quantity is none; the message says which.</exception>
     public PodShape Shape(string? namespaceOtherwise = null) => new(
@@ -42,9 +47,21 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
         {
             // cpu, memory and the like are nobody's business here.
             if (resource.Contains('/'))
-                parsed[resource] = PodReading.Quantity(container.Name, resource, value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText());
+                parsed[resource] = PodReading.Quantity(container.Name, resource, Text(value));
         }
         return parsed;
+    }
+
+    private static string Text(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText();
+        }
+        catch (InvalidOperationException)
+        {
+            return "half a character"; // an escaped surrogate without its other half
+        }
     }
 }
 

@@ -56,7 +56,7 @@ internal abstract class LabGround : IAsyncDisposable
         await Kubernetes.AdmissionregistrationV1.CreateMutatingWebhookConfigurationAsync(configuration, cancellationToken: ct);
     }
 
-    /// <summary>Starts a scheduler that asks the extender; null when the cluster's own does.</summary>
+    /// <summary>Starts a scheduler that asks the extender there; null when the cluster's own does.</summary>
     public abstract Task<IAsyncDisposable?> StartSchedulerAsync(ExtenderOptions extender, CancellationToken ct);
 
     public abstract ValueTask DisposeAsync();
