@@ -29,6 +29,7 @@ public sealed class Workload
     private readonly bool _anyModel;
     private readonly ConcurrentDictionary<string, ulong> _allowedByModel = new(StringComparer.Ordinal);
 
+    /// <summary>Prepares the measure.</summary>
     /// <param name="cardsByModel">The cluster's cards, by model: what may use few of them weighs more, so that these are kept for it. Empty when that is not known.</param>
     public Workload(WorkloadMix mix, IReadOnlyDictionary<string, int> cardsByModel)
     {
@@ -150,7 +151,7 @@ public sealed class Workload
     private CardLeft LeftOf(NodeUse node, int card, CardUse use)
     {
         var room = CardRoom.Of(node.Cards[card], use, node.IsCordoned(card));
-        return (room.Traits & CardTraits.Open) != 0 && room.FreeMiB > 0 ? new(room, AllowedBy(node.Cards[card])) : default;
+        return room.Traits.HasFlag(CardTraits.Open) && room.FreeMiB > 0 ? new(room, AllowedBy(node.Cards[card])) : default;
     }
 
     private ulong AllowedBy(Card card)
@@ -169,6 +170,7 @@ public sealed class Workload
         return allowed;
     }
 
+    /// <summary>How much more a kind weighs that may use few of the cards.</summary>
     /// <remarks>The square root: measured, it fills more than no weight and than the full ratio, which leaves the common cards behind.</remarks>
     private static double Scarcity(CardWish wish, IReadOnlyDictionary<string, int> cardsByModel)
     {
