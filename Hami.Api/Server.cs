@@ -10,6 +10,7 @@ using Hami.Api.Plumbing.GraphQL;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Plumbing.Telling;
+using Hami.Api.Quotas;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
@@ -103,12 +104,15 @@ internal static partial class Server
         services.AddSingleton<SeenNodes>();
         services.AddHosted<NodeWatch>();
 
-        services.AddSingleton(new AdmissionDefaults(
-            placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia.DefaultGpuCount));
+        services.AddSingleton(new AdmissionRules(placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia));
+
+        services.AddHosted<QuotaWatch>();
 
         services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
         services.AddSingleton<PolicyInForce>().AddHosted<PolicyFromFlags>();
         services.AddSingleton<AskReader>();
+        services.AddSingleton<LearningDue>().AddSingleton<ILogFollower>(s => s.GetRequiredService<LearningDue>());
+        services.AddHosted<WorkloadLearner>();
         services.AddSingleton(new ExtenderSettings(placement.Mode, placement.ReservedFor));
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
@@ -119,7 +123,7 @@ internal static partial class Server
         services.AddSingleton<PodBinder>();
         services.AddHosted<Settling>();
 
-        services.AddSingleton<SeenPods>();
+        services.AddSingleton<SeenPods>().AddSingleton<IPendingPods, PendingPods>();
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();

@@ -16,7 +16,7 @@ internal sealed record AdmissionReview
     [JsonPropertyName("response"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public AdmissionResponse? Response { get; init; }
 }
 
-internal sealed record AdmissionRequest(string? Uid, string? Namespace, PodJson? Object);
+internal sealed record AdmissionRequest(string? Uid, string? Namespace, string? Operation, PodJson? Object);
 
 internal sealed record AdmissionResponse
 {
@@ -29,6 +29,9 @@ internal sealed record AdmissionResponse
     [JsonPropertyName("patchType"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? PatchType { get; init; }
 
     [JsonPropertyName("patch"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public byte[]? Patch { get; init; }
+
+    /// <summary>What kubectl shows to the pod's author.</summary>
+    [JsonPropertyName("warnings"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public IReadOnlyList<string>? Warnings { get; init; }
 }
 
 internal sealed record AdmissionStatus(

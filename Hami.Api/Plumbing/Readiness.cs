@@ -11,9 +11,12 @@ public interface IReadiness
 public sealed class Readiness(Journal journal) : IReadiness
 {
     private volatile bool _nodesListed;
+    private volatile bool _quotasListed;
     private volatile bool _podsReconciled;
 
     public void NodesListed() => _nodesListed = true;
+
+    public void QuotasListed() => _quotasListed = true;
 
     public void PodsReconciled() => _podsReconciled = true;
 
@@ -21,6 +24,7 @@ public sealed class Readiness(Journal journal) : IReadiness
     public string? WhyNot =>
         !journal.Loaded.IsCompletedSuccessfully ? "hami is reading its log from PostgreSQL"
         : !_nodesListed ? "hami has not listed the cluster's nodes yet"
+        : !_quotasListed ? "hami has not listed the cluster's resource quotas yet"
         : !_podsReconciled ? "hami is reconciling its log with the cluster's pods"
         : !journal.IsWritable ? "hami cannot write its log: PostgreSQL is away"
         : null;

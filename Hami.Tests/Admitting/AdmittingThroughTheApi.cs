@@ -83,6 +83,16 @@ public sealed class AdmittingThroughTheApi(RunningScene running) : IClassFixture
         AssertUntouched(others, await Post(others));
     }
 
+    [Fact]
+    public async Task A_pod_that_exists_keeps_its_results_should_its_updates_be_sent_here()
+    {
+        var review = Review("fit1");
+        review["request"]!["operation"] = "UPDATE";
+        review["request"]!["object"]!["metadata"]!["annotations"]!["hami.io/vgpu-node"] = "n1";
+
+        AssertUntouched(review, await Post(review));
+    }
+
     [Theory]
     [InlineData("admission.k8s.io/v1")]
     [InlineData("admission.k8s.io/v1beta1")]
@@ -96,7 +106,21 @@ public sealed class AdmittingThroughTheApi(RunningScene running) : IClassFixture
         Assert.False(answer["allowed"]!.GetValue<bool>());
         Assert.Equal(["allowed", "status", "uid"], answer.Select(m => m.Key).Order(StringComparer.Ordinal));
         Assert.Equal(403, answer["status"]!["code"]!.GetValue<int>());
-        Assert.Contains("nvidia.com/gpumem-percentage: 101", answer["status"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains("invalid nvidia.com/gpumem-percentage value 101 in container c", answer["status"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("admission.k8s.io/v1")]
+    [InlineData("admission.k8s.io/v1beta1")]
+    public async Task A_warning_stands_where_kubectl_shows_it(string version)
+    {
+        var review = Review("fit1", version);
+        review["request"]!["object"]!["metadata"]!["annotations"]!["hami.io/vgpu-node"] = "n1";
+
+        var answer = await Post(review);
+
+        Assert.True(answer["allowed"]!.GetValue<bool>());
+        Assert.Equal("""["metadata.annotations[hami.io/vgpu-node] is written by HAMi alone and was removed"]""", answer["warnings"]!.ToJsonString());
     }
 
     private async Task AssertBecomes(JsonObject expected, JsonObject review)

@@ -7,7 +7,7 @@ public sealed class RefusingBadQuantities(RunningScene running) : IClassFixture<
 {
     [Theory]
     [InlineData("nvidia.com/gpumem", "\"half\"", "not a Kubernetes quantity")]
-    [InlineData("nvidia.com/gpumem", "\"-1\"", "container main asks nvidia.com/gpumem: -1")]
+    [InlineData("nvidia.com/gpumem", "\"-1\"", "invalid nvidia.com/gpumem value -1 in container main")]
     [InlineData("nvidia.com/gpumem", "99999999999999999999999999999999999999", "not a Kubernetes quantity")]
     [InlineData("nvidia.com/gpumem", "\"9E\"", "no card has that much memory")]
     [InlineData("nvidia.com/gpucores", "\"500m\"", "whole number")]

@@ -1,4 +1,7 @@
+using System.Text.Json;
+using Hami.Api.Plumbing.Kubernetes;
 using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
 
 namespace Hami.Tests.Given;
 
@@ -26,4 +29,18 @@ internal static class Pods
                 limits[resource] = v;
         }
     }
+
+    /// <summary>Resources written as <c>gpu=1 gpumem=3000</c>, ours without their domain.</summary>
+    public static Dictionary<string, decimal> Quantities(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        .Select(entry => entry.Split('='))
+        .ToDictionary(
+            entry => entry[0] is "cpu" or "memory" || entry[0].Contains('/', StringComparison.Ordinal) ? entry[0] : $"nvidia.com/{entry[0]}",
+            entry => Quantity.TryParse(entry[1], out var value) ? value : throw new FormatException(entry[1]), StringComparer.Ordinal);
+
+    /// <summary>One container, as the API server sends it.</summary>
+    public static ContainerShape Written(string limits, string requests = "", string name = "main", bool isInit = false, bool isSidecar = false) =>
+        new(name, isInit, isSidecar, Quantities(limits), Quantities(requests));
+
+    /// <summary>The shape of a pod that is given as JSON.</summary>
+    public static PodShape Read(string json) => JsonSerializer.Deserialize(json, WireJson.Default.PodJson)!.Shape(ResourceNames.Nvidia);
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hami.Api.Plumbing.Telling;
 using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
 using k8s.Models;
 
 namespace Hami.Api.Plumbing.Kubernetes;
@@ -10,45 +11,59 @@ namespace Hami.Api.Plumbing.Kubernetes;
 internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
 {
     internal sealed record Meta(
-        string? Name, string? GenerateName, string? Namespace, string? Uid, string? ResourceVersion, Dictionary<string, string>? Annotations);
+        string? Name, string? GenerateName, string? Namespace, string? Uid, string? ResourceVersion,
+        Dictionary<string, string>? Annotations, Dictionary<string, string>? Labels);
 
-    internal sealed record PodSpec(string? SchedulerName, string? NodeName, List<Container>? Containers, List<Container>? InitContainers);
+    internal sealed record PodSpec(
+        string? SchedulerName, string? NodeName, string? RuntimeClassName, SchedulingGroup? SchedulingGroup,
+        List<Container?>? Containers, List<Container?>? InitContainers, Resources? Resources, Dictionary<string, JsonElement>? Overhead);
 
-    internal sealed record Container(string? Name, string? RestartPolicy, Resources? Resources, SecurityContext? SecurityContext);
+    internal sealed record SchedulingGroup(string? PodGroupName);
+
+    internal sealed record Container(string? Name, string? RestartPolicy, Resources? Resources, List<Variable?>? Env, SecurityContext? SecurityContext);
+
+    /// <param name="Value">Null for a variable that is taken from elsewhere.</param>
+    internal sealed record Variable(string? Name, string? Value);
 
     internal sealed record Resources(Dictionary<string, JsonElement>? Limits, Dictionary<string, JsonElement>? Requests);
 
     internal sealed record SecurityContext(bool? Privileged);
 
     /// <summary>All containers, init containers first.</summary>
+    /// <exception cref="FormatException">One of them is null.</exception>
     [JsonIgnore]
     public IEnumerable<(Container Container, bool IsInit)> AllContainers =>
-        (Spec?.InitContainers ?? []).Select(c => (c, true)).Concat((Spec?.Containers ?? []).Select(c => (c, false)));
+        (Spec?.InitContainers ?? []).Select(c => (c ?? throw Missing(), true)).Concat((Spec?.Containers ?? []).Select(c => (c ?? throw Missing(), false)));
 
     /// <summary>Which pod it is.</summary>
     public PodReference Reference() =>
         new(Metadata?.Namespace ?? "default", Metadata?.Name ?? "", Metadata?.Uid ?? "", Metadata?.ResourceVersion ?? "");
 
     /// <summary>What placement reads.</summary>
-    /// <exception cref="FormatException">A quantity is none; the message says which.</exception>
-    public PodShape Shape(string? namespaceOtherwise = null) => new(
+    /// <param name="names">Resources that are ours; of the others only CPU and memory are read.</param>
+    /// <exception cref="FormatException">A quantity of ours is none, or a container is; the message says which.</exception>
+    public PodShape Shape(ResourceNames names, string? namespaceOtherwise = null) => new(
         Metadata?.Uid ?? "",
         Metadata?.Namespace ?? namespaceOtherwise ?? "default",
         Metadata?.Name ?? Metadata?.GenerateName ?? "",
         Metadata?.Annotations ?? [],
         [.. AllContainers.Select(c => new ContainerShape(
             c.Container.Name ?? "", c.IsInit, c.Container.RestartPolicy == "Always",
-            Quantities(c.Container, c.Container.Resources?.Limits), Quantities(c.Container, c.Container.Resources?.Requests)))]);
+            Quantities(c.Container.Name, c.Container.Resources?.Limits, names), Quantities(c.Container.Name, c.Container.Resources?.Requests, names)))])
+    {
+        Labels = Metadata?.Labels ?? [],
+        SchedulingGroup = Spec?.SchedulingGroup?.PodGroupName,
+        Requests = Quantities(null, Spec?.Resources?.Requests, names),
+        Overhead = Quantities(null, Spec?.Overhead, names),
+    };
 
-    private static Dictionary<string, decimal> Quantities(Container container, Dictionary<string, JsonElement>? quantities)
+    private static FormatException Missing() => new("one of the pod's containers is null; write what it runs, or leave it out");
+
+    private static Dictionary<string, decimal> Quantities(string? container, Dictionary<string, JsonElement>? quantities, ResourceNames names)
     {
         var parsed = new Dictionary<string, decimal>(StringComparer.Ordinal);
         foreach (var (resource, value) in quantities ?? [])
-        {
-            // cpu, memory and the like are nobody's business here.
-            if (resource.Contains('/'))
-                parsed[resource] = PodReading.Quantity(container.Name, resource, Text(value));
-        }
+            PodReading.Read(parsed, container, resource, names, Text(value));
         return parsed;
     }
 
@@ -68,31 +83,44 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
 /// <summary>Reads the shape of a pod as the client library delivers it.</summary>
 internal static class PodReading
 {
-    public static PodShape Shape(V1Pod pod) => new(
+    /// <inheritdoc cref="PodJson.Shape"/>
+    public static PodShape Shape(V1Pod pod, ResourceNames names) => new(
         pod.Uid(), pod.Namespace(), pod.Name(),
-        pod.Annotations() is { } annotations ? new Dictionary<string, string>(annotations, StringComparer.Ordinal) : [],
-        [.. (pod.Spec.InitContainers ?? []).Select(c => Shape(c, isInit: true)), .. pod.Spec.Containers.Select(c => Shape(c, isInit: false))]);
-
-    /// <summary>Parses a Kubernetes quantity.</summary>
-    /// <exception cref="FormatException">It is none, or larger than 28 digits can say.</exception>
-    public static decimal Quantity(string? container, string resource, string text)
+        Words(pod.Annotations()),
+        [.. (pod.Spec.InitContainers ?? []).Select(c => Shape(c, isInit: true, names)), .. pod.Spec.Containers.Select(c => Shape(c, isInit: false, names))])
     {
-        try
-        {
-            return new ResourceQuantity(text).ToDecimal();
-        }
-        catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
-        {
-            throw new FormatException($"container {container} asks {resource}: {text}, which is not a Kubernetes quantity that a card could have", e);
-        }
+        Labels = Words(pod.Labels()),
+        SchedulingGroup = pod.Spec.SchedulingGroup?.PodGroupName,
+        Requests = Quantities(null, pod.Spec.Resources?.Requests, names),
+        Overhead = Quantities(null, pod.Spec.Overhead, names),
+    };
+
+    /// <summary>Adds a quantity to what was parsed, if the resource is one that is read.</summary>
+    /// <exception cref="FormatException">It is none, or larger than 28 digits can say; CPU and memory are then left out.</exception>
+    public static void Read(Dictionary<string, decimal> parsed, string? container, string resource, ResourceNames names, string text)
+    {
+        var isOurs = resource == names.Count || resource == names.Memory || resource == names.MemoryPercent || resource == names.Cores || resource == names.Priority;
+        if (!isOurs && resource is not ("cpu" or "memory"))
+            return;
+        if (Quantity.TryParse(text, out var value))
+            parsed[resource] = value;
+        else if (isOurs)
+            throw new FormatException($"invalid {resource} value {Excerpt(text)} in container {container}: is not a Kubernetes quantity that a card could have");
     }
 
-    private static ContainerShape Shape(V1Container container, bool isInit) => new(
+    private static ContainerShape Shape(V1Container container, bool isInit, ResourceNames names) => new(
         container.Name, isInit, container.RestartPolicy == "Always",
-        Quantities(container, container.Resources?.Limits), Quantities(container, container.Resources?.Requests));
+        Quantities(container.Name, container.Resources?.Limits, names), Quantities(container.Name, container.Resources?.Requests, names));
 
-    private static Dictionary<string, decimal> Quantities(V1Container container, IDictionary<string, ResourceQuantity>? quantities) =>
-        (quantities ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
-            .Where(q => q.Key.Contains('/'))
-            .ToDictionary(q => q.Key, q => Quantity(container.Name, q.Key, q.Value.ToString()), StringComparer.Ordinal);
+    private static Dictionary<string, decimal> Quantities(string? container, IDictionary<string, ResourceQuantity>? quantities, ResourceNames names)
+    {
+        var parsed = new Dictionary<string, decimal>(StringComparer.Ordinal);
+        foreach (var (resource, quantity) in quantities ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal))
+            Read(parsed, container, resource, names, quantity.ToString());
+        return parsed;
+    }
+
+    private static string Excerpt(string text) => text.Length <= 64 ? text : $"{text[..64]}…";
+
+    private static Dictionary<string, string> Words(IDictionary<string, string>? words) => words is null ? [] : new(words, StringComparer.Ordinal);
 }

@@ -1,0 +1,48 @@
+using System.Globalization;
+using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
+
+namespace Hami.Domain.Admitting;
+
+/// <summary>The variables by which the library in a container learns what the admin and the pod's limits say.</summary>
+/// <remarks>
+/// Where one is set here it stands instead of the user's, which could only widen what was asked. A compute policy of the user's own
+/// remains when it is the stricter one (<c>force</c>), and a priority remains when no limit names one.
+/// </remarks>
+internal static class ContainerEnvironment
+{
+    public const string Priority = "CUDA_TASK_PRIORITY";
+    public const string CorePolicy = "GPU_CORE_UTILIZATION_POLICY";
+    public const string VisibleDevices = "NVIDIA_VISIBLE_DEVICES";
+
+    /// <param name="asksCards">Whether this container asks for cards.</param>
+    /// <param name="environment">What stands there, by name; without a value where it is taken from elsewhere.</param>
+    public static void Settle(
+        ContainerShape container, int position, bool asksCards, IReadOnlyDictionary<string, string?> environment, NvidiaConfig nvidia,
+        List<PodChange> changes, List<string> warnings)
+    {
+        if (!asksCards)
+        {
+            if (nvidia.OverwriteEnv)
+                Set(VisibleDevices, "none");
+            return;
+        }
+        if (container.Limits.TryGetValue(nvidia.ResourceNames.Priority, out var priority))
+            Set(Priority, priority.ToString(CultureInfo.InvariantCulture));
+        if (nvidia.GpuCorePolicy is not GpuCorePolicy.Default || Widens(environment))
+            Set(CorePolicy, nvidia.GpuCorePolicy.Word());
+
+        void Set(string name, string value)
+        {
+            var has = environment.TryGetValue(name, out var before);
+            if (has && before == value)
+                return;
+            changes.Add(new PodChange.Variable(position, name, value));
+            if (has)
+                warnings.Add($"container {container.Name}: the environment variable {name} is {value} by the cluster's rules, what the pod said was replaced");
+        }
+    }
+
+    private static bool Widens(IReadOnlyDictionary<string, string?> environment) =>
+        environment.TryGetValue(CorePolicy, out var policy) && policy is not ("default" or "force");
+}
