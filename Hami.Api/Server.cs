@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using GraphQL;
 using Hami.Api.Admitting;
 using Hami.Api.Binding;
+using Hami.Api.Measuring;
 using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
@@ -25,7 +26,8 @@ internal static partial class Server
 {
     public static async Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Not the current directory: a builder watches all below it, and that may be "/".
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Host.UseSerilog((_, logging) => logging
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", Serilog.Events.LogEventLevel.Warning)
@@ -38,13 +40,19 @@ internal static partial class Server
 
         await using var app = builder.Build();
         app.UseListeners();
+        app.UseStageTimes();
         var (everybody, scheduler) = (app.For(Callers.Public), app.For(Callers.Scheduler));
-        everybody.MapWebhook();
-        scheduler.MapFilter();
-        scheduler.MapBind();
+        everybody.Timed(Stage.Webhook).AsWebhook().MapWebhook();
+        scheduler.Timed(Stage.FilterHttp).AsExtender().MapFilter();
+        if (options.Placement.Mode is ExtenderMode.Score)
+            scheduler.AsExtender().MapPrioritize();
+        scheduler.Timed(Stage.BindHttp).AsExtender().MapBind();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
+        app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics);
         app.For(Callers.Public | Callers.Scheduler | Callers.Prometheus).MapProbes();
+        if (options.Profiling)
+            scheduler.MapDiagnostics();
 
         options.Listen.Say(app.Logger);
         if (options.Idle.Count > 0)
@@ -66,14 +74,19 @@ internal static partial class Server
         services.AddSingleton(TimeProvider.System);
         services.AddEventStore(options.Postgres);
         services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
-        services.AddHosted<Journal>();
-        services.AddSingleton<Readiness>();
+        services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
+        services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();
+        services.AddSingleton(new PodEventSource(options.Placement.SchedulerName is { Length: > 0 } name ? name : "hami-scheduler"));
+        services.AddHosted<PodEventSender>();
         services.AddSingleton(options.Listen);
         services.AddHosted<TlsFiles>();
         services.AddSingleton(options.Cluster);
         services.AddSingleton(s => ClusterAccess.Client(options.Cluster, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ILogFollower, LogCounter>();
+        services.AddHosted<ProjectionLag>();
+        services.AddSingleton<OwnFamilies>();
         services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
         services.AddGraphQL(graphql => graphql
             .AddAutoSchema<Query>()
@@ -96,11 +109,13 @@ internal static partial class Server
         services.AddHosted<QuotaWatch>();
 
         services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
+        services.AddSingleton<PolicyInForce>().AddHosted<PolicyFromFlags>();
+        services.AddSingleton<AskReader>();
         services.AddSingleton(new ExtenderSettings(placement.Mode, placement.ReservedFor));
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
         services.AddSingleton<WaitingPods>();
-        services.AddHosted<RefusalRecorder>();
+        services.AddHosted<RefusalRecorder>().AddSingleton<IRefusalLog>(s => s.GetRequiredService<RefusalRecorder>());
 
         services.AddSingleton(placement.NodeLock);
         services.AddSingleton<PodBinder>();

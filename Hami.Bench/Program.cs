@@ -1,4 +1,12 @@
 using System.CommandLine;
+using Hami.Bench.Filter;
+using Hami.Bench.Throughput;
 
 // Each verb measures one thing and lives in a folder of its own; `--json` prints one line for machines.
-return await new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.") { }.Parse(args).InvokeAsync();
+var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.")
+{
+    FilterVerb.Command(),
+    ThroughputVerb.Command(),
+    AgentsVerb.Command(),
+};
+return await bench.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(60) });

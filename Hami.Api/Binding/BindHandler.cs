@@ -15,8 +15,8 @@ namespace Hami.Api.Binding;
 internal sealed record Bind(string Namespace, string Pod, string PodUid, string Node) : ICommand<BindResult>;
 
 internal sealed partial class BindHandler(
-    Journal journal, ClusterView view, PodBinder binder, Settling settling, KeyedLock podLock, Readiness readiness, PlacementPolicy policy,
-    NvidiaConfig nvidia, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
+    Journal journal, ClusterView view, PodBinder binder, Settling settling, KeyedLock podLock, Readiness readiness, AskReader asks,
+    ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
 {
     public async ValueTask<BindResult> Handle(Bind command, CancellationToken cancellationToken)
     {
@@ -28,10 +28,6 @@ internal sealed partial class BindHandler(
             return await BindAsync(command, cancellationToken);
         }
         catch (JournalUnavailableException e)
-        {
-            return new(e.Message);
-        }
-        catch (FormatException e)
         {
             return new(e.Message);
         }
@@ -117,9 +113,8 @@ internal sealed partial class BindHandler(
         var pod = await binder.FindAsync(command.Namespace, command.Pod, cancellationToken);
         if (pod is null || pod.Metadata.Uid != command.PodUid)
             return (null, "", $"pod {command.Namespace}/{command.Pod} with uid {command.PodUid} does not exist");
-        var (ask, refused) = PodAskParser.Parse(PodReading.Shape(pod, nvidia.ResourceNames), nvidia, policy);
-        return refused is not null ? (null, "", refused.Sentence)
-            : (ask, pod.Metadata.ResourceVersion, null);
+        var (ask, error) = asks.Read(pod);
+        return (ask, pod.Metadata.ResourceVersion, error);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Binding {Namespace}/{Pod} to {Node} failed: {Why}")]

@@ -28,9 +28,9 @@ internal sealed class ClusterFlags
 
     private void Validate(CommandResult result)
     {
-        if (WhyNot.Of(() => ClusterAccess.Of(result.GetValue(_kubeconfig))) is { } unknown)
+        if (WhyNot.Of(() => ClusterAccess.Of(result.TextOf(_kubeconfig))) is { } unknown)
             result.AddError($"The cluster cannot be reached without a usable kubeconfig: {unknown}");
-        if (result.GetValue(_nodes) is { } selector && Selector(selector) is null)
+        if (result.TextOf(_nodes) is { } selector && Selector(selector) is null)
             result.AddError($"--node-label-selector {selector} is not a list of labels such as gpu=on,zone=a.");
     }
 

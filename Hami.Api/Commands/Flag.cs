@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
 
@@ -52,6 +53,9 @@ internal static class Flag
             return otherwise;
         },
     };
+
+    /// <summary>The text given, for validators: asking for a value that could not be parsed, or lacks its argument, throws.</summary>
+    public static string? TextOf(this CommandResult result, Option option) => result.GetResult(option)?.Tokens is [var first, ..] ? first.Value : null;
 
     public static Option<string> OneOf(string name, string otherwise, params string[] words)
     {

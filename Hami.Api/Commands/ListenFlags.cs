@@ -67,15 +67,15 @@ internal sealed class ListenFlags
         // Results, not values: asking for a value that could not be parsed throws.
         if (result.GetResult(_http) is null && result.GetResult(_https) is null && result.GetResult(_httpBind) is null)
             result.AddError("Nothing to listen on: give --http, --https or HAMi's --http_bind.");
-        if (result.GetResult(_https) is not null && !(File.Exists(result.GetValue(_certificate)) && File.Exists(result.GetValue(_key))))
+        if (result.GetResult(_https) is not null && !(File.Exists(result.TextOf(_certificate)) && File.Exists(result.TextOf(_key))))
             result.AddError("--https needs --cert-file and --key-file, both naming PEM files that exist.");
         else
-            ValidateCertificates(result, result.GetValue(_certificate), result.GetValue(_key));
-        if (result.GetValue(_extender) is not (null or NoExtender) && !GoValues.TryAddress(result.GetValue(_extender)!, out _))
-            result.AddError($"--extender {result.GetValue(_extender)} is not an address and port such as {UsualExtender}, nor \"{NoExtender}\".");
-        else if (result.GetResult(_httpBind) is null || result.GetValue(_extender) is not null)
-            ValidateExtender(result, Extender(result.GetValue(_extender), both: false));
-        if (result.GetValue(_metrics) is { } metrics && metrics is not ("" or "0") && !GoValues.TryAddress(metrics, out _))
+            ValidateCertificates(result, result.TextOf(_certificate), result.TextOf(_key));
+        if (result.TextOf(_extender) is not (null or NoExtender) && !GoValues.TryAddress(result.TextOf(_extender)!, out _))
+            result.AddError($"--extender {result.TextOf(_extender)} is not an address and port such as {UsualExtender}, nor \"{NoExtender}\".");
+        else if (result.GetResult(_httpBind) is null || result.TextOf(_extender) is not null)
+            ValidateExtender(result, Extender(result.TextOf(_extender), both: false));
+        if (result.TextOf(_metrics) is { } metrics && metrics is not ("" or "0") && !GoValues.TryAddress(metrics, out _))
             result.AddError($"--metrics-bind-address {metrics} is not an address and port such as :{UsualMetrics.Port}, nor \"0\" for none.");
     }
 
@@ -85,7 +85,7 @@ internal sealed class ListenFlags
             result.AddError("--cert-file and --key-file are one certificate and its key: give both or neither.");
         else if (certificate is not null && WhyNot.Of(() => TlsFiles.ReadCertificate(certificate, key!)) is { } unusable)
             result.AddError($"--cert-file {certificate} and --key-file {key} are not a PEM certificate and its key: {unusable}");
-        if (result.GetValue(_clientAuthority) is not { } clients)
+        if (result.TextOf(_clientAuthority) is not { } clients)
             return;
         if (certificate is null)
             result.AddError("--extender-client-ca needs --cert-file and --key-file: client certificates are shown over TLS.");
@@ -95,7 +95,7 @@ internal sealed class ListenFlags
 
     private void ValidateExtender(CommandResult result, IPEndPoint? extender)
     {
-        if (extender is null || IsLoopback(extender) || result.GetValue(_clientAuthority) is not null || result.GetValue(_anybody))
+        if (extender is null || IsLoopback(extender) || result.TextOf(_clientAuthority) is not null || result.GetValue(_anybody))
             return;
         result.AddError($"--extender {extender} can be reached from beyond this machine, and who can call it can bind any pod: give --extender-client-ca, or --extender-allow-anybody if the network keeps others out.");
     }

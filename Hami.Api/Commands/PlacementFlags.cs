@@ -37,7 +37,7 @@ internal sealed class PlacementFlags
 
     private void Validate(CommandResult result)
     {
-        if (result.GetValue(_devices) is { } file && WhyNot.Of(() => DeviceConfigFile.Read(file)) is { } unusable)
+        if (result.TextOf(_devices) is { } file && WhyNot.Of(() => DeviceConfigFile.Read(file)) is { } unusable)
             result.AddError($"--device-config-file {file}: {unusable}");
     }
 

@@ -97,7 +97,8 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
 
     private NodeUse? Use(Slot slot)
     {
-        if (slot.NextExpiry <= time.GetUtcNow())
+        // Most nodes have no reservation, and a look at the clock for each of thousands would be felt.
+        if (slot.Reservations.Count > 0 && slot.NextExpiry <= time.GetUtcNow())
             slot = Expire(slot.Use.Name, slot);
         return slot.Use.Cards.Length == 0 ? null : slot.Use;
     }

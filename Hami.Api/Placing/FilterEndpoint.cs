@@ -9,7 +9,7 @@ namespace Hami.Api.Placing;
 internal static class FilterEndpoint
 {
     // 5,000 whole nodes of 10 KiB and room to spare; names alone are a hundredth of that.
-    private static readonly BoundedBody Bodies = new(mostBytes: 64 << 20, largeAtOnce: 4);
+    private static readonly BoundedBody Bodies = new(mostBytes: 64 << 20, largeAtOnce: 2);
 
     public static void MapFilter(this IEndpointRouteBuilder routes) => routes.MapPost("/filter", async (HttpContext http, ISender sender, ClusterView view) =>
     {

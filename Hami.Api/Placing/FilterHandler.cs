@@ -1,9 +1,10 @@
 using Hami.Api.Observing;
+using Hami.Api.Measuring;
 using Hami.Api.Plumbing;
+using Hami.Api.Plumbing.Telling;
 using Hami.Api.Registering;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
-using Hami.Domain.Protocol;
 using Mediator;
 
 namespace Hami.Api.Placing;
@@ -13,13 +14,19 @@ internal sealed record Filter(ExtenderArguments Arguments) : IQuery<FilterAnswer
 
 /// <summary>Answers from memory; sets the chosen shares aside and leaves the refusal, if any, for the log.</summary>
 internal sealed class FilterHandler(
-    ClusterView view, Journal journal, Readiness readiness, RefusalRecorder refusals, WaitingPods waiting, SeenPods pods, SeenNodes nodes,
-    PlacementPolicy policy, NvidiaConfig nvidia, ExtenderSettings settings, TimeProvider time)
+    ClusterView view, ILedgerReader log, IReadiness readiness, AskReader asks, IRefusalLog refusals, WaitingPods waiting, SeenPods pods, SeenNodes nodes,
+    PodEvents events, ExtenderSettings settings, TimeProvider time)
     : IQueryHandler<Filter, FilterAnswer>
 {
     private const int MostTries = 16;
 
-    public ValueTask<FilterAnswer> Handle(Filter query, CancellationToken cancellationToken) => new(Answer(query.Arguments));
+    public ValueTask<FilterAnswer> Handle(Filter query, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        var answer = Answer(query.Arguments);
+        Meters.Took(Stage.FilterDecide, time.GetElapsedTime(began));
+        return new(answer);
+    }
 
     private FilterAnswer Answer(ExtenderArguments arguments)
     {
@@ -28,16 +35,11 @@ internal sealed class FilterHandler(
         if (arguments.Offer is not { } offer)
             return FilterAnswer.Of("extender args name no nodes: NodeNames and Nodes are both missing");
 
-        PodAsk ask;
-        try
+        var (ask, error) = asks.Read(arguments.Pod);
+        if (ask is null)
         {
-            (ask, var refused) = PodAskParser.Parse(arguments.Pod.Shape(nvidia.ResourceNames), nvidia, policy);
-            if (refused is not null)
-                return FilterAnswer.Of(refused.Sentence);
-        }
-        catch (FormatException e)
-        {
-            return FilterAnswer.Of(e.Message);
+            events.Tell(arguments.Pod.Reference(), PodEventWords.FilteringFailed(error!));
+            return FilterAnswer.Of(error!);
         }
         if (!ask.AsksCards())
             return Passing(offer, [.. Enumerable.Range(0, offer.Names.Count)]);
@@ -49,28 +51,29 @@ internal sealed class FilterHandler(
             return FilterAnswer.Of("the pod has no metadata.uid, so nothing can be kept for it");
 
         // Placed before, but the Binding's answer was lost: the same node is the answer while it is on offer.
-        if (journal.Ledger.LiveByPod.TryGetValue(ask.Uid, out var live) && offer.Names.IndexOf(live.Node) is var at and >= 0)
+        if (log.Ledger.LiveByPod.TryGetValue(ask.Uid, out var live) && offer.Names.IndexOf(live.Node) is var at and >= 0)
             return Passing(offer, [at]);
-        return Choose(ask, arguments.Pod.Metadata?.ResourceVersion ?? "", offer);
+        return Choose(ask, arguments.Pod.Reference(), offer);
     }
 
-    private FilterAnswer Choose(PodAsk ask, string resourceVersion, NodeOffer offer)
+    private FilterAnswer Choose(PodAsk ask, PodReference pod, NodeOffer offer)
     {
         view.DropReservation(ask.Uid);
         var fitting = settings.Mode is ExtenderMode.Score ? new List<NodeUse>() : null;
         for (var tries = 0; tries < MostTries; tries++)
         {
-            var ledger = journal.Ledger;
+            var ledger = log.Ledger;
             var quota = RoomOf(ask, ledger);
             fitting?.Clear();
             var choice = NodeChoice.Among(ask, offer.Registered, quota, fitting);
             if (choice.Best is not { } best)
-                return Refuse(ask, offer, quota, ledger.Position);
+                return Refuse(ask, pod, offer, quota, ledger.Position);
             var reservation = new Reservation(
-                ask, resourceVersion, best.Node.Name, best.Shares, offer.Names.Count, choice.RunnersUp, time.GetUtcNow() + settings.ReservationTime);
+                ask, pod.ResourceVersion, best.Node.Name, best.Shares, offer.Names.Count, choice.RunnersUp, time.GetUtcNow() + settings.ReservationTime);
             if (view.TryReserve(best.Node, reservation))
             {
                 waiting.Forget(ask.Uid);
+                events.Tell(pod, () => [PodEventWords.FilteringSucceeded(best.Node.Name, offer.Names.Count - choice.Fitting, choice.Fitting, Scores(choice))]);
                 return Passing(offer, fitting is null ? [offer.Names.IndexOf(best.Node.Name)] : Positions(offer, fitting));
             }
             offer = offer.Anew(view);
@@ -78,13 +81,18 @@ internal sealed class FilterHandler(
         return FilterAnswer.Of("the chosen nodes kept changing under the decision; ask again");
     }
 
-    private FilterAnswer Refuse(PodAsk ask, NodeOffer offer, QuotaRoom quota, long position)
+    private FilterAnswer Refuse(PodAsk ask, PodReference pod, NodeOffer offer, QuotaRoom quota, long position)
     {
         var refused = RefusedNodes.Of(ask, offer.Registered, quota);
         waiting.Refused(ask, position);
         refusals.Record(new RefusePlacement(ask, refused, offer.Names.Count - offer.Registered.Count, position));
+        events.Tell(pod, () => PodEventWords.FilteringFailed(refused, offer.Names.Count));
         return Failing(offer, refused);
     }
+
+    /// <summary>The best few nodes, the best last, as HAMi lists them.</summary>
+    private static List<(string, double)> Scores(NodeChoice choice) =>
+        [.. choice.RunnersUp.Reverse().Select(n => (n.Node, (double)n.Score)), (choice.Best!.Node.Name, choice.Best.Node.Score)];
 
     /// <summary>What the namespace may still take, less what its other pods have reserved.</summary>
     private QuotaRoom RoomOf(PodAsk ask, ClusterLedger ledger)
@@ -100,7 +108,7 @@ internal sealed class FilterHandler(
     /// <summary>Would the pod fit on these nodes were they empty? Keeps nothing, writes nothing.</summary>
     private FilterAnswer Simulate(PodAsk ask, NodeOffer offer)
     {
-        var quota = RoomOf(ask, journal.Ledger);
+        var quota = RoomOf(ask, log.Ledger);
         var (passed, failed) = (new List<int>(), new List<FailedNode>());
         for (var i = 0; i < offer.Names.Count; i++)
         {

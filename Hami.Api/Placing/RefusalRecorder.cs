@@ -5,8 +5,14 @@ using Hami.Domain.Placing;
 
 namespace Hami.Api.Placing;
 
+/// <summary>Takes refusals without waiting.</summary>
+internal interface IRefusalLog
+{
+    void Record(RefusePlacement refusal);
+}
+
 /// <summary>Writes refusals to the log behind the answer's back: a filter never waits for the database.</summary>
-internal sealed partial class RefusalRecorder(Journal journal, TimeProvider time, ILogger<RefusalRecorder> logger) : BackgroundService
+internal sealed partial class RefusalRecorder(Journal journal, TimeProvider time, ILogger<RefusalRecorder> logger) : BackgroundService, IRefusalLog
 {
     private const int MostWaiting = 10_000;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);

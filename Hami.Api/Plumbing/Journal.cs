@@ -21,6 +21,13 @@ public interface ICompanionTable
     IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, object happened);
 }
 
+/// <summary>What is true now.</summary>
+public interface ILedgerReader
+{
+    /// <summary>Everything folded from the log so far.</summary>
+    ClusterLedger Ledger { get; }
+}
+
 /// <summary>Told of every commit, in the order of the log.</summary>
 public interface ILogFollower
 {
@@ -34,7 +41,7 @@ public interface ILogFollower
 /// </summary>
 public sealed partial class Journal(
     IDocumentStore store, NpgsqlDataSource database, ICompanionTable companion, IEnumerable<ILogFollower> followers, TimeProvider time,
-    ILogger<Journal> logger) : BackgroundService
+    ILogger<Journal> logger) : BackgroundService, ILedgerReader
 {
     private const int LargestGroup = 256;
     private const int LoadedAtOnce = 5000;
@@ -46,7 +53,7 @@ public sealed partial class Journal(
     private volatile ClusterLedger _ledger = ClusterLedger.Empty;
     private volatile bool _writable;
 
-    /// <summary>Everything folded from the log so far.</summary>
+    /// <inheritdoc />
     public ClusterLedger Ledger => _ledger;
 
     /// <summary>False while the last attempt to write failed.</summary>

@@ -1,7 +1,14 @@
 namespace Hami.Api.Plumbing;
 
+/// <summary>May we decide?</summary>
+public interface IReadiness
+{
+    /// <summary>Why not, in a sentence; null when ready.</summary>
+    string? WhyNot { get; }
+}
+
 /// <summary>May we decide yet? Not before the log is folded and has been reconciled with the cluster once.</summary>
-public sealed class Readiness(Journal journal)
+public sealed class Readiness(Journal journal) : IReadiness
 {
     private volatile bool _nodesListed;
     private volatile bool _quotasListed;
@@ -13,7 +20,7 @@ public sealed class Readiness(Journal journal)
 
     public void PodsReconciled() => _podsReconciled = true;
 
-    /// <summary>Why not, in a sentence; null when ready.</summary>
+    /// <inheritdoc />
     public string? WhyNot =>
         !journal.Loaded.IsCompletedSuccessfully ? "hami is reading its log from PostgreSQL"
         : !_nodesListed ? "hami has not listed the cluster's nodes yet"

@@ -54,6 +54,15 @@ public sealed class NodeUse
         return new(_of, uses, Host);
     }
 
+    /// <summary>The node without what one pod takes of it.</summary>
+    public NodeUse Without(IReadOnlyList<Share> shares)
+    {
+        var uses = (CardUse[])_uses.Clone();
+        for (var i = 0; i < uses.Length; i++)
+            uses[i] -= CardUse.Of(shares, _of.Cards[i].Uuid);
+        return new(_of, uses, Host);
+    }
+
     public NodeUse With(HostRoom? host) => new(_of, _uses, host);
 
     /// <summary>True when an admin took the card out of placement.</summary>

@@ -29,7 +29,8 @@ internal static class BuiltPrograms
     // The runtime that runs us, wherever it is installed; an apphost would look only in the usual places.
     private static string Dotnet => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
 
-    private static IReadOnlyList<string> Command(string project, string assembly)
+    /// <summary>The words that start a project's program as it was built beside ours.</summary>
+    public static IReadOnlyList<string> Command(string project, string assembly)
     {
         // …/Hami.Lab/bin/Release/net10.0/ or …/Hami.Tests/bin/Debug/net10.0/
         var ours = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));

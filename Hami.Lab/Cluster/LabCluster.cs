@@ -24,6 +24,7 @@ public sealed class LabCluster : IAsyncDisposable
     private readonly List<LabNodeRun> _nodes = [];
     private LabGround _ground = null!;
     private SupervisedProcess _api = null!;
+    private SupervisedProcess? _agents;
 
     private LabCluster(LabClusterOptions options)
     {
@@ -100,7 +101,12 @@ public sealed class LabCluster : IAsyncDisposable
     }
 
     /// <summary>Ends a node's agent as <c>kill -9</c> does; it comes back by itself.</summary>
-    public Task KillAgentAsync(string node) => _nodes.Single(run => run.Node.Name == node).Agent.KillAsync();
+    /// <exception cref="InvalidOperationException">One process serves the agents of all nodes.</exception>
+    public Task KillAgentAsync(string node) => _nodes.Single(run => run.Node.Name == node).Agent?.KillAsync()
+        ?? throw new InvalidOperationException($"The agent of {node} has no process of its own.");
+
+    /// <summary>The process that serves the agents of all nodes; null where each has its own, or while it is down.</summary>
+    public int? AgentsProcessId => _agents?.ProcessId;
 
     public async ValueTask DisposeAsync()
     {
@@ -132,8 +138,10 @@ public sealed class LabCluster : IAsyncDisposable
 
         Nodes = [.. _options.Nodes.Select(_ground.Named)];
         _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
-        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _logging, _options.Time, ct)).ToList())
+        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _options, _logging, ct)).ToList())
             _nodes.Add(Started(await starting));
+        if (_options.AgentsProgram is { } program)
+            await StartAgentsAsync(program);
         if (HollowNodes.Count > 0)
         {
             Started(await Hollow.HollowNodes.StartAsync(
@@ -144,9 +152,19 @@ public sealed class LabCluster : IAsyncDisposable
         var extender = new ExtenderOptions
         {
             Url = new Uri($"https://{_ground.Host}:{Ports.Extender}/"), CaPem = certificates.AuthorityPem, ClientCertificatePem = client, ClientKeyPem = key,
+            PrioritizeVerb = _options.Extender.Prioritize, PreemptVerb = _options.Extender.Preempt,
         };
         if (await _ground.StartSchedulerAsync(extender, ct) is { } scheduler)
             Started(scheduler);
+    }
+
+    private async Task StartAgentsAsync(IReadOnlyList<string> program)
+    {
+        var file = Path.Combine(_paths.Root, "agents.json");
+        AgentOnNode.Write(file, _nodes.Select(node => node.Plan));
+        _agents = Started(new SupervisedProcess(
+            () => ChildProcess.StartAsync("hami-node-agents", [.. program, file], _paths.Log("hami-node-agents"), environment: BuiltPrograms.Environment), restarts: true, _options.Time));
+        await _agents.StartAsync();
     }
 
     private async Task<LabGround> StartGroundAsync(CancellationToken ct) => _options.Existing is { } existing
@@ -169,6 +187,7 @@ public sealed class LabCluster : IAsyncDisposable
             "--scheduler-name", _ground.SchedulerName,
             "--node-scheduler-policy", "binpack",
             "--gpu-scheduler-policy", "spread",
+            .. _options.Extender.Mode is ExtenderMode.Score ? ["--extender-mode", "score"] : Array.Empty<string>(),
         ],
         _paths.Log("hami-api"),
         environment: BuiltPrograms.Environment);

@@ -17,6 +17,15 @@ public sealed record LabClusterOptions
     /// <summary>Nodes beside them that are hollow: cards, annotations and pods' phases, but no agent and no process behind.</summary>
     public IReadOnlyList<LabNode> HollowNodes { get; init; } = [];
 
+    /// <summary>What the scheduler asks the control plane.</summary>
+    public ExtenderVerbs Extender { get; init; } = new();
+
+    /// <summary>Whether containers run without processes: see <see cref="Kubelet.LabKubeletOptions.PretendsContainers"/>.</summary>
+    public bool PretendsContainers { get; init; }
+
+    /// <summary>A program that serves the agents of all nodes, started with a file to read by <see cref="AgentOnNode.Read"/>; null for a process for each.</summary>
+    public IReadOnlyList<string>? AgentsProgram { get; init; }
+
     /// <summary>The cluster to stand on instead of our stand-ins; null for these.</summary>
     public ExistingCluster? Existing { get; init; }
 

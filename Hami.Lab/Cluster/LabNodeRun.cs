@@ -2,13 +2,14 @@ using Hami.Lab.Kubelet;
 
 namespace Hami.Lab.Cluster;
 
-/// <summary>A node at work: the stand-in for its kubelet, in our process, and its agent, in one of its own.</summary>
+/// <summary>A node at work: the stand-in for its kubelet, in our process, and its agent, in one of its own or with those of all nodes.</summary>
 internal sealed class LabNodeRun : IAsyncDisposable
 {
-    private LabNodeRun(LabNode node, LabKubelet kubelet, SupervisedProcess agent)
+    private LabNodeRun(LabNode node, LabKubelet kubelet, AgentOnNode plan, SupervisedProcess? agent)
     {
         Node = node;
         Kubelet = kubelet;
+        Plan = plan;
         Agent = agent;
     }
 
@@ -16,11 +17,16 @@ internal sealed class LabNodeRun : IAsyncDisposable
 
     public LabKubelet Kubelet { get; }
 
-    public SupervisedProcess Agent { get; }
+    /// <summary>What its agent is started with.</summary>
+    public AgentOnNode Plan { get; }
+
+    /// <summary>Null where one process serves all agents.</summary>
+    public SupervisedProcess? Agent { get; }
 
     public static async Task<LabNodeRun> StartAsync(
-        LabNode node, LabPaths paths, LabGround ground, ILoggerFactory logging, TimeProvider time, CancellationToken ct)
+        LabNode node, LabPaths paths, LabGround ground, LabClusterOptions options, ILoggerFactory logging, CancellationToken ct)
     {
+        var time = options.Time;
         var folder = new NodeFolder(node, Path.Combine(paths.Nodes, node.Folder));
         folder.Prepare();
         var kubelet = await LabKubelet.StartAsync(
@@ -37,23 +43,19 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 ProgramsDirectory = Path.Combine(BuiltPrograms.Interceptor, "bin"),
                 // The agent is started after it, as a process of its own.
                 PluginGrace = TimeSpan.FromSeconds(60),
+                PretendsContainers = options.PretendsContainers,
                 Time = time,
                 Logging = logging,
             },
             ct);
+        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices);
+        if (options.AgentsProgram is not null)
+            return new LabNodeRun(node, kubelet, plan, agent: null);
         var program = $"hami-node-agent-{node.Folder}";
         var agent = new SupervisedProcess(
             () => ChildProcess.StartAsync(
                 program,
-                [
-                    .. BuiltPrograms.NodeAgent, "serve",
-                    "--node-name", node.Name,
-                    "--kubeconfig", ground.Kubeconfig,
-                    "--kubelet-dir", folder.Kubelet,
-                    "--hook-path", folder.Hook,
-                    "--lock-path", folder.Lock,
-                    "--simulate", folder.Devices,
-                ],
+                [.. BuiltPrograms.NodeAgent, "serve", .. plan.Words],
                 paths.Log(program),
                 environment: BuiltPrograms.Environment),
             restarts: true,
@@ -61,7 +63,7 @@ internal sealed class LabNodeRun : IAsyncDisposable
         try
         {
             await agent.StartAsync();
-            return new LabNodeRun(node, kubelet, agent);
+            return new LabNodeRun(node, kubelet, plan, agent);
         }
         catch
         {
@@ -75,6 +77,7 @@ internal sealed class LabNodeRun : IAsyncDisposable
     {
         // The agent last: a kubelet that ends its containers may still talk to it.
         await Kubelet.DisposeAsync();
-        await Agent.DisposeAsync();
+        if (Agent is not null)
+            await Agent.DisposeAsync();
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 
 namespace Hami.Lab.Cluster;
 
@@ -7,6 +8,11 @@ namespace Hami.Lab.Cluster;
 internal static class Loopback
 {
     public const string Address = "127.0.0.1";
+
+    // Below what Linux gives to whoever asks for any port (ip_local_port_range, 32768 on): between our choice and its use, hundreds of
+    // kubelets and connections take such ports.
+    private const int Lowest = 15_000;
+    private const int Highest = 32_000;
 
     /// <summary>The wanted port; throws a sentence when somebody has it.</summary>
     public static int ThisPort(int wanted)
@@ -24,13 +30,16 @@ internal static class Loopback
     /// <summary>A port that was free a moment ago: the wanted one if it was.</summary>
     public static int FreePort(int wanted = 0)
     {
-        try
+        while (true)
         {
-            return Take(wanted);
-        }
-        catch (SocketException) when (wanted != 0)
-        {
-            return Take(0);
+            try
+            {
+                return Take(wanted != 0 ? wanted : RandomNumberGenerator.GetInt32(Lowest, Highest));
+            }
+            catch (SocketException)
+            {
+                wanted = 0;
+            }
         }
     }
 

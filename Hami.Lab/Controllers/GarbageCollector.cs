@@ -76,7 +76,7 @@ internal sealed class GarbageCollector
         var changes = _kubernetes.CustomObjects.WatchListClusterCustomObjectAsync(
             resource.Group, resource.Version, resource.Plural, resourceVersion: version, cancellationToken: cancellationToken);
         await foreach (var (type, thing) in changes)
-            yield return (type, KubernetesJson.Deserialize<Thing>(thing.ToString()));
+            yield return (type, KubernetesJson.Deserialize<Thing>((System.Text.Json.JsonElement)thing));
     }
 
     private void Take(Resource resource, Change<Thing> change)

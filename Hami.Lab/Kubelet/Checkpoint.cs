@@ -38,10 +38,15 @@ internal static class Checkpoint
                 .GroupBy(id => numaNode(g.Resource, id)?.ToString() ?? NoNumaNode, StringComparer.Ordinal)
                 .ToDictionary(n => n.Key, IReadOnlyList<string> (n) => [.. n], StringComparer.Ordinal),
             g.Answer.ToByteArray())).ToList();
-        var data = new Content(entries, registered);
-        var text = JsonSerializer.Serialize(new Document(data, Fnv1a(JsonSerializer.SerializeToUtf8Bytes(data))));
+        var data = JsonSerializer.SerializeToUtf8Bytes(new Content(entries, registered));
         var unfinished = Path.Combine(Path.GetDirectoryName(file)!, $".{Path.GetFileName(file)}.new");
-        File.WriteAllText(unfinished, text, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+        // A Document, of which the larger part is text already.
+        using (var text = File.Create(unfinished))
+        {
+            text.Write("{\"Data\":"u8);
+            text.Write(data);
+            text.Write(Encoding.UTF8.GetBytes($",\"Checksum\":{Fnv1a(data)}}}"));
+        }
         File.Move(unfinished, file, overwrite: true);
     }
 

@@ -21,7 +21,7 @@ internal sealed class ContainerStartException : Exception
 }
 
 /// <summary>A container that runs: one local process and its children.</summary>
-internal sealed class ContainerProcess
+internal sealed class ContainerProcess : IRunningContainer
 {
     private readonly int _pid;
 
@@ -37,7 +37,6 @@ internal sealed class ContainerProcess
 
     public string LogFile { get; }
 
-    /// <summary>The exit code, as a shell would give it: 128 + signal for a process that was killed.</summary>
     public Task<int> Exited { get; }
 
     /// <summary>Starts the plan's command, writing both of its streams to the log file. Throws <see cref="ContainerStartException"/>.</summary>
@@ -70,7 +69,6 @@ internal sealed class ContainerProcess
         }
     }
 
-    /// <summary>Runs another command with the same environment, as CRI's ExecSync would.</summary>
     public async Task<ContainerRun> Exec(Launcher launcher, IReadOnlyList<string> command, CancellationToken cancellationToken)
     {
         var words = ProcessGroup.Wrap(Plan, [.. command.Select(word => ContainerEnvironment.TranslateWithin(word, Plan.Volumes))]).ToList();

@@ -14,7 +14,7 @@ internal sealed class ContainerState(V1Container container, bool isInit)
     public int Restarts { get; set; }
 
     /// <summary>Set while the container runs.</summary>
-    public ContainerProcess? Process { get; set; }
+    public IRunningContainer? Process { get; set; }
 
     /// <summary>When the log of this run was written, and that of the run before.</summary>
     public LogClock? Clock { get; set; }

@@ -137,9 +137,11 @@ public sealed partial class LabKubelet : IAsyncDisposable
 
     private async Task<WebApplication> Serve(CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = _paths.Root });
-        builder.Logging.ClearProviders().AddProvider(new OurLogging(_options.Logging)).SetMinimumLevel(LogLevel.Warning);
-        builder.Services.AddGrpc();
+        // Empty: the usual builders each watch an appsettings.json, and a machine has inotify instances for some hundred kubelets at most.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = _paths.Root });
+        builder.WebHost.UseKestrelCore();
+        builder.Logging.AddProvider(new OurLogging(_options.Logging)).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddRouting().AddGrpc();
         builder.Services.AddSingleton(_plugins);
         builder.Services.AddSingleton(_ledger);
         builder.Services.AddSingleton(_pods);

@@ -47,12 +47,12 @@ internal sealed partial class PodWorker
     }
 
     // From a container's start to its end: its hook, its probes.
-    private async Task Attend(ContainerState container, ContainerProcess process, TaskCompletionSource? started)
+    private async Task Attend(ContainerState container, IRunningContainer process, TaskCompletionSource? started)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(_noMoreStarts.Token);
         container.ClockBefore = container.Clock;
-        container.Clock = new(process.LogFile, _kubelet.Options.Time);
-        var watched = Task.WhenAll(container.Clock.Run(ended.Token), Watch(container, process, started, ended.Token));
+        container.Clock = process.LogFile.Length > 0 ? new(process.LogFile, _kubelet.Options.Time) : null;
+        var watched = Task.WhenAll(container.Clock?.Run(ended.Token) ?? Task.CompletedTask, Watch(container, process, started, ended.Token));
         try
         {
             Exited(container, await process.Exited.WaitAsync(_noMoreStarts.Token));
@@ -64,7 +64,7 @@ internal sealed partial class PodWorker
         }
     }
 
-    private async Task Watch(ContainerState container, ContainerProcess process, TaskCompletionSource? started, CancellationToken ended)
+    private async Task Watch(ContainerState container, IRunningContainer process, TaskCompletionSource? started, CancellationToken ended)
     {
         if (container.Container.Lifecycle?.PostStart is { } hook
             && await Hooks.Run(hook, container, process, _kubelet.Handlers, _kubelet.Options.Time, ended) is { Succeeded: false } failed)
@@ -104,21 +104,16 @@ internal sealed partial class PodWorker
                 var grants = _kubelet.Ledger.Of(Uid, container.Container.Name);
                 foreach (var grant in grants)
                     await PreStart(grant);
-                var run = _kubelet.Paths.Run(Uid);
-                Directory.CreateDirectory(run);
-                var belongings = new PodBelongings(_volumes!, await _kubelet.Sources.OfEnvironment(Pod, container.Container, _noMoreStarts.Token))
-                {
-                    TerminationLog = TerminationLog(container),
-                };
-                var plan = ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run, belongings);
+                var plan = _kubelet.Options.PretendsContainers ? null : await Plan(container, grants);
                 _noMoreStarts.Token.ThrowIfCancellationRequested();
                 _kubelet.Events.Normal(Pod, container, "Pulled", $"Container image \"{container.Container.Image}\" already present on machine");
                 _kubelet.Events.Normal(Pod, container, "Created", $"Created container: {container.Container.Name}");
                 container.StartedAt = Now;
                 container.HasStarted = container.IsReadyByProbe = false;
                 container.Id = $"process://{Guid.NewGuid():N}";
-                container.Process = await ContainerProcess.Start(
-                    _kubelet.Launcher, plan, LogFile(container, previous: false), _kubelet.Paths.PidFile(Uid, container.Container.Name));
+                container.Process = plan is null
+                    ? new PretendedContainer()
+                    : await ContainerProcess.Start(_kubelet.Launcher, plan, LogFile(container, previous: false), _kubelet.Paths.PidFile(Uid, container.Container.Name));
                 _kubelet.Events.Normal(Pod, container, "Started", $"Started container {container.Container.Name}");
                 _status.Changed();
                 return;
@@ -152,6 +147,17 @@ internal sealed partial class PodWorker
             }
             await Task.Delay(_kubelet.Options.StartRetry, _kubelet.Options.Time, _noMoreStarts.Token);
         }
+    }
+
+    private async Task<LaunchPlan> Plan(ContainerState container, IReadOnlyList<DeviceGrant> grants)
+    {
+        var run = _kubelet.Paths.Run(Uid);
+        Directory.CreateDirectory(run);
+        var belongings = new PodBelongings(_volumes!, await _kubelet.Sources.OfEnvironment(Pod, container.Container, _noMoreStarts.Token))
+        {
+            TerminationLog = TerminationLog(container),
+        };
+        return ContainerEnvironment.Plan(Pod, container.Container, [.. grants.Select(g => g.Answer)], _kubelet.Node, run, belongings);
     }
 
     private Mount TerminationLog(ContainerState container)
@@ -227,7 +233,7 @@ internal sealed partial class PodWorker
     }
 
     // Asks, waits as long as it may, and kills; returns when the process is gone.
-    private async Task Terminate(ContainerState container, ContainerProcess process, TimeSpan grace, string why)
+    private async Task Terminate(ContainerState container, IRunningContainer process, TimeSpan grace, string why)
     {
         _kubelet.Events.Normal(Pod, container, "Killing", why);
         var until = Now + grace;
@@ -245,7 +251,7 @@ internal sealed partial class PodWorker
         await process.Exited;
     }
 
-    private async Task PreStop(V1LifecycleHandler hook, ContainerState container, ContainerProcess process, TimeSpan grace)
+    private async Task PreStop(V1LifecycleHandler hook, ContainerState container, IRunningContainer process, TimeSpan grace)
     {
         using var enough = new CancellationTokenSource(grace, _kubelet.Options.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, _hurry.Token);

@@ -282,6 +282,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     private async Task<IReadOnlyDictionary<string, string>> MakeVolumes()
     {
+        if (_kubelet.Options.PretendsContainers)
+            return PodBelongings.None.Volumes;
         while (true)
         {
             try

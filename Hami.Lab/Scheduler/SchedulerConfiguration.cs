@@ -47,8 +47,11 @@ public sealed record SchedulerConfiguration
 
     public string BindVerb { get; init; } = "bind";
 
-    /// <summary>Not asked when null.</summary>
+    /// <summary>Not asked when null; asked, the extender ranks the nodes that fit, and the scheduler's own preferences count too.</summary>
     public string? PrioritizeVerb { get; init; }
+
+    /// <summary>Not asked when null; asked, the extender says whom a more important pod may remove.</summary>
+    public string? PreemptVerb { get; init; }
 
     public string ApiVersion { get; init; } = V1;
 
@@ -76,6 +79,7 @@ public sealed record SchedulerConfiguration
         return Map(
             ("urlPrefix", ExtenderUrl.ToString().TrimEnd('/')),
             ("filterVerb", FilterVerb),
+            ("preemptVerb", PreemptVerb),
             ("prioritizeVerb", PrioritizeVerb),
             ("bindVerb", BindVerb),
             ("weight", Weight),

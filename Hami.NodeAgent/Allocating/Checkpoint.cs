@@ -11,12 +11,22 @@ namespace Hami.NodeAgent.Allocating;
 /// </summary>
 internal sealed partial class Checkpoint(AgentOptions options, ILogger<Checkpoint> log)
 {
+    // An Allocate looks several times at the same text, which a full node makes long.
+    private volatile Seen? last;
+
+    private sealed record Seen(byte[] Text, IReadOnlyList<CheckpointEntry> Entries);
+
     /// <summary>Null when it cannot be read.</summary>
     public IReadOnlyList<CheckpointEntry>? Read()
     {
         try
         {
-            return Parse(File.ReadAllText(options.CheckpointFile), options.ResourceName, options.VgpuDir);
+            var text = File.ReadAllBytes(options.CheckpointFile);
+            if (last is { } seen && seen.Text.AsSpan().SequenceEqual(text))
+                return seen.Entries;
+            var entries = Parse(text, options.ResourceName, options.VgpuDir);
+            last = new(text, entries);
+            return entries;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -30,7 +40,10 @@ internal sealed partial class Checkpoint(AgentOptions options, ILogger<Checkpoin
     }
 
     /// <exception cref="FormatException">The text is not the kubelet's checkpoint.</exception>
-    public static IReadOnlyList<CheckpointEntry> Parse(string json, string resourceName, string directoryMount)
+    public static IReadOnlyList<CheckpointEntry> Parse(string json, string resourceName, string directoryMount) =>
+        Parse(System.Text.Encoding.UTF8.GetBytes(json), resourceName, directoryMount);
+
+    private static IReadOnlyList<CheckpointEntry> Parse(byte[] json, string resourceName, string directoryMount)
     {
         try
         {

@@ -30,6 +30,9 @@ internal sealed record AgentOptions
     /// <summary>Address for <c>GET /healthz</c>, such as <c>http://127.0.0.1:9395</c>; none when null.</summary>
     public string? HttpBind { get; init; }
 
+    /// <summary>Whether the kubelet's folder is watched by inotify, of which a user has few instances (often 128); else it is looked at every second.</summary>
+    public bool WatchesFolder { get; init; } = true;
+
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 
     /// <summary>HAMi's name for the socket: <c>nvidia-</c> and what follows the slash in the resource's name.</summary>

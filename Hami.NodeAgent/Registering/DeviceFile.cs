@@ -14,11 +14,14 @@ internal static class DeviceFile
     private const int LongestUuid = 59;
 
     /// <exception cref="DeviceFileException">The file is missing or says something unusable.</exception>
-    public static ImmutableArray<Card> Read(string path)
+    public static ImmutableArray<Card> Read(string path) => Parse(Text(path), path);
+
+    /// <exception cref="DeviceFileException">The file is missing or may not be read.</exception>
+    public static string Text(string path)
     {
         try
         {
-            return Parse(File.ReadAllText(path), path);
+            return File.ReadAllText(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

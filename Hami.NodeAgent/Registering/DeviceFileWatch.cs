@@ -12,12 +12,17 @@ internal sealed partial class DeviceFileWatch(AgentOptions options, CardInventor
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         string? complained = null;
+        string? last = null;
         using var timer = new PeriodicTimer(Period, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
-                if (inventory.Set(DeviceFile.Read(options.DeviceFile)))
+                var text = DeviceFile.Text(options.DeviceFile);
+                if (text == last)
+                    continue;
+                last = text;
+                if (inventory.Set(DeviceFile.Parse(text, options.DeviceFile)))
                     LogChanged(inventory.Cards.Length, inventory.Cards.Count(c => c.Healthy));
                 complained = null;
             }

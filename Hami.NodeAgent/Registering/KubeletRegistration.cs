@@ -32,6 +32,7 @@ internal sealed partial class KubeletRegistration(
     private long registeredAt;
     private int unwatched;
 
+    private bool unwatchable;
     private bool displaced;
     private bool displacedOther;
 
@@ -151,14 +152,25 @@ internal sealed partial class KubeletRegistration(
 
     private void WatchFolder()
     {
-        if (watcher is not null || !Directory.Exists(options.PluginDir))
+        if (watcher is not null || unwatchable || !options.WatchesFolder || !Directory.Exists(options.PluginDir))
             return;
         watcher = new FileSystemWatcher(options.PluginDir) { NotifyFilter = NotifyFilters.FileName };
         watcher.Created += (_, e) => WakeFor(e.Name);
         watcher.Deleted += (_, e) => WakeFor(e.Name);
         watcher.Renamed += (_, e) => WakeFor(e.Name);
         watcher.Error += (_, _) => Wake();
-        watcher.EnableRaisingEvents = true;
+        try
+        {
+            watcher.EnableRaisingEvents = true;
+        }
+        catch (IOException e)
+        {
+            // The user's inotify instances are used up. The slow look finds the same, a second later.
+            LogUnwatchable(options.PluginDir, e.Message);
+            watcher.Dispose();
+            watcher = null;
+            unwatchable = true;
+        }
     }
 
     private void WakeFor(string? file)
@@ -181,6 +193,9 @@ internal sealed partial class KubeletRegistration(
 
     [LoggerMessage(LogLevel.Information, "The kubelet knows {Resource} at {Endpoint}")]
     private partial void LogRegistered(string resource, string endpoint);
+
+    [LoggerMessage(LogLevel.Warning, "{Folder} cannot be watched ({Reason}); it is looked at every second instead")]
+    private partial void LogUnwatchable(string folder, string reason);
 
     [LoggerMessage(LogLevel.Warning, "Another copy of this agent serves {Socket}; this one waits")]
     private partial void LogReplaced(string socket);

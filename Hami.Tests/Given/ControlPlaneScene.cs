@@ -19,6 +19,23 @@ namespace Hami.Tests.Given;
 /// </summary>
 internal sealed class ControlPlaneScene : IAsyncDisposable
 {
+    /// <summary>A kubeconfig that can be read and leads nowhere.</summary>
+    public const string NobodysKubeconfig =
+        """
+        apiVersion: v1
+        kind: Config
+        current-context: nowhere
+        clusters:
+        - name: nowhere
+          cluster: { server: "http://127.0.0.1:1" }
+        users:
+        - name: nobody
+          user: { token: nobody }
+        contexts:
+        - name: nowhere
+          context: { cluster: nowhere, user: nobody, namespace: default }
+        """;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hami-scene-");

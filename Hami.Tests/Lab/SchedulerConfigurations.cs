@@ -16,6 +16,7 @@ public sealed class SchedulerConfigurations
         Kubeconfig = "/run/hami lab/kubeconfig: it's here",
         SchedulerNames = ["hami-scheduler", "default-scheduler"],
         PrioritizeVerb = "prioritize",
+        PreemptVerb = "preempt",
         HttpTimeout = TimeSpan.FromSeconds(2.5),
     };
 

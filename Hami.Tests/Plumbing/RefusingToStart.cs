@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Hami.Lab.Cluster;
+using Hami.Tests.Given;
 
 namespace Hami.Tests.Plumbing;
 
@@ -30,6 +31,8 @@ public sealed class RefusingToStart
     [InlineData("--http 127.0.0.1:18080 --postgres Host=nowhere --gpu-scheduler-policy tight", "--gpu-scheduler-policy tight is neither binpack nor spread.")]
     [InlineData("--postgres Host=nowhere --http 127.0.0.1:0", "--http 127.0.0.1:0 is not an address and port such as 127.0.0.1:8080.")]
     [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender 0.0.0.0:18090", "--extender 0.0.0.0:18090 can be reached from beyond this machine")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender=", "Required argument missing for option: '--extender'.")]
+    [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --device-config-file", "Required argument missing for option: '--device-config-file'.")]
     [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender nowhere", "--extender nowhere is not an address and port such as 127.0.0.1:8090, nor \"none\".")]
     [InlineData("--postgres Host=nowhere --http 127.0.0.1:18080 --extender-client-ca no.crt", "--extender-client-ca needs --cert-file and --key-file")]
     [InlineData("--postgres Host=nowhere --http_bind 0.0.0.0:443 --cert_file no.crt", "--cert-file and --key-file are one certificate and its key: give both or neither.")]
@@ -43,7 +46,7 @@ public sealed class RefusingToStart
     public void A_wrong_flag_is_named_in_a_sentence(string flags, string sentence)
     {
         var kubeconfig = Path.GetTempFileName();
-        File.WriteAllText(kubeconfig, Kubeconfig);
+        File.WriteAllText(kubeconfig, ControlPlaneScene.NobodysKubeconfig);
 
         var parsed = Hami.Api.CommandLine.Create().Parse(["serve", "--kubeconfig", kubeconfig, .. flags.Split(' ')]);
 
@@ -98,22 +101,6 @@ public sealed class RefusingToStart
         AssertOneSentence(error, $"{taken.LocalEndpoint}");
     }
 
-    private const string Kubeconfig =
-        """
-        apiVersion: v1
-        kind: Config
-        current-context: nowhere
-        clusters:
-        - name: nowhere
-          cluster: { server: "http://127.0.0.1:1" }
-        users:
-        - name: nobody
-          user: { token: nobody }
-        contexts:
-        - name: nowhere
-          context: { cluster: nowhere, user: nobody, namespace: default }
-        """;
-
     private static void AssertOneSentence(string error, string names)
     {
         Assert.Contains(names, error, StringComparison.Ordinal);
@@ -128,7 +115,7 @@ public sealed class RefusingToStart
             start.ArgumentList.Add(word);
         start.Environment.Remove("HAMI_POSTGRES");
         var kubeconfig = Path.GetTempFileName();
-        await File.WriteAllTextAsync(kubeconfig, Kubeconfig);
+        await File.WriteAllTextAsync(kubeconfig, ControlPlaneScene.NobodysKubeconfig);
         start.Environment["KUBECONFIG"] = kubeconfig; // every case thus also says that the variable is read
         using var api = Process.Start(start)!;
         try

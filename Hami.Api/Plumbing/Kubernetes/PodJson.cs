@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Hami.Api.Plumbing.Telling;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using k8s.Models;
@@ -34,6 +35,10 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
     public IEnumerable<(Container Container, bool IsInit)> AllContainers =>
         (Spec?.InitContainers ?? []).Select(c => (c ?? throw Missing(), true)).Concat((Spec?.Containers ?? []).Select(c => (c ?? throw Missing(), false)));
 
+    /// <summary>Which pod it is.</summary>
+    public PodReference Reference() =>
+        new(Metadata?.Namespace ?? "default", Metadata?.Name ?? "", Metadata?.Uid ?? "", Metadata?.ResourceVersion ?? "");
+
     /// <summary>What placement reads.</summary>
     /// <param name="names">Resources that are ours; of the others only CPU and memory are read.</param>
     /// <exception cref="FormatException">A quantity of ours is none, or a container is; the message says which.</exception>
@@ -58,8 +63,20 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
     {
         var parsed = new Dictionary<string, decimal>(StringComparer.Ordinal);
         foreach (var (resource, value) in quantities ?? [])
-            PodReading.Read(parsed, container, resource, names, value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText());
+            PodReading.Read(parsed, container, resource, names, Text(value));
         return parsed;
+    }
+
+    private static string Text(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText();
+        }
+        catch (InvalidOperationException)
+        {
+            return "half a character"; // an escaped surrogate without its other half
+        }
     }
 }
 

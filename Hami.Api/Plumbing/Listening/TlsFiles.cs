@@ -21,6 +21,7 @@ internal sealed partial class TlsFiles(ListenOptions options, TimeProvider time,
     private volatile TlsMaterial? _current;
     private string _known = "";
     private string _suspect = "";
+    private bool _said;
 
     /// <summary>What the next handshake uses.</summary>
     /// <exception cref="CryptographicException">The files never could be used.</exception>
@@ -81,12 +82,10 @@ internal sealed partial class TlsFiles(ListenOptions options, TimeProvider time,
     // Files that are being written, or swapped between two reads, are looked at once more before anything is said.
     private void Suspect(string content, string why)
     {
-        if (content == _suspect)
-        {
+        var again = content == _suspect;
+        if (again && !_said)
             LogKept(logger, options.CertificateFile!, why);
-            _known = content;
-        }
-        _suspect = content;
+        (_suspect, _said) = (content, again);
     }
 
     private static SslStreamCertificateContext Certificate(string certificate, string key)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Hami.Domain.Placing;
 
 namespace Hami.Api.Plumbing.Telling;
 
@@ -14,39 +15,37 @@ internal static class PodEventWords
 
     /// <summary>The node was chosen.</summary>
     /// <param name="unfit">Number of nodes that do not fit.</param>
-    /// <param name="fitting">Those that do and their scores, the best last.</param>
-    public static PodEventText FilteringSucceeded(string node, int unfit, IReadOnlyList<(string Node, double Score)> fitting)
+    /// <param name="fitting">Number of nodes that do.</param>
+    /// <param name="best">The best of them and their scores, the best last.</param>
+    public static PodEventText FilteringSucceeded(string node, int unfit, int fitting, IReadOnlyList<(string Node, double Score)> best)
     {
         // The best is what a reader looks for: of a long list, it is the beginning that is left out.
         var listed = new List<string>();
         var length = 0;
-        for (var i = fitting.Count - 1; i >= 0 && length < LongestMessage / 2; i--)
+        for (var i = best.Count - 1; i >= 0 && length < LongestMessage / 2; i--)
         {
-            listed.Add(string.Create(CultureInfo.InvariantCulture, $"{fitting[i].Node}:{fitting[i].Score:F2}"));
+            listed.Add(string.Create(CultureInfo.InvariantCulture, $"{best[i].Node}:{best[i].Score:F2}"));
             length += listed[^1].Length + 1;
         }
-        if (listed.Count < fitting.Count)
+        if (listed.Count < fitting)
             listed.Add("…");
         listed.Reverse();
-        return new("FilteringSucceed", PodEventType.Normal, $"find fit node({node}), {unfit} nodes not fit, {fitting.Count} nodes fit({string.Join(',', listed)})");
+        return new("FilteringSucceed", PodEventType.Normal, $"find fit node({node}), {unfit} nodes not fit, {fitting} nodes fit({string.Join(',', listed)})");
     }
 
-    /// <summary>No node fits: one event per reason that stands as <c>n/m Reason</c> in the nodes' texts, and one that sums up.</summary>
-    /// <param name="failedNodes">The texts as kube-scheduler got them, by node.</param>
+    /// <summary>No node fits: one event per reason of cards, and one that sums up.</summary>
     /// <param name="offered">Number of nodes offered.</param>
-    public static IEnumerable<PodEventText> FilteringFailed(IEnumerable<KeyValuePair<string, string>> failedNodes, int offered)
+    public static IEnumerable<PodEventText> FilteringFailed(RefusedNodes refused, int offered)
     {
         var nodesByReason = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
-        foreach (var (node, text) in failedNodes)
+        foreach (var node in refused.Nodes)
         {
-            foreach (var part in text.Split(", "))
+            // HAMi says nothing of a reason of whole nodes.
+            foreach (var (reason, _) in node.Reasons.Counts.Where(c => c.Reason is not CardRefusal.NodeInsufficientDevice))
             {
-                if (ReasonOf(part) is not { } reason)
-                    continue;
-                if (!nodesByReason.TryGetValue(reason, out var nodes))
-                    nodesByReason[reason] = nodes = [];
-                if (nodes.Count == 0 || nodes[^1] != node)
-                    nodes.Add(node);
+                if (!nodesByReason.TryGetValue(reason.ToString(), out var nodes))
+                    nodesByReason[reason.ToString()] = nodes = [];
+                nodes.Add(node.Node);
             }
         }
         foreach (var (reason, nodes) in nodesByReason)
@@ -67,18 +66,6 @@ internal static class PodEventWords
 
     /// <summary>The node is not there to be bound to.</summary>
     public static PodEventText BindingFailedWithoutNode(string node) => BindingFailed($"failed to get node {node}");
-
-    /// <summary><c>Reason</c> of <c>n/m Reason</c>; null for another text.</summary>
-    private static string? ReasonOf(string part)
-    {
-        var space = part.IndexOf(' ');
-        var slash = part.IndexOf('/');
-        return slash > 0 && space > slash + 1 && IsNumber(part.AsSpan(0, slash)) && IsNumber(part.AsSpan(slash + 1, space - slash - 1))
-            ? part[(space + 1)..]
-            : null;
-    }
-
-    private static bool IsNumber(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('0', '9');
 
     private static string Listed(List<string> nodes)
     {

@@ -23,6 +23,8 @@ internal static class SchedulerConfigVerb
         version.AcceptOnlyFromAmong("v1", "v1beta1");
         var command = new Command("scheduler-config", "Print the KubeSchedulerConfiguration with which a cluster's own kube-scheduler asks HAMi.") { kubeconfig, names, version };
         controlPlane.AddTo(command);
+        var verbs = new ExtenderVerbsOptions();
+        verbs.AddTo(command);
         command.SetAction(parsed =>
         {
             var authority = LabAuthority.In(parsed.GetValue(controlPlane.Directory)!, TimeProvider.System);
@@ -35,6 +37,8 @@ internal static class SchedulerConfigVerb
                 ClientKeyPem = key,
                 Kubeconfig = parsed.GetValue(kubeconfig) is { } file ? Path.GetFullPath(file) : null,
                 SchedulerNames = parsed.GetValue(names)!,
+                PrioritizeVerb = verbs.Read(parsed).Prioritize,
+                PreemptVerb = verbs.Read(parsed).Preempt,
                 ApiVersion = $"kubescheduler.config.k8s.io/{parsed.GetValue(version)}",
             }.ToYaml());
             return 0;

@@ -24,7 +24,7 @@ internal sealed class Handlers(Launcher launcher, string podAddress, TimeProvide
 #pragma warning restore MA0039, CA5359
     });
 
-    public Task<HandlerResult> Exec(ContainerProcess process, IList<string> command, TimeSpan patience, CancellationToken cancellationToken) => Try(
+    public Task<HandlerResult> Exec(IRunningContainer process, IList<string> command, TimeSpan patience, CancellationToken cancellationToken) => Try(
         async ct =>
         {
             var run = await process.Exec(launcher, [.. command], ct);

@@ -6,7 +6,7 @@ namespace Hami.Lab.Kubelet.Lifecycle;
 internal static class Hooks
 {
     public static Task<HandlerResult> Run(
-        V1LifecycleHandler hook, ContainerState container, ContainerProcess process, Handlers handlers, TimeProvider time, CancellationToken cancellationToken)
+        V1LifecycleHandler hook, ContainerState container, IRunningContainer process, Handlers handlers, TimeProvider time, CancellationToken cancellationToken)
     {
         // Nobody but the pod's grace bounds a hook.
         var patience = Timeout.InfiniteTimeSpan;

@@ -9,7 +9,7 @@ namespace Hami.Lab.Kubelet.Lifecycle;
 internal sealed record ProbeListener(Action Changed, Action<string, string> Unhealthy, Action<string, V1Probe> Kill);
 
 /// <summary>The probes of one run of a container: nothing else until the startup probe has passed, then liveness and readiness.</summary>
-internal sealed class Probes(ContainerState container, ContainerProcess process, Handlers handlers, ProbeListener tell, TimeProvider time)
+internal sealed class Probes(ContainerState container, IRunningContainer process, Handlers handlers, ProbeListener tell, TimeProvider time)
 {
     public async Task Run(CancellationToken ended)
     {

@@ -1,0 +1,25 @@
+using System.Text.Json;
+
+namespace Hami.Lab.Cluster;
+
+/// <summary>What a node agent of the lab is started with.</summary>
+/// <param name="Node">Name of its node.</param>
+/// <param name="Kubeconfig">How it reaches the API server.</param>
+/// <param name="KubeletDirectory">Where its kubelet's sockets are.</param>
+/// <param name="HookPath">HAMi's hook path: the library and the containers' directories.</param>
+/// <param name="LockPath">What containers see as <c>/tmp/vgpulock</c>.</param>
+/// <param name="DeviceFile">The simulated cards.</param>
+public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string LockPath, string DeviceFile)
+{
+    /// <summary>The words after <c>hami-node-agent serve</c>.</summary>
+    internal IReadOnlyList<string> Words =>
+    [
+        "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--lock-path", LockPath, "--simulate", DeviceFile,
+    ];
+
+    /// <summary>Writes down many of them, for a program that serves all.</summary>
+    internal static void Write(string file, IEnumerable<AgentOnNode> agents) => File.WriteAllText(file, JsonSerializer.Serialize(agents));
+
+    /// <summary>Those written down there.</summary>
+    public static IReadOnlyList<AgentOnNode> Read(string file) => JsonSerializer.Deserialize<List<AgentOnNode>>(File.ReadAllText(file)) ?? [];
+}
