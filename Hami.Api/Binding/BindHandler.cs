@@ -1,3 +1,4 @@
+using Hami.Api.Measuring;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
@@ -18,7 +19,7 @@ internal sealed record Bind(string Namespace, string Pod, string PodUid, string 
 
 internal sealed partial class BindHandler(
     Journal journal, ClusterView view, PodBinder binder, Settling settling, NodeLocks locks, SeenNodes nodes, PodEvents events, KeyedLock podLock,
-    Readiness readiness, AskReader asks, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
+    Readiness readiness, AskReader asks, TimeProvider time, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
 {
     public async ValueTask<BindResult> Handle(Bind command, CancellationToken cancellationToken)
     {
@@ -123,8 +124,10 @@ internal sealed partial class BindHandler(
         var place = new PlaceAllocation(
             Guid.CreateVersion7(), ask, command.Node, reservation?.Candidates ?? 0, reservation?.RunnersUp ?? [],
             view.ReservedByOthers(command.Node, command.PodUid));
+        var began = time.GetTimestamp();
         var verdict = await journal.DecideAsync(
             Streams.Node(command.Node), ledger => PlaceAllocationDecider.Decide(place, ledger), cancellationToken);
+        Meters.Took(Stage.BindDecide, time.GetElapsedTime(began));
         return verdict.Refusal;
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Hami.Api.Measuring;
 using Hami.Domain.Binding;
 using Hami.Domain.Ledger;
 using Hami.Domain.Protocol;
@@ -154,6 +155,7 @@ internal sealed class PodBinder(IKubernetes kubernetes, ResultSigner signer, Tim
         };
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(Patience);
+        var began = time.GetTimestamp();
         try
         {
             await kubernetes.CoreV1.CreateNamespacedPodBindingAsync(binding, allocation.Pod, allocation.Namespace, cancellationToken: patience.Token);
@@ -173,6 +175,10 @@ internal sealed class PodBinder(IKubernetes kubernetes, ResultSigner signer, Tim
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
             return (BindingOutcome.Unknown, $"the API server did not answer the Binding: {e.Message}");
+        }
+        finally
+        {
+            Meters.Took(Stage.BindingCall, time.GetElapsedTime(began));
         }
     }
 
