@@ -111,6 +111,8 @@ internal static partial class Server
         services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
         services.AddSingleton<PolicyInForce>().AddHosted<PolicyFromFlags>();
         services.AddSingleton<AskReader>();
+        services.AddSingleton<LearningDue>().AddSingleton<ILogFollower>(s => s.GetRequiredService<LearningDue>());
+        services.AddHosted<WorkloadLearner>();
         services.AddSingleton(new ExtenderSettings(placement.Mode, placement.ReservedFor));
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
@@ -121,7 +123,7 @@ internal static partial class Server
         services.AddSingleton<PodBinder>();
         services.AddHosted<Settling>();
 
-        services.AddSingleton<SeenPods>();
+        services.AddSingleton<SeenPods>().AddSingleton<IPendingPods, PendingPods>();
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();

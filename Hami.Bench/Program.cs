@@ -1,11 +1,13 @@
 using System.CommandLine;
 using Hami.Bench.Filter;
+using Hami.Bench.Placement;
 using Hami.Bench.Throughput;
 
 // Each verb measures one thing and lives in a folder of its own; `--json` prints one line for machines.
 var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.")
 {
     FilterVerb.Command(),
+    PlacementVerb.Command(),
     ThroughputVerb.Command(),
     AgentsVerb.Command(),
 };

@@ -17,10 +17,14 @@ internal sealed class PlacementFlags
     private readonly Option<string> _mode = Flag.OneOf("--extender-mode", "single", "single", "score");
     private readonly Option<TimeSpan> _reservation = Flag.Duration(
         "--reservation-timeout", TimeSpan.FromSeconds(60), "How long a pod's cards stay reserved between filter and bind; longer than the cluster's longest PreBind.", mayBeZero: false);
-    private readonly Option<TimeSpan> _lock = Flag.Duration("--node-lock-timeout", TimeSpan.FromMinutes(5), "Age at which another's lock on a node no longer counts.");
+    private readonly Option<TimeSpan> _lock = Flag.Duration("--node-lock-timeout", LockExpiry, "Age at which another's lock on a node no longer counts; else the variable HAMI_NODELOCK_EXPIRE.");
     private readonly Option<TimeSpan> _lockRetry = Flag.Duration(
         "--node-lock-retry-timeout", TimeSpan.FromSeconds(28), "How long a bind waits its turn on a node whose plugin speaks HAMi's lock; 0 for not at all.");
     private readonly Option<string?> _devices = new("--device-config-file") { Description = "HAMi's device configuration, YAML; the values HAMi ships when not given." };
+
+    // HAMi's chart sets the variable; HAMi itself overwrites it with its flag's default.
+    private static TimeSpan LockExpiry =>
+        GoValues.TryDuration(Environment.GetEnvironmentVariable("HAMI_NODELOCK_EXPIRE") ?? "", out var expiry) && expiry > TimeSpan.Zero ? expiry : TimeSpan.FromMinutes(5);
 
     public void AddTo(Command command)
     {

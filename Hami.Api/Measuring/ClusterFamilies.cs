@@ -1,31 +1,40 @@
 using System.Globalization;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
+using Hami.Domain.Protocol;
 
 namespace Hami.Api.Measuring;
 
-/// <summary>HAMi's metric families about nodes, cards and pods, from the ledger as it is at the scrape.</summary>
+/// <summary>HAMi's metric families about nodes, cards, pods and quotas, from the ledger as it is at the scrape.</summary>
 internal static class ClusterFamilies
 {
     private const double MiB = 1 << 20;
     private const string Zone = "zone=\"vGPU\"";
 
-    public static void Write(Exposition to, ClusterLedger ledger, bool legacy)
+    public static IEnumerable<Family> Of(ClusterLedger ledger, NvidiaConfig nvidia, bool legacy)
     {
         var cards = Cards(ledger);
-        WriteCards(to, cards, Names.Now);
-        if (legacy)
-            WriteCards(to, cards, Names.Legacy);
         var containers = Containers(ledger);
-        WriteContainers(to, containers, "hami_vgpu_memory_allocated_bytes", "hami_vgpu_core_allocated_ratio", "namespace", "node", "pod", "container_index", "device_uuid");
+        var quotas = Quotas(ledger, nvidia);
+        var families = OfCards(cards, Names.Now)
+            .Concat(legacy ? OfCards(cards, Names.Legacy) : [])
+            .Append(MigInstances(ledger))
+            .Append(QuotaUsed("hami_resource_quota_used", quotas, "namespace", "quota_name", "limit"))
+            .Concat(quotas.Exists(q => q.Limit is not null) ? [QuotaLimit(quotas)] : []) // as in HAMi, absent where nothing is limited
+            .Concat(OfContainers(containers, "hami_vgpu_memory_allocated_bytes", "hami_vgpu_core_allocated_ratio", "namespace", "node", "pod", "container_index", "device_uuid"));
         if (legacy)
-            WriteContainers(to, containers, "vGPUMemoryAllocated", "vGPUCoreAllocated", "podnamespace", "nodename", "podname", "containeridx", "deviceuuid");
+        {
+            families = families
+                .Append(QuotaUsed("QuotaUsed", quotas, "quotanamespace", "quotaName", "limit"))
+                .Concat(OfContainers(containers, "vGPUMemoryAllocated", "vGPUCoreAllocated", "podnamespace", "nodename", "podname", "containeridx", "deviceuuid"));
+        }
+        return families.Select(f => f with { Constant = Zone });
     }
 
     private static List<CardOnNode> Cards(ClusterLedger ledger)
     {
         var cards = new List<CardOnNode>();
-        foreach (var (name, node) in ledger.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal))
+        foreach (var (name, node) in InOrder(ledger.Nodes))
         {
             var use = NodeUse.Of(name, node);
             for (var i = 0; i < use.Cards.Length; i++)
@@ -34,46 +43,61 @@ internal static class ClusterFamilies
         return cards;
     }
 
-    private static void WriteCards(Exposition to, List<CardOnNode> cards, Names names)
+    private static IEnumerable<Family> OfCards(List<CardOnNode> cards, Names names)
     {
         string[] four = [names.Node, names.Uuid, names.Index, names.Type];
+        yield return new(names.MemoryLimit, "Memory of the card in bytes, memory scaling applied.", four, cards.Select(c => Four(c, c.Card.MemoryMiB * MiB)));
+        yield return new(names.CoreLimit, "Compute of the card in percent, core scaling applied.", four, cards.Select(c => Four(c, c.Card.Cores)));
+        yield return new(
+            names.MemoryAllocated, "Memory allocated of the card in bytes.", [names.Node, names.Uuid, names.Index, names.Cores, names.Type],
+            cards.Select(c => new Sample(c.Use.MemoryMiB * MiB, c.Node, c.Card.Uuid, c.Index, Text(c.Card.Cores), c.Card.Model)));
+        yield return new(names.Shared, "Containers that share the card.", four, cards.Select(c => Four(c, c.Use.Slots)));
+        yield return new(names.CoreAllocated, "Compute allocated of the card in percent.", four, cards.Select(c => Four(c, c.Use.Cores)));
+        yield return new(
+            names.Overview, "Memory allocated of the card in bytes, with the card's size.", [names.Node, names.Uuid, names.Index, names.Cores, names.MemoryMiB, names.Type],
+            cards.Select(c => new Sample(c.Use.MemoryMiB * MiB, c.Node, c.Card.Uuid, c.Index, Text(c.Card.Cores), Text(c.Card.MemoryMiB), c.Card.Model)));
+        yield return new(
+            names.MemoryRatio, "Part of the card's memory that is allocated, 0 to 1.", names.RatioHasType ? four : [names.Node, names.Uuid, names.Index],
+            cards.Where(c => c.Card.MemoryMiB > 0).Select(c => names.RatioHasType
+                ? Four(c, (double)c.Use.MemoryMiB / c.Card.MemoryMiB)
+                : new Sample((double)c.Use.MemoryMiB / c.Card.MemoryMiB, c.Node, c.Card.Uuid, c.Index)));
 
-        to.Gauges(names.MemoryLimit, "Memory of the card in bytes, memory scaling applied.", Zone, four);
-        foreach (var c in cards)
-            to.Sample(c.Card.MemoryMiB * MiB, c.Node, c.Card.Uuid, c.Index, c.Card.Model);
-
-        to.Gauges(names.CoreLimit, "Compute of the card in percent, core scaling applied.", Zone, four);
-        foreach (var c in cards)
-            to.Sample(c.Card.Cores, c.Node, c.Card.Uuid, c.Index, c.Card.Model);
-
-        to.Gauges(names.MemoryAllocated, "Memory allocated of the card in bytes.", Zone, names.Node, names.Uuid, names.Index, names.Cores, names.Type);
-        foreach (var c in cards)
-            to.Sample(c.Use.MemoryMiB * MiB, c.Node, c.Card.Uuid, c.Index, Text(c.Card.Cores), c.Card.Model);
-
-        to.Gauges(names.Shared, "Containers that share the card.", Zone, four);
-        foreach (var c in cards)
-            to.Sample(c.Use.Slots, c.Node, c.Card.Uuid, c.Index, c.Card.Model);
-
-        to.Gauges(names.CoreAllocated, "Compute allocated of the card in percent.", Zone, four);
-        foreach (var c in cards)
-            to.Sample(c.Use.Cores, c.Node, c.Card.Uuid, c.Index, c.Card.Model);
-
-        to.Gauges(names.Overview, "Memory allocated of the card in bytes, with the card's size.", Zone, names.Node, names.Uuid, names.Index, names.Cores, names.MemoryMiB, names.Type);
-        foreach (var c in cards)
-            to.Sample(c.Use.MemoryMiB * MiB, c.Node, c.Card.Uuid, c.Index, Text(c.Card.Cores), Text(c.Card.MemoryMiB), c.Card.Model);
-
-        to.Gauges(names.MemoryRatio, "Part of the card's memory that is allocated, 0 to 1.", Zone, names.RatioHasType ? four : [names.Node, names.Uuid, names.Index]);
-        foreach (var c in cards.Where(c => c.Card.MemoryMiB > 0))
-        {
-            var ratio = (double)c.Use.MemoryMiB / c.Card.MemoryMiB;
-            if (names.RatioHasType)
-                to.Sample(ratio, c.Node, c.Card.Uuid, c.Index, c.Card.Model);
-            else
-                to.Sample(ratio, c.Node, c.Card.Uuid, c.Index);
-        }
+        static Sample Four(CardOnNode c, double value) => new(value, c.Node, c.Card.Uuid, c.Index, c.Card.Model);
     }
 
-    /// <summary>One line per container and card; two pods of one name, as the log may know for a moment, are added up.</summary>
+    /// <summary>The ids that the driver gives an instance are the node's; here they stay empty.</summary>
+    private static Family MigInstances(ClusterLedger ledger) => new(
+        "hami_node_gpu_mig_instance_info", "A MIG instance that a pod holds.",
+        ["node", "device_uuid", "device_index", "mig_uuid", "profile", "gpu_instance_id", "compute_instance_id", "placement_start", "placement_size"],
+        from node in InOrder(ledger.Nodes)
+        from card in node.Value.Cards
+        where card.IsMig
+        from mig in node.Value.Allocations.Values.SelectMany(a => a.Held).Where(s => s.DeviceUuid == card.Uuid).Select(s => s.Mig).OfType<MigSlice>().Distinct().OrderBy(m => m.Start)
+        select new Sample(1, node.Key, card.Uuid, Text(card.Index), "", mig.Profile, "", "", Text(mig.Start), Text(mig.Size)));
+
+    /// <summary>In the units of the resource, as <c>kubectl describe resourcequota</c> shows them.</summary>
+    private static List<Quota> Quotas(ClusterLedger ledger, NvidiaConfig nvidia)
+    {
+        var quotas = new List<Quota>();
+        foreach (var name in ledger.Quotas.Keys.Concat(ledger.Used.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        {
+            var used = ledger.Used.GetValueOrDefault(name, QuotaUse.None);
+            // The tightest of several counts.
+            var limits = QuotaRoom.Of(ledger.Quotas.GetValueOrDefault(name, []), QuotaUse.None);
+            quotas.Add(new(name, nvidia.ResourceNames.Memory, used.MemoryMiB / nvidia.MemoryFactor, limits.MemoryMiB / nvidia.MemoryFactor));
+            quotas.Add(new(name, nvidia.ResourceNames.Cores, used.Cores, limits.Cores));
+        }
+        return quotas;
+    }
+
+    private static Family QuotaUsed(string name, List<Quota> quotas, params string[] labels) => new(
+        name, "What a namespace's pods hold, in the units of the resource.", labels, quotas.Select(q => new Sample(q.Used, q.Namespace, q.Resource, Text(q.Limit ?? 0))));
+
+    private static Family QuotaLimit(List<Quota> quotas) => new(
+        "hami_resource_quota_limit", "What a namespace may hold, in the units of the resource.", ["namespace", "quota_name"],
+        quotas.Where(q => q.Limit is not null).Select(q => new Sample(q.Limit!.Value, q.Namespace, q.Resource)));
+
+    /// <summary>One entry per container and card; two pods of one name, as the log may know for a moment, are added up.</summary>
     private static SortedDictionary<ContainerOnCard, (long MemoryMiB, long Cores)> Containers(ClusterLedger ledger)
     {
         var containers = new SortedDictionary<ContainerOnCard, (long MemoryMiB, long Cores)>(ContainerOnCard.InOrder);
@@ -81,7 +105,7 @@ internal static class ClusterFamilies
         {
             foreach (var allocation in node.Allocations.Values)
             {
-                foreach (var share in allocation.Shares)
+                foreach (var share in allocation.Held)
                 {
                     var key = new ContainerOnCard(allocation.Namespace, name, allocation.Pod, share.ContainerIndex, share.DeviceUuid);
                     var (memory, cores) = containers.GetValueOrDefault(key);
@@ -92,20 +116,23 @@ internal static class ClusterFamilies
         return containers;
     }
 
-    private static void WriteContainers(
-        Exposition to, SortedDictionary<ContainerOnCard, (long MemoryMiB, long Cores)> containers, string memory, string cores, params string[] labels)
+    private static IEnumerable<Family> OfContainers(
+        SortedDictionary<ContainerOnCard, (long MemoryMiB, long Cores)> containers, string memory, string cores, params string[] labels)
     {
-        to.Gauges(memory, "Memory of a card given to a container, in bytes.", Zone, labels);
-        foreach (var (c, use) in containers)
-            to.Sample(use.MemoryMiB * MiB, c.Namespace, c.Node, c.Pod, Text(c.Container), c.Uuid);
-        to.Gauges(cores, "Compute of a card given to a container, in percent.", Zone, labels);
-        foreach (var (c, use) in containers)
-            to.Sample(use.Cores, c.Namespace, c.Node, c.Pod, Text(c.Container), c.Uuid);
+        yield return new(memory, "Memory of a card given to a container, in bytes.", labels, containers.Select(c => Five(c.Key, c.Value.MemoryMiB * MiB)));
+        yield return new(cores, "Compute of a card given to a container, in percent.", labels, containers.Select(c => Five(c.Key, c.Value.Cores)));
+
+        static Sample Five(ContainerOnCard c, double value) => new(value, c.Namespace, c.Node, c.Pod, Text(c.Container), c.Uuid);
     }
+
+    private static IEnumerable<KeyValuePair<string, NodeLedger>> InOrder(IEnumerable<KeyValuePair<string, NodeLedger>> nodes) =>
+        nodes.OrderBy(n => n.Key, StringComparer.Ordinal);
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private readonly record struct CardOnNode(string Node, Card Card, CardUse Use, string Index);
+    private sealed record CardOnNode(string Node, Card Card, CardUse Use, string Index);
+
+    private sealed record Quota(string Namespace, string Resource, long Used, long? Limit);
 
     private readonly record struct ContainerOnCard(string Namespace, string Node, string Pod, int Container, string Uuid)
     {

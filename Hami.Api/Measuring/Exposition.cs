@@ -4,44 +4,55 @@ using System.Text;
 
 namespace Hami.Api.Measuring;
 
-/// <summary>Writes Prometheus' text format: for what is counted in the ledger, tens of thousands of series that no library need keep.</summary>
+/// <summary>A metric family and its samples, made while they are written.</summary>
+internal sealed record Family(string Name, string Help, IReadOnlyList<string> Labels, IEnumerable<Sample> Samples)
+{
+    /// <summary>Prometheus' word for the kind.</summary>
+    public string Type { get; init; } = "gauge";
+
+    /// <summary>A label with its value that all samples carry, as it stands in the text; empty for none.</summary>
+    public string Constant { get; init; } = "";
+}
+
+/// <summary>A value, and those of the family's labels in their order.</summary>
+internal readonly record struct Sample(double Value, params string[] Labels);
+
+/// <summary>Writes Prometheus' text format: for what is counted in the ledger, hundreds of thousands of series that no library need keep.</summary>
 internal sealed class Exposition(IBufferWriter<byte> to)
 {
     private readonly StringBuilder _line = new();
-    private string[] _labels = [];
-    private string _name = "";
-    private string _constant = "";
 
-    /// <summary>Begins a family of gauges; its samples follow.</summary>
-    /// <param name="constant">A label with its value that all samples carry, as it stands in the text; empty for none.</param>
-    public void Gauges(string name, string help, string constant, params string[] labels) => Family("gauge", name, help, constant, labels);
-
-    /// <summary>Begins a family of counters; its samples follow.</summary>
-    public void Counters(string name, string help, params string[] labels) => Family("counter", name, help, "", labels);
-
-    /// <summary>One sample of the family, with the values of its labels in their order.</summary>
-    public void Sample(double value, params ReadOnlySpan<string> values)
+    public void Begin(Family family)
     {
-        _line.Append(_name).Append('{');
+        _line.Append("# HELP ").Append(family.Name).Append(' ').Append(family.Help)
+            .Append("\n# TYPE ").Append(family.Name).Append(' ').Append(family.Type).Append('\n');
+        Flush();
+    }
+
+    /// <summary>Writes one sample and returns how many bytes that took.</summary>
+    public long Write(Family family, in Sample sample)
+    {
+        _line.Append(family.Name);
+        if (sample.Labels.Length > 0 || family.Constant.Length > 0)
+            WriteLabels(family, sample.Labels);
+        _line.Append(' ').Append(CultureInfo.InvariantCulture, $"{sample.Value}").Append('\n');
+        return Flush();
+    }
+
+    private void WriteLabels(Family family, string[] values)
+    {
+        _line.Append('{');
         for (var i = 0; i < values.Length; i++)
         {
             if (i > 0)
                 _line.Append(',');
-            _line.Append(_labels[i]).Append("=\"");
+            _line.Append(family.Labels[i]).Append("=\"");
             Escape(values[i]);
             _line.Append('"');
         }
-        if (_constant.Length > 0)
-            _line.Append(values.Length > 0 ? "," : "").Append(_constant);
-        _line.Append("} ").Append(CultureInfo.InvariantCulture, $"{value}").Append('\n');
-        Flush();
-    }
-
-    private void Family(string type, string name, string help, string constant, string[] labels)
-    {
-        (_name, _constant, _labels) = (name, constant, labels);
-        _line.Append("# HELP ").Append(name).Append(' ').Append(help).Append("\n# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
-        Flush();
+        if (family.Constant.Length > 0)
+            _line.Append(values.Length > 0 ? "," : "").Append(family.Constant);
+        _line.Append('}');
     }
 
     private void Escape(string value)
@@ -52,10 +63,12 @@ internal sealed class Exposition(IBufferWriter<byte> to)
             _line.Append(value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal));
     }
 
-    private void Flush()
+    private long Flush()
     {
+        var bytes = 0L;
         foreach (var chunk in _line.GetChunks())
-            Encoding.UTF8.GetBytes(chunk.Span, to);
+            bytes += Encoding.UTF8.GetBytes(chunk.Span, to);
         _line.Clear();
+        return bytes;
     }
 }

@@ -1,5 +1,5 @@
-using System.Buffers;
 using Hami.Api.Plumbing;
+using Hami.Domain.Protocol;
 using Prometheus;
 
 namespace Hami.Api.Measuring;
@@ -8,29 +8,43 @@ namespace Hami.Api.Measuring;
 internal static class MetricsEndpoint
 {
     private const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
+    private const long FlushedAt = 64 << 10;
 
     // One scrape is enough work at a time.
     private static readonly SemaphoreSlim Turn = new(1);
 
-    public static void MapMetrics(this IEndpointRouteBuilder routes, bool legacy) => routes.MapGet("/metrics", async (HttpContext http, Journal journal, OwnFamilies own) =>
+    public static void MapMetrics(this IEndpointRouteBuilder routes, bool legacy) => routes.MapGet("/metrics", async (HttpContext http, Journal journal, NvidiaConfig nvidia, OwnFamilies own) =>
     {
         await Turn.WaitAsync(http.RequestAborted);
         try
         {
             http.Response.ContentType = ContentType;
-            // Whole before the first byte goes out: a slow reader holds nothing up, and a failure is a status, not half a text.
-            var text = new ArrayBufferWriter<byte>(64 << 10);
-            var exposition = new Exposition(text);
-            own.Write(exposition);
-            ClusterFamilies.Write(exposition, journal.Ledger, legacy);
-            using var measured = new MemoryStream();
-            await Meters.Registry.CollectAndExportAsTextAsync(measured, ExpositionFormat.PrometheusText, http.RequestAborted);
-            await http.Response.BodyWriter.WriteAsync(text.WrittenMemory, http.RequestAborted);
-            await http.Response.BodyWriter.WriteAsync(measured.GetBuffer().AsMemory(0, (int)measured.Length), http.RequestAborted);
+            await WriteAsync(http, own.Now().Concat(ClusterFamilies.Of(journal.Ledger, nvidia, legacy)));
+            await Meters.Registry.CollectAndExportAsTextAsync(http.Response.Body, ExpositionFormat.PrometheusText, http.RequestAborted);
         }
         finally
         {
             Turn.Release();
         }
     });
+
+    // As it is made, so that a cluster of thousands of nodes never stands in memory as text.
+    private static async Task WriteAsync(HttpContext http, IEnumerable<Family> families)
+    {
+        var exposition = new Exposition(http.Response.BodyWriter);
+        var unflushed = 0L;
+        foreach (var family in families)
+        {
+            exposition.Begin(family);
+            foreach (var sample in family.Samples)
+            {
+                unflushed += exposition.Write(family, sample);
+                if (unflushed < FlushedAt)
+                    continue;
+                await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+                unflushed = 0;
+            }
+        }
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+    }
 }

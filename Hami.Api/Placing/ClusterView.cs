@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Hami.Api.Measuring;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
@@ -14,32 +15,57 @@ internal sealed record Reservation(
     DateTimeOffset Expires);
 
 /// <summary>
-/// The cards of the cluster as placement sees them: what the log says plus what is reserved. A node is immutable and swapped
-/// as a whole, so a reader takes no lock.
+/// The cards of the cluster as placement sees them: what the log says plus what is reserved. A node's state is immutable and
+/// swapped as a whole, so a reader takes no lock.
 /// </summary>
 internal sealed class ClusterView(TimeProvider time) : ILogFollower
 {
-    private readonly ConcurrentDictionary<string, Slot> _nodes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, KnownNode> _nodes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Reservation> _reservations = new(StringComparer.Ordinal);
+    private volatile KnownNode[] _offeredBefore = [];
+    private long _largestCardMiB;
+
+    /// <summary>The nodes of an earlier offer, in its order: kube-scheduler names them in one order, a little turned from call to call.</summary>
+    public KnownNode[] OfferedBefore
+    {
+        get => _offeredBefore;
+        set => _offeredBefore = value;
+    }
 
     /// <summary>The node with everything taken or reserved; null when it has registered no cards.</summary>
-    public NodeUse? Node(string name) => _nodes.TryGetValue(name, out var slot) ? Use(slot) : null;
+    public NodeUse? Node(string name) => _nodes.TryGetValue(name, out var node) ? Use(node) : null;
+
+    /// <summary>A node that has registered cards at some time; null for others.</summary>
+    public KnownNode? Known(ReadOnlySpan<char> name) =>
+        _nodes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var node) ? node : null;
 
     /// <inheritdoc cref="Node(string)"/>
-    public NodeUse? Node(ReadOnlySpan<char> name) =>
-        _nodes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var slot) ? Use(slot) : null;
+    public NodeUse? Use(KnownNode node)
+    {
+        var slot = node.Slot;
+        // Most nodes have no reservation, and a look at the clock for each of thousands would be felt.
+        if (slot.Reservations.Count > 0 && slot.NextExpiry <= time.GetUtcNow())
+            slot = Expire(node, slot);
+        return slot.Use.Cards.Length == 0 ? null : slot.Use;
+    }
 
     /// <summary>Names of the nodes that have registered cards.</summary>
     public IEnumerable<string> NodeNames => _nodes.Keys;
 
+    /// <summary>Device memory in MiB of the largest card that any node ever had.</summary>
+    public long LargestCardMiB => Volatile.Read(ref _largestCardMiB);
+
     public Reservation? ReservationOf(string podUid) =>
         _reservations.TryGetValue(podUid, out var reservation) && reservation.Expires > time.GetUtcNow() ? reservation : null;
+
+    /// <summary>How many pods have shares set aside; those whose time is over count until their node is looked at again.</summary>
+    public int Reservations => _reservations.Count;
 
     /// <summary>What other pods have reserved on a node, in an order that does not change.</summary>
     public IReadOnlyList<ReservedShares> ReservedByOthers(string node, string podUid)
     {
         var now = time.GetUtcNow();
-        return !_nodes.TryGetValue(node, out var slot) ? [] : [.. slot.Reservations
+        return !_nodes.TryGetValue(node, out var known) ? [] : [.. known.Slot.Reservations
             .Where(r => r.Ask.Uid != podUid && r.Expires > now)
             .OrderBy(r => r.Ask.Uid, StringComparer.Ordinal)
             .Select(r => new ReservedShares(r.Ask.Uid, r.Shares))];
@@ -58,8 +84,8 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     /// <returns>False when somebody was faster; decide again.</returns>
     public bool TryReserve(NodeUse seen, Reservation reservation)
     {
-        if (!_nodes.TryGetValue(seen.Name, out var slot) || !ReferenceEquals(slot.Use, seen)
-            || !_nodes.TryUpdate(seen.Name, slot.With(reservation), slot))
+        if (!_nodes.TryGetValue(seen.Name, out var node) || node.Slot is var slot && !ReferenceEquals(slot.Use, seen)
+            || !node.TrySwap(slot.With(reservation), slot))
         {
             return false;
         }
@@ -71,7 +97,7 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             return reservation;
         });
         if (earlier is not null && earlier.Node != reservation.Node)
-            Change(earlier.Node, s => s.Without(r => ReferenceEquals(r, earlier)));
+            _nodes[earlier.Node].Change(s => s.Without(r => ReferenceEquals(r, earlier)));
         return true;
     }
 
@@ -79,7 +105,14 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     public void DropReservation(string podUid)
     {
         if (_reservations.TryRemove(podUid, out var reservation))
-            Change(reservation.Node, slot => slot.Without(r => r.Ask.Uid == podUid));
+            _nodes[reservation.Node].Change(slot => slot.Without(r => r.Ask.Uid == podUid));
+    }
+
+    /// <summary>What the node's own CPU and memory have free, for the policy <c>fragmentation</c>.</summary>
+    public void SetHost(string node, HostRoom? host)
+    {
+        if (_nodes.TryGetValue(node, out var known) && known.Slot.Use.Host != host)
+            known.Change(slot => slot.With(host));
     }
 
     /// <inheritdoc />
@@ -87,52 +120,23 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     {
         foreach (var placed in recorded.Select(r => r.Event).OfType<NodeEvent.AllocationPlaced>())
             DropReservation(placed.PodUid);
-        foreach (var node in recorded.Select(r => Streams.NodeOf(r.Stream)).OfType<string>().Distinct(StringComparer.Ordinal))
+        foreach (var cards in recorded.Select(r => r.Event).OfType<NodeEvent.DevicesRegistered>().Where(e => e.Cards.Count > 0))
+            Volatile.Write(ref _largestCardMiB, Math.Max(LargestCardMiB, cards.Cards.Max(c => c.MemoryMiB)));
+        foreach (var name in recorded.Select(r => Streams.NodeOf(r.Stream)).OfType<string>().Distinct(StringComparer.Ordinal))
         {
-            var taken = NodeUse.Of(node, after.Node(node));
-            _nodes.TryAdd(node, new Slot(taken, []));
-            Change(node, slot => new Slot(taken.With(slot.Use.Host), slot.Reservations));
+            var taken = NodeUse.Of(name, after.Node(name));
+            _nodes.GetOrAdd(name, static (n, use) => new(n, new(use, [])), taken).Change(slot => slot.Taking(taken));
         }
     }
 
-    private NodeUse? Use(Slot slot)
-    {
-        // Most nodes have no reservation, and a look at the clock for each of thousands would be felt.
-        if (slot.Reservations.Count > 0 && slot.NextExpiry <= time.GetUtcNow())
-            slot = Expire(slot.Use.Name, slot);
-        return slot.Use.Cards.Length == 0 ? null : slot.Use;
-    }
-
-    private Slot Expire(string node, Slot slot)
+    private Slot Expire(KnownNode node, Slot slot)
     {
         var now = time.GetUtcNow();
         foreach (var expired in slot.Reservations.Where(r => r.Expires <= now))
-            _reservations.TryRemove(KeyValuePair.Create(expired.Ask.Uid, expired));
-        return Change(node, s => s.Without(r => r.Expires <= now));
-    }
-
-    private Slot Change(string node, Func<Slot, Slot> change)
-    {
-        while (true)
         {
-            var before = _nodes[node];
-            var after = change(before);
-            if (_nodes.TryUpdate(node, after, before))
-                return after;
+            if (_reservations.TryRemove(KeyValuePair.Create(expired.Ask.Uid, expired)))
+                Meters.ReservationExpired();
         }
-    }
-
-    private sealed class Slot(NodeUse taken, IReadOnlyList<Reservation> reservations)
-    {
-        public IReadOnlyList<Reservation> Reservations { get; } = reservations;
-
-        /// <summary>Taken and reserved together.</summary>
-        public NodeUse Use { get; } = reservations.Aggregate(taken, (use, r) => use.With(r.Shares));
-
-        public DateTimeOffset NextExpiry { get; } = reservations.Count == 0 ? DateTimeOffset.MaxValue : reservations.Min(r => r.Expires);
-
-        public Slot With(Reservation reservation) => new(taken, [.. Reservations.Where(r => r.Ask.Uid != reservation.Ask.Uid), reservation]);
-
-        public Slot Without(Func<Reservation, bool> dropped) => new(taken, [.. Reservations.Where(r => !dropped(r))]);
+        return node.Change(s => s.Without(r => r.Expires <= now));
     }
 }

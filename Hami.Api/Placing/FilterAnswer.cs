@@ -67,8 +67,15 @@ internal sealed record FilterAnswer(NodeOffer? Offer, IReadOnlyList<int>? Passed
             return;
         }
         json.WriteStartObject();
+        // Thousands of nodes fail for a few reasons, often the same one after the other.
+        string? before = null;
+        var encoded = default(JsonEncodedText);
         foreach (var (node, why) in Failed)
-            json.WriteString(node, why);
+        {
+            if (!ReferenceEquals(why, before))
+                (before, encoded) = (why, JsonEncodedText.Encode(why));
+            json.WriteString(node, encoded);
+        }
         json.WriteEndObject();
     }
 }

@@ -14,21 +14,21 @@ internal sealed record Filter(ExtenderArguments Arguments) : IQuery<FilterAnswer
 
 /// <summary>Answers from memory; sets the chosen shares aside and leaves the refusal, if any, for the log.</summary>
 internal sealed class FilterHandler(
-    ClusterView view, ILedgerReader log, IReadiness readiness, AskReader asks, IRefusalLog refusals, WaitingPods waiting, SeenPods pods, SeenNodes nodes,
+    ClusterView view, ILedgerReader log, IReadiness readiness, AskReader asks, IRefusalLog refusals, WaitingPods waiting, IPendingPods pending, SeenNodes nodes,
     PodEvents events, ExtenderSettings settings, TimeProvider time)
     : IQueryHandler<Filter, FilterAnswer>
 {
     private const int MostTries = 16;
 
-    public ValueTask<FilterAnswer> Handle(Filter query, CancellationToken cancellationToken)
+    public async ValueTask<FilterAnswer> Handle(Filter query, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        var answer = Answer(query.Arguments);
+        var answer = await AnswerAsync(query.Arguments, cancellationToken);
         Meters.Took(Stage.FilterDecide, time.GetElapsedTime(began));
-        return new(answer);
+        return answer;
     }
 
-    private FilterAnswer Answer(ExtenderArguments arguments)
+    private async ValueTask<FilterAnswer> AnswerAsync(ExtenderArguments arguments, CancellationToken cancellationToken)
     {
         if (arguments.Pod is null)
             return FilterAnswer.Of("extender args missing pod");
@@ -45,7 +45,7 @@ internal sealed class FilterHandler(
             return Passing(offer, [.. Enumerable.Range(0, offer.Names.Count)]);
         if (readiness.WhyNot is { } whyNot)
             return FilterAnswer.Of(whyNot);
-        if (IsSimulation(ask, offer))
+        if (await IsSimulationAsync(ask, offer, cancellationToken))
             return Simulate(ask, offer);
         if (ask.Uid.Length == 0)
             return FilterAnswer.Of("the pod has no metadata.uid, so nothing can be kept for it");
@@ -63,11 +63,11 @@ internal sealed class FilterHandler(
         for (var tries = 0; tries < MostTries; tries++)
         {
             var ledger = log.Ledger;
-            var quota = RoomOf(ask, ledger);
+            var terms = TermsOf(ask, ledger);
             fitting?.Clear();
-            var choice = NodeChoice.Among(ask, offer.Registered, quota, fitting);
+            var choice = NodeChoice.Among(ask, offer.Registered, terms, fitting);
             if (choice.Best is not { } best)
-                return Refuse(ask, pod, offer, quota, ledger.Position);
+                return Refuse(ask, pod, offer, terms, ledger.Position);
             var reservation = new Reservation(
                 ask, pod.ResourceVersion, best.Node.Name, best.Shares, offer.Names.Count, choice.RunnersUp, time.GetUtcNow() + settings.ReservationTime);
             if (view.TryReserve(best.Node, reservation))
@@ -81,9 +81,9 @@ internal sealed class FilterHandler(
         return FilterAnswer.Of("the chosen nodes kept changing under the decision; ask again");
     }
 
-    private FilterAnswer Refuse(PodAsk ask, PodReference pod, NodeOffer offer, QuotaRoom quota, long position)
+    private FilterAnswer Refuse(PodAsk ask, PodReference pod, NodeOffer offer, Terms terms, long position)
     {
-        var refused = RefusedNodes.Of(ask, offer.Registered, quota);
+        var refused = RefusedNodes.Of(ask, offer.Registered, terms);
         waiting.Refused(ask, position);
         refusals.Record(new RefusePlacement(ask, refused, offer.Names.Count - offer.Registered.Count, position));
         events.Tell(pod, () => PodEventWords.FilteringFailed(refused, offer.Names.Count));
@@ -94,30 +94,32 @@ internal sealed class FilterHandler(
     private static List<(string, double)> Scores(NodeChoice choice) =>
         [.. choice.RunnersUp.Reverse().Select(n => (n.Node, (double)n.Score)), (choice.Best!.Node.Name, choice.Best.Node.Score)];
 
-    /// <summary>What the namespace may still take, less what its other pods have reserved.</summary>
-    private QuotaRoom RoomOf(PodAsk ask, ClusterLedger ledger)
+    /// <summary>The ledger's terms, less what the namespace's other pods have reserved.</summary>
+    private Terms TermsOf(PodAsk ask, ClusterLedger ledger)
     {
-        var room = ledger.RoomOf(ask.Namespace);
-        return room.IsUnlimited ? room : room - view.ReservedIn(ask.Namespace, ask.Uid);
+        var terms = ledger.TermsFor(ask.Namespace);
+        return terms.Quota.IsUnlimited
+            ? terms
+            : (terms with { Quota = terms.Quota - view.ReservedIn(ask.Namespace, ask.Uid) }).For(ask, view.LargestCardMiB);
     }
 
     /// <summary>Whole nodes are given live by a scheduler without a node cache, or to ask "what if" of nodes that are not there.</summary>
-    private bool IsSimulation(PodAsk ask, NodeOffer offer) =>
-        offer.IsWhole && !(pods.Find(ask.Uid) is { Node.Length: 0, IsTerminal: false } && offer.Names.TrueForAll(nodes.Knows));
+    private async ValueTask<bool> IsSimulationAsync(PodAsk ask, NodeOffer offer, CancellationToken cancellationToken) =>
+        offer.IsWhole && !(offer.Names.TrueForAll(nodes.Knows) && await pending.HasAsync(ask.Namespace, ask.Name, ask.Uid, cancellationToken));
 
     /// <summary>Would the pod fit on these nodes were they empty? Keeps nothing, writes nothing.</summary>
     private FilterAnswer Simulate(PodAsk ask, NodeOffer offer)
     {
-        var quota = RoomOf(ask, log.Ledger);
+        var terms = TermsOf(ask, log.Ledger);
         var (passed, failed) = (new List<int>(), new List<FailedNode>());
         for (var i = 0; i < offer.Names.Count; i++)
         {
             if (SimulatedNode.Of(offer.Names[i], offer.Annotations(i)) is not { } node)
                 failed.Add(new(offer.Names[i], PlaceAllocationDecider.NodeUnregistered));
-            else if (NodeFit.FitsAny(ask, [node], quota))
+            else if (NodeFit.FitsAny(ask, [node], terms))
                 passed.Add(i);
             else
-                failed.Add(new(node.Name, RefusedNodes.Of(ask, [node], quota).Nodes[0].Reasons.Text));
+                failed.Add(new(node.Name, RefusedNodes.Of(ask, [node], terms).Nodes[0].Reasons.Text));
         }
         return new(offer, passed, failed, "");
     }

@@ -10,17 +10,19 @@ internal sealed class NodeOffer
     private readonly ReadOnlyMemory<byte> _body;
     private readonly List<Range>? _objects;
 
-    private NodeOffer(ReadOnlyMemory<byte> body, List<Range>? objects)
+    private NodeOffer(ReadOnlyMemory<byte> body, List<Range>? objects, int capacity = 0)
     {
         _body = body;
         _objects = objects;
+        Names = new(capacity);
+        Registered = new(capacity);
     }
 
     /// <summary>All names, in the order offered.</summary>
-    public List<string> Names { get; } = [];
+    public List<string> Names { get; }
 
     /// <summary>The nodes of them that have registered cards.</summary>
-    public List<NodeUse> Registered { get; } = [];
+    public List<NodeUse> Registered { get; }
 
     /// <summary>True when whole nodes were given.</summary>
     public bool IsWhole => _objects is not null;
@@ -45,26 +47,35 @@ internal sealed class NodeOffer
     /// <summary>Reads an array of names.</summary>
     public static NodeOffer ReadNames(ref Utf8JsonReader reader, ClusterView view)
     {
-        var offer = new NodeOffer(default, null);
+        var before = view.OfferedBefore;
+        var offer = new NodeOffer(default, null, before.Length);
         if (reader.TokenType is not JsonTokenType.StartArray)
             throw new JsonException("NodeNames is not an array of names");
         Span<char> characters = stackalloc char[256];
+        var expected = 0;
+        var known = new List<KnownNode>(before.Length);
         while (reader.Read() && reader.TokenType is not JsonTokenType.EndArray)
         {
             if (reader.TokenType is not JsonTokenType.String)
                 throw new JsonException("NodeNames holds something that is not a name");
-            // Thousands of names that we know: none becomes a string.
-            if (reader.ValueSpan.Length <= characters.Length && !reader.ValueIsEscaped && Encoding.UTF8.TryGetChars(reader.ValueSpan, characters, out var length)
-                && view.Node(characters[..length]) is { } node)
+            // Thousands of names that we know, mostly in the order of the last time: none becomes a string, few are looked up.
+            var node = expected < before.Length && !reader.ValueIsEscaped && reader.ValueSpan.SequenceEqual(before[expected].Utf8) ? before[expected]
+                : reader.ValueIsEscaped || !Encoding.UTF8.TryGetChars(reader.ValueSpan, characters, out var length) ? null
+                : view.Known(characters[..length]);
+            if (node is null)
             {
-                offer.Names.Add(node.Name);
-                offer.Registered.Add(node);
+                offer.Add(reader.GetString()!, view);
+                continue;
             }
-            else
-            {
-                offer.Names.Add(reader.GetString()!);
-            }
+            expected = (node == (expected < before.Length ? before[expected] : null) ? expected : node.OfferedAt) + 1;
+            node.OfferedAt = known.Count;
+            known.Add(node);
+            offer.Names.Add(node.Name);
+            if (view.Use(node) is { } use)
+                offer.Registered.Add(use);
         }
+        if (known.Count > 0 && !known.SequenceEqual(before))
+            view.OfferedBefore = [.. known];
         return offer;
     }
 

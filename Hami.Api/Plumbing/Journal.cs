@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Threading.Channels;
+using Hami.Api.Measuring;
 using Hami.Domain.Ledger;
 using JasperFx.Events;
 using Marten;
@@ -85,7 +86,9 @@ public sealed partial class Journal(
                 var group = TakeGroup();
                 try
                 {
+                    var start = time.GetTimestamp();
                     await CommitAsync(group, stoppingToken);
+                    Meters.Took(Stage.JournalGroup, time.GetElapsedTime(start));
                     _writable = true;
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)

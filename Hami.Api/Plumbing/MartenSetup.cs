@@ -64,5 +64,6 @@ internal static class MartenSetup
         options.Events.MapEventType<PodEvent.PreemptionPlanned>("preemption_planned");
         options.Events.MapEventType<QuotaEvent.QuotaChanged>("quota_changed");
         options.Events.MapEventType<PolicyEvent.PolicyChanged>("policy_changed");
+        options.Events.MapEventType<PolicyEvent.WorkloadMixLearned>("workload_mix_learned");
     }
 }

@@ -9,18 +9,22 @@ using k8s.Models;
 namespace Hami.Api.Registering;
 
 /// <summary>Follows the register annotation of the cluster's nodes.</summary>
-internal sealed partial class NodeWatch(IKubernetes kubernetes, Journal journal, SeenNodes nodes, Readiness readiness, TimeProvider time, ILogger<NodeWatch> logger)
+/// <remarks>With <c>--node-label-selector</c> a node that has not its labels, or loses them, is none of ours.</remarks>
+internal sealed partial class NodeWatch(
+    IKubernetes kubernetes, ClusterOptions cluster, Journal journal, SeenNodes nodes, Readiness readiness, TimeProvider time, ILogger<NodeWatch> logger)
     : ListWatch<V1Node>(time, logger)
 {
+    private readonly string? _selector = cluster.NodeSelector is { Length: > 0 } selector ? selector : null;
+
     protected override async Task<(IList<V1Node> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
     {
         await journal.Loaded.WaitAsync(cancellationToken);
-        var list = await kubernetes.CoreV1.ListNodeAsync(cancellationToken: cancellationToken);
+        var list = await kubernetes.CoreV1.ListNodeAsync(labelSelector: _selector, cancellationToken: cancellationToken);
         return (list.Items, list.ResourceVersion());
     }
 
     protected override IAsyncEnumerable<(WatchEventType Type, V1Node Object)> WatchAsync(string resourceVersion, CancellationToken cancellationToken) =>
-        kubernetes.CoreV1.WatchListNodeAsync(resourceVersion: resourceVersion, allowWatchBookmarks: true, cancellationToken: cancellationToken);
+        kubernetes.CoreV1.WatchListNodeAsync(labelSelector: _selector, resourceVersion: resourceVersion, allowWatchBookmarks: true, cancellationToken: cancellationToken);
 
     protected override async Task ListedAsync(IList<V1Node> items, CancellationToken cancellationToken)
     {
@@ -44,7 +48,8 @@ internal sealed partial class NodeWatch(IKubernetes kubernetes, Journal journal,
     private Task<Verdict<NodeEvent>> LeftAsync(string node, CancellationToken cancellationToken)
     {
         nodes.Forget(node);
-        return RemoveAsync(node, "the node left the cluster", cancellationToken);
+        return RemoveAsync(
+            node, _selector is null ? "the node left the cluster" : $"the node left the cluster, or has not the labels {_selector}", cancellationToken);
     }
 
     /// <summary>Nothing new is placed there; the pods on it hold what they hold.</summary>

@@ -36,7 +36,7 @@ internal sealed partial class Waking(ClusterView view, WaitingPods waiting, IKub
         {
             foreach (var ask in waiting.RefusedBefore(position))
             {
-                if (NodeFit.FitsAny(ask, view.NodeNames.Select(n => view.Node(n)).OfType<NodeUse>(), _ledger.RoomOf(ask.Namespace)))
+                if (NodeFit.FitsAny(ask, view.NodeNames.Select(n => view.Node(n)).OfType<NodeUse>(), _ledger.TermsFor(ask.Namespace)))
                     await TouchAsync(ask, position, stoppingToken);
             }
         }

@@ -91,7 +91,7 @@ internal sealed class FilterRun(FilterCluster cluster, string? policy)
         builder.Services.AddSingleton(cluster.View);
         builder.Services.AddSingleton<ILedgerReader>(cluster).AddSingleton<IReadiness>(cluster);
         builder.Services.AddSingleton(PlacementPolicy.Default).AddSingleton(NvidiaConfig.Hami).AddSingleton(ExtenderSettings.Default);
-        builder.Services.AddSingleton<WaitingPods>().AddSingleton<SeenPods>().AddSingleton<SeenNodes>().AddSingleton<PolicyInForce>().AddSingleton<AskReader>().AddSingleton<PodEvents>().AddSingleton<IRefusalLog, NoLog>();
+        builder.Services.AddSingleton<WaitingPods>().AddSingleton<IPendingPods, NobodyPending>().AddSingleton<SeenNodes>().AddSingleton<PolicyInForce>().AddSingleton<AskReader>().AddSingleton<PodEvents>().AddSingleton<IRefusalLog, NoLog>();
         builder.Services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
         var app = builder.Build();
         app.MapFilter();
@@ -99,6 +99,11 @@ internal sealed class FilterRun(FilterCluster cluster, string? policy)
     }
 
     private static double At(List<double> sorted, double part) => sorted[(int)Math.Min(sorted.Count - 1, Math.Ceiling(sorted.Count * part) - 1)];
+
+    private sealed class NobodyPending : IPendingPods
+    {
+        public ValueTask<bool> HasAsync(string podNamespace, string name, string uid, CancellationToken cancellationToken) => new(false);
+    }
 
     /// <summary>Refusals are written behind the answer's back; here nobody writes them.</summary>
     private sealed class NoLog : IRefusalLog

@@ -33,6 +33,7 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
             options.Nodes,
             cluster.Nodes.Sum(node => node.Cards.Count),
             options.Pods,
+            options.Policy,
             Math.Round(times.Whole.TotalSeconds, 3),
             Math.Round(options.Pods / times.Whole.TotalSeconds, 1),
             Math.Round(times.Quantile(0.5), 1),
@@ -90,16 +91,16 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
     private async Task ApplyAsync(HollowApi api, PodTimes times, string name, CancellationToken ct)
     {
         times.Sent(name);
-        var (code, said) = await api.Send(HttpMethod.Post, _path, HollowApi.Json, Pod(name), ct);
+        var (code, said) = await api.Send(HttpMethod.Post, _path, HollowApi.Json, Pod(name, options.Policy), ct);
         if ((int)code >= 400)
             throw new InvalidOperationException($"The API server did not take the pod {name}: {said}");
     }
 
-    private static string Pod(string name) => JsonSerializer.Serialize(new
+    private static string Pod(string name, string policy) => JsonSerializer.Serialize(new
     {
         apiVersion = "v1",
         kind = "Pod",
-        metadata = new { name },
+        metadata = new { name, annotations = new Dictionary<string, string>(StringComparer.Ordinal) { ["hami.io/node-scheduler-policy"] = policy } },
         spec = new
         {
             restartPolicy = "Never",

@@ -8,7 +8,8 @@ namespace Hami.Bench.Throughput;
 /// <summary>What is measured.</summary>
 /// <param name="WarmUp">Pods that run before the measured ones and are not counted.</param>
 /// <param name="Clients">Pods that the client sends at once.</param>
-internal sealed record ThroughputOptions(int Nodes, int Devices, int Pods, int WarmUp, int Clients);
+/// <param name="Policy">The pods' node policy: <c>binpack</c>, HAMi's default, fills node after node, <c>spread</c> all of them evenly.</param>
+internal sealed record ThroughputOptions(int Nodes, int Devices, int Pods, int WarmUp, int Clients, string Policy);
 
 /// <summary><c>hami bench throughput</c>: how long many pods take from their creation to their running, end to end.</summary>
 internal static class ThroughputVerb
@@ -20,14 +21,16 @@ internal static class ThroughputVerb
         var pods = Numbers.Option("--pods", "Pods, each with one share of a card.", 1600, 1, 100_000);
         var warmUp = Numbers.Option("--warm-up", "Pods that run before, uncounted; 0 measures programs that have just started.", 0, 0, 10_000);
         var clients = Numbers.Option("--clients", "Pods that the client sends at once.", 16, 1, 256);
+        var policy = new Option<string>("--policy") { Description = "The pods' node policy: binpack fills node after node, spread all of them evenly.", DefaultValueFactory = _ => "binpack" };
+        policy.AcceptOnlyFromAmong("binpack", "spread");
         var json = new Option<bool>("--json") { Description = "Print one line of JSON." };
         var keep = new Option<bool>("--keep") { Description = "Keep the logs and data of the cluster." };
         var command = new Command("throughput", "Pods admitted, placed, bound and attached end to end in the lab; containers are pretended, everything else is real.")
         {
-            nodes, devices, pods, warmUp, clients, json, keep,
+            nodes, devices, pods, warmUp, clients, policy, json, keep,
         };
         command.SetAction((parsed, ct) => IsAsTheLabWants ? RunAsync(
-                new(parsed.GetValue(nodes), parsed.GetValue(devices), parsed.GetValue(pods), parsed.GetValue(warmUp), parsed.GetValue(clients)),
+                new(parsed.GetValue(nodes), parsed.GetValue(devices), parsed.GetValue(pods), parsed.GetValue(warmUp), parsed.GetValue(clients), parsed.GetValue(policy)!),
                 parsed.GetValue(json),
                 parsed.GetValue(keep),
                 ct)
@@ -65,8 +68,9 @@ internal static class ThroughputVerb
             else
                 report.Print(Consoles.Out);
         }
-        catch (Exception e) when (e is InvalidOperationException or TimeoutException or HttpRequestException)
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
+            await File.AppendAllTextAsync(paths.Log("throughput"), e.ToString(), CancellationToken.None);
             await Console.Error.WriteLineAsync(e.Message);
             await Console.Error.WriteLineAsync($"The logs are kept in {paths.PurgeAllButLogs()}.");
             return 1;

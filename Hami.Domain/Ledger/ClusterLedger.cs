@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Hami.Domain.Placing;
+using Hami.Domain.Placing.Fragmentation;
 using static Hami.Domain.Ledger.NodeEvent;
 using static Hami.Domain.Ledger.PodEvent;
 using static Hami.Domain.Ledger.PolicyEvent;
@@ -17,6 +19,15 @@ public sealed record WaitingPod(PlacementRefused Refusal, DateTimeOffset At);
 /// <param name="Version">How often it was changed.</param>
 public sealed record PolicyInForce(string NodePolicy, string GpuPolicy, int Version);
 
+/// <summary>The typical workload that leftovers are measured by.</summary>
+/// <param name="Asks">Placed pods it was learned from; 0 when an admin gave it.</param>
+/// <param name="Version">How often it was learned.</param>
+public sealed record WorkloadInForce(WorkloadMix Mix, IReadOnlyDictionary<string, int> CardsByModel, long Asks, int Version)
+{
+    /// <summary>The policy of this workload, with what it has found out about nodes.</summary>
+    internal FragmentationPolicy Policy { get; } = new(new(Mix, CardsByModel));
+}
+
 /// <summary>Everything that is true now, folded from the whole log in its order.</summary>
 /// <param name="Position">Sequence of the last event folded.</param>
 /// <param name="LiveByPod">The one live allocation a pod may have, by pod UID.</param>
@@ -24,6 +35,8 @@ public sealed record PolicyInForce(string NodePolicy, string GpuPolicy, int Vers
 /// <param name="Quotas">ResourceQuotas that limit accelerators, by namespace.</param>
 /// <param name="Used">What the live allocations of each namespace hold; a namespace that holds nothing is missing.</param>
 /// <param name="Policy">Null before the first process has said it.</param>
+/// <param name="Workload">Null while the assumed one is in force.</param>
+/// <param name="Learned">What the placed pods so far tell about the typical workload.</param>
 /// <param name="EventCount">Number of events folded; positions may have gaps, so it is not the position.</param>
 public sealed record ClusterLedger(
     long Position,
@@ -33,6 +46,8 @@ public sealed record ClusterLedger(
     ImmutableDictionary<string, IReadOnlyList<NamespaceQuota>> Quotas,
     ImmutableDictionary<string, QuotaUse> Used,
     PolicyInForce? Policy,
+    WorkloadInForce? Workload,
+    LearnedWorkload Learned,
     long EventCount)
 {
     public static readonly ClusterLedger Empty = new(
@@ -43,6 +58,8 @@ public sealed record ClusterLedger(
         ImmutableDictionary<string, IReadOnlyList<NamespaceQuota>>.Empty,
         ImmutableDictionary<string, QuotaUse>.Empty,
         null,
+        null,
+        LearnedWorkload.Empty,
         0);
 
     public NodeLedger Node(string name) => Nodes.GetValueOrDefault(name, NodeLedger.Empty);
@@ -55,6 +72,9 @@ public sealed record ClusterLedger(
     public QuotaRoom RoomOf(string @namespace) => Quotas.TryGetValue(@namespace, out var quotas)
         ? QuotaRoom.Of(quotas, Used.GetValueOrDefault(@namespace, QuotaUse.None))
         : QuotaRoom.Unlimited;
+
+    /// <summary>What a placement in that namespace depends on beside the pod and the node.</summary>
+    public Terms TermsFor(string @namespace) => new(RoomOf(@namespace), Workload?.Policy ?? Terms.Plain.Typical);
 
     /// <summary>Folds one more event.</summary>
     /// <param name="stream">Name of the event's stream, see <see cref="Streams"/>.</param>
@@ -73,6 +93,7 @@ public sealed record ClusterLedger(
                 Quotas = e.Quotas.Count == 0 ? cluster.Quotas.Remove(e.Namespace) : cluster.Quotas.SetItem(e.Namespace, e.Quotas),
             },
             PolicyChanged e => cluster with { Policy = new(e.NodePolicy, e.GpuPolicy, (cluster.Policy?.Version ?? 0) + 1) },
+            WorkloadMixLearned e => cluster with { Workload = new(e.Mix, e.CardsByModel, e.Asks, (cluster.Workload?.Version ?? 0) + 1) },
             _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "This ledger does not know the event."),
         };
     }
@@ -83,7 +104,7 @@ public sealed record ClusterLedger(
         var cluster = this with { Nodes = Nodes.SetItem(name, NodeLedger.Evolve(before, happened)) };
         return happened switch
         {
-            AllocationPlaced e => cluster.Holding(name, e.AllocationId, e.PodUid),
+            AllocationPlaced e => cluster.Holding(name, e.AllocationId, e.PodUid) with { Learned = Learn(e.Because.Ask) },
             AllocationAdopted e => cluster.Holding(name, e.AllocationId, e.PodUid),
             AllocationShrunk e => cluster.Using(before.Allocations[e.AllocationId], cluster.Node(name).Allocations[e.AllocationId]),
             AllocationReleased e => cluster.Using(before.Allocations[e.AllocationId], null) with { LiveByPod = LiveByPod.Remove(e.PodUid) },
@@ -96,6 +117,9 @@ public sealed record ClusterLedger(
         LiveByPod = LiveByPod.Add(podUid, new(id, node)),
         Waiting = Waiting.Remove(podUid),
     };
+
+    private LearnedWorkload Learn(PodAsk? ask) =>
+        ask is null ? Learned : WorkloadKinds.Of(ask).Aggregate(Learned, (learned, kind) => learned.With(kind));
 
     private ClusterLedger Using(Allocation? before, Allocation? after)
     {

@@ -14,9 +14,10 @@ namespace Hami.Domain.Ledger;
 /// <param name="Quota">The namespace's room at the time; null when no quota limits it.</param>
 /// <param name="PolicyVersion">How often the cluster's policy had been changed.</param>
 /// <param name="Host">CPU and memory of the node's own that were free; null when unknown.</param>
+/// <param name="WorkloadVersion">How often the typical workload had been learned; 0 for the assumed one.</param>
 public sealed record PlacementReason(
     long LogPosition, int Candidates, IReadOnlyList<ScoredNode> RunnersUp, string NodePolicy, string GpuPolicy, decimal Score,
-    IReadOnlyList<ReservedShares> Reservations, PodAsk? Ask = null, QuotaRoom? Quota = null, int PolicyVersion = 0, HostRoom? Host = null);
+    IReadOnlyList<ReservedShares> Reservations, PodAsk? Ask = null, QuotaRoom? Quota = null, int PolicyVersion = 0, HostRoom? Host = null, int WorkloadVersion = 0);
 
 /// <summary>A node that fitted, with its score.</summary>
 public sealed record ScoredNode(string Node, decimal Score);

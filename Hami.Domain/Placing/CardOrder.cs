@@ -5,15 +5,27 @@ namespace Hami.Domain.Placing;
 /// <summary>In which order the cards of a node are tried.</summary>
 internal static class CardOrder
 {
+    private const int CommonCards = 16;
+
     /// <summary>The best card first; equal ones by higher index, as HAMi's walk from the end of its order does.</summary>
-    public static void BestFirst(PodAsk ask, ContainerAsk container, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, Span<int> order)
+    public static void BestFirst(PodAsk ask, ContainerAsk container, NodeUse node, Terms terms, ReadOnlySpan<CardUse> uses, Span<int> order)
     {
+        // Cards of one NUMA node must stand together, which only their own order knows.
+        if (ask.Cards.LeastFragmenting && !ask.Wish.OneNuma)
+        {
+            terms.Typical.BestFirst(ask, container, node, uses, order);
+            return;
+        }
         var weights = ask.Weights ?? ScoringWeights.Equal;
+        var count = order.Length;
+        var scores = count <= CommonCards ? stackalloc double[count] : new double[count];
+        for (var i = 0; i < count; i++)
+            scores[i] = Score.Card(node.Cards[i], uses[i], container, weights);
         for (var i = 0; i < order.Length; i++)
         {
             // Insertion sort: a node has few cards, and nothing is allocated.
             var at = i;
-            while (at > 0 && ComesBefore(ask, weights, container, cards, uses, i, order[at - 1]))
+            while (at > 0 && ComesBefore(ask, node.Cards, uses, scores, i, order[at - 1]))
             {
                 order[at] = order[at - 1];
                 at--;
@@ -23,17 +35,17 @@ internal static class CardOrder
     }
 
     private static bool ComesBefore(
-        PodAsk ask, ScoringWeights weights, ContainerAsk container, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, int a, int b)
+        PodAsk ask, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, ReadOnlySpan<double> scores, int a, int b)
     {
         if (ask.Wish.OneNuma)
         {
-            var group = Compared(NumaGroups(ask.Cards), weights, container, cards, uses, a, b);
+            var group = Compared(NumaGroups(ask.Cards), cards, uses, scores, a, b);
             if (group != 0)
                 return group < 0;
         }
         for (var k = 0; k < ask.Cards.Keys.Count; k++)
         {
-            var compared = Compared(ask.Cards.Keys[k], weights, container, cards, uses, a, b);
+            var compared = Compared(ask.Cards.Keys[k], cards, uses, scores, a, b);
             if (compared != 0)
                 return compared < 0;
         }
@@ -43,10 +55,10 @@ internal static class CardOrder
     private static CardKey NumaGroups(CardPolicy policy) => policy.Word == CardPolicy.Binpack.Word ? CardKey.LowestNuma : CardKey.HighestNuma;
 
     private static int Compared(
-        CardKey key, ScoringWeights weights, ContainerAsk container, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, int a, int b) => key switch
+        CardKey key, ReadOnlySpan<Card> cards, ReadOnlySpan<CardUse> uses, ReadOnlySpan<double> scores, int a, int b) => key switch
     {
-        CardKey.Fullest => Score.Card(cards[b], uses[b], container, weights).CompareTo(Score.Card(cards[a], uses[a], container, weights)),
-        CardKey.Emptiest => Score.Card(cards[a], uses[a], container, weights).CompareTo(Score.Card(cards[b], uses[b], container, weights)),
+        CardKey.Fullest => scores[b].CompareTo(scores[a]),
+        CardKey.Emptiest => scores[a].CompareTo(scores[b]),
         CardKey.LeastUsers => uses[a].Slots.CompareTo(uses[b].Slots),
         CardKey.HighestNuma => cards[b].Numa.CompareTo(cards[a].Numa),
         CardKey.LowestNuma => cards[a].Numa.CompareTo(cards[b].Numa),

@@ -16,8 +16,10 @@ public sealed record CardWish(
         UseTypes.Count == 0 && AvoidTypes.Count == 0 && UseUuids.Count == 0 && AvoidUuids.Count == 0 && Mode is null;
 
     /// <summary>True when model and mode pass; a word matches as a case-insensitive part of the model.</summary>
-    public bool AllowsType(Card card) =>
-        (UseTypes.Count == 0 || Matches(UseTypes, card.Model)) && !(AvoidTypes.Count > 0 && Matches(AvoidTypes, card.Model)) && AllowsMode(card.Mode);
+    public bool AllowsType(Card card) => AllowsModel(card.Model) && AllowsMode(card.Mode);
+
+    /// <summary>True when the model passes both lists.</summary>
+    internal bool AllowsModel(string model) => (UseTypes.Count == 0 || Matches(UseTypes, model)) && !(AvoidTypes.Count > 0 && Matches(AvoidTypes, model));
 
     /// <summary>True when the mode passes; a card that names none always does.</summary>
     public bool AllowsMode(string mode) => Mode is null || Mode.Contains(mode, StringComparison.Ordinal);

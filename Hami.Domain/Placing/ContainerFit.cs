@@ -12,7 +12,7 @@ internal static class ContainerFit
     /// <param name="shares">What the pod was given already; the chosen are added.</param>
     /// <param name="refusals">Cards per reason when the container does not fit.</param>
     public static bool TryFit(
-        PodAsk ask, int position, NodeUse node, QuotaRoom quota, Span<CardUse> uses, Span<int> order, List<Share> shares, Span<int> refusals)
+        PodAsk ask, int position, NodeUse node, Terms terms, Span<CardUse> uses, Span<int> order, List<Share> shares, Span<int> refusals)
     {
         var container = ask.Containers[position];
         if (container.Count > node.Cards.Length && !(node.HasMig && ask.Wish.AllowsMode(Card.MigMode)))
@@ -20,8 +20,8 @@ internal static class ContainerFit
             refusals[(int)CardRefusal.NodeInsufficientDevice] = node.Cards.Length;
             return false;
         }
-        CardOrder.BestFirst(ask, container, node.Cards, uses, order);
-        var walk = new Walk(ask, container, position, node, quota, uses, shares, refusals);
+        CardOrder.BestFirst(ask, container, node, terms, uses, order);
+        var walk = new Walk(ask, container, position, node, terms.Quota, uses, shares, refusals);
         if (!(ask.Cards.BestConnected ? walk.TakeBestConnected(order) : walk.TakeFirst(order)))
             return false;
         refusals.Clear();

@@ -1,4 +1,5 @@
 using Hami.Domain.Ledger;
+using Hami.Domain.Placing.Fragmentation;
 
 namespace Hami.Domain.Placing;
 
@@ -14,47 +15,53 @@ public sealed record NodeChoice(FittingNode? Best, IReadOnlyList<ScoredNode> Run
     private const int MostRunnersUp = 3;
 
     /// <summary>Tries the pod on every node; the best has the pod's policy's best score, equal ones by the node's name.</summary>
-    /// <param name="quota">What the pod's namespace may still take.</param>
     /// <param name="all">Gets every node that fits, in the order offered; null when only the best is wanted.</param>
-    public static NodeChoice Among(PodAsk ask, IReadOnlyList<NodeUse> nodes, QuotaRoom quota, List<NodeUse>? all = null)
+    public static NodeChoice Among(PodAsk ask, IReadOnlyList<NodeUse> nodes, Terms terms, List<NodeUse>? all = null)
     {
-        var only = NodeFit.OnlyAsking(ask, quota);
-        var scratch = new List<Share>();
-        var top = new NodeUse?[1 + MostRunnersUp];
+        var costs = new NodeCosts(ask, terms);
+        var top = new Candidate[1 + MostRunnersUp];
         var fitting = 0;
         for (var i = 0; i < nodes.Count; i++)
         {
-            if (!NodeFit.Fits(ask, nodes[i], quota, only, scratch))
+            var increase = costs.Of(nodes[i]);
+            if (increase >= FragmentationScores.Unfit)
                 continue;
             fitting++;
             all?.Add(nodes[i]);
-            Insert(top, ask.Nodes, nodes[i]);
+            Insert(top, new(nodes[i], ask.Nodes switch
+            {
+                NodePolicy.Fragmentation => -increase,
+                NodePolicy.Spread => -nodes[i].Score,
+                _ => nodes[i].Score,
+            }));
         }
-        if (top[0] is not { } best)
+        if (top[0].Node is not { } best)
             return new(null, [], 0);
 
+        var shares = new List<Share>();
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        if (!NodeFit.TryFit(ask, best, quota, scratch, refusals))
+        if (!NodeFit.TryFit(ask, best, terms, shares, refusals))
             throw new InvalidOperationException($"Node {best.Name} fits pod {ask.Uid} at a glance but not in full.");
-        return new(new(best, [.. scratch]), [.. top.Skip(1).OfType<NodeUse>().Select(n => new ScoredNode(n.Name, Rounded(n.Score)))], fitting);
+        return new(
+            new(best, shares), [.. top.Skip(1).Where(c => c.Node is not null).Select(c => new ScoredNode(c.Node.Name, Rounded(c.Node.Score)))], fitting);
     }
 
     internal static decimal Rounded(double score) => decimal.Round((decimal)score, 3);
 
-    private static void Insert(NodeUse?[] top, NodePolicy policy, NodeUse node)
+    private static void Insert(Candidate[] top, Candidate candidate)
     {
         var at = top.Length;
-        while (at > 0 && (top[at - 1] is not { } other || IsBetter(policy, node, other)))
+        while (at > 0 && (top[at - 1].Node is null || candidate.IsBetterThan(top[at - 1])))
             at--;
         if (at == top.Length)
             return;
         Array.Copy(top, at, top, at + 1, top.Length - at - 1);
-        top[at] = node;
+        top[at] = candidate;
     }
 
-    private static bool IsBetter(NodePolicy policy, NodeUse a, NodeUse b)
+    private readonly record struct Candidate(NodeUse Node, double Rank)
     {
-        var score = policy is NodePolicy.Spread ? b.Score.CompareTo(a.Score) : a.Score.CompareTo(b.Score);
-        return score != 0 ? score > 0 : string.CompareOrdinal(a.Name, b.Name) < 0;
+        public bool IsBetterThan(Candidate other) =>
+            Rank != other.Rank ? Rank > other.Rank : string.CompareOrdinal(Node.Name, other.Node.Name) < 0;
     }
 }

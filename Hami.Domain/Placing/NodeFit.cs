@@ -9,11 +9,10 @@ public static class NodeFit
     private const int CommonCards = 16;
 
     /// <summary>Chooses the cards of every container.</summary>
-    /// <param name="quota">What the pod's namespace may still take.</param>
     /// <param name="shares">The shares, in order of the containers, when the node fits; empty otherwise.</param>
     /// <param name="refusals">Cards per reason for the container that did not fit, indexed by <see cref="CardRefusal"/>; cleared here.</param>
     /// <returns>True when the node can take the pod.</returns>
-    public static bool TryFit(PodAsk ask, NodeUse node, QuotaRoom quota, List<Share> shares, Span<int> refusals)
+    public static bool TryFit(PodAsk ask, NodeUse node, Terms terms, List<Share> shares, Span<int> refusals)
     {
         shares.Clear();
         refusals.Clear();
@@ -36,7 +35,7 @@ public static class NodeFit
                 staying.CopyTo(passing);
                 uses = passing;
             }
-            if (!ContainerFit.TryFit(ask, c, node, quota, uses, order, shares, refusals))
+            if (!ContainerFit.TryFit(ask, c, node, terms, uses, order, shares, refusals))
             {
                 shares.Clear();
                 return false;
@@ -47,30 +46,30 @@ public static class NodeFit
 
     /// <summary>Can the node take the pod? The answer of <see cref="TryFit"/>, found as cheaply as the pod allows.</summary>
     /// <param name="scratch">Overwritten.</param>
-    internal static bool Fits(PodAsk ask, NodeUse node, QuotaRoom quota, int onlyAsking, List<Share> scratch)
+    internal static bool Fits(PodAsk ask, NodeUse node, Terms terms, int onlyAsking, List<Share> scratch)
     {
         if (onlyAsking >= 0 && !node.HasMig)
             return FitsOne(ask, ask.Containers[onlyAsking], node);
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        return TryFit(ask, node, quota, scratch, refusals);
+        return TryFit(ask, node, terms, scratch, refusals);
     }
 
     /// <summary>Counts why a node cannot take the pod: the refusals of <see cref="TryFit"/>, found as cheaply as the pod allows.</summary>
     /// <param name="scratch">Overwritten.</param>
-    internal static void Reasons(PodAsk ask, NodeUse node, QuotaRoom quota, int onlyAsking, List<Share> scratch, Span<int> refusals)
+    internal static void Reasons(PodAsk ask, NodeUse node, Terms terms, int onlyAsking, List<Share> scratch, Span<int> refusals)
     {
         if (onlyAsking >= 0 && !node.HasMig && node.Cards.Length >= ask.Containers[onlyAsking].Count)
             ReasonsOne(ask, ask.Containers[onlyAsking], node, refusals);
         else
-            TryFit(ask, node, quota, scratch, refusals);
+            TryFit(ask, node, terms, scratch, refusals);
     }
 
     /// <summary>
     /// Position of the one container that asks for cards, when whether a node fits can be told card by card; else −1.
     /// </summary>
-    internal static int OnlyAsking(PodAsk ask, QuotaRoom quota)
+    internal static int OnlyAsking(PodAsk ask, Terms terms)
     {
-        if (ask.Wish.OneNuma || !quota.IsUnlimited)
+        if (ask.Wish.OneNuma || !terms.Quota.IsUnlimited)
             return -1;
         var only = -1;
         for (var c = 0; c < ask.Containers.Count; c++)
@@ -85,13 +84,13 @@ public static class NodeFit
     }
 
     /// <summary>True when some node can take the pod.</summary>
-    public static bool FitsAny(PodAsk ask, IEnumerable<NodeUse> nodes, QuotaRoom quota)
+    public static bool FitsAny(PodAsk ask, IEnumerable<NodeUse> nodes, Terms terms)
     {
-        var only = OnlyAsking(ask, quota);
+        var only = OnlyAsking(ask, terms);
         var scratch = new List<Share>();
         foreach (var node in nodes)
         {
-            if (Fits(ask, node, quota, only, scratch))
+            if (Fits(ask, node, terms, only, scratch))
                 return true;
         }
         return false;

@@ -1,4 +1,5 @@
 using Hami.Domain.Ledger;
+using Hami.Domain.Placing.Fragmentation;
 
 namespace Hami.Domain.Placing;
 
@@ -8,6 +9,7 @@ public sealed class NodeUse
     private readonly NodeCards _of;
     private readonly CardUse[] _uses;
     private readonly CardRoom[] _rooms;
+    private volatile FragmentationScores? _found;
 
     private NodeUse(NodeCards of, CardUse[] uses, HostRoom? host)
     {
@@ -36,6 +38,15 @@ public sealed class NodeUse
     internal bool HasMig => _of.HasMig;
 
     internal ReadOnlySpan<CardRoom> Rooms => _rooms;
+
+    /// <summary>What was found out about this state of the node before.</summary>
+    internal FragmentationScores Found(FragmentationPolicy policy)
+    {
+        var found = _found;
+        if (found?.Policy != policy)
+            _found = found = new(policy);
+        return found;
+    }
 
     /// <summary>What the ledger says is taken.</summary>
     public static NodeUse Of(string name, NodeLedger ledger, HostRoom? host = null)

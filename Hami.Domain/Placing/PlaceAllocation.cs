@@ -34,15 +34,15 @@ public static class PlaceAllocationDecider
         // One that has been placed since the command was made is in the ledger already and must not count twice.
         var reservations = command.Reservations.Where(r => !cluster.LiveByPod.ContainsKey(r.PodUid)).ToList();
         var node = reservations.Aggregate(NodeUse.Of(command.Node, ledger, command.Host), (use, r) => use.With(r.Shares));
-        var quota = cluster.RoomOf(ask.Namespace);
+        var terms = cluster.TermsFor(ask.Namespace);
         var shares = new List<Share>();
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        if (!NodeFit.TryFit(ask, node, quota, shares, refusals))
+        if (!NodeFit.TryFit(ask, node, terms, shares, refusals))
             return new Refusal(NodeUnfitPod, UnfitReasons.From(ledger.Cards.Count, refusals).Text);
 
         return new NodeEvent.AllocationPlaced(
             command.AllocationId, ask.Uid, ask.Namespace, ask.Name, command.Node, ask.Containers.Count, shares,
             new(cluster.Position, command.Candidates, command.RunnersUp, ask.Nodes.Word(), ask.Cards.Word,
-                NodeChoice.Rounded(node.Score), reservations, ask, quota.IsUnlimited ? null : quota, cluster.Policy?.Version ?? 0, command.Host));
+                NodeChoice.Rounded(node.Score), reservations, ask, terms.Quota.IsUnlimited ? null : terms.Quota, cluster.Policy?.Version ?? 0, command.Host, cluster.Workload?.Version ?? 0));
     }
 }

@@ -24,6 +24,10 @@ internal static class BuiltPrograms
     {
         ["DOTNET_gcServer"] = "0",
         ["DOTNET_TieredPGO"] = "0",
+        // Code is made fast as soon as it is seen to be used often, not first when a start has calmed down.
+        ["DOTNET_TC_CallCountingDelayMs"] = "0",
+        // A thread without work sleeps: on few cores, to spin takes the core from whoever has the work.
+        ["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0",
     };
 
     // The runtime that runs us, wherever it is installed; an apphost would look only in the usual places.

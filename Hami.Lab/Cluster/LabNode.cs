@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Hami.Domain.Protocol;
+
 namespace Hami.Lab.Cluster;
 
 /// <summary>A card of a lab node, as its fake driver and its node agent both describe it.</summary>
@@ -7,7 +10,11 @@ namespace Hami.Lab.Cluster;
 /// <param name="MemoryMiB">Its memory in MiB.</param>
 /// <param name="Multiprocessors">Its streaming multiprocessors.</param>
 /// <param name="Numa">The NUMA node it hangs on.</param>
-public sealed record LabCard(int Index, string Uuid, string Model, long MemoryMiB, int Multiprocessors, int Numa);
+public sealed record LabCard(int Index, string Uuid, string Model, long MemoryMiB, int Multiprocessors, int Numa)
+{
+    /// <summary>What it can be cut into, when it is in MIG mode; null when it is not. See <see cref="MigCards"/>.</summary>
+    public IReadOnlyList<PublishedMigProfile>? MigProfiles { get; init; }
+}
 
 /// <summary>A node of the lab and its cards.</summary>
 public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
@@ -51,8 +58,14 @@ public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
     public string AsDriverFile() =>
         string.Concat(Cards.Select(card => $"{card.Uuid};{card.Model};{card.MemoryMiB};{card.Multiprocessors}\n"));
 
+    /// <summary>The same node, its cards in MIG mode.</summary>
+    public LabNode WithMig(IReadOnlyList<PublishedMigProfile> profiles) => this with { Cards = [.. Cards.Select(card => card with { MigProfiles = profiles })] };
+
     /// <summary>What the node agent reads with <c>--simulate</c>.</summary>
     public string AsAgentFile() =>
         "devices:\n" + string.Concat(Cards.Select(card =>
-            $"  - {{ uuid: {card.Uuid}, model: \"{card.Model}\", memoryMiB: {card.MemoryMiB}, numa: {card.Numa} }}\n"));
+            $"  - {{ uuid: {card.Uuid}, model: \"{card.Model}\", memoryMiB: {card.MemoryMiB}, numa: {card.Numa}{Mig(card)} }}\n"));
+
+    // JSON is YAML too.
+    private static string Mig(LabCard card) => card.MigProfiles is null ? "" : $", mode: mig, migProfiles: {JsonSerializer.Serialize(card.MigProfiles)}";
 }

@@ -38,7 +38,7 @@ internal sealed class HollowNode : IDeviceSource
     public HollowNode(LabNode node, int splitCount, int seed)
     {
         Node = node;
-        _replicas = [.. node.Cards.SelectMany(card => Enumerable.Range(0, splitCount).Select(k => $"{card.Uuid}-{k}"))];
+        _replicas = [.. node.Cards.SelectMany(card => Enumerable.Range(0, card.MigProfiles?.Max(profile => profile.Placements.Count) ?? splitCount).Select(k => $"{card.Uuid}-{k}"))];
         _admission = new(this, _ledger, new Random(seed), static () => { });
     }
 

@@ -53,12 +53,13 @@ internal static class NodeTexts
         {
             Id = card.Uuid,
             Index = card.Index,
-            Count = options.SplitCount,
+            Count = card.MigProfiles?.Max(profile => profile.Placements.Count) ?? options.SplitCount,
             MemoryMiB = card.MemoryMiB,
             Cores = 100,
             Type = card.Model.StartsWith("NVIDIA", StringComparison.Ordinal) ? card.Model : $"NVIDIA-{card.Model}",
             Numa = card.Numa,
-            Mode = "hami-core",
+            Mode = card.MigProfiles is null ? "hami-core" : "mig",
+            MigProfiles = card.MigProfiles,
             Health = true,
         })]);
         return new { name = node.Node.Name, labels, annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = register } };

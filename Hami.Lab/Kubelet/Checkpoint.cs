@@ -37,7 +37,7 @@ internal static class Checkpoint
             g.DeviceIds
                 .GroupBy(id => numaNode(g.Resource, id)?.ToString() ?? NoNumaNode, StringComparer.Ordinal)
                 .ToDictionary(n => n.Key, IReadOnlyList<string> (n) => [.. n], StringComparer.Ordinal),
-            g.Answer.ToByteArray())).ToList();
+            g.AnswerBytes)).ToList();
         var data = JsonSerializer.SerializeToUtf8Bytes(new Content(entries, registered));
         var unfinished = Path.Combine(Path.GetDirectoryName(file)!, $".{Path.GetFileName(file)}.new");
         // A Document, of which the larger part is text already.

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.Lab.Kubelet;
@@ -8,13 +9,20 @@ internal sealed record DeviceGrant(
     string Container,
     string Resource,
     IReadOnlyList<string> DeviceIds,
-    ContainerAllocateResponse Answer);
+    ContainerAllocateResponse Answer)
+{
+    private byte[]? _bytes;
+
+    /// <summary>The answer as the checkpoint keeps it.</summary>
+    public byte[] AnswerBytes => _bytes ??= Answer.ToByteArray();
+}
 
 /// <summary>Which container holds which device ids: the kubelet's device manager without its plugins.</summary>
 internal sealed class DeviceLedger
 {
     private readonly Lock _gate = new();
     private readonly List<DeviceGrant> _grants = [];
+    private ILookup<(string PodUid, string Container), DeviceGrant>? _byContainer;
 
     // Ended pods whose grants are still written down: nothing is done when a pod ends, they go when devices are next asked for.
     private readonly HashSet<string> _ended = new(StringComparer.Ordinal);
@@ -35,7 +43,7 @@ internal sealed class DeviceLedger
     public IReadOnlyList<DeviceGrant> Of(string podUid, string container)
     {
         lock (_gate)
-            return _ended.Contains(podUid) ? [] : [.. _grants.Where(g => g.PodUid == podUid && g.Container == container)];
+            return _ended.Contains(podUid) ? [] : [.. (_byContainer ??= _grants.ToLookup(g => (g.PodUid, g.Container)))[(podUid, container)]];
     }
 
     public IReadOnlySet<string> InUse(string resource)
@@ -55,6 +63,7 @@ internal sealed class DeviceLedger
     {
         lock (_gate)
         {
+            _byContainer = null;
             _grants.RemoveAll(g => _ended.Contains(g.PodUid));
             _ended.Clear();
             _grants.Add(grant);
@@ -84,6 +93,9 @@ internal sealed class DeviceLedger
     public void Restore(IEnumerable<DeviceGrant> grants)
     {
         lock (_gate)
+        {
+            _byContainer = null;
             _grants.AddRange(grants);
+        }
     }
 }

@@ -53,7 +53,10 @@ public sealed record LabKubeletOptions
     /// <summary>How long a restarted kubelet waits for the plugins it knew; pods that hold devices of one that is later are rejected for good.</summary>
     public TimeSpan PluginGrace { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Whether containers run without a process and without volumes; everything else, the device plugins' part in it above all, is as always.</summary>
+    /// <summary>
+    /// Whether containers run without a process and without volumes, so nothing is told of pulling and creating either; everything else, the
+    /// device plugins' part in it above all, is as always.
+    /// </summary>
     public bool PretendsContainers { get; init; }
 
     /// <summary>Seed of the arbitrary order in which device ids reach Allocate.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hami.Lab.Scheduler;
 using k8s.Models;
 
@@ -7,6 +8,9 @@ namespace Hami.Lab.Kubelet;
 /// <remarks>Counted and matched by the scheduler's own code, as in a real kubelet.</remarks>
 internal static class NodeFit
 {
+    // A full node's pods are added up for every pod that comes.
+    private static readonly ConditionalWeakTable<V1Pod, Amounts> Asked = [];
+
     /// <summary>Throws <see cref="AdmissionException"/> with the first reason why the node cannot take the pod.</summary>
     /// <param name="others">Pods that were admitted and have not ended.</param>
     /// <param name="isDevice">Resources that plugins hand out: they are counted by id elsewhere.</param>
@@ -15,7 +19,7 @@ internal static class NodeFit
         var has = node.Status?.Allocatable ?? new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal);
         var taken = new Amounts();
         foreach (var other in others)
-            taken.Add(PodAmounts.Of(other));
+            taken.Add(Asked.GetValue(other, PodAmounts.Of));
         Room(
             PodAmounts.Of(pod),
             taken,

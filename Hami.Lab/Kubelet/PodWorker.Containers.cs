@@ -106,8 +106,11 @@ internal sealed partial class PodWorker
                     await PreStart(grant);
                 var plan = _kubelet.Options.PretendsContainers ? null : await Plan(container, grants);
                 _noMoreStarts.Token.ThrowIfCancellationRequested();
-                _kubelet.Events.Normal(Pod, container, "Pulled", $"Container image \"{container.Container.Image}\" already present on machine");
-                _kubelet.Events.Normal(Pod, container, "Created", $"Created container: {container.Container.Name}");
+                if (plan is not null)
+                {
+                    _kubelet.Events.Normal(Pod, container, "Pulled", $"Container image \"{container.Container.Image}\" already present on machine");
+                    _kubelet.Events.Normal(Pod, container, "Created", $"Created container: {container.Container.Name}");
+                }
                 container.StartedAt = Now;
                 container.HasStarted = container.IsReadyByProbe = false;
                 container.Id = $"process://{Guid.NewGuid():N}";

@@ -32,10 +32,22 @@ internal sealed partial class PodResources(AgentOptions options, ILogger<PodReso
 
     public void Dispose() => channel.Dispose();
 
-    private ListedPod Pod(Kubelet.PodResources.V1.PodResources pod) => new(pod.Namespace, pod.Name,
-        pod.Containers.GroupBy(c => c.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, IReadOnlySet<string> (g) =>
-            g.SelectMany(c => c.Devices).Where(d => d.ResourceName == options.ResourceName).SelectMany(d => d.DeviceIds)
-                .ToHashSet(StringComparer.Ordinal), StringComparer.Ordinal));
+    // By hand: a full node lists a hundred pods, and is asked several times for each that comes.
+    private ListedPod Pod(Kubelet.PodResources.V1.PodResources pod)
+    {
+        var containers = new Dictionary<string, IReadOnlySet<string>>(pod.Containers.Count, StringComparer.Ordinal);
+        foreach (var container in pod.Containers)
+        {
+            var ids = containers.TryGetValue(container.Name, out var known) ? (HashSet<string>)known : new(StringComparer.Ordinal);
+            foreach (var devices in container.Devices)
+            {
+                if (devices.ResourceName == options.ResourceName)
+                    ids.UnionWith(devices.DeviceIds);
+            }
+            containers[container.Name] = ids;
+        }
+        return new(pod.Namespace, pod.Name, containers);
+    }
 
     [LoggerMessage(LogLevel.Warning, "The kubelet's pod-resources did not answer ({Reason}); this agent's own record decides")]
     private partial void LogSilent(string reason);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hami.NodeAgent.Plumbing;
 
 namespace Hami.NodeAgent.Allocating;
@@ -6,6 +7,9 @@ namespace Hami.NodeAgent.Allocating;
 internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, AgentOptions options)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    // Every question looks at all pods of the node, and few of them have changed since the last one.
+    private readonly ConditionalWeakTable<SeenPod, PodOnNode> read = [];
 
     /// <summary>As the watch last told.</summary>
     public IReadOnlyList<PodOnNode> Watched => [.. pods.Now.Select(Pod)];
@@ -27,7 +31,7 @@ internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, Agent
 
     private PodOnNode Pod(SeenPod seen)
     {
-        var pod = PodOnNode.From(seen, options.ResourceName);
+        var pod = read.GetValue(seen, s => PodOnNode.From(s, options.ResourceName));
         return handedOut.Refused(pod.Uid) ? pod with { Over = true } : pod;
     }
 }

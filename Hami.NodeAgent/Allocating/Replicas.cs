@@ -10,7 +10,7 @@ internal static class Replicas
     {
         var list = new ListAndWatchResponse();
         foreach (var card in cards)
-            for (var k = 0; k < splitCount; k++)
+            for (var k = 0; k < card.Slots(splitCount); k++)
                 list.Devices.Add(new Device { ID = $"{card.Uuid}-{k}", Health = card.Healthy ? "Healthy" : "Unhealthy" });
         return list;
     }

@@ -42,7 +42,7 @@ internal static class CommandLine
 
     private static readonly Option<string?> Simulate = new("--simulate")
     {
-        Description = "YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy); read again when it changes.",
+        Description = "YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles); read again when it changes.",
     };
 
     private static readonly Option<int> SplitCount = new("--device-split-count")

@@ -1,7 +1,31 @@
+using System.Text.Json;
+using Hami.Domain.Protocol;
+
 namespace Hami.NodeAgent.Registering;
 
 /// <summary>One physical card of this node.</summary>
 /// <param name="Model">Product name as NVML tells it.</param>
 /// <param name="MemoryMiB">Real memory, before any scaling.</param>
 /// <param name="Numa">NUMA node; null when unknown.</param>
-internal sealed record Card(string Uuid, string Model, long MemoryMiB, int? Numa, bool Healthy);
+/// <param name="Mig">What it can be cut into when it is in MIG mode; null when it is not.</param>
+internal sealed record Card(string Uuid, string Model, long MemoryMiB, int? Numa, bool Healthy, MigProfiles? Mig = null)
+{
+    /// <summary>How many containers may share it: in MIG mode as many as there can be instances.</summary>
+    public int Slots(int splitCount) => Mig?.MostInstances ?? splitCount;
+}
+
+/// <summary>The kinds of MIG instances of a card; equal when they say the same.</summary>
+internal sealed class MigProfiles(IReadOnlyList<PublishedMigProfile> all) : IEquatable<MigProfiles>
+{
+    private readonly string text = JsonSerializer.Serialize(all);
+
+    public IReadOnlyList<PublishedMigProfile> All => all;
+
+    public int MostInstances => all.Max(profile => profile.Placements.Count);
+
+    public bool Equals(MigProfiles? other) => text == other?.text;
+
+    public override bool Equals(object? obj) => Equals(obj as MigProfiles);
+
+    public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(text);
+}

@@ -61,8 +61,8 @@ internal static class DeviceFile
         if (node is not YamlMappingNode entry)
             throw new DeviceFileException($"In {where} stands no card; write uuid, model and memoryMiB there.");
         foreach (var key in entry.Children.Keys.Select(k => k.ToString()))
-            if (key is not ("uuid" or "model" or "memoryMiB" or "numa" or "healthy"))
-                throw new DeviceFileException($"In {where} stands \"{key}\", which is not known; use uuid, model, memoryMiB, numa and healthy.");
+            if (key is not ("uuid" or "model" or "memoryMiB" or "numa" or "healthy" or "mode" or "migProfiles"))
+                throw new DeviceFileException($"In {where} stands \"{key}\", which is not known; use uuid, model, memoryMiB, numa, healthy, mode and migProfiles.");
 
         var uuid = Required(entry, "uuid", where);
         if (uuid.Length > LongestUuid || uuid.IndexOfAny([',', ':', ';', ' ', '/', '_']) >= 0)
@@ -70,7 +70,7 @@ internal static class DeviceFile
         var memory = Required(entry, "memoryMiB", where);
         if (!int.TryParse(memory, out var memoryMiB) || memoryMiB <= 0)
             throw new DeviceFileException($"In {where} memoryMiB is \"{memory}\"; write the card's memory in MiB as a whole number, such as 24564.");
-        return new(uuid, Required(entry, "model", where), memoryMiB, Numa(entry, where), Healthy(entry, where));
+        return new(uuid, Required(entry, "model", where), memoryMiB, Numa(entry, where), Healthy(entry, where), MigEntry.Of(entry, where));
     }
 
     private static int? Numa(YamlMappingNode entry, string where) => Text(entry, "numa") switch

@@ -11,12 +11,14 @@ internal static class Publication
         {
             Id = card.Uuid,
             Index = index,
-            Count = options.SplitCount,
+            Count = card.Slots(options.SplitCount),
             MemoryMiB = (long)(card.MemoryMiB * options.MemoryScaling),
-            Cores = (int)(100 * options.CoreScaling),
+            // An instance has its own compute: nothing there is oversubscribed.
+            Cores = card.Mig is null ? (int)(100 * options.CoreScaling) : 100,
             Type = card.Model.StartsWith("NVIDIA", StringComparison.Ordinal) ? card.Model : $"NVIDIA-{card.Model}",
             Numa = card.Numa ?? 0,
-            Mode = "hami-core",
+            Mode = card.Mig is null ? "hami-core" : "mig",
+            MigProfiles = card.Mig?.All,
             Health = card.Healthy,
         })]);
 }

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
+using Hami.Domain.Placing.Fragmentation;
 using Hami.Tests.Given;
 using JasperFx.Events;
 using Marten;
@@ -55,7 +56,7 @@ public sealed class TheStoredEvents
         new AllocationPlaced(
             Id, PodUid, "default", "p1", "n1", 2, Shares,
             new(41, 3, [new("n2", 1.25m), new("n3", 0.5m)], "binpack", "spread", 2.75m, [new("66666666-7777-8888-9999-000000000000", [Shares[1] with { DeviceUuid = "GPU-n1-1" }])],
-                Ask, new(9000, 80), 5, new(16000, 65536))),
+                Ask, new(9000, 80), 5, new(16000, 65536), 6)),
         new AllocationAdopted(Id, PodUid, "default", "p1", "n1", 2, Shares, "hami.io/vgpu-devices-allocated of HAMi", true),
         new AllocationBound(Id),
         new AllocationAttached(Id),
@@ -67,6 +68,8 @@ public sealed class TheStoredEvents
         new WorkloadWithdrawn(PodUid),
         new PreemptionPlanned(PodUid, "default", "p1", [new("n1", ["22222222-2222-3333-4444-555555555555"])], "evicting 1 pod on n1 makes room", 43),
         new QuotaChanged("default", [new("team", 40000, 200)]),
+        new WorkloadMixLearned(
+            new([new(new(2, 8000, 40, 30, new(4000, 16384), "A100", "T4"), 1.5)]), new Dictionary<string, int>(StringComparer.Ordinal) { ["NVIDIA A100"] = 8 }, 64, "learned"),
         new PolicyChanged("spread", "binpack", "binpack", "spread", "hami-api serve"),
     ];
 

@@ -1,3 +1,5 @@
+using System.CommandLine;
+using Hami.Lab.Cluster;
 using Hami.Lab.Scheduler;
 using Hami.Tests.Given;
 using YamlDotNet.Serialization;
@@ -26,6 +28,23 @@ public sealed class SchedulerConfigurations
     [Fact]
     public void With_the_address_alone_it_is_as_approved() =>
         ApprovedText.Is("scheduler-configuration-small.yaml", new SchedulerConfiguration { ExtenderUrl = new("http://hami:80") }.ToYaml());
+
+    [Theory]
+    [InlineData("", null, null)]
+    [InlineData("--extender-mode single", null, null)]
+    [InlineData("--extender-mode score", "prioritize", null)]
+    [InlineData("--preempt", null, "preempt")]
+    [InlineData("--extender-mode score --preempt", "prioritize", "preempt")]
+    public void The_verbs_beside_filter_and_bind_are_switched_on_by_options(string options, string? prioritize, string? preempt)
+    {
+        var command = new Command("scheduler-config");
+        var verbs = new ExtenderVerbsOptions();
+        verbs.AddTo(command);
+
+        var read = verbs.Read(command.Parse(options));
+
+        Assert.Equal((prioritize, preempt), (read.Prioritize, read.Preempt));
+    }
 
     [Fact]
     public void Odd_words_come_back_as_they_were()

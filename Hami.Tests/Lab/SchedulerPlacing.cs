@@ -40,6 +40,37 @@ public sealed class SchedulerPlacing : SchedulerScene
         Assert.Equal(["Pod", "Nodes", "NodeNames"], Assert.Single(_extender.Priorities).Select(m => m.Key));
     }
 
+    [Theory]
+    [InlineData(1, 1, "empty")]
+    [InlineData(1, 30, "busy")]
+    [InlineData(10, 3, "busy")]
+    public async Task An_extenders_scores_count_ten_times_and_by_its_weight_beside_the_schedulers_own(int score, int weight, string goesTo)
+    {
+        await Nodes("busy", "empty");
+        // The scheduler itself would rather have the empty node, by some 80 points.
+        await Create("there", gpus: 0, scheduler: null, cpu: "3");
+        await Bind("there", "busy");
+        _extender.Prioritize = _ => Task.FromResult($$"""[{"Host":"busy","Score":{{score}}},{"Host":"nobody","Score":10}]""");
+        await Start(change: e => e with { PrioritizeVerb = "prioritize", Weight = weight });
+
+        await Create("p1", cpu: "1");
+
+        Assert.Equal(goesTo, (await Until("p1", p => p.Spec.NodeName is not null)).Spec.NodeName);
+    }
+
+    [Fact]
+    public async Task An_extender_that_cannot_rank_leaves_it_to_the_scheduler()
+    {
+        await Nodes("node-a", "node-b");
+        _extender.Prioritize = _ => Task.FromResult("");
+        await Start(change: e => e with { PrioritizeVerb = "prioritize" });
+
+        await Create("p1");
+
+        await Until("p1", p => p.Spec.NodeName is not null);
+        Assert.Single(_extender.Priorities);
+    }
+
     [Fact]
     public async Task A_pod_without_cards_is_bound_by_the_scheduler_itself()
     {

@@ -49,6 +49,50 @@ public sealed class SchedulerPreempting : SchedulerScene
     }
 
     [Fact]
+    public async Task Room_is_made_where_and_of_whom_the_extender_says()
+    {
+        await Nodes("node-a", "node-b");
+        foreach (var node in new[] { "node-a", "node-b" })
+        {
+            foreach (var pod in new[] { "one", "two" })
+            {
+                await Create($"{pod}-{node}", gpus: 0, cpu: "2");
+                await Bind($"{pod}-{node}", node);
+            }
+        }
+        var saved = (await Until("one-node-b", p => p.Spec.NodeName is not null)).Uid();
+        var victim = (await Until("two-node-b", p => p.Spec.NodeName is not null)).Uid();
+        _extender.Preempt = _ => Task.FromResult($$$$"""{"NodeNameToMetaVictims":{"node-b":{"Pods":[{"UID":"{{{{victim}}}}"}],"NumPDBViolations":0}}}""");
+        await Start(change: e => e with { PreemptVerb = "preempt" });
+
+        await Create("important", cpu: "3", priorityClass: "system-node-critical");
+
+        await Until("important", p => p.Status.NominatedNodeName == "node-b");
+        await Eventually(async () => (await Events("two-node-b")).Any(e => e.StartsWith("Preempted:", StringComparison.Ordinal)));
+        // The scheduler had both pods of each node in mind.
+        var asked = _extender.Preemptions.First()["NodeNameToMetaVictims"]!.AsObject();
+        Assert.Equal(["node-a", "node-b"], asked.Select(n => n.Key).Order(StringComparer.Ordinal));
+        Assert.Equal([saved, victim], asked["node-b"]!["Pods"]!.AsArray().Select(p => p!["UID"]!.GetValue<string>()).Order(StringComparer.Ordinal).OrderBy(uid => uid == victim));
+        Assert.Null((await _kubernetes.CoreV1.ReadNamespacedPodAsync("one-node-b", "default")).Metadata.DeletionTimestamp);
+    }
+
+    [Fact]
+    public async Task A_victim_that_is_not_on_the_node_ends_the_try_in_kube_schedulers_words()
+    {
+        await Nodes("node-a");
+        _extender.Preempt = _ => Task.FromResult("""{"NodeNameToMetaVictims":{"node-a":{"Pods":[{"UID":"nobody"}],"NumPDBViolations":0}}}""");
+        await Start(change: e => e with { PreemptVerb = "preempt" });
+        await Create("lesser", cpu: "3", gpus: 0);
+        await Until("lesser", p => p.Spec.NodeName == "node-a");
+
+        await Create("important", cpu: "2", priorityClass: "system-node-critical");
+
+        await Eventually(async () => (await Events("important")).Any(e => e.EndsWith(
+            $"preemption: extender: {_extender.Address.ToString().TrimEnd('/')} claims to preempt pod (UID: &MetaPod{{UID:nobody,}}) on node: node-a, but the pod is not found on that node", StringComparison.Ordinal)));
+        Assert.Null((await _kubernetes.CoreV1.ReadNamespacedPodAsync("lesser", "default")).Metadata.DeletionTimestamp);
+    }
+
+    [Fact]
     public async Task Room_for_a_pod_that_only_the_extender_refused_cannot_be_made_without_its_preempt_verb()
     {
         await Nodes("node-a");

@@ -20,7 +20,7 @@ public sealed class ChoosingANode
     [InlineData(NodePolicy.Spread, "spread", "n1", "GPU-2")]
     public void The_policies_over_nodes_and_over_cards_are_independent(NodePolicy nodes, string cards, string node, string card)
     {
-        var best = NodeChoice.Among(Asks.Pod("p", memoryMiB: 1000, cores: 20, nodes: nodes, cards: cards), Two, QuotaRoom.Unlimited).Best!;
+        var best = NodeChoice.Among(Asks.Pod("p", memoryMiB: 1000, cores: 20, nodes: nodes, cards: cards), Two, Terms.Plain).Best!;
 
         Assert.Equal(node, best.Node.Name);
         Assert.Equal(card, Assert.Single(best.Shares).DeviceUuid);
@@ -31,7 +31,7 @@ public sealed class ChoosingANode
     {
         NodeUse[] nodes = [Node("c", ("GPU-c", 0)), Node("a", ("GPU-a", 0)), Node("b", ("GPU-b", 0))];
 
-        var choice = NodeChoice.Among(Asks.Pod("p"), nodes, QuotaRoom.Unlimited);
+        var choice = NodeChoice.Among(Asks.Pod("p"), nodes, Terms.Plain);
 
         Assert.Equal("a", choice.Best!.Node.Name);
         Assert.Equal(["b", "c"], choice.RunnersUp.Select(n => n.Node));
@@ -43,8 +43,8 @@ public sealed class ChoosingANode
     {
         var ask = Asks.Pod("p", memoryMiB: 99999);
 
-        Assert.Null(NodeChoice.Among(ask, Two, QuotaRoom.Unlimited).Best);
-        var refused = RefusedNodes.Of(ask, Two, QuotaRoom.Unlimited);
+        Assert.Null(NodeChoice.Among(ask, Two, Terms.Plain).Best);
+        var refused = RefusedNodes.Of(ask, Two, Terms.Plain);
         Assert.All(refused.Nodes, n => Assert.StartsWith("2/2 CardInsufficientMemory", n.Reasons.Text, StringComparison.Ordinal));
         Assert.Equal(4, refused.Cards);
         var count = Assert.Single(refused.Counts);

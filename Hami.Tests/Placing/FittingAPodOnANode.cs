@@ -50,7 +50,7 @@ public sealed class FittingAPodOnANode
         var eight = Node([.. Enumerable.Range(0, 8).Select(i => Asks.Card($"GPU-{i}", index: i))]);
         var ask = Asks.Pod("p", count: 2, wish: CardWish.Any with { UseUuids = ["GPU-3"] });
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        NodeFit.TryFit(ask, eight, QuotaRoom.Unlimited, [], refusals);
+        NodeFit.TryFit(ask, eight, Terms.Plain, [], refusals);
 
         Assert.Equal(
             "1/8 AllocatedCardsInsufficientRequest, 7/8 CardUuidMismatch "
@@ -62,7 +62,7 @@ public sealed class FittingAPodOnANode
     public void More_cards_than_the_node_has_is_a_reason_of_the_node()
     {
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        NodeFit.TryFit(Asks.Pod("p", count: 3), Node(Asks.Card("GPU-a"), Asks.Card("GPU-b", index: 1)), QuotaRoom.Unlimited, [], refusals);
+        NodeFit.TryFit(Asks.Pod("p", count: 3), Node(Asks.Card("GPU-a"), Asks.Card("GPU-b", index: 1)), Terms.Plain, [], refusals);
 
         Assert.Equal("NodeInsufficientDevice (more cards asked than the node has: 2)", UnfitReasons.From(2, refusals).Text);
     }
@@ -124,7 +124,7 @@ public sealed class FittingAPodOnANode
     {
         var shares = new List<Share>();
         Span<int> refusals = stackalloc int[CardRefusals.Count];
-        var fits = NodeFit.TryFit(ask, node, QuotaRoom.Unlimited, shares, refusals);
+        var fits = NodeFit.TryFit(ask, node, Terms.Plain, shares, refusals);
         return (fits, shares, fits ? [] : UnfitReasons.From(node.Cards.Length, refusals).Counts);
     }
 }

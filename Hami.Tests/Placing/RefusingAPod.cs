@@ -35,7 +35,7 @@ public sealed class RefusingAPod
     {
         var ask = Asks.Pod("p", count: 2, memoryMiB: 3000);
         return (PodEvent.PlacementRefused?)RefusePlacementDecider
-            .Decide(new(ask, RefusedNodes.Of(ask, nodes, QuotaRoom.Unlimited), 0, 7), cluster).Events.SingleOrDefault();
+            .Decide(new(ask, RefusedNodes.Of(ask, nodes, Terms.Plain), 0, 7), cluster).Events.SingleOrDefault();
     }
 
     private static NodeUse Node(string name, int cards, long takenMiB, int free = 0, bool healthy = true) => Enumerable.Range(free, cards - free).Aggregate(

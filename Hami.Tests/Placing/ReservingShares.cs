@@ -78,7 +78,7 @@ public sealed class ReservingShares
         {
             for (var tries = 0; tries < 100; tries++)
             {
-                var choice = NodeChoice.Among(Asks.Pod($"p{i}", memoryMiB: 3000), [_view.Node("n1")!, _view.Node("n2")!], QuotaRoom.Unlimited);
+                var choice = NodeChoice.Among(Asks.Pod($"p{i}", memoryMiB: 3000), [_view.Node("n1")!, _view.Node("n2")!], Terms.Plain);
                 if (choice.Best is not { } best)
                     return;
                 if (_view.TryReserve(best.Node, Reservation($"p{i}", best.Node.Name, 3000)))

@@ -63,8 +63,8 @@ public sealed class ReadingTheFlags
             "--scheduler-name=s --force-overwrite-default-scheduler=false --node-scheduler-policy=spread --gpu-scheduler-policy=binpack --extender-mode score "
             + "--reservation-timeout 2m --node-lock-timeout=10m --node-lock-retry-timeout=0");
         Assert.Equal(
-            ("s", false, NodePolicy.Spread, CardPolicy.Binpack, ExtenderMode.Score, TimeSpan.FromMinutes(2), new NodeLockTimes(TimeSpan.FromMinutes(10), TimeSpan.Zero)),
-            (placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.NodePolicy, placement.GpuPolicy, placement.Mode, placement.ReservedFor, placement.NodeLock));
+            ("s", false, NodePolicy.Spread, "binpack", ExtenderMode.Score, TimeSpan.FromMinutes(2), new NodeLockTimes(TimeSpan.FromMinutes(10), TimeSpan.Zero)),
+            (placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.NodePolicy, placement.GpuPolicy.Word, placement.Mode, placement.ReservedFor, placement.NodeLock));
 
         var cluster = Parsed((f, parsed) => f.Cluster.Read(parsed), "--node-label-selector=gpu=on,zone=a --kube-qps=20 --kube-burst=30 --kube-timeout=5");
         Assert.Equal("gpu=on,zone=a", cluster.NodeSelector);

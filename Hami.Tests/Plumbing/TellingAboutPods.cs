@@ -162,7 +162,7 @@ public sealed class TellingAboutPods : IAsyncLifetime
         ControlPlaneScene.UntilAsync(async () => holds(await EventsAsync()), () => string.Join('\n', EventsAsync().Result.Select(e => $"{e.Count}x {e.Message}")));
 
     /// <summary>HAMi's role: events may be created, read and listed.</summary>
-    private async Task<IKubernetes> MayOnlyCreateAsync()
+    private async Task<Kubernetes> MayOnlyCreateAsync()
     {
         await _lab.Send("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles",
             """{"metadata":{"name":"hami"},"rules":[{"apiGroups":[""],"resources":["events"],"verbs":["create","get","list"]}]}""");

@@ -42,7 +42,7 @@ internal sealed class LimitedClient : DelegatingHandler
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (_bucket is not null)
-            using (await _bucket.AcquireAsync(1, cancellationToken)) { }
+            (await _bucket.AcquireAsync(1, cancellationToken)).Dispose();
         if (_limits.Timeout == TimeSpan.Zero)
             return await base.SendAsync(request, cancellationToken);
 

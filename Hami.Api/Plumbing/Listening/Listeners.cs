@@ -9,7 +9,7 @@ namespace Hami.Api.Plumbing.Listening;
 /// <summary>Opens the listeners, and shows each caller the endpoints meant for it.</summary>
 internal static partial class Listeners
 {
-    private const long LargestBodyBytes = 64 << 20; // where an endpoint sets no limit of its own
+    private const long LargestBodyBytes = 1 << 20; // where an endpoint sets no limit of its own
     private static readonly TimeSpan HeadersWithin = TimeSpan.FromSeconds(15); // as HAMi
 
     public static void ListenAt(this KestrelServerOptions kestrel, ListenOptions options)

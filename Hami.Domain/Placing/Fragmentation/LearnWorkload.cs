@@ -1,0 +1,39 @@
+using Hami.Domain.Ledger;
+
+namespace Hami.Domain.Placing.Fragmentation;
+
+/// <summary>Measure leftovers by what the log has taught, if enough has come since the last time.</summary>
+public sealed record LearnWorkload;
+
+public static class LearnWorkloadDecider
+{
+    private const long FirstAsks = 8;
+
+    /// <summary>True when the log has taught enough for another workload: at doubling distances, later at every <see cref="LearnedWorkload.Window"/>.</summary>
+    public static bool IsDue(ClusterLedger cluster)
+    {
+        // A workload that an admin gave stays.
+        if (cluster.Workload is { Asks: 0 })
+            return false;
+        var before = cluster.Workload?.Asks ?? 0;
+        return cluster.Learned.Asks >= Math.Max(FirstAsks, before + Math.Min(before, LearnedWorkload.Window));
+    }
+
+    public static Verdict<PolicyEvent> Decide(LearnWorkload command, ClusterLedger cluster) => IsDue(cluster)
+        ? new PolicyEvent.WorkloadMixLearned(cluster.Learned.Mix(), CardsByModel(cluster), cluster.Learned.Asks, "learned from the pods placed so far")
+        : Verdict<PolicyEvent>.Nothing;
+
+    internal static IReadOnlyDictionary<string, int> CardsByModel(ClusterLedger cluster) => cluster.Nodes.Values.SelectMany(n => n.Cards)
+        .GroupBy(c => c.Model, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+}
+
+/// <summary>Measure leftovers by a workload that an admin gives.</summary>
+public sealed record GiveWorkload(WorkloadMix Mix, string Source);
+
+public static class GiveWorkloadDecider
+{
+    public static Verdict<PolicyEvent> Decide(GiveWorkload command, ClusterLedger cluster) =>
+        cluster.Workload is { Asks: 0 } before && before.Mix.Kinds.SequenceEqual(command.Mix.Kinds)
+            ? Verdict<PolicyEvent>.Nothing
+            : new PolicyEvent.WorkloadMixLearned(command.Mix, LearnWorkloadDecider.CardsByModel(cluster), 0, command.Source);
+}

@@ -1,0 +1,80 @@
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing.Fragmentation;
+
+namespace Hami.Domain.Placing;
+
+/// <summary>What one pod costs on each node. A node's state remembers it, so that only nodes that have changed are looked at again.</summary>
+internal sealed class NodeCosts
+{
+    // A node rarely has more; the scratch arrays of a larger one go to the heap.
+    private const int CommonCards = 16;
+
+    private readonly PodAsk _ask;
+    private readonly Terms _terms;
+    private readonly int _shape;
+    private readonly int _onlyAsking;
+    private readonly List<Share> _scratch = [];
+
+    public NodeCosts(PodAsk ask, Terms terms)
+    {
+        _ask = ask;
+        _terms = terms;
+        // A quota changes from pod to pod: what fits within it is not remembered.
+        _shape = terms.Quota.IsUnlimited ? terms.Typical.Shape(ask) : -1;
+        _onlyAsking = NodeFit.OnlyAsking(ask, terms);
+    }
+
+    /// <summary>
+    /// How much more leftovers become useless, in the policy <c>fragmentation</c>; 0 in the others; <see cref="FragmentationScores.Unfit"/>
+    /// when the node cannot take the pod.
+    /// </summary>
+    public int Of(NodeUse node)
+    {
+        var found = node.Found(_terms.Typical);
+        if (found.TryGet(_shape, out var known))
+            return known;
+        var cost = !NodeFit.Fits(_ask, node, _terms, _onlyAsking, _scratch) ? FragmentationScores.Unfit
+            : _ask.Nodes is NodePolicy.Fragmentation ? Increase(node, found)
+            : 0;
+        found.Keep(_shape, cost);
+        return cost;
+    }
+
+    private int Increase(NodeUse node, FragmentationScores found)
+    {
+        Span<int> refusals = stackalloc int[CardRefusals.Count];
+        NodeFit.TryFit(_ask, node, _terms, _scratch, refusals);
+        var count = node.Cards.Length;
+        var after = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
+        for (var i = 0; i < count; i++)
+            after[i] = node.Uses[i] + CardUse.Of(_scratch, node.Cards[i].Uuid);
+        return FragmentationPolicy.Increase(found.Unusable(node), _terms.Typical.Workload.Unusable(node, after, _ask.Host));
+    }
+
+    /// <summary>Why the node cannot take the pod.</summary>
+    /// <param name="alike">Nodes that refuse alike share their reasons.</param>
+    public UnfitReasons Why(NodeUse node, Dictionary<UInt128, UnfitReasons> alike)
+    {
+        var found = node.Found(_terms.Typical);
+        if (found.WhyUnfit(_shape) is { } known)
+            return known;
+        Span<int> refusals = stackalloc int[CardRefusals.Count];
+        NodeFit.Reasons(_ask, node, _terms, _onlyAsking, _scratch, refusals);
+        var why = Shared(alike, node.Cards.Length, refusals);
+        found.KeepWhy(_shape, why);
+        return why;
+    }
+
+    /// <summary>Thousands of nodes refuse in a few ways: the ways are put into words once.</summary>
+    private static UnfitReasons Shared(Dictionary<UInt128, UnfitReasons> alike, int cards, ReadOnlySpan<int> refusals)
+    {
+        if (cards > byte.MaxValue)
+            return UnfitReasons.From(cards, refusals);
+        UInt128 key = (byte)cards;
+        for (var r = 1; r < refusals.Length; r++)
+            key = (key << 8) | (byte)refusals[r];
+        if (!alike.TryGetValue(key, out var reasons))
+            alike[key] = reasons = UnfitReasons.From(cards, refusals);
+        return reasons;
+    }
+}
