@@ -97,6 +97,31 @@ public sealed class BindingBesideHamisPlugin
     }
 
     [Fact]
+    [Trait("Scoreboard", "F06")]
+    public async Task A_bind_that_a_crash_cut_off_gives_the_lock_back_when_it_is_settled()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 0);
+        await scene.AddNodeAsync("hami", isOurs: false);
+        await KnownAsync(scene, "hami");
+        var pod = await scene.CreatePodAsync("p1");
+        await scene.FilterAsync("p1", "hami");
+        var held = scene.Server.Faults.HoldNextBinding("default", "p1");
+        var bind = Record.ExceptionAsync(() => scene.BindAsync(pod, "hami"));
+        await held.Arrived;
+        await scene.KillApiAsync();
+        await bind;
+        Assert.EndsWith(",p1", await LockAsync(scene), StringComparison.Ordinal);
+
+        await scene.StartApiAsync();
+
+        Assert.Null(await LockAsync(scene));
+        Assert.Empty(await scene.HeldByLedgerAsync());
+        held.Release();
+        await held.Finished;
+        Assert.Null((await scene.FindPodAsync("p1"))!.Spec.NodeName);
+    }
+
+    [Fact]
     [Trait("Hami", "case 86")]
     public async Task A_pod_that_is_asked_for_again_on_nodes_that_are_none_gives_its_reservation_back()
     {

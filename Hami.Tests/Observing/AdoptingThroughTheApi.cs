@@ -33,9 +33,11 @@ public sealed class AdoptingThroughTheApi
         Assert.Equal(["compacted", "ending", "running"], await scene.ColumnAsync(Adopted));
         Assert.Contains("What default/unreadable holds on n1 is not counted", scene.Log, StringComparison.Ordinal);
 
-        await PatchAsync(scene, "compacted", BindPhases.Success);
+        await PatchAsync(scene, "compacted", HamiKeys.BindPhase, BindPhases.Success);
         await ControlPlaneScene.UntilAsync(
             async () => (await scene.ColumnAsync("select type from hami.mt_events where type = 'allocation_attached'")).Count == 1, () => $"not attached:\n{scene.Log}");
+        // What was adopted is in the log: the annotations are not asked again.
+        await PatchAsync(scene, "running", HamiKeys.PodNode, null);
         await EndAsync(scene, "running", "Succeeded");
         await EndAsync(scene, "ending", "Failed");
         await scene.DeletePodAsync("compacted");
@@ -80,8 +82,10 @@ public sealed class AdoptingThroughTheApi
         }
     }
 
-    private static Task<V1Pod> PatchAsync(ControlPlaneScene scene, string pod, string phase) => scene.Kubernetes.CoreV1.PatchNamespacedPodAsync(
-        new V1Patch(new { metadata = new { annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.BindPhase] = phase } } }, V1Patch.PatchType.MergePatch), pod, "default");
+    private static Task<V1Pod> PatchAsync(ControlPlaneScene scene, string pod, string key, string? value) => scene.Kubernetes.CoreV1.PatchNamespacedPodAsync(
+        new V1Patch(
+            System.Text.Json.JsonSerializer.Serialize(new { metadata = new { annotations = new Dictionary<string, string?>(StringComparer.Ordinal) { [key] = value } } }),
+            V1Patch.PatchType.MergePatch), pod, "default");
 
     private static Task<V1Pod> EndAsync(ControlPlaneScene scene, string pod, string phase) => scene.Kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
         new V1Patch(new { status = new { phase } }, V1Patch.PatchType.MergePatch), pod, "default");
