@@ -1,3 +1,4 @@
+using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Placing;
@@ -12,7 +13,7 @@ namespace Hami.Api;
 /// <param name="Profiling">Whether diagnostics can be asked for.</param>
 /// <param name="Idle">Flags that were given and change nothing here.</param>
 internal sealed record ServeOptions(
-    ListenOptions Listen, ClusterOptions Cluster, PlacementOptions Placement, string Postgres, bool LegacyMetrics, bool Profiling,
+    ListenOptions Listen, ClusterOptions Cluster, PlacementOptions Placement, ResultOptions Results, string Postgres, bool LegacyMetrics, bool Profiling,
     IReadOnlyList<string> Idle);
 
 /// <summary>How pods are admitted, placed and bound.</summary>
@@ -22,6 +23,11 @@ internal sealed record ServeOptions(
 internal sealed record PlacementOptions(
     string SchedulerName, bool ForceOverwriteDefaultScheduler, NodePolicy NodePolicy, CardPolicy GpuPolicy, ExtenderMode Mode, TimeSpan ReservedFor,
     NodeLockTimes NodeLock, NvidiaConfig Nvidia);
+
+/// <summary>Whose results count.</summary>
+/// <param name="Key">What ours are signed with; null for not at all.</param>
+/// <param name="Adopt">Whether pods that HAMi placed are counted by their annotations.</param>
+internal sealed record ResultOptions(SigningKey? Key, bool Adopt);
 
 /// <summary>Patience with the lock that HAMi's device plugin keeps on a node.</summary>
 /// <param name="Expiry">Age at which another's lock no longer counts.</param>

@@ -120,11 +120,15 @@ internal static partial class Server
         services.AddHosted<RefusalRecorder>().AddSingleton<IRefusalLog>(s => s.GetRequiredService<RefusalRecorder>());
 
         services.AddSingleton(placement.NodeLock);
+        services.AddSingleton(options.Results);
+        services.AddSingleton<NodeLocks>();
+        services.AddHosted(s => new ResultSigner(options.Results.Key, s.GetRequiredService<ILogger<ResultSigner>>()));
         services.AddSingleton<PodBinder>();
         services.AddHosted<Settling>();
 
         services.AddSingleton<SeenPods>().AddSingleton<IPendingPods, PendingPods>();
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
+        services.AddSingleton<Adoption>();
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();
 
@@ -134,6 +138,10 @@ internal static partial class Server
     /// <summary>One instance, both to be asked for and to run in the background.</summary>
     private static IServiceCollection AddHosted<T>(this IServiceCollection services) where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(s => s.GetRequiredService<T>());
+
+    /// <inheritdoc cref="AddHosted{T}(IServiceCollection)"/>
+    private static void AddHosted<T>(this IServiceCollection services, Func<IServiceProvider, T> make) where T : class, IHostedService =>
+        services.AddSingleton(make).AddHostedService(s => s.GetRequiredService<T>());
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Accepted for the sake of HAMi's users, without effect here: {Flags}")]
     private static partial void LogIdle(Microsoft.Extensions.Logging.ILogger logger, string flags);

@@ -27,6 +27,8 @@ internal static class AgentHost
             .AddHosted<DeviceFileWatch>();
         builder.Services
             .AddSingleton<HandedOut>()
+            .AddHosted<SignatureCheck>()
+            .AddSingleton<PodComplaints>()
             .AddSingleton<PodsWithShares>()
             .AddSingleton<PodResources>()
             .AddSingleton<Checkpoint>()
@@ -53,10 +55,12 @@ internal static class AgentHost
         var handedOut = rooms.GetRequiredService<HandedOut>();
         var phases = rooms.GetRequiredService<PhaseWriter>();
         var checkpoint = rooms.GetRequiredService<Checkpoint>();
+        var signatures = rooms.GetRequiredService<SignatureCheck>();
         rooms.GetRequiredService<PodsOnNode>().Gone += uid =>
         {
             handedOut.Forget(uid);
             phases.Forget(uid);
+            signatures.Forget(uid);
         };
         rooms.GetRequiredService<KubeletRestarts>().Restarted += () =>
         {

@@ -1,6 +1,8 @@
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
+using Hami.Api.Plumbing.Telling;
+using Hami.Api.Registering;
 using Hami.Domain.Binding;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
@@ -15,14 +17,25 @@ namespace Hami.Api.Binding;
 internal sealed record Bind(string Namespace, string Pod, string PodUid, string Node) : ICommand<BindResult>;
 
 internal sealed partial class BindHandler(
-    Journal journal, ClusterView view, PodBinder binder, Settling settling, KeyedLock podLock, Readiness readiness, AskReader asks,
-    ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
+    Journal journal, ClusterView view, PodBinder binder, Settling settling, NodeLocks locks, SeenNodes nodes, PodEvents events, KeyedLock podLock,
+    Readiness readiness, AskReader asks, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
 {
     public async ValueTask<BindResult> Handle(Bind command, CancellationToken cancellationToken)
     {
         if (readiness.WhyNot is { } whyNot)
             return new(whyNot);
         using var turn = await podLock.AcquireAsync(command.PodUid, cancellationToken);
+        var result = await AnswerAsync(command, cancellationToken);
+        events.Tell(
+            new(command.Namespace, command.Pod, command.PodUid),
+            result.Error.Length == 0
+                ? PodEventWords.BindingSucceeded(command.Node, command.Namespace, command.Pod)
+                : PodEventWords.BindingFailed(result.Error));
+        return result;
+    }
+
+    private async Task<BindResult> AnswerAsync(Bind command, CancellationToken cancellationToken)
+    {
         try
         {
             return await BindAsync(command, cancellationToken);
@@ -52,18 +65,56 @@ internal sealed partial class BindHandler(
             return new(error!);
         if (!ask.AsksCards())
             return new(await binder.BindWithoutDevicesAsync(command, cancellationToken) ?? "");
+        if (!nodes.Knows(command.Node))
+        {
+            view.DropReservation(command.PodUid);
+            return new(PodEventWords.BindingFailedWithoutNode(command.Node).Message);
+        }
+        return nodes.IsOurs(command.Node)
+            ? (await PlaceAndBindAsync(command, ask, resourceVersion, cancellationToken)).Result
+            : await InTurnAsync(command, ask, resourceVersion, cancellationToken);
+    }
+
+    /// <summary>On a node whose device plugin serves one pod at a time, the one that its lock names.</summary>
+    private async Task<BindResult> InTurnAsync(Bind command, PodAsk ask, string resourceVersion, CancellationToken cancellationToken)
+    {
+        // Bound before, and only the answer was lost: the plugin may be through with it, and would not take a new lock away.
+        if (journal.Ledger.AllocationOf(command.PodUid) is { } earlier && await binder.HoldsAsync(earlier, cancellationToken))
+            return await ConcludeAsync(command, earlier, BindingOutcome.Bound, null, cancellationToken);
+        if (await locks.TakeAsync(command.Node, command.Namespace, command.Pod, cancellationToken) is { } whyNot)
+        {
+            view.DropReservation(command.PodUid);
+            return new(whyNot);
+        }
+        BindingOutcome? outcome = null;
+        try
+        {
+            (var result, outcome) = await PlaceAndBindAsync(command, ask, resourceVersion, cancellationToken);
+            return result;
+        }
+        finally
+        {
+            // The plugin takes it away from a pod that is bound, or may yet turn out to be.
+            if (outcome is not (BindingOutcome.Bound or BindingOutcome.Unknown))
+                await locks.ReleaseAsync(command.Node, command.Namespace, command.Pod, CancellationToken.None);
+        }
+    }
+
+    private async Task<(BindResult Result, BindingOutcome? Outcome)> PlaceAndBindAsync(
+        Bind command, PodAsk ask, string resourceVersion, CancellationToken cancellationToken)
+    {
         var refusal = await PlaceAsync(command, ask, cancellationToken);
         if (refusal is not null)
         {
             view.DropReservation(command.PodUid);
-            return new(refusal.Sentence);
+            return (new(refusal.Sentence), null);
         }
 
         var allocation = journal.Ledger.AllocationOf(command.PodUid);
         if (allocation is null)
-            return new($"pod {command.Namespace}/{command.Pod} gave its allocation back during its bind; ask again");
+            return (new($"pod {command.Namespace}/{command.Pod} gave its allocation back during its bind; ask again"), null);
         var (outcome, why) = await binder.BindAsync(allocation, command.Node, resourceVersion, cancellationToken);
-        return await ConcludeAsync(command, allocation, outcome, why, cancellationToken);
+        return (await ConcludeAsync(command, allocation, outcome, why, cancellationToken), outcome);
     }
 
     private async Task<Refusal?> PlaceAsync(Bind command, PodAsk ask, CancellationToken cancellationToken)

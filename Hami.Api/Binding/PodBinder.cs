@@ -28,7 +28,7 @@ internal enum BindingOutcome
 }
 
 /// <summary>Speaks to the API server about one pod and its node.</summary>
-internal sealed class PodBinder(IKubernetes kubernetes, TimeProvider time)
+internal sealed class PodBinder(IKubernetes kubernetes, ResultSigner signer, TimeProvider time)
 {
     private const int MostConflicts = 8;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -130,9 +130,15 @@ internal sealed class PodBinder(IKubernetes kubernetes, TimeProvider time)
         }
     }
 
+    /// <summary>True when the pod is on a node with this allocation.</summary>
+    public async Task<bool> HoldsAsync(Allocation allocation, CancellationToken cancellationToken) =>
+        await FindAsync(allocation.Namespace, allocation.Pod, cancellationToken) is { Spec.NodeName.Length: > 0 } pod && Holds(pod, allocation);
+
     private async Task<(BindingOutcome Outcome, string? Why)> SendAsync(
         Allocation allocation, string node, string resourceVersion, CancellationToken cancellationToken)
     {
+        var annotations = new Dictionary<string, string>(BindingAnnotations.Annotations(allocation, node, time.GetUtcNow()), StringComparer.Ordinal);
+        signer.Sign(allocation.PodUid, node, annotations);
         var binding = new V1Binding
         {
             Metadata = new()
@@ -141,7 +147,7 @@ internal sealed class PodBinder(IKubernetes kubernetes, TimeProvider time)
                 NamespaceProperty = allocation.Namespace,
                 Uid = allocation.PodUid,
                 ResourceVersion = resourceVersion,
-                Annotations = new Dictionary<string, string>(BindingAnnotations.Annotations(allocation, node, time.GetUtcNow()), StringComparer.Ordinal),
+                Annotations = annotations,
                 Labels = new Dictionary<string, string>(BindingAnnotations.Labels(node), StringComparer.Ordinal),
             },
             Target = new() { ApiVersion = "v1", Kind = "Node", Name = node },

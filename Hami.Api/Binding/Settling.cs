@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Hami.Api.Plumbing;
+using Hami.Api.Registering;
 using Hami.Domain.Binding;
 using Hami.Domain.Ledger;
 using Hami.Domain.Releasing;
@@ -7,7 +8,7 @@ using Hami.Domain.Releasing;
 namespace Hami.Api.Binding;
 
 /// <summary>Brings binds to an end whose outcome is not known. A bind that may still be in flight is never presumed dead.</summary>
-internal sealed partial class Settling(Journal journal, PodBinder binder, KeyedLock podLock, TimeProvider time, ILogger<Settling> logger) : BackgroundService
+internal sealed partial class Settling(Journal journal, PodBinder binder, NodeLocks locks, SeenNodes nodes, KeyedLock podLock, TimeProvider time, ILogger<Settling> logger) : BackgroundService
 {
     private const int Workers = 16;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -50,6 +51,8 @@ internal sealed partial class Settling(Journal journal, PodBinder binder, KeyedL
         }
         var reason = outcome is BindingOutcome.PodGone ? ReleaseReason.Deleted : ReleaseReason.BindFailed;
         await journal.DecideAsync(stream, ledger => ReleaseAllocationDecider.Decide(new(podUid, allocation.Id, reason), ledger), cancellationToken);
+        if (!nodes.IsOurs(live.Node))
+            await locks.ReleaseAsync(live.Node, allocation.Namespace, allocation.Pod, cancellationToken);
         return null;
     }
 

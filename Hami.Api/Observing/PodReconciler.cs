@@ -16,7 +16,8 @@ namespace Hami.Api.Observing;
 /// late or after a failure, and does only what is still to be done.
 /// </summary>
 internal sealed partial class PodReconciler(
-    Journal journal, SeenPods pods, DuePods due, ClusterView view, WaitingPods waiting, PodBinder binder, Settling settling, TimeProvider time, ILogger<PodReconciler> logger)
+    Journal journal, SeenPods pods, DuePods due, ClusterView view, WaitingPods waiting, PodBinder binder, Settling settling, Adoption adoption,
+    NvidiaConfig nvidia, TimeProvider time, ILogger<PodReconciler> logger)
     : BackgroundService
 {
     private const int Workers = 32;
@@ -26,7 +27,7 @@ internal sealed partial class PodReconciler(
     {
         pods.See(pod);
         // Most pods of a cluster are none of ours.
-        if (journal.Ledger.LiveByPod.ContainsKey(pod.Uid) || pod.AllocationId.Length > 0 || (pod.IsTerminal && IsWaiting(pod.Uid)))
+        if (journal.Ledger.LiveByPod.ContainsKey(pod.Uid) || pod.AllocationId.Length > 0 || adoption.Wants(pod) || (pod.IsTerminal && IsWaiting(pod.Uid)))
             due.Add(pod.Uid);
     }
 
@@ -34,6 +35,7 @@ internal sealed partial class PodReconciler(
     {
         pods.Forget(podUid);
         waiting.Forget(podUid);
+        adoption.Forget(podUid);
         view.DropReservation(podUid);
         if (journal.Ledger.LiveByPod.ContainsKey(podUid) || IsWaiting(podUid))
             due.Add(podUid);
@@ -44,7 +46,8 @@ internal sealed partial class PodReconciler(
     {
         pods.Replace(listed);
         var ledger = journal.Ledger;
-        var uids = ledger.LiveByPod.Keys.Concat(ledger.Waiting.Keys).Distinct(StringComparer.Ordinal);
+        adoption.Listed(listed);
+        var uids = ledger.LiveByPod.Keys.Concat(ledger.Waiting.Keys).Concat(listed.Where(adoption.Wants).Select(p => p.Uid)).Distinct(StringComparer.Ordinal);
         await Parallel.ForEachAsync(uids, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellationToken }, async (uid, token) =>
         {
             await ReconcileUntilDoneAsync(uid, token);
@@ -80,6 +83,8 @@ internal sealed partial class PodReconciler(
 
     private async Task ReconcileAsync(string podUid, CancellationToken cancellationToken)
     {
+        if (pods.Find(podUid) is { } foreign && adoption.Wants(foreign))
+            await adoption.AdoptAsync(foreign, cancellationToken);
         if (journal.Ledger.AllocationOf(podUid) is { } allocation)
         {
             var pod = await SeenOrAskedAsync(podUid, allocation.Namespace, allocation.Pod, cancellationToken);
@@ -104,15 +109,24 @@ internal sealed partial class PodReconciler(
             // A kubelet that ends a deleted pod reports how its containers took it, mostly as a failure; the cause is the deletion.
             var reason = pod is null or { IsBeingDeleted: true } ? ReleaseReason.Deleted
                 : pod.Phase == "Succeeded" ? ReleaseReason.Completed : ReleaseReason.Failed;
-            await journal.DecideAsync(stream, ledger => ReleaseAllocationDecider.Decide(new(uid, id, reason), ledger), cancellationToken);
+            await DecideAsync(stream, ledger => ReleaseAllocationDecider.Decide(new(uid, id, reason), ledger), cancellationToken);
         }
-        else if (pod.Node.Length > 0 && pod.AllocationId == id.ToString())
+        else if (pod.Node.Length > 0 && (allocation.IsAdopted || pod.AllocationId == id.ToString()))
         {
             if (pod.BindPhase == BindPhases.Success)
-                await journal.DecideAsync(stream, ledger => ConfirmAttachedDecider.Decide(new(uid, id), ledger), cancellationToken);
+                await DecideAsync(stream, ledger => ConfirmAttachedDecider.Decide(new(uid, id), ledger), cancellationToken);
             else
-                await journal.DecideAsync(stream, ledger => ConfirmBoundDecider.Decide(new(uid, id), ledger), cancellationToken);
+                await DecideAsync(stream, ledger => ConfirmBoundDecider.Decide(new(uid, id), ledger), cancellationToken);
+            if (pod.InitsEnded)
+                await DecideAsync(stream, ledger => ShrinkAllocationDecider.Decide(new(uid, id), ledger), cancellationToken);
         }
+    }
+
+    /// <summary>Most changes of a pod change nothing for the ledger; those do not take a turn in the journal.</summary>
+    private async Task DecideAsync(string stream, Func<ClusterLedger, Verdict<NodeEvent>> decide, CancellationToken cancellationToken)
+    {
+        if (decide(journal.Ledger).Events.Count > 0)
+            await journal.DecideAsync(stream, decide, cancellationToken);
     }
 
     /// <summary>The pod as last seen, or null when it is gone; what the watch does not know, perhaps not yet, the API server is asked for.</summary>
@@ -121,7 +135,7 @@ internal sealed partial class PodReconciler(
         if (pods.Find(podUid) is { } seen)
             return seen;
         var pod = await binder.FindAsync(podNamespace, name, cancellationToken);
-        return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod) : null;
+        return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod, nvidia.ResourceNames) : null;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Pod {PodUid} could not be reconciled yet; trying again.")]

@@ -1,12 +1,13 @@
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
+using Hami.Domain.Protocol;
 using k8s;
 using k8s.Models;
 
 namespace Hami.Api.Observing;
 
 /// <summary>Follows the cluster's pods.</summary>
-internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodReconciler reconciler, Readiness readiness, TimeProvider time, ILogger<PodWatch> logger)
+internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodReconciler reconciler, Readiness readiness, NvidiaConfig nvidia, TimeProvider time, ILogger<PodWatch> logger)
     : ListWatch<V1Pod>(time, logger)
 {
     protected override async Task<(IList<V1Pod> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
@@ -21,7 +22,7 @@ internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodRecon
 
     protected override async Task ListedAsync(IList<V1Pod> items, CancellationToken cancellationToken)
     {
-        await reconciler.ListedAsync([.. items.Select(SeenPod.Of)], cancellationToken);
+        await reconciler.ListedAsync([.. items.Select(Seen)], cancellationToken);
         readiness.PodsReconciled();
     }
 
@@ -30,7 +31,9 @@ internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodRecon
         if (type is WatchEventType.Deleted)
             reconciler.Gone(item.Uid());
         else
-            reconciler.Seen(SeenPod.Of(item));
+            reconciler.Seen(Seen(item));
         return Task.CompletedTask;
     }
+
+    private SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, nvidia.ResourceNames);
 }

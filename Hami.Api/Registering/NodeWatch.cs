@@ -39,7 +39,7 @@ internal sealed partial class NodeWatch(
 
     private async Task SeenAsync(V1Node node, CancellationToken cancellationToken)
     {
-        nodes.See(node.Name());
+        nodes.See(node.Name(), isOurs: node.GetAnnotation(HamiKeys.NodeAgent) is not null);
         await RegisterAsync(node, cancellationToken);
         if (node.GetAnnotation(HamiKeys.DeviceCordon) is var text && (text is not null || journal.Ledger.Node(node.Name()).Cordoned.Count > 0))
             await DecideAsync(node.Name(), ledger => CordonDevicesDecider.Decide(new(Cordon.Decode(text)), ledger), cancellationToken);

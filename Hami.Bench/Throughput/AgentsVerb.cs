@@ -37,6 +37,7 @@ internal static class AgentsVerb
                 KubeletDir = agent.KubeletDirectory,
                 HookPath = agent.HookPath,
                 LockPath = agent.LockPath,
+                Keys = TrustedKeys.Read([agent.SigningPublicKey]),
                 // Two hundred would use up the inotify instances that this machine has for everybody.
                 WatchesFolder = false,
             },

@@ -43,6 +43,7 @@ public static class AdmitPodDecider
     public const string NoResource = "pod asks for no HAMi resource";
     private const string DefaultScheduler = "default-scheduler";
 
+    /// <summary>Goes through HAMi's checks in their order.</summary>
     /// <param name="room">What the pod's namespace may still take.</param>
     public static Admission Decide(AdmitPod command, AdmissionRules rules, QuotaRoom room)
     {

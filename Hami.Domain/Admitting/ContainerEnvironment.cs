@@ -15,6 +15,7 @@ internal static class ContainerEnvironment
     public const string CorePolicy = "GPU_CORE_UTILIZATION_POLICY";
     public const string VisibleDevices = "NVIDIA_VISIBLE_DEVICES";
 
+    /// <summary>Says which variables one container gets, and what of its own is replaced.</summary>
     /// <param name="asksCards">Whether this container asks for cards.</param>
     /// <param name="environment">What stands there, by name; without a value where it is taken from elsewhere.</param>
     public static void Settle(

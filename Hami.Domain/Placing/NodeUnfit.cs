@@ -1,14 +1,15 @@
+using System.Collections.Immutable;
 using System.Text;
 
 namespace Hami.Domain.Placing;
 
 /// <summary>Why a node cannot take a pod.</summary>
-public sealed record NodeUnfit(string Node, UnfitReasons Reasons);
+public readonly record struct NodeUnfit(string Node, UnfitReasons Reasons);
 
 /// <summary>Cards per reason; nodes that refuse alike share one.</summary>
 /// <param name="Cards">How many cards the node has.</param>
 /// <param name="Counts">Cards per reason, in the order of the reason words.</param>
-public sealed record UnfitReasons(int Cards, IReadOnlyList<(CardRefusal Reason, int Cards)> Counts)
+public sealed record UnfitReasons(int Cards, ImmutableArray<(CardRefusal Reason, int Cards)> Counts)
 {
     private string? _text;
 
@@ -27,7 +28,7 @@ public sealed record UnfitReasons(int Cards, IReadOnlyList<(CardRefusal Reason, 
                 counts.Add(((CardRefusal)i, refusals[i]));
         }
         counts.Sort((a, b) => string.CompareOrdinal(a.Item1.ToString(), b.Item1.ToString()));
-        return new(cards, counts);
+        return new(cards, [.. counts]);
     }
 
     private string Write()

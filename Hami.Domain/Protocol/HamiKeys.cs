@@ -15,6 +15,9 @@ public static class HamiKeys
     /// <summary>Node: HAMi's lock between the bind of a pod and the end of its Allocate.</summary>
     public const string NodeLock = "hami.io/mutex.lock";
 
+    /// <summary>Node: version of our node agent, written with its registration; a node without it has HAMi's device plugin. Ours, not HAMi's.</summary>
+    public const string NodeAgent = "hami.io/node-agent";
+
     /// <summary>Pod annotation and label: the node its devices were chosen on.</summary>
     public const string PodNode = "hami.io/vgpu-node";
 
@@ -38,6 +41,9 @@ public static class HamiKeys
 
     /// <summary>Pod: id of the allocation in our log (a UUID); ours, not HAMi's.</summary>
     public const string AllocationId = "hami.io/allocation-id";
+
+    /// <summary>Pod: by whom its devices were chosen, see <see cref="AllocationSignature"/>; ours, not HAMi's.</summary>
+    public const string AllocationSignature = "hami.io/allocation-signature";
 
     /// <summary>Pod: log position of the latest gain that may fit it, written to wake kube-scheduler; ours, not HAMi's.</summary>
     public const string Wake = "hami.io/wake";

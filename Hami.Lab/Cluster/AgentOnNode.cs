@@ -9,12 +9,14 @@ namespace Hami.Lab.Cluster;
 /// <param name="HookPath">HAMi's hook path: the library and the containers' directories.</param>
 /// <param name="LockPath">What containers see as <c>/tmp/vgpulock</c>.</param>
 /// <param name="DeviceFile">The simulated cards.</param>
-public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string LockPath, string DeviceFile)
+/// <param name="SigningPublicKey">The control plane's public key.</param>
+public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string LockPath, string DeviceFile, string SigningPublicKey)
 {
     /// <summary>The words after <c>hami-node-agent serve</c>.</summary>
     internal IReadOnlyList<string> Words =>
     [
         "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--lock-path", LockPath, "--simulate", DeviceFile,
+        "--signing-public-key", SigningPublicKey,
     ];
 
     /// <summary>Writes down many of them, for a program that serves all.</summary>

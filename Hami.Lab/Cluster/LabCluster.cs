@@ -132,6 +132,7 @@ public sealed class LabCluster : IAsyncDisposable
         _options.Progress("The control plane");
         var authority = LabAuthority.In(_ground.AuthorityDirectory, _options.Time);
         var certificates = authority.Issue(_paths.Root, _ground.Host, _options.Time);
+        SigningKeyPair.Make(_paths.SigningKey, _paths.SigningPublicKey);
         _api = Started(new SupervisedProcess(() => StartApiProcessAsync(certificates), _options.RestartsApi, _options.Time));
         await _api.StartAsync();
         await _ground.RegisterWebhookAsync(new Uri($"https://{_ground.Host}:{Ports.Https}/webhook"), certificates.AuthorityPem, ct);
@@ -182,6 +183,7 @@ public sealed class LabCluster : IAsyncDisposable
             "--metrics-bind-address", $"127.0.0.1:{Ports.Metrics}",
             "--cert-file", certificates.CertificateFile,
             "--key-file", certificates.KeyFile,
+            "--signing-key-file", _paths.SigningKey,
             "--postgres", Postgres.ConnectionString,
             "--kubeconfig", _ground.Kubeconfig,
             "--scheduler-name", _ground.SchedulerName,

@@ -28,6 +28,12 @@ internal sealed class LabPaths
 
     public string Addresses => Path.Combine(Root, "addresses.json");
 
+    /// <summary>What the control plane signs allocations with.</summary>
+    public string SigningKey => Path.Combine(Root, "signing.key");
+
+    /// <summary>What the node agents know its signatures by.</summary>
+    public string SigningPublicKey => Path.Combine(Root, "signing.pub");
+
     public string Logs => Path.Combine(Root, "logs");
 
     public string Log(string program) => Path.Combine(Logs, program + ".log");

@@ -62,7 +62,7 @@ internal static class NodeTexts
             MigProfiles = card.MigProfiles,
             Health = true,
         })]);
-        return new { name = node.Node.Name, labels, annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = register } };
+        return new { name = node.Node.Name, labels, annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = register, [HamiKeys.NodeAgent] = "hollow" } };
     }
 
     private static object Status(HollowNode node, int port, DateTimeOffset now)

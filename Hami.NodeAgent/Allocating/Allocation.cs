@@ -8,7 +8,7 @@ namespace Hami.NodeAgent.Allocating;
 
 /// <summary>Answers Allocate: finds whose it is, hands out what the scheduler chose, and tells the cluster.</summary>
 internal sealed partial class Allocation(
-    PodsWithShares pods, PodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, CardInventory inventory,
+    PodsWithShares pods, PodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
     ContainerDirectories directories, AgentOptions options, TimeProvider time, ILogger<Allocation> log) : IDisposable
 {
     // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
@@ -138,7 +138,7 @@ internal sealed partial class Allocation(
     private async Task<RpcException> Refuse(PodOnNode pod, string sentence)
     {
         handedOut.Refuse(pod.Uid);
-        await AtMost(phases.Failed(pod));
+        await AtMost(Task.WhenAll(phases.Failed(pod), complaints.Tell(pod, sentence)));
         return Error(sentence);
     }
 

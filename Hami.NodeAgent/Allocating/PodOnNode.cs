@@ -18,13 +18,14 @@ internal sealed record PodOnNode(
     /// <summary>The containers that get devices.</summary>
     public IEnumerable<ContainerShare> Shares => Containers.Where(c => c.Devices.Count > 0);
 
-    public static PodOnNode From(SeenPod seen, string resourceName)
+    /// <param name="signatures">Who may have written the annotations; null when that is not asked.</param>
+    public static PodOnNode From(SeenPod seen, string resourceName, SignatureCheck? signatures = null)
     {
         var pod = seen.Pod;
         var init = pod.Spec.InitContainers ?? [];
         V1Container[] all = [.. init, .. pod.Spec.Containers ?? []];
         bool[] asks = [.. all.Select(c => Wants(c, resourceName))];
-        var entries = Entries(pod, asks, out var fault);
+        var entries = Entries(pod, asks, signatures, out var fault);
         return new(
             pod.Uid(), pod.Namespace(), pod.Name(), seen.Order,
             pod.GetAnnotation(HamiKeys.BindPhase) ?? "",
@@ -34,19 +35,22 @@ internal sealed record PodOnNode(
             entries is null ? [] : [.. all.Select((c, i) => new ContainerShare(c.Name, i < init.Count, entries[i], TurnsControlOff(c)))]);
     }
 
-    private static IReadOnlyList<IReadOnlyList<ListedDevice>>? Entries(V1Pod pod, bool[] asks, out string? fault)
+    private static IReadOnlyList<IReadOnlyList<ListedDevice>>? Entries(V1Pod pod, bool[] asks, SignatureCheck? signatures, out string? fault)
     {
         var who = $"Pod {pod.Namespace()}/{pod.Name()}";
         fault = null;
-        if (pod.GetAnnotation(HamiKeys.AllocationId) is not { Length: > 0 } || pod.GetAnnotation(HamiKeys.DevicesAllocated) is not { } list)
+        if (pod.GetAnnotation(HamiKeys.DevicesAllocated) is not { } list
+            || (pod.GetAnnotation(HamiKeys.AllocationId) is not { Length: > 0 } && signatures is not { AcceptsUnsigned: true }))
         {
             fault = $"{who} was not placed by the HAMi scheduler (no annotation {HamiKeys.DevicesAllocated} with {HamiKeys.AllocationId}); "
                 + "set schedulerName to the HAMi scheduler's and create the pod again.";
             return null;
         }
+        if ((fault = signatures?.Fault(pod, list)) is not null)
+            return null;
         try
         {
-            var entries = ShareList.Align(DeviceList.Decode(list), asks);
+            var entries = DeviceList.Align(DeviceList.Decode(list), asks);
             if (entries is null)
                 fault = $"{who} has {asks.Length} containers, {asks.Count(a => a)} of which ask for devices, but its annotation "
                     + $"{HamiKeys.DevicesAllocated} \"{list}\" does not fit them; create the pod again.";

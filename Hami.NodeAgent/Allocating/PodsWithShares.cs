@@ -4,7 +4,7 @@ using Hami.NodeAgent.Plumbing;
 namespace Hami.NodeAgent.Allocating;
 
 /// <summary>The node's pods, read as holders of devices.</summary>
-internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, AgentOptions options)
+internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, SignatureCheck signatures, AgentOptions options)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
@@ -31,7 +31,7 @@ internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, Agent
 
     private PodOnNode Pod(SeenPod seen)
     {
-        var pod = read.GetValue(seen, s => PodOnNode.From(s, options.ResourceName));
+        var pod = read.GetValue(seen, s => PodOnNode.From(s, options.ResourceName, signatures));
         return handedOut.Refused(pod.Uid) ? pod with { Over = true } : pod;
     }
 }

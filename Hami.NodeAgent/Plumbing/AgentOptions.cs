@@ -33,6 +33,12 @@ internal sealed record AgentOptions
     /// <summary>Whether the kubelet's folder is watched by inotify, of which a user has few instances (often 128); else it is looked at every second.</summary>
     public bool WatchesFolder { get; init; } = true;
 
+    /// <summary>Whose allocations count; none, and annotations count whoever wrote them.</summary>
+    public TrustedKeys Keys { get; init; } = TrustedKeys.None;
+
+    /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
+    public bool AcceptUnsigned { get; init; }
+
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 
     /// <summary>HAMi's name for the socket: <c>nvidia-</c> and what follows the slash in the resource's name.</summary>

@@ -70,6 +70,17 @@ internal static class CommandLine
         DefaultValueFactory = _ => "nvidia.com/gpu",
     };
 
+    private static readonly Option<string[]> SigningPublicKey = new("--signing-public-key")
+    {
+        Description = "PEM file with the Ed25519 public key of hami-api's --signing-key-file: devices are then given only for what it signed. May be repeated while keys are changed.",
+        DefaultValueFactory = _ => [],
+    };
+
+    private static readonly Option<bool> AcceptUnsigned = new("--accept-unsigned")
+    {
+        Description = "For the time of a migration: also give devices for allocations without a signature, HAMi's among them.",
+    };
+
     private static readonly Option<string?> HttpBind = new("--http-bind")
     {
         Description = "Address for GET /healthz, such as 127.0.0.1:9395; none when left out.",
@@ -85,7 +96,7 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
@@ -111,6 +122,7 @@ internal static class CommandLine
             CoreScaling = given.GetValue(CoreScaling),
             ResourceName = given.GetValue(ResourceName)!,
             HttpBind = given.GetValue(HttpBind),
+            AcceptUnsigned = given.GetValue(AcceptUnsigned),
         };
         if (options.Fault() is { } fault)
             return await Fail(fault);
@@ -119,6 +131,7 @@ internal static class CommandLine
         IKubernetes kubernetes;
         try
         {
+            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
             cards = DeviceFile.Read(file);
             kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }

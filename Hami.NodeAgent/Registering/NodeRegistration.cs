@@ -11,6 +11,9 @@ internal sealed partial class NodeRegistration(
     IKubernetes kubernetes, AgentOptions options, CardInventory inventory, KubeletRegistration kubelet, TimeProvider time, ILogger<NodeRegistration> log)
     : BackgroundService
 {
+    // Tells the scheduler that this node needs no turns: HAMi's plugin would find its pod only by the node's lock.
+    private static readonly string Version = typeof(NodeRegistration).Assembly.GetName().Version!.ToString(3);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // HAMi publishes a node only once its kubelet knows the plugin: a pod placed earlier would be rejected there for good.
@@ -35,11 +38,11 @@ internal sealed partial class NodeRegistration(
     private async Task<bool> Publish(string text, CancellationToken cancellation)
     {
         var node = await kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellation);
-        if (node.GetAnnotation(HamiKeys.NodeRegister) == text)
+        if (node.GetAnnotation(HamiKeys.NodeRegister) == text && node.GetAnnotation(HamiKeys.NodeAgent) == Version)
             return false;
         var patch = JsonSerializer.Serialize(new
         {
-            metadata = new { annotations = new Dictionary<string, string> { [HamiKeys.NodeRegister] = text } },
+            metadata = new { annotations = new Dictionary<string, string> { [HamiKeys.NodeRegister] = text, [HamiKeys.NodeAgent] = Version } },
         });
         await kubernetes.CoreV1.PatchNodeAsync(new V1Patch(patch, V1Patch.PatchType.MergePatch), options.NodeName, cancellationToken: cancellation);
         LogPublished(options.NodeName, text);

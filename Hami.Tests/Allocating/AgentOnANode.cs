@@ -22,6 +22,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("hami");
     private IHost? host;
     private IKubernetes? kubernetes;
+    private TrustedKeys keys = TrustedKeys.None;
 
     public TinyApiServer Api { get; private set; } = null!;
 
@@ -34,9 +35,10 @@ internal sealed class AgentOnANode : IAsyncDisposable
     public string Containers => Path.Combine(Dir, "host", "vgpu", "containers");
 
     /// <param name="kubernetes">Another API server than the tiny one.</param>
-    public static async Task<AgentOnANode> Start(bool kubelet = true, bool podResources = true, IKubernetes? kubernetes = null)
+    /// <param name="keys">Whose allocations count; everybody's when null.</param>
+    public static async Task<AgentOnANode> Start(bool kubelet = true, bool podResources = true, IKubernetes? kubernetes = null, TrustedKeys? keys = null)
     {
-        var node = new AgentOnANode { Api = await TinyApiServer.Start(), kubernetes = kubernetes };
+        var node = new AgentOnANode { Api = await TinyApiServer.Start(), kubernetes = kubernetes, keys = keys ?? TrustedKeys.None };
         await File.WriteAllTextAsync(node.DeviceFilePath, BothHealthy);
         if (kubelet)
             await node.StartKubelet(podResources);
@@ -63,6 +65,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
             KubeletDir = Dir,
             HookPath = Path.Combine(Dir, "host"),
             LockPath = Path.Combine(Dir, "lock"),
+            Keys = keys,
         };
         Assert.Null(options.Fault());
         var copy = AgentHost.Build(options, DeviceFile.Read(DeviceFilePath), kubernetes ?? Api.Client, logging => logging.AddProvider(new OutputLogs()));
@@ -72,9 +75,10 @@ internal sealed class AgentOnANode : IAsyncDisposable
 
     public async Task StopAgent()
     {
-        await host!.StopAsync();
-        host.Dispose();
-        host = null;
+        await End();
+        // What follows must not be mistaken for what was.
+        if (Kubelet is not null)
+            await Eventually(() => Kubelet.Health.Count == 0);
     }
 
     public async Task StartKubelet(bool podResources = true) => Kubelet = await TinyKubelet.Start(Dir, podResources, Kubelet);
@@ -99,11 +103,18 @@ internal sealed class AgentOnANode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (host is not null)
-            await StopAgent();
+            await End();
         if (Kubelet is not null)
             await Kubelet.DisposeAsync();
         await Api.DisposeAsync();
         root.Delete(recursive: true);
+    }
+
+    private async Task End()
+    {
+        await host!.StopAsync();
+        host.Dispose();
+        host = null;
     }
 
     private sealed class OutputLogs : ILoggerProvider, ILogger

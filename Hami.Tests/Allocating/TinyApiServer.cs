@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
@@ -35,6 +36,9 @@ internal sealed class TinyApiServer : IAsyncDisposable
 
     public int NodePatches { get; private set; }
 
+    /// <summary>Events as they were posted.</summary>
+    public ConcurrentQueue<string> Events { get; } = [];
+
     public IKubernetes Client { get; private set; } = null!;
 
     public static async Task<TinyApiServer> Start()
@@ -57,6 +61,13 @@ internal sealed class TinyApiServer : IAsyncDisposable
         web.MapGet("/api/v1/namespaces/default/pods/{name}", (HttpContext http, string name) =>
             server.pods.TryGetValue(name, out var pod) ? Write(http, KubernetesJson.Serialize(pod)) : Status(http, 404));
         web.MapPatch("/api/v1/namespaces/default/pods/{name}", server.PatchPod);
+        web.MapPost("/api/v1/namespaces/default/events", async (HttpContext http) =>
+        {
+            using var reader = new StreamReader(http.Request.Body);
+            var said = await reader.ReadToEndAsync();
+            server.Events.Enqueue(said);
+            await Write(http, said);
+        });
         web.MapGet("/api/v1/nodes/node-1", (HttpContext http) => Write(http, KubernetesJson.Serialize(server.Node)));
         web.MapPatch("/api/v1/nodes/node-1", server.PatchNode);
         await web.StartAsync();

@@ -92,7 +92,8 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         return scene;
     }
 
-    public async Task AddNodeAsync(string name, int cards, long memoryMiB, int slots)
+    /// <param name="isOurs">Whether the node agent is ours; HAMi's device plugin is there otherwise.</param>
+    public async Task AddNodeAsync(string name, int cards = 2, long memoryMiB = 10000, int slots = 10, bool isOurs = true)
     {
         var devices = Enumerable.Range(0, cards).Select(c => new PublishedDevice
         {
@@ -106,6 +107,8 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
                 Annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = NodeRegister.Encode(devices) },
             },
         };
+        if (isOurs)
+            node.Metadata.Annotations[HamiKeys.NodeAgent] = "test";
         await Kubernetes.CoreV1.CreateNodeAsync(node);
         var status = new { status = new { allocatable = new { pods = "110" }, conditions = new[] { new { type = "Ready", status = "True" } } } };
         await Kubernetes.CoreV1.PatchNodeStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), name);

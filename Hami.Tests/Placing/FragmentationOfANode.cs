@@ -111,6 +111,14 @@ public sealed class FragmentationOfANode
     }
 
     [Fact]
+    public void Where_the_clusters_cards_are_not_known_all_kinds_weigh_as_they_come()
+    {
+        var mix = new WorkloadMix([new(new(1, 0, 100, 0, UseTypes: "A"), 3), new(new(1, 0, 100, 0, UseTypes: "B"), 1)]);
+
+        Assert.Equal(Card / 4, new Workload(mix, new Dictionary<string, int>()).Unusable(Node([1000], model: "A")));
+    }
+
+    [Fact]
     public void A_kind_for_which_the_cluster_has_no_card_is_left_out()
     {
         var mix = new WorkloadMix([.. HalvesAndWholes.Kinds, new(new(1, 0, 100, 0, UseTypes: "H900"), 50)]);

@@ -213,5 +213,5 @@ public sealed class WordingPodEvents
     public void An_error_of_any_length_fits() => Assert.Equal(PodEventWords.LongestMessage, PodEventWords.BindingFailed(new string('x', 100_000)).Message.Length);
 
     internal static RefusedNodes Refused(params (string Node, int Cards, (CardRefusal, int)[] Counts)[] nodes) =>
-        new([.. nodes.Select(n => new NodeUnfit(n.Node, new(n.Cards, n.Counts)))], nodes.Sum(n => n.Cards), []);
+        new([.. nodes.Select(n => new NodeUnfit(n.Node, new(n.Cards, [.. n.Counts])))], nodes.Sum(n => n.Cards), []);
 }

@@ -1,10 +1,28 @@
+using Hami.Domain.Binding;
+using Hami.Domain.Ledger;
 using Hami.Domain.Protocol;
 
 namespace Hami.Tests.Protocol;
 
 public sealed class DeviceLists
 {
+    [Fact]
+    [Trait("Hami", "case 30")]
+    [Trait("Scoreboard", "F06")]
+    public void A_pod_with_one_device_says_so_in_both_annotations()
+    {
+        var annotations = BindingAnnotations.Annotations(
+            new(Guid.NewGuid(), "uid", "default", "p", 1, [new(0, "main", false, "nvidia-device-0", 2000, 1)], AllocationPhase.Placed),
+            "n1", DateTimeOffset.FromUnixTimeSeconds(1_754_006_400));
+
+        Assert.Equal("nvidia-device-0,NVIDIA,2000,1:;", annotations[HamiKeys.DevicesAllocated]);
+        Assert.Equal("nvidia-device-0,NVIDIA,2000,1:;", annotations[HamiKeys.DevicesToAllocate]);
+        Assert.Equal(("n1", "1754006400", "1754006400", "allocating"),
+            (annotations[HamiKeys.PodNode], annotations[HamiKeys.PodTime], annotations[HamiKeys.BindTime], annotations[HamiKeys.BindPhase]));
+    }
+
     [Theory]
+    [Trait("Hami", "case 31")]
     [InlineData(";GPU-a,NVIDIA,3000,30:GPU-b,NVIDIA,3000,30:;;", new[] { 0, 2, 0 })]
     [InlineData("GPU-a,NVIDIA,3000,30:;", new[] { 1 })]
     [InlineData(";", new[] { 0 })]
@@ -18,6 +36,7 @@ public sealed class DeviceLists
     }
 
     [Theory]
+    [Trait("Hami", "case 32")]
     [InlineData("uuid,type,100:;", "3 fields")]
     [InlineData("uuid,type,much,1:;", "not a 32-bit integer")]
     [InlineData("uuid,type,99999999999,1:;", "not a 32-bit integer")]

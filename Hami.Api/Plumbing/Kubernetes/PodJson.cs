@@ -22,6 +22,7 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
 
     internal sealed record Container(string? Name, string? RestartPolicy, Resources? Resources, List<Variable?>? Env, SecurityContext? SecurityContext);
 
+    /// <summary>An environment variable.</summary>
     /// <param name="Value">Null for a variable that is taken from elsewhere.</param>
     internal sealed record Variable(string? Name, string? Value);
 
