@@ -13,6 +13,7 @@ public sealed class FilteringThroughTheApi(FilteringThroughTheApi.RecordedNodes 
     private static readonly string[] ResultMembers = ["Error", "FailedAndUnresolvableNodes", "FailedNodes", "NodeNames", "Nodes"];
 
     [Fact]
+    [Trait("Scoreboard", "H01")]
     public async Task Names_offered_are_answered_with_one_of_them()
     {
         var arguments = WithNodeNames();
@@ -74,6 +75,8 @@ public sealed class FilteringThroughTheApi(FilteringThroughTheApi.RecordedNodes 
     }
 
     [Theory]
+    [Trait("Scoreboard", "H01")]
+    [Trait("Scoreboard", "H05")]
     [InlineData(true)]
     [InlineData(false)]
     public async Task When_no_node_fits_each_has_its_reason(bool nodeCacheCapable)
