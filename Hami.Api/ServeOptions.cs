@@ -2,6 +2,7 @@ using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Placing;
 using Hami.Domain.Placing;
+using Hami.Domain.Placing.Fragmentation;
 using Hami.Domain.Protocol;
 
 namespace Hami.Api;
@@ -21,7 +22,11 @@ internal sealed record ServeOptions(
 /// <param name="ReservedFor">How long cards stay reserved between filter and bind.</param>
 internal sealed record PlacementOptions(
     string SchedulerName, bool ForceOverwriteDefaultScheduler, NodePolicy NodePolicy, CardPolicy GpuPolicy, ExtenderMode Mode, TimeSpan ReservedFor,
-    NodeLockTimes NodeLock, NvidiaConfig Nvidia);
+    NodeLockTimes NodeLock, NvidiaConfig Nvidia)
+{
+    /// <summary>The typical workload for the policy <c>fragmentation</c>; null to learn it.</summary>
+    public WorkloadMix? Workload { get; init; }
+}
 
 /// <summary>Patience with the lock that HAMi's device plugin keeps on a node.</summary>
 /// <param name="Expiry">Age at which another's lock no longer counts.</param>
