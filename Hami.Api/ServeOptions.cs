@@ -3,6 +3,7 @@ using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Placing;
 using Hami.Domain.Placing;
+using Hami.Domain.Placing.Fragmentation;
 using Hami.Domain.Protocol;
 
 namespace Hami.Api;
@@ -22,7 +23,11 @@ internal sealed record ServeOptions(
 /// <param name="ReservedFor">How long cards stay reserved between filter and bind.</param>
 internal sealed record PlacementOptions(
     string SchedulerName, bool ForceOverwriteDefaultScheduler, NodePolicy NodePolicy, CardPolicy GpuPolicy, ExtenderMode Mode, TimeSpan ReservedFor,
-    NodeLockTimes NodeLock, NvidiaConfig Nvidia);
+    NodeLockTimes NodeLock, NvidiaConfig Nvidia)
+{
+    /// <summary>The typical workload for the policy <c>fragmentation</c>; null to learn it.</summary>
+    public WorkloadMix? Workload { get; init; }
+}
 
 /// <summary>Whose results count.</summary>
 /// <param name="Key">What ours are signed with; null for not at all.</param>

@@ -46,6 +46,7 @@ internal static partial class Server
         scheduler.Timed(Stage.FilterHttp).AsExtender().MapFilter();
         if (options.Placement.Mode is ExtenderMode.Score)
             scheduler.AsExtender().MapPrioritize();
+        scheduler.AsExtender().MapPreempt();
         scheduler.Timed(Stage.BindHttp).AsExtender().MapBind();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
@@ -110,14 +111,17 @@ internal static partial class Server
 
         services.AddSingleton(new PlacementPolicy(placement.NodePolicy, placement.GpuPolicy));
         services.AddSingleton<PolicyInForce>().AddHosted<PolicyFromFlags>();
+        services.AddSingleton(new GivenWorkload(placement.Workload)).AddHosted<WorkloadFromFlags>();
         services.AddSingleton<AskReader>();
         services.AddSingleton<LearningDue>().AddSingleton<ILogFollower>(s => s.GetRequiredService<LearningDue>());
         services.AddHosted<WorkloadLearner>();
         services.AddSingleton(new ExtenderSettings(placement.Mode, placement.ReservedFor));
         services.AddSingleton<ICompanionTable, LiveAllocationTable>();
         services.AddSingleton<ClusterView>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterView>());
+        services.AddSingleton<HostRooms>();
         services.AddSingleton<WaitingPods>();
         services.AddHosted<RefusalRecorder>().AddSingleton<IRefusalLog>(s => s.GetRequiredService<RefusalRecorder>());
+        services.AddHosted<PreemptionRecorder>().AddSingleton<IPreemptionLog>(s => s.GetRequiredService<PreemptionRecorder>());
 
         services.AddSingleton(placement.NodeLock);
         services.AddSingleton(options.Results);
@@ -132,6 +136,7 @@ internal static partial class Server
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();
 
+        services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
     }
 

@@ -19,7 +19,8 @@ internal sealed record Bind(string Namespace, string Pod, string PodUid, string 
 
 internal sealed partial class BindHandler(
     Journal journal, ClusterView view, PodBinder binder, Settling settling, NodeLocks locks, SeenNodes nodes, PodEvents events, KeyedLock podLock,
-    Readiness readiness, AskReader asks, TimeProvider time, ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
+    Readiness readiness, AskReader asks, ExtenderSettings settings, TimeProvider time,
+    ILogger<BindHandler> logger) : ICommandHandler<Bind, BindResult>
 {
     public async ValueTask<BindResult> Handle(Bind command, CancellationToken cancellationToken)
     {
@@ -120,10 +121,14 @@ internal sealed partial class BindHandler(
 
     private async Task<Refusal?> PlaceAsync(Bind command, PodAsk ask, CancellationToken cancellationToken)
     {
-        var reservation = view.ReservationOf(command.PodUid) is { } r && r.Node == command.Node ? r : null;
+        var reserved = view.ReservationOf(command.PodUid);
+        var reservation = reserved?.Node == command.Node ? reserved : null;
+        // kube-scheduler's own preferences decided otherwise; what is reserved elsewhere is given back with the placement.
+        if (reserved is not null && reservation is null && settings.Mode is ExtenderMode.Score)
+            Meters.ScoreConflict();
         var place = new PlaceAllocation(
             Guid.CreateVersion7(), ask, command.Node, reservation?.Candidates ?? 0, reservation?.RunnersUp ?? [],
-            view.ReservedByOthers(command.Node, command.PodUid));
+            view.ReservedByOthers(command.Node, command.PodUid), view.Node(command.Node)?.Host);
         var began = time.GetTimestamp();
         var verdict = await journal.DecideAsync(
             Streams.Node(command.Node), ledger => PlaceAllocationDecider.Decide(place, ledger), cancellationToken);

@@ -22,13 +22,18 @@ internal sealed class PlacementFlags
         "--node-lock-retry-timeout", TimeSpan.FromSeconds(28), "How long a bind waits its turn on a node whose plugin speaks HAMi's lock; 0 for not at all.");
     private readonly Option<string?> _devices = new("--device-config-file") { Description = "HAMi's device configuration, YAML; the values HAMi ships when not given." };
 
+    private readonly Option<string?> _workload = new("--workload-file")
+    {
+        Description = "The typical workload for the policy fragmentation, a YAML or JSON list of kinds with cards, memoryMiB or memoryPercent, cores, cpuMilli, hostMemoryMiB, useTypes, avoidTypes, weight; learned from the pods placed when not given.",
+    };
+
     // HAMi's chart sets the variable; HAMi itself overwrites it with its flag's default.
     private static TimeSpan LockExpiry =>
         GoValues.TryDuration(Environment.GetEnvironmentVariable("HAMI_NODELOCK_EXPIRE") ?? "", out var expiry) && expiry > TimeSpan.Zero ? expiry : TimeSpan.FromMinutes(5);
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_scheduler, _overwrite, _nodes, _cards, _mode, _reservation, _lock, _lockRetry, _devices])
+        foreach (var option in (Option[])[_scheduler, _overwrite, _nodes, _cards, _mode, _reservation, _lock, _lockRetry, _devices, _workload])
             command.Options.Add(option);
         command.Validators.Add(Validate);
     }
@@ -37,12 +42,17 @@ internal sealed class PlacementFlags
         parsed.GetValue(_scheduler)!, parsed.GetValue(_overwrite), NodePolicies.TryParse(parsed.GetValue(_nodes))!.Value, CardPolicy.TryParse(parsed.GetValue(_cards))!,
         parsed.GetValue(_mode) == "score" ? ExtenderMode.Score : ExtenderMode.Single,
         parsed.GetValue(_reservation), new(parsed.GetValue(_lock), parsed.GetValue(_lockRetry)),
-        parsed.GetValue(_devices) is { } file ? DeviceConfigFile.Read(file) : NvidiaConfig.Hami);
+        parsed.GetValue(_devices) is { } file ? DeviceConfigFile.Read(file) : NvidiaConfig.Hami)
+    {
+        Workload = parsed.GetValue(_workload) is { } workload ? WorkloadFile.Read(workload) : null,
+    };
 
     private void Validate(CommandResult result)
     {
         if (result.TextOf(_devices) is { } file && WhyNot.Of(() => DeviceConfigFile.Read(file)) is { } unusable)
             result.AddError($"--device-config-file {file}: {unusable}");
+        if (result.TextOf(_workload) is { } workload && WhyNot.Of(() => WorkloadFile.Read(workload)) is { } useless)
+            result.AddError($"--workload-file {workload}: {useless}");
     }
 
     private static Option<string> Policy(string name, string otherwise, string words, Func<string, bool> isKnown)

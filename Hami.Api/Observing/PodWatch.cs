@@ -1,3 +1,4 @@
+using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Domain.Protocol;
@@ -7,7 +8,9 @@ using k8s.Models;
 namespace Hami.Api.Observing;
 
 /// <summary>Follows the cluster's pods.</summary>
-internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodReconciler reconciler, Readiness readiness, NvidiaConfig nvidia, TimeProvider time, ILogger<PodWatch> logger)
+internal sealed class PodWatch(
+    IKubernetes kubernetes, Journal journal, PodReconciler reconciler, HostRooms hosts, WaitingPods waiting, AskReader asks, Readiness readiness, NvidiaConfig nvidia,
+    TimeProvider time, ILogger<PodWatch> logger)
     : ListWatch<V1Pod>(time, logger)
 {
     protected override async Task<(IList<V1Pod> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
@@ -22,17 +25,37 @@ internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodRecon
 
     protected override async Task ListedAsync(IList<V1Pod> items, CancellationToken cancellationToken)
     {
+        hosts.Replace(items);
         await reconciler.ListedAsync([.. items.Select(Seen)], cancellationToken);
+        Remember(items);
         readiness.PodsReconciled();
     }
 
     protected override Task ChangedAsync(WatchEventType type, V1Pod item, CancellationToken cancellationToken)
     {
         if (type is WatchEventType.Deleted)
+        {
+            hosts.ForgetPod(item.Uid());
             reconciler.Gone(item.Uid());
+        }
         else
+        {
+            hosts.See(item);
             reconciler.Seen(Seen(item));
+        }
         return Task.CompletedTask;
+    }
+
+    /// <summary>Pods that another process, or we before a restart, refused: whom to wake is known in memory only.</summary>
+    private void Remember(IList<V1Pod> items)
+    {
+        var ledger = journal.Ledger;
+        var refused = items.Where(p => string.IsNullOrEmpty(p.Spec.NodeName) && ledger.Waiting.ContainsKey(p.Uid())).OrderBy(p => ledger.Waiting[p.Uid()].At);
+        foreach (var pod in refused)
+        {
+            if (asks.Read(pod).Ask is { } ask)
+                waiting.Remember(ask, ledger.Waiting[pod.Uid()].Refusal.LogPosition);
+        }
     }
 
     private SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, nvidia.ResourceNames);

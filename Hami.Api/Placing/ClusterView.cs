@@ -101,11 +101,22 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
         return true;
     }
 
+    /// <summary>Told when reserved shares are free again, without an event.</summary>
+    public event Action? OnGivenBack;
+
     /// <summary>Gives back what a pod had reserved.</summary>
     public void DropReservation(string podUid)
     {
-        if (_reservations.TryRemove(podUid, out var reservation))
-            _nodes[reservation.Node].Change(slot => slot.Without(r => r.Ask.Uid == podUid));
+        if (Drop(podUid) is not null)
+            OnGivenBack?.Invoke();
+    }
+
+    /// <summary>Gives back the reservations whose time is over on nodes that nobody has looked at since.</summary>
+    public void ExpireDue()
+    {
+        var now = time.GetUtcNow();
+        foreach (var name in _reservations.Values.Where(r => r.Expires <= now).Select(r => r.Node).Distinct(StringComparer.Ordinal))
+            Expire(_nodes[name], _nodes[name].Slot);
     }
 
     /// <summary>What the node's own CPU and memory have free, for the policy <c>fragmentation</c>.</summary>
@@ -118,8 +129,9 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     /// <inheritdoc />
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
+        var isGivenBack = false;
         foreach (var placed in recorded.Select(r => r.Event).OfType<NodeEvent.AllocationPlaced>())
-            DropReservation(placed.PodUid);
+            isGivenBack |= Drop(placed.PodUid) is { } reserved && reserved.Node != placed.Node;
         foreach (var cards in recorded.Select(r => r.Event).OfType<NodeEvent.DevicesRegistered>().Where(e => e.Cards.Count > 0))
             Volatile.Write(ref _largestCardMiB, Math.Max(LargestCardMiB, cards.Cards.Max(c => c.MemoryMiB)));
         foreach (var name in recorded.Select(r => Streams.NodeOf(r.Stream)).OfType<string>().Distinct(StringComparer.Ordinal))
@@ -127,6 +139,15 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             var taken = NodeUse.Of(name, after.Node(name));
             _nodes.GetOrAdd(name, static (n, use) => new(n, new(use, [])), taken).Change(slot => slot.Taking(taken));
         }
+        if (isGivenBack)
+            OnGivenBack?.Invoke();
+    }
+
+    private Reservation? Drop(string podUid)
+    {
+        if (_reservations.TryRemove(podUid, out var reservation))
+            _nodes[reservation.Node].Change(slot => slot.Without(r => r.Ask.Uid == podUid));
+        return reservation;
     }
 
     private Slot Expire(KnownNode node, Slot slot)
@@ -137,6 +158,8 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             if (_reservations.TryRemove(KeyValuePair.Create(expired.Ask.Uid, expired)))
                 Meters.ReservationExpired();
         }
-        return node.Change(s => s.Without(r => r.Expires <= now));
+        var after = node.Change(s => s.Without(r => r.Expires <= now));
+        OnGivenBack?.Invoke();
+        return after;
     }
 }

@@ -11,14 +11,14 @@ internal static class PrioritizeEndpoint
 {
     private static readonly BoundedBody Bodies = new(mostBytes: 64 << 20, largeAtOnce: 2);
 
-    public static void MapPrioritize(this IEndpointRouteBuilder routes) => routes.MapPost("/prioritize", async (HttpContext http, ClusterView view, AskReader asks) =>
+    public static void MapPrioritize(this IEndpointRouteBuilder routes) => routes.MapPost("/prioritize", async (HttpContext http, ClusterView view, ILedgerReader log, AskReader asks) =>
     {
         try
         {
             using var body = await Bodies.ReadAsync(http.Request);
             var arguments = ExtenderArguments.Read(body.Bytes, view);
             var ranks = arguments is { Pod: { } pod, Offer: { } offer } && asks.Read(pod) is { Ask: { } ask } && ask.AsksCards()
-                ? Rank(ask, offer, view)
+                ? Rank(ask, offer, view, log.Ledger)
                 : [];
             http.Response.ContentType = "application/json";
             Write(new Utf8JsonWriter(http.Response.BodyWriter), ranks);
@@ -32,11 +32,11 @@ internal static class PrioritizeEndpoint
     });
 
     /// <summary>The pod's own reservation is not what fills a node for it.</summary>
-    private static IEnumerable<(string Host, int Score)> Rank(PodAsk ask, NodeOffer offer, ClusterView view)
+    private static IEnumerable<(string Host, int Score)> Rank(PodAsk ask, NodeOffer offer, ClusterView view, ClusterLedger ledger)
     {
         var own = view.ReservationOf(ask.Uid);
         var nodes = offer.Registered.ConvertAll(n => own is not null && own.Node == n.Name ? n.Without(own.Shares) : n);
-        return nodes.Zip(NodeRanks.Of(ask.Nodes, nodes), (n, rank) => (n.Name, rank));
+        return nodes.Zip(NodeRanks.Of(ask, nodes, ledger.TermsFor(ask.Namespace).For(ask, view.LargestCardMiB)), (n, rank) => (n.Name, rank));
     }
 
     private static void Write(Utf8JsonWriter json, IEnumerable<(string Host, int Score)> ranks)

@@ -1,3 +1,4 @@
+using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Domain.Ledger;
@@ -11,7 +12,7 @@ namespace Hami.Api.Registering;
 /// <summary>Follows the register annotation of the cluster's nodes.</summary>
 /// <remarks>With <c>--node-label-selector</c> a node that has not its labels, or loses them, is none of ours.</remarks>
 internal sealed partial class NodeWatch(
-    IKubernetes kubernetes, ClusterOptions cluster, Journal journal, SeenNodes nodes, Readiness readiness, TimeProvider time, ILogger<NodeWatch> logger)
+    IKubernetes kubernetes, ClusterOptions cluster, Journal journal, SeenNodes nodes, HostRooms hosts, Readiness readiness, TimeProvider time, ILogger<NodeWatch> logger)
     : ListWatch<V1Node>(time, logger)
 {
     private readonly string? _selector = cluster.NodeSelector is { Length: > 0 } selector ? selector : null;
@@ -41,6 +42,7 @@ internal sealed partial class NodeWatch(
     {
         nodes.See(node.Name(), isOurs: node.GetAnnotation(HamiKeys.NodeAgent) is not null);
         await RegisterAsync(node, cancellationToken);
+        hosts.See(node);
         if (node.GetAnnotation(HamiKeys.DeviceCordon) is var text && (text is not null || journal.Ledger.Node(node.Name()).Cordoned.Count > 0))
             await DecideAsync(node.Name(), ledger => CordonDevicesDecider.Decide(new(Cordon.Decode(text)), ledger), cancellationToken);
     }
@@ -48,6 +50,7 @@ internal sealed partial class NodeWatch(
     private Task<Verdict<NodeEvent>> LeftAsync(string node, CancellationToken cancellationToken)
     {
         nodes.Forget(node);
+        hosts.Forget(node);
         return RemoveAsync(
             node, _selector is null ? "the node left the cluster" : $"the node left the cluster, or has not the labels {_selector}", cancellationToken);
     }

@@ -1,74 +1,149 @@
-using System.Net;
 using System.Threading.Channels;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
-using Hami.Domain.Protocol;
-using k8s;
-using k8s.Autorest;
-using k8s.Models;
+using Hami.Domain.Placing.Waking;
 
 namespace Hami.Api.Releasing;
 
 /// <summary>
-/// Touches a refused pod when it fits again. kube-scheduler wakes pods by itself when another pod ends, but may hear of that
-/// before we do, and then is refused once more for minutes.
+/// Touches refused pods when they fit again: as many as there is room for, the first come first, each once for what was gained.
+/// kube-scheduler wakes pods by itself when another pod ends, but may hear of that before we do, and then is refused once more for
+/// minutes; of quotas, cards and reservations it hears nothing.
 /// </summary>
-internal sealed partial class Waking(ClusterView view, WaitingPods waiting, IKubernetes kubernetes, ILogger<Waking> logger) : BackgroundService, ILogFollower
+internal sealed class Waking : BackgroundService, ILogFollower
 {
-    // Only the newest gain counts.
-    private readonly Channel<long> _gains = Channel.CreateBounded<long>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+    private const int MostAtOnce = 100;
+    private const int Workers = 16;
 
-    private volatile ClusterLedger _ledger = ClusterLedger.Empty;
+    private static readonly TimeSpan BetweenRounds = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(250);
+
+    // A decision that was under way when something was gained may not have seen it.
+    private static readonly TimeSpan LongestDecision = TimeSpan.FromSeconds(1);
+
+    // kube-scheduler holds a pod back for 10 s at most; who is not back by then waits for something else than cards.
+    private static readonly TimeSpan LongestComing = TimeSpan.FromSeconds(15);
+
+    private readonly Channel<bool> _due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly ClusterView _view;
+    private readonly WaitingPods _waiting;
+    private readonly IPodTouch _touch;
+    private readonly TimeProvider _time;
+
+    private volatile Gain _gain = new(ClusterLedger.Empty, 0, DateTimeOffset.MinValue);
+
+    public Waking(ClusterView view, WaitingPods waiting, IPodTouch touch, TimeProvider time)
+    {
+        (_view, _waiting, _touch, _time) = (view, waiting, touch, time);
+        view.OnGivenBack += GainedSilently;
+        waiting.OnRefused += RefusedAgain;
+    }
 
     /// <inheritdoc />
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
-        _ledger = after;
-        if (recorded.LastOrDefault(r => r.Event is NodeEvent.AllocationReleased or NodeEvent.AllocationShrunk or NodeEvent.DevicesRegistered or NodeEvent.DeviceUncordoned or QuotaEvent.QuotaChanged) is { } gain)
-            _gains.Writer.TryWrite(gain.Position);
+        var gained = recorded.LastOrDefault(r => r.Event
+            is NodeEvent.AllocationReleased or NodeEvent.AllocationShrunk or NodeEvent.DevicesRegistered or NodeEvent.DeviceUncordoned
+            or QuotaEvent.QuotaChanged or PolicyEvent.PolicyChanged);
+        _gain = gained is null ? _gain with { Ledger = after } : new(after, gained.Position, _time.GetUtcNow());
+        if (gained is not null)
+            Look();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(WakeAsync(stoppingToken), WatchTheClockAsync(stoppingToken));
+
+    private async Task WakeAsync(CancellationToken stoppingToken)
     {
-        await foreach (var position in _gains.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var _ in _due.Reader.ReadAllAsync(stoppingToken))
         {
-            foreach (var ask in waiting.RefusedBefore(position))
+            if (await RoundAsync(stoppingToken) == MostAtOnce)
+                Look();
+            await Task.Delay(BetweenRounds, _time, stoppingToken);
+        }
+    }
+
+    /// <summary>Nothing happens when a reservation ends, or when a woken pod stays away.</summary>
+    private async Task WatchTheClockAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(BetweenLooks, _time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            _view.ExpireDue();
+            var late = _time.GetUtcNow() - LongestComing;
+            foreach (var pod in _waiting.All().Where(p => p.Woken < late))
             {
-                if (NodeFit.FitsAny(ask, view.NodeNames.Select(n => view.Node(n)).OfType<NodeUse>(), _ledger.TermsFor(ask.Namespace)))
-                    await TouchAsync(ask, position, stoppingToken);
+                _waiting.Change(pod, pod with { Woken = null });
+                Look();
             }
         }
     }
 
-    private async Task TouchAsync(PodAsk ask, long position, CancellationToken cancellationToken)
+    /// <returns>How many were woken.</returns>
+    private async Task<int> RoundAsync(CancellationToken cancellationToken)
     {
-        var patch = new
+        var (ledger, position, tick) = (_gain.Ledger, _gain.Position, _waiting.Ticks);
+        var all = _waiting.All();
+        var hopeful = all.Where(p => p.HasNotSeen(position, tick)).ToDictionary(p => p.Ask.Uid, StringComparer.Ordinal);
+        if (hopeful.Count == 0)
+            return 0;
+        var chosen = ChooseWoken.Of(
+            [.. all.Where(p => p.Woken is not null).Select(p => p.Ask)],
+            [.. hopeful.Values.Select(p => p.Ask)],
+            [.. _view.NodeNames.Select(_view.Node).OfType<NodeUse>()],
+            @namespace => TermsOf(ledger, @namespace),
+            MostAtOnce);
+        await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellationToken }, async (ask, token) =>
         {
-            metadata = new { uid = ask.Uid, annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.Wake] = position.ToString() } },
-        };
-        try
+            // Before it is touched: it may be back before the touch is answered.
+            var before = hopeful[ask.Uid];
+            var woken = before with { Position = position, Tick = tick, Woken = _time.GetUtcNow() };
+            _waiting.Change(before, woken);
+            switch (await _touch.TouchAsync(ask, position, token))
+            {
+                case Touch.Gone:
+                    _waiting.Forget(ask.Uid);
+                    Look();
+                    break;
+                case Touch.Failed:
+                    _waiting.Change(woken, woken with { Woken = null });
+                    Look();
+                    break;
+            }
+        });
+        return chosen.Count;
+    }
+
+    private Terms TermsOf(ClusterLedger ledger, string @namespace)
+    {
+        var terms = ledger.TermsFor(@namespace);
+        return terms.Quota.IsUnlimited ? terms : terms with { Quota = terms.Quota - _view.ReservedIn(@namespace, "") };
+    }
+
+    private void GainedSilently()
+    {
+        _waiting.Gained();
+        Look();
+    }
+
+    private void RefusedAgain(string podUid, bool wasWoken)
+    {
+        if (wasWoken)
         {
-            await kubernetes.CoreV1.PatchNamespacedPodAsync(
-                new V1Patch(patch, V1Patch.PatchType.MergePatch), ask.Name, ask.Namespace, cancellationToken: cancellationToken);
-            LogWoken(logger, ask.Namespace, ask.Name, position);
+            // In vain, for a reason that only its node or kube-scheduler knows: another one may use the room.
+            Look();
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.UnprocessableEntity)
+        else if (_time.GetUtcNow() - _gain.At < LongestDecision && _waiting.Find(podUid) is { } pod)
         {
-            // Gone, or another pod has its name: 422 says that the uid of the patch is not its own.
-            waiting.Forget(ask.Uid);
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-        {
-            // kube-scheduler's own flush remains.
-            LogNotWoken(logger, ask.Namespace, ask.Name, e.Message);
+            _waiting.Change(pod, pod with { Position = -1 });
+            Look();
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Namespace}/{Pod} fits since log position {Position}; woken.")]
-    private static partial void LogWoken(ILogger logger, string @namespace, string pod, long position);
+    private void Look() => _due.Writer.TryWrite(true);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Namespace}/{Pod} fits, but could not be woken: {Why}")]
-    private static partial void LogNotWoken(ILogger logger, string @namespace, string pod, string why);
+    /// <param name="Position">Of the last event that gave something back.</param>
+    /// <param name="At">When we heard of it.</param>
+    private sealed record Gain(ClusterLedger Ledger, long Position, DateTimeOffset At);
 }

@@ -1,7 +1,7 @@
 namespace Hami.Domain.Placing;
 
 /// <summary>What a pod asks of the node's own CPU and memory, counted as Kubernetes counts it.</summary>
-internal static class HostAsk
+public static class HostAsk
 {
     public const string Cpu = "cpu";
     public const string Memory = "memory";

@@ -28,12 +28,7 @@ public sealed record NodeChoice(FittingNode? Best, IReadOnlyList<ScoredNode> Run
                 continue;
             fitting++;
             all?.Add(nodes[i]);
-            Insert(top, new(nodes[i], ask.Nodes switch
-            {
-                NodePolicy.Fragmentation => -increase,
-                NodePolicy.Spread => -nodes[i].Score,
-                _ => nodes[i].Score,
-            }));
+            Insert(top, new(nodes[i], Worth(ask.Nodes, nodes[i], increase)));
         }
         if (top[0].Node is not { } best)
             return new(null, [], 0);
@@ -45,6 +40,15 @@ public sealed record NodeChoice(FittingNode? Best, IReadOnlyList<ScoredNode> Run
         return new(
             new(best, shares), [.. top.Skip(1).Where(c => c.Node is not null).Select(c => new ScoredNode(c.Node.Name, Rounded(c.Node.Score)))], fitting);
     }
+
+    /// <summary>How good the node is by a policy; more is better.</summary>
+    /// <param name="increase">Of useless leftovers, see <see cref="NodeCosts.Of"/>.</param>
+    internal static double Worth(NodePolicy policy, NodeUse node, int increase) => policy switch
+    {
+        NodePolicy.Fragmentation => -increase,
+        NodePolicy.Spread => -node.Score,
+        _ => node.Score,
+    };
 
     internal static decimal Rounded(double score) => decimal.Round((decimal)score, 3);
 

@@ -70,7 +70,7 @@ public sealed class NodeUse
     {
         var uses = (CardUse[])_uses.Clone();
         for (var i = 0; i < uses.Length; i++)
-            uses[i] -= CardUse.Of(shares, _of.Cards[i].Uuid);
+            uses[i] -= UseOf(_of.Cards[i], shares);
         return new(_of, uses, Host);
     }
 
@@ -85,7 +85,14 @@ public sealed class NodeUse
     private static void Add(Card[] cards, CardUse[] uses, IReadOnlyList<Share> shares)
     {
         for (var i = 0; i < cards.Length; i++)
-            uses[i] += CardUse.Of(shares, cards[i].Uuid);
+            uses[i] += UseOf(cards[i], shares);
+    }
+
+    private static CardUse UseOf(Card card, IReadOnlyList<Share> shares)
+    {
+        var use = CardUse.Of(shares, card.Uuid);
+        // An adopted pod does not always tell where its MIG instance is: it may be anywhere, so nothing more is cut out of the card.
+        return card.IsMig && shares.Any(s => s.Mig is null && s.DeviceUuid == card.Uuid) ? use with { Mig = ulong.MaxValue } : use;
     }
 
     /// <summary>What stays the same while pods come and go.</summary>

@@ -11,7 +11,7 @@ public sealed class ThroughputRunning
     public async Task Pods_go_through_webhook_filter_bind_log_and_device_plugins_of_every_node()
     {
         string[] words = [.. BuiltPrograms.Command("Hami.Bench", "hami-bench"), "throughput", "--nodes", "3", "--devices", "2", "--pods", "24", "--json"];
-        using var run = Process.Start(new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var run = Process.Start(new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var errors = run.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = await run.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await run.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -11,6 +11,7 @@ namespace Hami.Tests.Binding;
 public sealed class BindingThroughTheApi
 {
     [Fact]
+    [Trait("Scoreboard", "H02")]
     public async Task A_pod_gets_its_node_and_its_devices_in_one_write_after_the_log_has_them()
     {
         await using var scene = await ControlPlaneScene.StartAsync();
@@ -155,6 +156,8 @@ public sealed class BindingThroughTheApi
     }
 
     [Fact]
+    [Trait("Scoreboard", "H15")]
+    [Trait("Scoreboard", "G06")]
     public async Task A_pod_that_ends_gives_back_what_it_held_and_wakes_the_one_that_waits_for_it()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, slots: 1);

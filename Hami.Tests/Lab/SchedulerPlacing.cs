@@ -98,6 +98,7 @@ public sealed class SchedulerPlacing : SchedulerScene
     }
 
     [Fact]
+    [Trait("Scoreboard", "B11")]
     public async Task Only_ready_uncordoned_and_selected_nodes_are_offered()
     {
         await Nodes("node-a", "node-b", "node-c", "node-d");

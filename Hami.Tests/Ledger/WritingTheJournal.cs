@@ -13,6 +13,8 @@ public sealed class WritingTheJournal
     private const string Node = "node-1";
 
     [Fact]
+    [Trait("Hami", "case 89")]
+    [Trait("Scoreboard", "H09")]
     public async Task A_second_process_folds_the_same_state_from_the_log()
     {
         var connection = await TestPostgres.CreateDatabaseAsync();
@@ -30,6 +32,7 @@ public sealed class WritingTheJournal
     }
 
     [Fact]
+    [Trait("Hami", "case 89")]
     public async Task Two_processes_asked_at_once_for_the_last_slots_never_give_one_twice()
     {
         var connection = await TestPostgres.CreateDatabaseAsync();

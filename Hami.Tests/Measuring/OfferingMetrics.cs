@@ -88,6 +88,7 @@ public sealed class OfferingMetrics
     }
 
     [Fact]
+    [Trait("Scoreboard", "E11")]
     public void A_MIG_instance_that_a_pod_holds_is_told_with_its_profile_and_place()
     {
         var cluster = ClusterLedger.Evolve(

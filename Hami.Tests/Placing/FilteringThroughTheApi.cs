@@ -13,6 +13,7 @@ public sealed class FilteringThroughTheApi(FilteringThroughTheApi.RecordedNodes 
     private static readonly string[] ResultMembers = ["Error", "FailedAndUnresolvableNodes", "FailedNodes", "NodeNames", "Nodes"];
 
     [Fact]
+    [Trait("Scoreboard", "H01")]
     public async Task Names_offered_are_answered_with_one_of_them()
     {
         var arguments = WithNodeNames();
@@ -53,14 +54,14 @@ public sealed class FilteringThroughTheApi(FilteringThroughTheApi.RecordedNodes 
         items.Add(template);
         items.Add(JsonNode.Parse("""{"metadata":{"name":"without"}}"""));
         items.Add(JsonNode.Parse("""{"metadata":{"name":"small","annotations":{"hami.io/node-nvidia-register":"[{\"id\":\"GPU-s\",\"count\":10,\"devmem\":10,\"devcore\":100,\"type\":\"NVIDIA\",\"mode\":\"hami-core\",\"health\":true}]"}}}"""));
-        var before = await recorded.Scene.ColumnAsync("select type from hami.mt_events order by seq_id");
+        arguments["Pod"]!["metadata"]!["uid"] = "00000000-0000-4000-8000-00000000dead";
 
         var answer = await Filter(arguments);
 
         Assert.Contains("planned", answer["Nodes"]!["items"]!.AsArray().Select(n => n!["metadata"]!["name"]!.GetValue<string>()));
         Assert.Equal("node unregistered", answer["FailedNodes"]!["without"]!.GetValue<string>());
         Assert.StartsWith("1/1 CardInsufficientMemory", answer["FailedNodes"]!["small"]!.GetValue<string>(), StringComparison.Ordinal);
-        Assert.Equal(before, await recorded.Scene.ColumnAsync("select type from hami.mt_events order by seq_id"));
+        Assert.Empty(await recorded.Scene.ColumnAsync("select type from hami.mt_events where data::text like '%00000000-0000-4000-8000-00000000dead%'"));
     }
 
     [Fact]
@@ -74,6 +75,8 @@ public sealed class FilteringThroughTheApi(FilteringThroughTheApi.RecordedNodes 
     }
 
     [Theory]
+    [Trait("Scoreboard", "H01")]
+    [Trait("Scoreboard", "H05")]
     [InlineData(true)]
     [InlineData(false)]
     public async Task When_no_node_fits_each_has_its_reason(bool nodeCacheCapable)

@@ -7,6 +7,12 @@ namespace Hami.Tests.Placing;
 public sealed class FittingAPodOnANode
 {
     [Theory]
+    [Trait("Hami", "case 40")]
+    [Trait("Hami", "case 41")]
+    [Trait("Hami", "case 43")]
+    [Trait("Hami", "case 44")]
+    [Trait("Hami", "case 45")]
+    [Trait("Scoreboard", "H05")]
     // one card of 128 MiB, 100 slots; used slots, memory, cores; asked memory, percent, cores → the reason
     [InlineData(0, 0, 0, 512, 0, 0, CardRefusal.CardInsufficientMemory)]
     [InlineData(1, 0, 100, 10, 0, 50, CardRefusal.CardInsufficientCore)]
@@ -30,6 +36,7 @@ public sealed class FittingAPodOnANode
     }
 
     [Fact]
+    [Trait("Hami", "case 47")]
     public void An_unhealthy_card_is_refused_before_all_else() =>
         Assert.Equal([(CardRefusal.CardNotHealth, 1)], Try(Asks.Pod("p", memoryMiB: 99999), Node(Asks.Card("GPU-a", healthy: false))).Counts);
 
@@ -45,6 +52,7 @@ public sealed class FittingAPodOnANode
     }
 
     [Fact]
+    [Trait("Scoreboard", "H05")]
     public void Two_cards_asked_but_one_named_says_how_many_cards_failed_for_what()
     {
         var eight = Node([.. Enumerable.Range(0, 8).Select(i => Asks.Card($"GPU-{i}", index: i))]);
@@ -77,6 +85,8 @@ public sealed class FittingAPodOnANode
     }
 
     [Theory]
+    [Trait("Scoreboard", "C04")]
+    [Trait("Scoreboard", "C05")]
     [InlineData("binpack", "GPU-busy")]
     [InlineData("spread", "GPU-idle")]
     public void Binpack_takes_the_fullest_card_and_spread_the_emptiest(string cards, string expected)
@@ -87,6 +97,7 @@ public sealed class FittingAPodOnANode
     }
 
     [Fact]
+    [Trait("Hami", "case 39")]
     public void Of_equal_cards_the_last_one_is_taken() =>
         Assert.Equal("GPU-b", Assert.Single(Try(Asks.Pod("p"), Node(Asks.Card("GPU-a"), Asks.Card("GPU-b", index: 1))).Shares).DeviceUuid);
 

@@ -90,6 +90,7 @@ public sealed class ReadingWhatAPodAsks
         Assert.Equal(cores, One(limits, Nvidia with { DefaultCores = 30 }).Cores);
 
     [Theory]
+    [Trait("Hami", "case 42")]
     [Trait("Scoreboard", "A09")]
     [InlineData("100")]
     [InlineData("150")]

@@ -10,6 +10,7 @@ namespace Hami.Tests.Plumbing;
 public sealed class AnsweringMalformedRequests
 {
     [Fact]
+    [Trait("Hami", "case 88")]
     public async Task Every_endpoint_answers_nonsense_with_a_sentence_and_goes_on()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1);
@@ -30,6 +31,7 @@ public sealed class AnsweringMalformedRequests
     }
 
     [Theory]
+    [Trait("Hami", "case 38")]
     [InlineData("not json")]
     [InlineData("[null]")]
     [InlineData("[]")]

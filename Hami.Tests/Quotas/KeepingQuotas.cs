@@ -27,21 +27,19 @@ public sealed class KeepingQuotas
     [Fact]
     [Trait("Scoreboard", "G06")]
     public void No_placement_overdraws_a_quota_in_force_and_the_books_are_a_fresh_sum() => AnyStep.Array[0, 50].Sample(
-        steps => steps.Aggregate(ThreeNodes, (before, step) =>
+        steps =>
         {
-            var after = step(before);
-            AssertBooks(after);
-            foreach (var @namespace in Namespaces)
+            var before = ThreeNodes;
+            foreach (var step in steps)
             {
-                // What is there already may exceed a quota that was lowered; nothing is added to it.
-                if (Used(after, @namespace) is var used && used == Used(before, @namespace) || !after.Quotas.TryGetValue(@namespace, out var quotas))
-                    continue;
-                Assert.All(quotas, q => Assert.True(
-                    used.MemoryMiB <= Math.Max(q.MemoryMiB ?? long.MaxValue, Used(before, @namespace).MemoryMiB)
-                    && used.Cores <= Math.Max(q.Cores ?? long.MaxValue, Used(before, @namespace).Cores)));
+                var after = step(before);
+                AssertBooks(after);
+                // What is there already may exceed a quota that was lowered; then nothing more is placed.
+                if (after.LiveByPod.Keys.Except(before.LiveByPod.Keys).SingleOrDefault() is { } placed && after.AllocationOf(placed) is { Shares.Count: > 0 } allocation)
+                    AssertWithin(after, allocation.Namespace);
+                before = after;
             }
-            return after;
-        }),
+        },
         iter: 500);
 
     [Fact]
@@ -74,6 +72,14 @@ public sealed class KeepingQuotas
             Assert.True(verdict.Events.Count == 0 || (least.MemoryMiB <= used.MemoryMiB && least.Cores <= used.Cores), $"{least} {used}");
         },
         iter: 1000);
+
+    private static void AssertWithin(ClusterLedger cluster, string @namespace)
+    {
+        var used = Used(cluster, @namespace);
+        Assert.All(
+            cluster.Quotas.GetValueOrDefault(@namespace, []),
+            q => Assert.True(used.MemoryMiB <= (q.MemoryMiB ?? long.MaxValue) && used.Cores <= (q.Cores ?? long.MaxValue), $"{used} of {q}"));
+    }
 
     private static void AssertBooks(ClusterLedger cluster)
     {

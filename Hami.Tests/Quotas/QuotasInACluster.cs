@@ -102,7 +102,7 @@ public sealed class QuotasInACluster
         await scene.Kubernetes.CoreV1.PatchNamespacedResourceQuotaStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), "q", "default");
     }
 
-    private static Task PatchAsync(ControlPlaneScene scene, object patch) =>
+    private static Task<V1ResourceQuota> PatchAsync(ControlPlaneScene scene, object patch) =>
         scene.Kubernetes.CoreV1.PatchNamespacedResourceQuotaAsync(new V1Patch(patch, V1Patch.PatchType.MergePatch), "q", "default");
 
     private static Task ChangesAsync(ControlPlaneScene scene, int count) => ControlPlaneScene.UntilAsync(

@@ -10,9 +10,11 @@ public sealed class ReadingTheRegisterAnnotation
         """[{"id":"GPU-aaa","count":10,"devmem":40960,"devcore":100,"type":"NVIDIA A100-SXM4-40GB","mode":"hami-core","health":true},{"id":"GPU-bbb","index":1,"count":10,"devmem":40960,"devcore":100,"type":"NVIDIA A100-SXM4-40GB","numa":1,"mode":"hami-core","health":true}]""";
 
     [Fact]
+    [Trait("Hami", "case 33")]
     public void What_the_agent_writes_reads_back_the_same() => Assert.Equal(Two, NodeRegister.Encode(NodeRegister.Decode(Two)));
 
     [Theory]
+    [Trait("Hami", "case 33")]
     [InlineData("not json", "not a JSON array")]
     [InlineData("{}", "not a JSON array")]
     [InlineData("null", "lists no device")]
@@ -25,7 +27,18 @@ public sealed class ReadingTheRegisterAnnotation
     public void An_annotation_that_cannot_be_used_says_why(string text, string why) =>
         Assert.Contains(why, Assert.Throws<FormatException>(() => NodeRegister.Decode(text)).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [Trait("Hami", "case 33")]
+    [InlineData("not json", "not a JSON array")]
+    [InlineData("[{}]", "without a \"uuid\"")]
+    [InlineData("[null]", "without a \"uuid\"")]
+    [InlineData("null", "without a \"uuid\"")]
+    [InlineData("""[{"uuid":"GPU-a","score":{"GPU-b":"far"}}]""", "not a JSON array")]
+    public void Pair_scores_that_cannot_be_used_say_why(string text, string why) =>
+        Assert.Contains(why, Assert.Throws<FormatException>(() => NodeScores.Decode(text)).Message, StringComparison.Ordinal);
+
     [Fact]
+    [Trait("Hami", "case 36")]
     public void The_same_cards_in_another_order_are_no_news()
     {
         var devices = NodeRegister.Decode(Two);
@@ -39,6 +52,7 @@ public sealed class ReadingTheRegisterAnnotation
     }
 
     [Fact]
+    [Trait("Hami", "case 36")]
     public void A_card_that_turned_unhealthy_is_news()
     {
         var devices = NodeRegister.Decode(Two);
@@ -48,4 +62,31 @@ public sealed class ReadingTheRegisterAnnotation
 
         Assert.Single(news.Events);
     }
+
+    [Fact]
+    [Trait("Hami", "case 37")]
+    public void A_node_that_was_deleted_and_comes_back_has_its_cards_again()
+    {
+        var devices = NodeRegister.Decode(Two);
+        var node = Register(devices, NodeLedger.Empty);
+        node = RemoveNodeDecider.Decide(new("n1", "the node left the cluster"), node).Events.Aggregate(node, NodeLedger.Evolve);
+        Assert.Empty(node.Cards);
+
+        Assert.Equal(["GPU-aaa", "GPU-bbb"], Register(devices, node).Cards.Select(c => c.Uuid));
+    }
+
+    [Fact]
+    [Trait("Hami", "case 38")]
+    public void A_node_is_withdrawn_once_and_one_without_cards_never()
+    {
+        var node = Register(NodeRegister.Decode(Two), NodeLedger.Empty);
+        var withdrawn = RemoveNodeDecider.Decide(new("n1", "its agent publishes no cards any more"), node);
+
+        Assert.IsType<NodeEvent.NodeRemoved>(Assert.Single(withdrawn.Events));
+        Assert.Empty(RemoveNodeDecider.Decide(new("n1", "again"), withdrawn.Events.Aggregate(node, NodeLedger.Evolve)).Events);
+        Assert.Empty(RemoveNodeDecider.Decide(new("n1", "nothing there"), NodeLedger.Empty).Events);
+    }
+
+    private static NodeLedger Register(IReadOnlyList<PublishedDevice> devices, NodeLedger node) =>
+        RegisterDevicesDecider.Decide(new("n1", devices, []), node).Events.Aggregate(node, NodeLedger.Evolve);
 }

@@ -16,7 +16,12 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
 
     internal sealed record PodSpec(
         string? SchedulerName, string? NodeName, string? RuntimeClassName, SchedulingGroup? SchedulingGroup,
-        List<Container?>? Containers, List<Container?>? InitContainers, Resources? Resources, Dictionary<string, JsonElement>? Overhead);
+        List<Container?>? Containers, List<Container?>? InitContainers, Resources? Resources, Dictionary<string, JsonElement>? Overhead)
+    {
+        public int? Priority { get; init; }
+
+        public string? PreemptionPolicy { get; init; }
+    }
 
     internal sealed record SchedulingGroup(string? PodGroupName);
 

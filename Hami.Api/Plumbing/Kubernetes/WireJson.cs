@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hami.Api.Admitting;
 using Hami.Api.Binding;
+using Hami.Api.Placing;
 
 namespace Hami.Api.Plumbing.Kubernetes;
 
@@ -11,6 +12,8 @@ namespace Hami.Api.Plumbing.Kubernetes;
 [JsonSerializable(typeof(BindArguments))]
 [JsonSerializable(typeof(BindResult))]
 [JsonSerializable(typeof(AdmissionReview))]
+[JsonSerializable(typeof(PreemptArguments))]
+[JsonSerializable(typeof(PreemptResult))]
 internal sealed partial class WireJson : JsonSerializerContext
 {
     /// <summary>Says in one sentence why a body could not be read.</summary>

@@ -37,3 +37,16 @@ public static class GiveWorkloadDecider
             ? Verdict<PolicyEvent>.Nothing
             : new PolicyEvent.WorkloadMixLearned(command.Mix, LearnWorkloadDecider.CardsByModel(cluster), 0, command.Source);
 }
+
+/// <summary>Measure leftovers by what the log has taught again, although an admin gave a workload before.</summary>
+public sealed record TakeWorkloadBack;
+
+public static class TakeWorkloadBackDecider
+{
+    public static Verdict<PolicyEvent> Decide(TakeWorkloadBack command, ClusterLedger cluster) => cluster.Workload is not { Asks: 0 }
+        ? Verdict<PolicyEvent>.Nothing
+        // 0 would say that this one is given, too; before anything was learned it is the assumed one.
+        : new PolicyEvent.WorkloadMixLearned(
+            cluster.Learned.Mix(), LearnWorkloadDecider.CardsByModel(cluster), Math.Max(1, cluster.Learned.Asks),
+            "learned from the pods placed so far, since no workload is given any more");
+}

@@ -1,0 +1,71 @@
+using System.Threading.Channels;
+using Hami.Api.Observing;
+using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing.Preempting;
+
+namespace Hami.Api.Placing;
+
+/// <summary>Takes plans of evictions without waiting.</summary>
+internal interface IPreemptionLog
+{
+    void Record(RecordPreemption plan);
+}
+
+/// <summary>Writes plans to the log behind the answer's back.</summary>
+internal sealed partial class PreemptionRecorder(Journal journal, SeenPods pods, TimeProvider time, ILogger<PreemptionRecorder> logger)
+    : BackgroundService, IPreemptionLog
+{
+    private const int MostWaiting = 1000;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    // What is dropped when the log cannot keep up for long is said again by the pod's next attempt.
+    private readonly Channel<RecordPreemption> _plans =
+        Channel.CreateBounded<RecordPreemption>(new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest });
+
+    // Of this process only: after a restart the same plan may be written once more.
+    private readonly Dictionary<string, PodEvent.PreemptionPlanned> _last = new(StringComparer.Ordinal);
+
+    public void Record(RecordPreemption plan) => _plans.Writer.TryWrite(plan);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var plan in _plans.Reader.ReadAllAsync(stoppingToken))
+        {
+            while (!await TryWriteAsync(plan, stoppingToken))
+                await Task.Delay(Pause, time, stoppingToken);
+        }
+    }
+
+    private async Task<bool> TryWriteAsync(RecordPreemption plan, CancellationToken cancellationToken)
+    {
+        var uid = plan.Ask.Uid;
+        try
+        {
+            var before = _last.GetValueOrDefault(uid);
+            var verdict = await journal.DecideAsync(Streams.Pod(uid), ledger => RecordPreemptionDecider.Decide(plan, before, ledger), cancellationToken);
+            if (verdict.Events is [PodEvent.PreemptionPlanned planned])
+                _last[uid] = planned;
+            if (_last.Count > MostWaiting)
+                ForgetOthers();
+            return true;
+        }
+        catch (JournalUnavailableException e)
+        {
+            LogNotWritten(logger, plan.Ask.Namespace, plan.Ask.Name, e.Message);
+            return false;
+        }
+    }
+
+    private void ForgetOthers()
+    {
+        foreach (var uid in _last.Keys.Where(uid => pods.Find(uid) is not { Node.Length: 0, IsTerminal: false }).ToList())
+            _last.Remove(uid);
+        // So many that still wait: better to say their plans again than to remember without bound.
+        if (_last.Count > MostWaiting)
+            _last.Clear();
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The preemption planned for {Namespace}/{Pod} is not written yet: {Why}")]
+    private static partial void LogNotWritten(ILogger logger, string @namespace, string pod, string why);
+}
