@@ -12,7 +12,7 @@ public sealed class AnsweringAsTheSlowPlacement
 {
     [Fact]
     [Trait("Scoreboard", "H05")]
-    public void The_same_nodes_fit_with_the_same_shares_and_the_others_refuse_for_the_same_reasons() => ForAnySeed(5000, seed =>
+    public void The_same_nodes_fit_with_the_same_shares_and_the_others_refuse_for_the_same_reasons() => ForAnySeed(4000, seed =>
     {
         var scene = new AnyScene(seed);
         var (nodes, ask, quota) = (scene.Nodes(), scene.Pod("p"), scene.Quota());
@@ -21,7 +21,7 @@ public sealed class AnsweringAsTheSlowPlacement
 
     [Fact]
     [Trait("Scoreboard", "H01")]
-    public void The_same_node_is_the_best_with_the_same_runners_up() => ForAnySeed(4000, seed =>
+    public void The_same_node_is_the_best_with_the_same_runners_up() => ForAnySeed(3000, seed =>
     {
         var scene = new AnyScene(seed);
         var (nodes, ask, quota) = (scene.Nodes(), scene.Pod("p"), scene.Quota());
@@ -68,6 +68,21 @@ public sealed class AnsweringAsTheSlowPlacement
             nodes[at] = scene.Changed(nodes[at], $"new-{step}");
             remembering[at] = Fast(nodes[at]);
         }
+    });
+
+    [Fact]
+    public void A_quota_that_the_pod_cannot_exceed_may_be_left_out() => ForAnySeed(1500, seed =>
+    {
+        var scene = new AnyScene(seed);
+        var (nodes, ask) = (scene.Nodes(), scene.Pod("p"));
+        var quota = new QuotaRoom(seed % 7 * 30_000L, seed % 5 * 150L);
+        var shortened = Fresh(quota).For(ask, nodes.SelectMany(n => n.Cards).Select(c => c.MemoryMiB).DefaultIfEmpty().Max());
+
+        var choice = NodeChoice.Among(ask, [.. nodes.Select(Fast)], shortened);
+
+        var expected = NodeChoice.Among(ask, [.. nodes.Select(Fast)], Fresh(quota));
+        Assert.Equal(expected.Best?.Shares ?? [], choice.Best?.Shares ?? []);
+        Assert.Equal(expected.Fitting, choice.Fitting);
     });
 
     [Fact]
