@@ -7,7 +7,7 @@ using k8s.Models;
 namespace Hami.Api.Observing;
 
 /// <summary>Follows the cluster's pods.</summary>
-internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodReconciler reconciler, HostRooms hosts, WaitingPods waiting, AskReader asks, Readiness readiness, TimeProvider time, ILogger<PodWatch> logger)
+internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodReconciler reconciler, HostRooms hosts, Nominations nominations, WaitingPods waiting, AskReader asks, Readiness readiness, TimeProvider time, ILogger<PodWatch> logger)
     : ListWatch<V1Pod>(time, logger)
 {
     protected override async Task<(IList<V1Pod> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
@@ -33,11 +33,13 @@ internal sealed class PodWatch(IKubernetes kubernetes, Journal journal, PodRecon
         if (type is WatchEventType.Deleted)
         {
             hosts.ForgetPod(item.Uid());
+            nominations.Forget(item.Uid());
             reconciler.Gone(item.Uid());
         }
         else
         {
             hosts.See(item);
+            nominations.See(item);
             reconciler.Seen(SeenPod.Of(item));
         }
         return Task.CompletedTask;
