@@ -121,6 +121,7 @@ internal static partial class Server
         services.AddSingleton<HostRooms>();
         services.AddSingleton<WaitingPods>();
         services.AddHosted<RefusalRecorder>().AddSingleton<IRefusalLog>(s => s.GetRequiredService<RefusalRecorder>());
+        services.AddSingleton<Nominations>();
         services.AddHosted<PreemptionRecorder>().AddSingleton<IPreemptionLog>(s => s.GetRequiredService<PreemptionRecorder>());
 
         services.AddSingleton(placement.NodeLock);

@@ -9,8 +9,8 @@ namespace Hami.Api.Observing;
 
 /// <summary>Follows the cluster's pods.</summary>
 internal sealed class PodWatch(
-    IKubernetes kubernetes, Journal journal, PodReconciler reconciler, HostRooms hosts, WaitingPods waiting, AskReader asks, Readiness readiness, NvidiaConfig nvidia,
-    TimeProvider time, ILogger<PodWatch> logger)
+    IKubernetes kubernetes, Journal journal, PodReconciler reconciler, HostRooms hosts, Nominations nominations, WaitingPods waiting, AskReader asks,
+    Readiness readiness, NvidiaConfig nvidia, TimeProvider time, ILogger<PodWatch> logger)
     : ListWatch<V1Pod>(time, logger)
 {
     protected override async Task<(IList<V1Pod> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
@@ -36,11 +36,13 @@ internal sealed class PodWatch(
         if (type is WatchEventType.Deleted)
         {
             hosts.ForgetPod(item.Uid());
+            nominations.Forget(item.Uid());
             reconciler.Gone(item.Uid());
         }
         else
         {
             hosts.See(item);
+            nominations.See(item);
             reconciler.Seen(Seen(item));
         }
         return Task.CompletedTask;

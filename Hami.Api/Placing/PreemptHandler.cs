@@ -17,7 +17,7 @@ internal sealed record PreemptAnswer(PreemptResult? Result, string Error = "", b
 
 /// <summary>Sees to it that no pod is evicted in vain: a node stays only if its cards serve the pod afterwards.</summary>
 internal sealed class PreemptHandler(
-    ClusterView view, ILedgerReader log, IReadiness readiness, AskReader asks, SeenPods pods, IPreemptionLog plans) : IQueryHandler<Preempt, PreemptAnswer>
+    ClusterView view, ILedgerReader log, IReadiness readiness, AskReader asks, SeenPods pods, Nominations nominations, IPreemptionLog plans) : IQueryHandler<Preempt, PreemptAnswer>
 {
     // kube-scheduler itself looks no further than 100 candidates or a tenth of the nodes.
     private const int EnoughNodes = 500;
@@ -45,6 +45,7 @@ internal sealed class PreemptHandler(
 
         var ledger = log.Ledger;
         var plan = Plan(ask, pod.Spec?.Priority ?? 0, proposed, ledger);
+        nominations.Planned(ask, pod.Reference().ResourceVersion, plan);
         plans.Record(new(ask, plan, proposed.Count, ledger.Position));
         return new(Result(plan, proposed));
     }

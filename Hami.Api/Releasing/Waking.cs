@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
@@ -8,7 +9,8 @@ using Hami.Domain.Placing.Waking;
 namespace Hami.Api.Releasing;
 
 /// <summary>
-/// Touches refused pods when they fit again: as many as there is room for, the first come first, each once for what was gained.
+/// Touches refused pods when they fit again: as many as there is room for, the important and the first come first, each once for
+/// what was gained.
 /// kube-scheduler wakes pods by itself when another pod ends, but may hear of that before we do, and then is refused once more for
 /// minutes; of quotas, cards and reservations it hears nothing.
 /// </summary>
@@ -30,13 +32,14 @@ internal sealed class Waking : BackgroundService, ILogFollower
     private readonly ClusterView _view;
     private readonly WaitingPods _waiting;
     private readonly IPodTouch _touch;
+    private readonly SeenPods _pods;
     private readonly TimeProvider _time;
 
     private volatile Gain _gain = new(ClusterLedger.Empty, 0, DateTimeOffset.MinValue);
 
-    public Waking(ClusterView view, WaitingPods waiting, IPodTouch touch, TimeProvider time)
+    public Waking(ClusterView view, WaitingPods waiting, IPodTouch touch, SeenPods pods, TimeProvider time)
     {
-        (_view, _waiting, _touch, _time) = (view, waiting, touch, time);
+        (_view, _waiting, _touch, _pods, _time) = (view, waiting, touch, pods, time);
         view.OnGivenBack += GainedSilently;
         waiting.OnRefused += RefusedAgain;
     }
@@ -84,20 +87,22 @@ internal sealed class Waking : BackgroundService, ILogFollower
     private async Task<int> RoundAsync(CancellationToken cancellationToken)
     {
         var (ledger, position, tick) = (_gain.Ledger, _gain.Position, _waiting.Ticks);
-        var all = _waiting.All();
-        var hopeful = all.Where(p => p.HasNotSeen(position, tick)).ToDictionary(p => p.Ask.Uid, StringComparer.Ordinal);
+        // As kube-scheduler's queue has them: room that was made for an important pod is not handed to another.
+        var all = _waiting.All().OrderByDescending(p => _pods.Find(p.Ask.Uid)?.Priority ?? 0).ToList();
+        var hopeful = all.Where(p => p.HasNotSeen(position, tick)).ToList();
         if (hopeful.Count == 0)
             return 0;
         var chosen = ChooseWoken.Of(
             [.. all.Where(p => p.Woken is not null).Select(p => p.Ask)],
-            [.. hopeful.Values.Select(p => p.Ask)],
+            [.. hopeful.Select(p => p.Ask)],
             [.. _view.NodeNames.Select(_view.Node).OfType<NodeUse>()],
             @namespace => TermsOf(ledger, @namespace),
             MostAtOnce);
+        var states = hopeful.ToDictionary(p => p.Ask.Uid, StringComparer.Ordinal);
         await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellationToken }, async (ask, token) =>
         {
             // Before it is touched: it may be back before the touch is answered.
-            var before = hopeful[ask.Uid];
+            var before = states[ask.Uid];
             var woken = before with { Position = position, Tick = tick, Woken = _time.GetUtcNow() };
             _waiting.Change(before, woken);
             switch (await _touch.TouchAsync(ask, position, token))

@@ -18,6 +18,7 @@ public sealed class PreemptingWithAScheduler
         {
             var status = new { status = new { allocatable = new { pods = "110", cpu = "4", memory = "8Gi" } } };
             await scene.Kubernetes.CoreV1.PatchNodeStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), node);
+            await scene.Kubernetes.CoreV1.PatchNodeAsync(new V1Patch(new { metadata = new { labels = new { host = node } } }, V1Patch.PatchType.MergePatch), node);
         }
         await using var scheduler = await LabScheduler.StartAsync(
             new() { Kubernetes = scene.Kubernetes, Extenders = [new() { Url = scene.Extender, PreemptVerb = "preempt" }] }, TestContext.Current.CancellationToken);
@@ -56,7 +57,7 @@ public sealed class PreemptingWithAScheduler
         {
             pod.Spec.PriorityClassName = priority;
             if (node is not null)
-                pod.Spec.NodeSelector = new Dictionary<string, string>(StringComparer.Ordinal) { ["kubernetes.io/hostname"] = node };
+                pod.Spec.NodeSelector = new Dictionary<string, string>(StringComparer.Ordinal) { ["host"] = node };
             if (memoryMiB == 0)
                 pod.Spec.Containers[0].Resources.Limits.Clear();
             pod.Spec.Containers[0].Resources.Requests = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal) { ["cpu"] = new(cpu) };

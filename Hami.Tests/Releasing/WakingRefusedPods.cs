@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Releasing;
@@ -19,6 +20,7 @@ public sealed class WakingRefusedPods : IAsyncLifetime
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(50));
     private readonly WaitingPods _waiting = new();
     private readonly Touches _touches = new();
+    private readonly SeenPods _pods = new();
     private readonly ClusterView _view;
     private readonly Waking _waking;
     private ClusterLedger _ledger = ClusterLedger.Empty;
@@ -26,7 +28,7 @@ public sealed class WakingRefusedPods : IAsyncLifetime
     public WakingRefusedPods()
     {
         _view = new(_time);
-        _waking = new(_view, _waiting, _touches, _time);
+        _waking = new(_view, _waiting, _touches, _pods, _time);
     }
 
     public async ValueTask InitializeAsync()
@@ -65,6 +67,22 @@ public sealed class WakingRefusedPods : IAsyncLifetime
         Assert.Equal(["p0", "p1", "p2"], _touches.Touched.Order(StringComparer.Ordinal));
         await AdvanceAsync(TimeSpan.FromSeconds(5));
         Assert.Equal(3, _touches.Touched.Count);
+    }
+
+    [Fact]
+    public async Task The_more_important_pod_is_woken_before_those_that_came_first()
+    {
+        var happen = Prepare("released");
+        foreach (var uid in new[] { "first", "important" })
+        {
+            _pods.See(new(uid, "default", uid, "", "Pending", false, "", "", uid == "important" ? 9 : 0));
+            _waiting.Refused(Asks.Pod(uid, memoryMiB: 9000), _ledger.Position);
+        }
+
+        happen();
+
+        await WithinASecondAsync(1);
+        Assert.Equal(["important"], _touches.Touched);
     }
 
     [Fact]
