@@ -25,6 +25,11 @@ public sealed record CardPolicy(string Word)
     /// <summary>Take the cards whose leftovers stay most useful for the typical workload.</summary>
     internal bool LeastFragmenting { get; } = Parts(Word).Contains("fragmentation");
 
+    /// <summary>The word says all.</summary>
+    public bool Equals(CardPolicy? other) => other is not null && Word == other.Word;
+
+    public override int GetHashCode() => Word.GetHashCode(StringComparison.Ordinal);
+
     /// <summary>The policy, or null when the text is empty or has a word that names none.</summary>
     public static CardPolicy? TryParse(string? text)
     {
