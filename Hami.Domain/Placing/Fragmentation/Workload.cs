@@ -174,6 +174,9 @@ public sealed class Workload
     /// <remarks>The square root: measured, it fills more than no weight and than the full ratio, which leaves the common cards behind.</remarks>
     private static double Scarcity(CardWish wish, IReadOnlyDictionary<string, int> cardsByModel)
     {
+        // Before the cluster's cards are known no kind is rarer than another.
+        if (cardsByModel.Count == 0)
+            return 1;
         var allowed = cardsByModel.Where(m => wish.AllowsModel(m.Key)).Sum(m => (double)m.Value);
         return allowed > 0 ? Math.Sqrt(cardsByModel.Sum(m => (double)m.Value) / allowed) : 0;
     }
