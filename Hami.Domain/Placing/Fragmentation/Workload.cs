@@ -30,7 +30,7 @@ public sealed class Workload
     private readonly ConcurrentDictionary<string, ulong> _allowedByModel = new(StringComparer.Ordinal);
 
     /// <summary>Prepares the measure.</summary>
-    /// <param name="cardsByModel">The cluster's cards, by model: what may use few of them weighs more, so that these are kept for it.</param>
+    /// <param name="cardsByModel">The cluster's cards, by model: what may use few of them weighs more, so that these are kept for it. Empty when that is not known.</param>
     public Workload(WorkloadMix mix, IReadOnlyDictionary<string, int> cardsByModel)
     {
         ArgumentNullException.ThrowIfNull(mix);
@@ -174,7 +174,6 @@ public sealed class Workload
     /// <remarks>The square root: measured, it fills more than no weight and than the full ratio, which leaves the common cards behind.</remarks>
     private static double Scarcity(CardWish wish, IReadOnlyDictionary<string, int> cardsByModel)
     {
-        // Before the cluster's cards are known no kind is rarer than another.
         if (cardsByModel.Count == 0)
             return 1;
         var allowed = cardsByModel.Where(m => wish.AllowsModel(m.Key)).Sum(m => (double)m.Value);
