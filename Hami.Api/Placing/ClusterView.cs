@@ -105,10 +105,13 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     public event Action? OnGivenBack;
 
     /// <summary>Gives back what a pod had reserved.</summary>
-    public void DropReservation(string podUid)
+    /// <returns>False when it had nothing reserved.</returns>
+    public bool DropReservation(string podUid)
     {
-        if (Drop(podUid) is not null)
-            OnGivenBack?.Invoke();
+        if (Drop(podUid) is null)
+            return false;
+        OnGivenBack?.Invoke();
+        return true;
     }
 
     /// <summary>Gives back the reservations whose time is over on nodes that nobody has looked at since.</summary>

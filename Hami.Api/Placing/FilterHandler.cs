@@ -58,7 +58,9 @@ internal sealed class FilterHandler(
 
     private FilterAnswer Choose(PodAsk ask, PodReference pod, NodeOffer offer)
     {
-        view.DropReservation(ask.Uid);
+        // The offer was read while the pod still had its own shares reserved.
+        if (view.DropReservation(ask.Uid))
+            offer = offer.Anew(view);
         var fitting = settings.Mode is ExtenderMode.Score ? new List<NodeUse>() : null;
         for (var tries = 0; tries < MostTries; tries++)
         {

@@ -31,6 +31,9 @@ internal sealed class Nominations
     /// <summary>Kube-scheduler was told whom to evict for the pod.</summary>
     public void Planned(PodAsk ask, string resourceVersion, IReadOnlyList<PlannedVictims> plan)
     {
+        // The pod's nomination may stand on what was planned before.
+        if (plan.Count == 0)
+            return;
         // So many at once are no normal day; kube-scheduler asks again.
         if (_planned.Count >= MostPlans)
             _planned.Clear();
