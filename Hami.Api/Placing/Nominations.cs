@@ -85,6 +85,7 @@ internal sealed class Nominations
         return NodeFit.TryFit(ask, node, ledger.TermsFor(ask.Namespace) with { Quota = QuotaRoom.Unlimited }, shares, refusals) ? shares : null;
     }
 
+    /// <summary>A pod that evictions are making room for.</summary>
     /// <param name="Node">Where kube-scheduler means the pod to go; null before it says so.</param>
     private sealed record Nomination(PodAsk Ask, string ResourceVersion, IReadOnlyList<PlannedVictims> Plan, string? Node);
 }

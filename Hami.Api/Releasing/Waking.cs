@@ -83,6 +83,7 @@ internal sealed class Waking : BackgroundService, ILogFollower
         }
     }
 
+    /// <summary>Wakes the pods that fit now.</summary>
     /// <returns>How many were woken.</returns>
     private async Task<int> RoundAsync(CancellationToken cancellationToken)
     {
@@ -148,6 +149,7 @@ internal sealed class Waking : BackgroundService, ILogFollower
 
     private void Look() => _due.Writer.TryWrite(true);
 
+    /// <summary>Something was given back.</summary>
     /// <param name="Position">Of the last event that gave something back.</param>
     /// <param name="At">When we heard of it.</param>
     private sealed record Gain(ClusterLedger Ledger, long Position, DateTimeOffset At);
