@@ -54,7 +54,7 @@ public sealed class PreemptingWithAScheduler
         await ControlPlaneScene.UntilAsync(async () => (await scene.FindPodAsync(name))!.Spec.NodeName == node, () => $"{name} is not on {node}:\n{scene.Log}");
     }
 
-    private static Task CreateAsync(ControlPlaneScene scene, string name, string? node, string cpu, long memoryMiB, string? priority) =>
+    private static Task<V1Pod> CreateAsync(ControlPlaneScene scene, string name, string? node, string cpu, long memoryMiB, string? priority) =>
         scene.CreatePodAsync(name, memoryMiB: memoryMiB, also: pod =>
         {
             pod.Spec.PriorityClassName = priority;

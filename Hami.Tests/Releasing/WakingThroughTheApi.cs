@@ -41,7 +41,7 @@ public sealed class WakingThroughTheApi
         await ControlPlaneScene.UntilAsync(async () => (await scene.FilterAsync(pod, "n1"))["FailedNodes"] is not null, () => $"{pod} is not refused:\n{scene.Log}");
     }
 
-    private static Task CordonAsync(ControlPlaneScene scene, string cards) => scene.Kubernetes.CoreV1.PatchNodeAsync(
+    private static Task<V1Node> CordonAsync(ControlPlaneScene scene, string cards) => scene.Kubernetes.CoreV1.PatchNodeAsync(
         new V1Patch(new { metadata = new { annotations = new Dictionary<string, string?>(StringComparer.Ordinal) { [HamiKeys.DeviceCordon] = cards.Length == 0 ? null : cards } } },
             V1Patch.PatchType.MergePatch), "n1");
 
