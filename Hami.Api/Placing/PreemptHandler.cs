@@ -23,6 +23,9 @@ internal sealed class PreemptHandler(
     // kube-scheduler itself looks no further than 100 candidates or a tenth of the nodes.
     private const int EnoughNodes = 500;
 
+    // About a second's work, should thousands of full nodes be offered.
+    private const int MostHolders = 100_000;
+
     public ValueTask<PreemptAnswer> Handle(Preempt query, CancellationToken cancellationToken) => ValueTask.FromResult(Answer(query.Arguments));
 
     private PreemptAnswer Answer(PreemptArguments arguments)
@@ -57,9 +60,10 @@ internal sealed class PreemptHandler(
         if (!terms.Quota.IsUnlimited)
             terms = (terms with { Quota = terms.Quota - view.ReservedIn(ask.Namespace, ask.Uid) }).For(ask, view.LargestCardMiB);
         var plan = new List<PlannedVictims>();
+        var looked = 0;
         foreach (var (name, victims) in proposed.OrderBy(n => n.Key, StringComparer.Ordinal))
         {
-            if (plan.Count == EnoughNodes)
+            if (plan.Count == EnoughNodes || looked > MostHolders)
                 break;
             if (!ledger.Nodes.TryGetValue(name, out var node) || node.Cards.Count == 0)
                 continue;
@@ -69,6 +73,7 @@ internal sealed class PreemptHandler(
             var holders = node.Allocations.Values.Select(a => Look(name, a.PodUid, a.Namespace, a.Id, a.Held, going))
                 .Concat(reserved.Select(r => Look(name, r.PodUid, pods.Find(r.PodUid)?.Namespace ?? "", default, r.Shares, going)))
                 .ToList();
+            looked += holders.Count;
             var use = reserved.Aggregate(NodeUse.Of(name, node), (u, r) => u.With(r.Shares));
             if (ChooseVictims.On(ask, priority, use, holders, terms) is not { } added)
                 continue;
