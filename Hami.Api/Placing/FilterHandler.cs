@@ -58,7 +58,9 @@ internal sealed class FilterHandler(
 
     private FilterAnswer Choose(PodAsk ask, PodReference pod, NodeOffer offer)
     {
-        view.DropReservation(ask.Uid);
+        // What the pod had reserved itself is not what fills a node for it; the offer was read with that.
+        if (view.DropReservation(ask.Uid))
+            offer = offer.Anew(view);
         var fitting = settings.Mode is ExtenderMode.Score ? new List<NodeUse>() : null;
         for (var tries = 0; tries < MostTries; tries++)
         {
