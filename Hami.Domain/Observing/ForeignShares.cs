@@ -23,6 +23,8 @@ public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, 
             return null;
         if (chosen != node)
             return Unusable($"the annotation {HamiKeys.PodNode} says {chosen}, but the pod is on {node}");
+        if (list.Contains('\0', StringComparison.Ordinal))
+            return Unusable($"the annotation {HamiKeys.DevicesAllocated} holds a NUL character");
         try
         {
             bool[] asks = [.. pod.Containers.Select(c => c.Asked(resource) > 0)];
