@@ -105,7 +105,7 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     public event Action? OnGivenBack;
 
     /// <summary>Gives back what a pod had reserved.</summary>
-    /// <returns>False when it had reserved nothing.</returns>
+    /// <returns>False when it had nothing reserved.</returns>
     public bool DropReservation(string podUid)
     {
         if (Drop(podUid) is null)

@@ -58,7 +58,7 @@ internal sealed class FilterHandler(
 
     private FilterAnswer Choose(PodAsk ask, PodReference pod, NodeOffer offer)
     {
-        // What the pod had reserved itself is not what fills a node for it; the offer was read with that.
+        // The offer was read while the pod still had its own shares reserved.
         if (view.DropReservation(ask.Uid))
             offer = offer.Anew(view);
         var fitting = settings.Mode is ExtenderMode.Score ? new List<NodeUse>() : null;

@@ -31,6 +31,9 @@ internal sealed class Nominations
     /// <summary>Kube-scheduler was told whom to evict for the pod.</summary>
     public void Planned(PodAsk ask, string resourceVersion, IReadOnlyList<PlannedVictims> plan)
     {
+        // The pod's nomination may stand on what was planned before.
+        if (plan.Count == 0)
+            return;
         // So many at once are no normal day; kube-scheduler asks again.
         if (_planned.Count >= MostPlans)
             _planned.Clear();
@@ -82,6 +85,7 @@ internal sealed class Nominations
         return NodeFit.TryFit(ask, node, ledger.TermsFor(ask.Namespace) with { Quota = QuotaRoom.Unlimited }, shares, refusals) ? shares : null;
     }
 
+    /// <summary>A pod that evictions are making room for.</summary>
     /// <param name="Node">Where kube-scheduler means the pod to go; null before it says so.</param>
     private sealed record Nomination(PodAsk Ask, string ResourceVersion, IReadOnlyList<PlannedVictims> Plan, string? Node);
 }

@@ -10,6 +10,7 @@ namespace Hami.Api.Placing;
 /// <summary>On which of the nodes would evictions help the pod, and whose?</summary>
 internal sealed record Preempt(PreemptArguments Arguments) : IQuery<PreemptAnswer>;
 
+/// <summary>What is answered to a <see cref="Preempt"/>.</summary>
 /// <param name="Result">Null when the question could not be answered.</param>
 /// <param name="Error">Why not, in a sentence.</param>
 /// <param name="IsTooEarly">Ask again later.</param>

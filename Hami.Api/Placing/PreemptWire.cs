@@ -22,6 +22,7 @@ internal sealed record ProposedVictims(List<ProposedVictim?>? Pods, [property: J
     public IEnumerable<string> Uids => (Pods ?? []).Select(p => p?.Uid ?? p?.Metadata?.Uid ?? "").Where(uid => uid.Length > 0).Distinct(StringComparer.Ordinal);
 }
 
+/// <summary>A pod that kube-scheduler would evict.</summary>
 /// <param name="Uid">Of a pod that is given by its UID.</param>
 /// <param name="Metadata">Of a pod that is given whole.</param>
 internal sealed record ProposedVictim(string? Uid, PodJson.Meta? Metadata);
@@ -32,6 +33,7 @@ internal sealed record PreemptResult(IReadOnlyDictionary<string, MetaVictims> No
     public static readonly PreemptResult None = new(new Dictionary<string, MetaVictims>(StringComparer.Ordinal));
 }
 
+/// <summary>The pods to evict from one node.</summary>
 /// <param name="PdbViolations">As kube-scheduler counted them; we see no disruption budgets.</param>
 internal sealed record MetaVictims(IReadOnlyList<MetaPod> Pods, [property: JsonPropertyName("NumPDBViolations")] long PdbViolations);
 

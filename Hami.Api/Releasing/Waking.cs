@@ -93,6 +93,7 @@ internal sealed partial class Waking : BackgroundService, ILogFollower
         }
     }
 
+    /// <summary>Wakes the pods that fit now.</summary>
     /// <returns>How many were woken.</returns>
     private async Task<int> RoundAsync(CancellationToken cancellationToken)
     {
@@ -161,6 +162,7 @@ internal sealed partial class Waking : BackgroundService, ILogFollower
 
     private void Look() => _due.Writer.TryWrite(true);
 
+    /// <summary>Something was given back.</summary>
     /// <param name="Position">Of the last event that gave something back.</param>
     /// <param name="At">When we heard of it.</param>
     private sealed record Gain(ClusterLedger Ledger, long Position, DateTimeOffset At);

@@ -36,6 +36,9 @@ internal static class ContainerFit
         private readonly int _before = shares.Count;
         private int _numa = -1;
 
+        // While cards are only looked at, each counts against the quota as if it were the only one.
+        private bool _onlyLooking;
+
         private readonly int Taken => shares.Count - _before;
 
         /// <summary>Takes cards in their order until there are enough.</summary>
@@ -62,7 +65,9 @@ internal static class ContainerFit
         public bool TakeBestConnected(ReadOnlySpan<int> order)
         {
             var untouched = _uses.ToArray();
+            _onlyLooking = true;
             var passed = Passing(order);
+            _onlyLooking = false;
             var offered = shares.GetRange(_before, Taken);
             untouched.CopyTo(_uses);
             shares.RemoveRange(_before, Taken);
@@ -165,7 +170,7 @@ internal static class ContainerFit
             var share = instance is var (profile, place)
                 ? Of(card, profile.MemoryMiB, profile.Cores, new(profile.Name, place.Start, place.Size))
                 : Of(card, needMiB, container.Cores, null);
-            if (!quota.IsUnlimited && !quota.Holds(CardUse.Sum([.. shares, share])))
+            if (!quota.IsUnlimited && !quota.Holds(CardUse.Sum([.. _onlyLooking ? shares.Take(_before) : shares, share])))
                 return (null, CardRefusal.ResourceQuotaNotFit);
             refusal = Fit.RefusesSize(container, card, use, needMiB);
             if (refusal is CardRefusal.None && card.IsMig && instance is null)

@@ -4,6 +4,7 @@ using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using Hami.Tests.Given;
+using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Time.Testing;
 
@@ -113,6 +114,41 @@ public sealed class FollowingHostRooms
         rooms.See(pod);
 
         Assert.Equal(annotation is null ? null : new HostRoom(7000, 15360), _view.Node("n3")!.Host);
+    }
+
+    [Fact]
+    public async Task A_placement_is_decided_and_written_with_what_pods_bound_by_others_leave()
+    {
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, memoryMiB: 100_000, slots: 100, flags: ["--node-scheduler-policy", "fragmentation"]);
+        var status = new { status = new { allocatable = new { pods = "110", cpu = "4", memory = "8Gi" } } };
+        await scene.Kubernetes.CoreV1.PatchNodeStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), "n1");
+        await scene.CreatePodAsync("other", also: pod =>
+        {
+            pod.Spec.SchedulerName = "default-scheduler";
+            pod.Spec.NodeName = "n1";
+            pod.Spec.Containers = [Container("main", "1", "1Gi")];
+            pod.Spec.Containers[0].Image = "x";
+        });
+
+        await PlacedWithAsync(scene, "p", 3000);
+        await scene.DeletePodAsync("other");
+        await PlacedWithAsync(scene, "q", 4000);
+    }
+
+    /// <summary>Sooner or later the watch has told of it.</summary>
+    private static async Task PlacedWithAsync(ControlPlaneScene scene, string prefix, long cpuMilli)
+    {
+        var tries = 0;
+        await ControlPlaneScene.UntilAsync(
+            async () =>
+            {
+                var pod = await scene.CreatePodAsync($"{prefix}{tries++}", memoryMiB: 100);
+                await scene.FilterAsync(pod.Name(), "n1");
+                Assert.Equal("", (await scene.BindAsync(pod, "n1"))["Error"]!.GetValue<string>());
+                return (await scene.ColumnAsync("select data->'because'->'host'->>'cpuMilli' from hami.mt_events where type = 'allocation_placed' and data->'because'->'host' <> 'null' order by seq_id"))
+                    .LastOrDefault() == $"{cpuMilli}";
+            },
+            () => $"no placement saw {cpuMilli} thousandths of a CPU:\n{scene.Log}");
     }
 
     private HostRoom? Room(string node) => _view.Node(node)!.Host;

@@ -15,7 +15,7 @@ public sealed class PlacingInAnyOrder
     [Trait("Scoreboard", "A01")]
     [Trait("Scoreboard", "C11")]
     [Trait("Scoreboard", "E05")]
-    public void No_card_is_taken_over_its_memory_cores_slots_or_MIG_slices() => ForAnyHistory(1500, history =>
+    public void No_card_is_taken_over_its_memory_cores_slots_or_MIG_slices() => ForAnyHistory(1000, history =>
     {
         foreach (var (name, ledger) in history.Last.Nodes)
         {
@@ -36,7 +36,7 @@ public sealed class PlacingInAnyOrder
     [Fact]
     [Trait("Scoreboard", "A06")]
     [Trait("Scoreboard", "C15")]
-    public void Who_asked_for_a_whole_card_is_alone_on_it() => ForAnyHistory(1500, history =>
+    public void Who_asked_for_a_whole_card_is_alone_on_it() => ForAnyHistory(1000, history =>
     {
         foreach (var ledger in history.Last.Nodes.Values)
         {
@@ -51,7 +51,7 @@ public sealed class PlacingInAnyOrder
     });
 
     [Fact]
-    public void The_same_view_and_the_same_request_are_the_same_decision() => ForAnyHistory(500, history =>
+    public void The_same_view_and_the_same_request_are_the_same_decision() => ForAnyHistory(300, history =>
     {
         // The same view, folded by another process from the same log.
         for (var i = 0; i < history.Steps.Count; i++)
@@ -62,7 +62,7 @@ public sealed class PlacingInAnyOrder
     });
 
     [Fact]
-    public void A_decision_made_again_from_its_event_gives_the_same_shares() => ForAnyHistory(1000, history =>
+    public void A_decision_made_again_from_its_event_gives_the_same_shares() => ForAnyHistory(600, history =>
     {
         var log = history.Steps.SelectMany(s => s.Events).ToList();
         for (var i = 0; i < log.Count; i++)
@@ -84,7 +84,7 @@ public sealed class PlacingInAnyOrder
     [Fact]
     [Trait("Scoreboard", "A23")]
     [Trait("Scoreboard", "G06")]
-    public void Shrinking_and_releasing_return_exactly_what_was_taken() => ForAnyHistory(1000, history =>
+    public void Shrinking_and_releasing_return_exactly_what_was_taken() => ForAnyHistory(600, history =>
     {
         foreach (var (before, _, events) in history.Steps)
         {

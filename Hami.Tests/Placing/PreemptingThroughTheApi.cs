@@ -84,10 +84,12 @@ public sealed class PreemptingThroughTheApi
         await ControlPlaneScene.UntilAsync(async () => (await scene.HeldByLedgerAsync()).Count == 0, () => $"lesser holds its card:\n{scene.Log}");
 
         Assert.False(await FitsAsync(scene, "thief"));
+        // Also when it asks twice: its own reservation is none in its way.
+        Assert.True(await FitsAsync(scene, "important"));
         Assert.True(await FitsAsync(scene, "important"));
         Assert.Equal("", (await scene.BindAsync(important, "n1"))["Error"]!.GetValue<string>());
         Assert.True(await FitsAsync(scene, "small"));
-        await scene.AssertBooksAgreeAsync();
+        Assert.Equal(8000, (await scene.HeldByLedgerAsync())["GPU-n1-0"]);
     }
 
     [Fact]

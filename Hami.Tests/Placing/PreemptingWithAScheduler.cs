@@ -41,9 +41,11 @@ public sealed class PreemptingWithAScheduler
         Assert.All(
             (await scene.Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items, pod => Assert.Null(pod.Metadata.DeletionTimestamp));
         Assert.NotNull((await scene.FindPodAsync("important"))!.GetAnnotation(HamiKeys.DevicesAllocated));
-        await scene.AssertBooksAgreeAsync();
-        Assert.Contains("Evicting 1 pod makes room on 1 of 3 nodes", Assert.Single(
-            await scene.ColumnAsync("select data::text from hami.mt_events where type = 'preemption_planned'")), StringComparison.Ordinal);
+        Assert.Equal([9000, 9000, 9500], (await scene.HeldByLedgerAsync()).Values);
+        // It may ask once more before lesser's end is known here.
+        Assert.Contains(
+            await scene.ColumnAsync("select data::text from hami.mt_events where type = 'preemption_planned'"),
+            plan => plan.Contains("Evicting 1 pod makes room on 1 of 3 nodes", StringComparison.Ordinal));
     }
 
     private static async Task RunningAsync(ControlPlaneScene scene, string name, string node, string cpu, long memoryMiB, string? priority = null)

@@ -69,7 +69,7 @@ internal sealed class SlowPlacement(SlowNode node, PodAsk ask, long? quotaMiB, l
         var order = Order(at);
         if (_words.Contains("topology-aware"))
         {
-            if (BestConnected(at, Walk(at, order, all: true)) is { } connected)
+            if (BestConnected(at, Walk(at, order, all: true)) is { } connected && !Exceeds(connected))
                 return connected;
             _reasons = new(StringComparer.Ordinal);
         }
@@ -152,7 +152,7 @@ internal sealed class SlowPlacement(SlowNode node, PodAsk ask, long? quotaMiB, l
             }
             for (var instance = 0; instance < (card.Mode == "mig" ? asked.Count : 1) && (all || taken.Count < asked.Count); instance++)
             {
-                var (share, reason) = Cut(at, card, taken);
+                var (share, reason) = Cut(at, card, taken, beside: all ? [] : taken);
                 if (share is null)
                 {
                     Count(reason!, 1);
@@ -178,7 +178,8 @@ internal sealed class SlowPlacement(SlowNode node, PodAsk ask, long? quotaMiB, l
         return wrongModel || (wish.Mode is not null && !wish.Mode.Contains(card.Mode, StringComparison.Ordinal)) ? "CardTypeMismatch" : null;
     }
 
-    private (Share? Share, string? Reason) Cut(int at, Card card, List<Share> taken)
+    /// <param name="beside">Shares of this container that count against the quota.</param>
+    private (Share? Share, string? Reason) Cut(int at, Card card, List<Share> taken, List<Share> beside)
     {
         var asked = ask.Containers[at];
         var use = Now(at, card, taken);
@@ -201,9 +202,7 @@ internal sealed class SlowPlacement(SlowNode node, PodAsk ask, long? quotaMiB, l
             ? new Share(at, asked.Name, asked.EndsBeforeApps, card.Uuid, profile.MemoryMiB, profile.Cores, new(profile.Name, place.Start, place.Size))
             : new Share(at, asked.Name, asked.EndsBeforeApps, card.Uuid, need, asked.Cores);
 
-        IReadOnlyList<Share> pod = [.. _given, .. taken, share];
-        var podUses = node.Cards.Select(c => Used([pod], c)).ToList();
-        if (podUses.Sum(u => u.MemoryMiB) > (quotaMiB ?? long.MaxValue) || podUses.Sum(u => u.Cores) > (quotaCores ?? long.MaxValue))
+        if (Exceeds([.. beside, share]))
             return (null, "ResourceQuotaNotFit");
 
         if (need > card.MemoryMiB - use.MemoryMiB)
@@ -215,6 +214,13 @@ internal sealed class SlowPlacement(SlowNode node, PodAsk ask, long? quotaMiB, l
         if (asked.Cores == 0 && (use.HeldWhole || (card.Cores > 0 && use.Cores >= card.Cores)))
             return (null, "CardComputeUnitsExhausted");
         return card.Mode == "mig" && instance is null ? (null, "CardMigTopologyInfeasible") : (share, null);
+    }
+
+    private bool Exceeds(List<Share> more)
+    {
+        IReadOnlyList<Share> pod = [.. _given, .. more];
+        var uses = node.Cards.Select(c => Used([pod], c)).ToList();
+        return uses.Sum(u => u.MemoryMiB) > (quotaMiB ?? long.MaxValue) || uses.Sum(u => u.Cores) > (quotaCores ?? long.MaxValue);
     }
 
     private static long Percent(ContainerAsk asked, Card card) => asked.MemoryMiB > 0 ? asked.MemoryMiB : card.MemoryMiB * asked.MemoryPercent / 100;
