@@ -23,13 +23,13 @@ public sealed record PublishedDevice
     [JsonPropertyName("devcore")] public int Cores { get; init; }
 
     /// <summary>Product name, <c>NVIDIA-</c> before it unless it starts with <c>NVIDIA</c>.</summary>
-    [JsonPropertyName("type")] public string Type { get; init; } = "";
+    [JsonPropertyName("type")] public string Type { get; init => field = value ?? ""; } = "";
 
     /// <summary>NUMA node; 0 also when unknown.</summary>
     [JsonPropertyName("numa")] public int Numa { get; init; }
 
     /// <summary><c>hami-core</c>, <c>mig</c> or <c>mps</c>.</summary>
-    [JsonPropertyName("mode")] public string Mode { get; init; } = "";
+    [JsonPropertyName("mode")] public string Mode { get; init => field = value ?? ""; } = "";
 
     [JsonPropertyName("health")] public bool Health { get; init; }
 

@@ -34,6 +34,10 @@ public sealed class ReadingTheRegisterAnnotation
         Assert.Contains(why, Assert.Throws<FormatException>(() => NodeRegister.Decode(text)).Message, StringComparison.Ordinal);
 
     [Fact]
+    public void A_null_is_as_good_as_a_missing_member() =>
+        Assert.Equal([new PublishedDevice { Id = "GPU-a" }], NodeRegister.Decode("""[{"id":"GPU-a","type":null,"mode":null,"migProfiles":null}]"""));
+
+    [Fact]
     public void More_cards_than_a_node_has_are_refused() => Assert.Contains(
         "1025 devices", Assert.Throws<FormatException>(() => NodeRegister.Decode($"[{string.Join(',', Enumerable.Repeat("{}", 1025))}]")).Message, StringComparison.Ordinal);
 
