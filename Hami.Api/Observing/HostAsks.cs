@@ -7,6 +7,7 @@ namespace Hami.Api.Observing;
 internal static class HostAsks
 {
     private const decimal MiB = 1 << 20;
+    private const decimal Most = long.MaxValue / 1000;
 
     /// <summary>True for an init container that has ended when the app containers start; a sidecar goes on beside them.</summary>
     public static bool Ends(V1Container initContainer) => initContainer.RestartPolicy != "Always";
@@ -26,7 +27,9 @@ internal static class HostAsks
                 peak = Math.Max(peak, sidecars + Asked(container, resource));
         }
         var apps = sidecars + (pod.Spec.Containers?.Sum(c => Asked(c, resource)) ?? 0);
-        return Math.Max(peak, apps) + (pod.Spec.Overhead is { } overhead && overhead.TryGetValue(resource, out var more) ? Value(more) : 0);
+        var all = Math.Max(peak, apps) + (pod.Spec.Overhead is { } overhead && overhead.TryGetValue(resource, out var more) ? Value(more) : 0);
+        // The API server takes any number; one pod's must not end the watch of all.
+        return Math.Min(all, Most);
     }
 
     private static decimal Asked(V1Container container, string resource) =>
@@ -37,11 +40,11 @@ internal static class HostAsks
     {
         try
         {
-            return Math.Min(quantity.ToDecimal(), long.MaxValue / 1000);
+            return Math.Min(quantity.ToDecimal(), Most);
         }
         catch (OverflowException)
         {
-            return long.MaxValue / 1000;
+            return Most;
         }
     }
 }

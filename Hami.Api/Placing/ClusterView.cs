@@ -133,18 +133,33 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
         var isGivenBack = false;
-        foreach (var placed in recorded.Select(r => r.Event).OfType<NodeEvent.AllocationPlaced>())
-            isGivenBack |= Drop(placed.PodUid) is { } reserved && reserved.Node != placed.Node;
+        var holders = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (podUid, node) in recorded.Select(r => Holder(r.Event)).OfType<(string, string)>())
+        {
+            holders.Add(podUid);
+            // On its node the shares go over from reserved to taken in one step, so that nobody sees them free in between.
+            if (!_reservations.TryRemove(podUid, out var reserved) || reserved.Node == node)
+                continue;
+            _nodes[reserved.Node].Change(slot => slot.Without(r => r.Ask.Uid == podUid));
+            isGivenBack = true;
+        }
         foreach (var cards in recorded.Select(r => r.Event).OfType<NodeEvent.DevicesRegistered>().Where(e => e.Cards.Count > 0))
             Volatile.Write(ref _largestCardMiB, Math.Max(LargestCardMiB, cards.Cards.Max(c => c.MemoryMiB)));
         foreach (var name in recorded.Select(r => Streams.NodeOf(r.Stream)).OfType<string>().Distinct(StringComparer.Ordinal))
         {
             var taken = NodeUse.Of(name, after.Node(name));
-            _nodes.GetOrAdd(name, static (n, use) => new(n, new(use, [])), taken).Change(slot => slot.Taking(taken));
+            _nodes.GetOrAdd(name, static (n, use) => new(n, new(use, [])), taken).Change(slot => slot.Taking(taken, holders));
         }
         if (isGivenBack)
             OnGivenBack?.Invoke();
     }
+
+    private static (string PodUid, string Node)? Holder(object happened) => happened switch
+    {
+        NodeEvent.AllocationPlaced e => (e.PodUid, e.Node),
+        NodeEvent.AllocationAdopted e => (e.PodUid, e.Node),
+        _ => null,
+    };
 
     private Reservation? Drop(string podUid)
     {

@@ -10,6 +10,19 @@ internal sealed record ExtenderArguments(PodJson? Pod, NodeOffer? Offer)
     /// <exception cref="JsonException">It is no such JSON; the message says why.</exception>
     public static ExtenderArguments Read(ReadOnlyMemory<byte> body, ClusterView view)
     {
+        try
+        {
+            return ReadMembers(body, view);
+        }
+        catch (InvalidOperationException e)
+        {
+            // An escaped surrogate without its other half; the reader says so in this way only.
+            throw new JsonException("a name in the request is no Unicode text", e);
+        }
+    }
+
+    private static ExtenderArguments ReadMembers(ReadOnlyMemory<byte> body, ClusterView view)
+    {
         var reader = new Utf8JsonReader(body.Span);
         PodJson? pod = null;
         NodeOffer? names = null, objects = null;

@@ -45,7 +45,8 @@ internal sealed class Slot(NodeUse taken, IReadOnlyList<Reservation> reservation
 
     public DateTimeOffset NextExpiry { get; } = reservations.Count == 0 ? DateTimeOffset.MaxValue : reservations.Min(r => r.Expires);
 
-    public Slot Taking(NodeUse now) => new(now.With(Use.Host), Reservations);
+    /// <summary>Taken is what the log says now; what these pods had reserved is among it.</summary>
+    public Slot Taking(NodeUse now, IReadOnlySet<string> holders) => new(now.With(Use.Host), [.. Reservations.Where(r => !holders.Contains(r.Ask.Uid))]);
 
     public Slot With(HostRoom? host) => new(taken.With(host), Reservations);
 

@@ -110,7 +110,7 @@ internal sealed class NodeOffer
     public Dictionary<string, string> Annotations(int at)
     {
         using var node = JsonDocument.Parse(_body[_objects![at]]);
-        return node.RootElement.TryGetProperty("metadata", out var metadata) && metadata.TryGetProperty("annotations", out var annotations)
+        return node.RootElement.TryGetProperty("metadata", out var metadata) && metadata.ValueKind is JsonValueKind.Object && metadata.TryGetProperty("annotations", out var annotations)
             && annotations.ValueKind is JsonValueKind.Object
             ? annotations.EnumerateObject().Where(a => a.Value.ValueKind is JsonValueKind.String).GroupBy(a => a.Name, StringComparer.Ordinal)
                 .ToDictionary(a => a.Key, a => a.Last().Value.GetString()!, StringComparer.Ordinal)

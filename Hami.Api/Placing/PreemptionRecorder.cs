@@ -55,6 +55,12 @@ internal sealed partial class PreemptionRecorder(Journal journal, SeenPods pods,
             LogNotWritten(logger, plan.Ask.Namespace, plan.Ask.Name, e.Message);
             return false;
         }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Of this plan alone; the process goes on.
+            LogLost(logger, plan.Ask.Namespace, plan.Ask.Name, e);
+            return true;
+        }
     }
 
     private void ForgetOthers()
@@ -65,6 +71,9 @@ internal sealed partial class PreemptionRecorder(Journal journal, SeenPods pods,
         if (_last.Count > MostWaiting)
             _last.Clear();
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The preemption planned for {Namespace}/{Pod} cannot be written.")]
+    private static partial void LogLost(ILogger logger, string @namespace, string pod, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The preemption planned for {Namespace}/{Pod} is not written yet: {Why}")]
     private static partial void LogNotWritten(ILogger logger, string @namespace, string pod, string why);

@@ -44,7 +44,16 @@ internal sealed partial class RefusalRecorder(Journal journal, TimeProvider time
             LogNotWritten(logger, refusal.Ask.Namespace, refusal.Ask.Name, e.Message);
             return false;
         }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Of this refusal alone; the process, and the other pods' reasons, go on.
+            LogLost(logger, refusal.Ask.Namespace, refusal.Ask.Name, e);
+            return true;
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The refusal of {Namespace}/{Pod} cannot be written.")]
+    private static partial void LogLost(ILogger logger, string @namespace, string pod, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The refusal of {Namespace}/{Pod} is not written yet: {Why}")]
     private static partial void LogNotWritten(ILogger logger, string @namespace, string pod, string why);

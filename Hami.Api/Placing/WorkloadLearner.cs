@@ -37,8 +37,16 @@ internal sealed partial class WorkloadLearner(LearningDue due, Journal journal, 
                 // The next placement says it again.
                 LogNotWritten(logger, e.Message);
             }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Placement goes on with the workload in force.
+                LogNotLearned(logger, e);
+            }
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "No workload could be learned from the log.")]
+    private static partial void LogNotLearned(ILogger logger, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The learned workload is not in the log yet: {Why}")]
     private static partial void LogNotWritten(ILogger logger, string why);

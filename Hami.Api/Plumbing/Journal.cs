@@ -219,17 +219,23 @@ public sealed partial class Journal(
         return [.. events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))];
     }
 
-    private (List<(string Stream, object Event)> Decided, ClusterLedger After, List<NpgsqlBatchCommand> Statements) Decide(
+    private (List<Decided> Decided, ClusterLedger After, List<NpgsqlBatchCommand> Statements) Decide(
         List<Waiting> group, ClusterLedger ledger, DateTimeOffset at)
     {
-        var decided = new List<(string, object)>();
+        var decided = new List<Decided>();
         var statements = new List<NpgsqlBatchCommand>();
         foreach (var command in group)
         {
-            foreach (var happened in command.Decide(ledger))
+            List<Decided> events = [.. command.Decide(ledger).Select(e => new Decided(command.Stream, e, store.Options.Serializer().ToCleanJson(e)))];
+            if (events.Exists(e => HoldsNul(e.Json)))
+            {
+                command.Reject(new InvalidOperationException("The event holds a NUL character, which PostgreSQL cannot store."));
+                continue;
+            }
+            decided.AddRange(events);
+            foreach (var happened in events.Select(e => e.Event))
             {
                 statements.AddRange(companion.Follow(ledger, happened));
-                decided.Add((command.Stream, happened));
                 ledger = ClusterLedger.Evolve(ledger, command.Stream, at, happened);
             }
         }
@@ -240,16 +246,16 @@ public sealed partial class Journal(
     /// One append per stream; the chain follows the order in which Marten writes them, stream by stream. No expected version:
     /// the lock is ours and everything up to the head is folded, so nobody can have been faster.
     /// </summary>
-    private (List<IEvent> Events, string Hash) Append(IDocumentSession session, JournalHead head, List<(string Stream, object Event)> decided)
+    private (List<IEvent> Events, string Hash) Append(IDocumentSession session, JournalHead head, List<Decided> decided)
     {
         var hash = head.Hash;
         var all = new List<IEvent>(decided.Count);
-        foreach (var stream in decided.GroupBy(d => d.Stream, d => d.Event))
+        foreach (var stream in decided.GroupBy(d => d.Stream))
         {
-            var events = stream.Select(session.Events.BuildEvent).ToList();
-            foreach (var e in events)
+            var events = stream.Select(d => session.Events.BuildEvent(d.Event)).ToList();
+            foreach (var (e, json) in events.Zip(stream.Select(d => d.Json)))
             {
-                hash = EventHash.Of(hash, head.At, stream.Key, e.EventTypeName, Body(e.Data));
+                hash = EventHash.Of(hash, head.At, stream.Key, e.EventTypeName, Body(json));
                 e.Timestamp = head.At;
                 e.SetHeader("hash", hash);
                 if (AllocationIds.Of(e.Data) is { } allocation)
@@ -269,13 +275,31 @@ public sealed partial class Journal(
         return now > last ? now : last;
     }
 
-    private JsonElement Body(object data)
+    private static JsonElement Body(string text)
     {
-        using var json = JsonDocument.Parse(store.Options.Serializer().ToCleanJson(data));
+        using var json = JsonDocument.Parse(text);
         return json.RootElement.Clone();
     }
 
+    private static bool HoldsNul(string json)
+    {
+        const string Nul = @"\u0000";
+        for (var at = json.IndexOf(Nul, StringComparison.Ordinal); at >= 0; at = json.IndexOf(Nul, at + 1, StringComparison.Ordinal))
+        {
+            // After a backslash of its own it is text.
+            var backslashes = 0;
+            while (json[at - 1 - backslashes] == '\\')
+                backslashes++;
+            if (backslashes % 2 == 0)
+                return true;
+        }
+        return false;
+    }
+
     private static ClusterLedger Fold(ClusterLedger ledger, Recorded e) => ClusterLedger.Evolve(ledger, e.Stream, e.At, e.Event);
+
+    /// <summary>An event to be appended, as it will be stored.</summary>
+    private sealed record Decided(string Stream, object Event, string Json);
 
     /// <summary>A command that waits for its turn.</summary>
     private abstract class Waiting(string stream)
@@ -283,6 +307,9 @@ public sealed partial class Journal(
         public string Stream { get; } = stream;
 
         public abstract IEnumerable<object> Decide(ClusterLedger ledger);
+
+        /// <summary>What was decided cannot be written; that is no reason for the others of the group to wait.</summary>
+        public abstract void Reject(Exception why);
 
         public abstract void Complete();
 
@@ -311,6 +338,8 @@ public sealed partial class Journal(
             }
             return _verdict.Events.Cast<object>();
         }
+
+        public override void Reject(Exception why) => (_bug, _verdict) = (why, Verdict<TEvent>.Nothing);
 
         public override void Complete()
         {

@@ -5,6 +5,7 @@ using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Placing.Waking;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hami.Api.Releasing;
 
@@ -14,7 +15,7 @@ namespace Hami.Api.Releasing;
 /// kube-scheduler wakes pods by itself when another pod ends, but may hear of that before we do, and then is refused once more for
 /// minutes; of quotas, cards and reservations it hears nothing.
 /// </summary>
-internal sealed class Waking : BackgroundService, ILogFollower
+internal sealed partial class Waking : BackgroundService, ILogFollower
 {
     private const int MostAtOnce = 100;
     private const int Workers = 16;
@@ -34,12 +35,13 @@ internal sealed class Waking : BackgroundService, ILogFollower
     private readonly IPodTouch _touch;
     private readonly SeenPods _pods;
     private readonly TimeProvider _time;
+    private readonly ILogger<Waking> _logger;
 
     private volatile Gain _gain = new(ClusterLedger.Empty, 0, DateTimeOffset.MinValue);
 
-    public Waking(ClusterView view, WaitingPods waiting, IPodTouch touch, SeenPods pods, TimeProvider time)
+    public Waking(ClusterView view, WaitingPods waiting, IPodTouch touch, SeenPods pods, TimeProvider time, ILogger<Waking>? logger = null)
     {
-        (_view, _waiting, _touch, _pods, _time) = (view, waiting, touch, pods, time);
+        (_view, _waiting, _touch, _pods, _time, _logger) = (view, waiting, touch, pods, time, logger ?? NullLogger<Waking>.Instance);
         view.OnGivenBack += GainedSilently;
         waiting.OnRefused += RefusedAgain;
     }
@@ -61,8 +63,16 @@ internal sealed class Waking : BackgroundService, ILogFollower
     {
         await foreach (var _ in _due.Reader.ReadAllAsync(stoppingToken))
         {
-            if (await RoundAsync(stoppingToken) == MostAtOnce)
-                Look();
+            try
+            {
+                if (await RoundAsync(stoppingToken) == MostAtOnce)
+                    Look();
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // What one pod asks must not end the process; the next gain is another try.
+                LogBroken(_logger, e);
+            }
             await Task.Delay(BetweenRounds, _time, stoppingToken);
         }
     }
@@ -146,6 +156,9 @@ internal sealed class Waking : BackgroundService, ILogFollower
             Look();
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A round of waking refused pods broke off.")]
+    private static partial void LogBroken(ILogger logger, Exception exception);
 
     private void Look() => _due.Writer.TryWrite(true);
 

@@ -10,6 +10,9 @@ namespace Hami.Domain.Observing;
 /// <param name="Fault">Why it cannot be told, as a sentence; null when it can.</param>
 public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, string Source, string? Fault)
 {
+    // What the shares of a card add up to stays far from the limit of an int, whoever wrote them.
+    private const int MostCores = 100_000;
+
     // Where the instances of a pod on a MIG card cannot be told, nobody else may be put beside it.
     private static readonly MigSlice WholeCard = new("unknown", 0, MigPlacement.MostSlices);
 
@@ -23,6 +26,8 @@ public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, 
             return null;
         if (chosen != node)
             return Unusable($"the annotation {HamiKeys.PodNode} says {chosen}, but the pod is on {node}");
+        if (list.Contains('\0', StringComparison.Ordinal))
+            return Unusable($"the annotation {HamiKeys.DevicesAllocated} holds a NUL character");
         try
         {
             bool[] asks = [.. pod.Containers.Select(c => c.Asked(resource) > 0)];
@@ -32,7 +37,7 @@ public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, 
                 return Unusable(
                     $"the annotation {HamiKeys.DevicesAllocated} \"{list}\" has {entries.Count} entries, but the pod {pod.Containers.Count} containers, {asks.Count(a => a)} of which ask for cards");
             }
-            if (containers.SelectMany(c => c).FirstOrDefault(d => d.Uuid.Length == 0 || d.MemoryMiB < 0 || d.Cores < 0) is { } bad)
+            if (containers.SelectMany(c => c).FirstOrDefault(d => d.Uuid.Length == 0 || d.MemoryMiB < 0 || d.Cores is < 0 or > MostCores) is { } bad)
                 return Unusable($"the annotation {HamiKeys.DevicesAllocated} \"{list}\" gives {bad.MemoryMiB} MiB and {bad.Cores} cores of card \"{bad.Uuid}\"");
             var isCompacted = entries.Count < pod.Containers.Count;
             return new(

@@ -29,6 +29,9 @@ public static class PodAskParser
 
     private const string CountRule = "must be a whole number from 0 to 1024";
 
+    // Texts of the user's that are kept in the log as they stand.
+    private static readonly string[] Wishes = [HamiKeys.UseGpuType, HamiKeys.NoUseGpuType, HamiKeys.UseGpuUuid, HamiKeys.NoUseGpuUuid, HamiKeys.GpuMode];
+
     // Below 2^20 the number is MiB (a card has less than 1 TiB); from 2^24 on it can only be bytes.
     private const decimal LargestMiB = 1 << 20;
     private const decimal SmallestBytes = 1 << 24;
@@ -50,6 +53,8 @@ public static class PodAskParser
         ScoringWeights? weights = null;
         if (asksCards && pod.Annotations.GetValueOrDefault(HamiKeys.ScoringWeights) is { } text && (weights = ScoringWeights.TryParse(text)) is null)
             refusal ??= new(InvalidAnnotation, $"calcScore failed invalid {HamiKeys.ScoringWeights} annotation \"{Excerpt(text)}\": {ScoringWeights.Form}");
+        if (asksCards && Array.Find(Wishes, key => pod.Annotations.GetValueOrDefault(key)?.Contains('\0', StringComparison.Ordinal) == true) is { } unwritable)
+            refusal ??= new(InvalidAnnotation, $"invalid {unwritable} annotation: it holds a NUL character, which cannot be kept; remove it");
         return (new(
             pod.Uid, pod.Namespace, pod.Name, containers, Wish(pod.Annotations),
             OverNodes(pod.Annotations.GetValueOrDefault(HamiKeys.NodePolicy), policy), OverCards(pod.Annotations.GetValueOrDefault(HamiKeys.GpuPolicy), policy),

@@ -4,6 +4,7 @@ namespace Hami.Domain.Protocol;
 public static class Cordon
 {
     public static IReadOnlySet<string> Decode(string? text) => (text ?? "")
+        .Replace("\0", "", StringComparison.Ordinal) // which no UUID has and the log cannot keep
         .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
         .ToHashSet(StringComparer.Ordinal);
 }

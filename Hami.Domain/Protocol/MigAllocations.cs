@@ -64,6 +64,7 @@ public static class MigAllocations
         allocation is null ? "that is null"
         : allocation.ContainerIndex < 0 || allocation.DeviceIndex < 0 ? "with a negative containerIndex or deviceIndex"
         : string.IsNullOrEmpty(allocation.GpuUuid) || string.IsNullOrEmpty(allocation.Profile) ? "without gpuUUID or profile"
+        : allocation.GpuUuid.Contains('\0', StringComparison.Ordinal) || allocation.Profile.Contains('\0', StringComparison.Ordinal) ? "with a NUL character"
         : allocation.Placement is not { Start: >= 0, Size: > 0 } place || place.Start + (long)place.Size > Ledger.MigPlacement.MostSlices
             ? $"whose placement is not within memory slices 0 to {Ledger.MigPlacement.MostSlices - 1}"
         // The ids may be 0: their presence is what says that the instance has been made.

@@ -23,13 +23,13 @@ public sealed record PublishedDevice
     [JsonPropertyName("devcore")] public int Cores { get; init; }
 
     /// <summary>Product name, <c>NVIDIA-</c> before it unless it starts with <c>NVIDIA</c>.</summary>
-    [JsonPropertyName("type")] public string Type { get; init; } = "";
+    [JsonPropertyName("type")] public string Type { get; init => field = value ?? ""; } = "";
 
     /// <summary>NUMA node; 0 also when unknown.</summary>
     [JsonPropertyName("numa")] public int Numa { get; init; }
 
     /// <summary><c>hami-core</c>, <c>mig</c> or <c>mps</c>.</summary>
-    [JsonPropertyName("mode")] public string Mode { get; init; } = "";
+    [JsonPropertyName("mode")] public string Mode { get; init => field = value ?? ""; } = "";
 
     [JsonPropertyName("health")] public bool Health { get; init; }
 
@@ -65,6 +65,10 @@ public sealed record PublishedMigPlacement
 /// <summary>Codec of the annotation <see cref="HamiKeys.NodeRegister"/>.</summary>
 public static class NodeRegister
 {
+    // What is added up, multiplied and laid out as a table must stay far from any limit, whoever writes the annotation.
+    private const int MostDevices = 1024;
+    private const int Most = 1_000_000;
+
     private static readonly JsonSerializerOptions Json = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault };
 
     /// <summary>Writes the devices in the order given.</summary>
@@ -85,6 +89,8 @@ public static class NodeRegister
         }
         if (devices is null or [])
             throw new FormatException($"The annotation {HamiKeys.NodeRegister} lists no device.");
+        if (devices.Length > MostDevices)
+            throw new FormatException($"The annotation {HamiKeys.NodeRegister} lists {devices.Length} devices; a node has {MostDevices} at most.");
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var device in devices)
         {
@@ -92,6 +98,10 @@ public static class NodeRegister
                 throw new FormatException($"The annotation {HamiKeys.NodeRegister} has an entry without an \"id\".");
             if (device.Count < 0 || device.MemoryMiB < 0 || device.Cores < 0)
                 throw new FormatException($"The annotation {HamiKeys.NodeRegister} has a negative count, devmem or devcore for {device.Id}.");
+            if (device.Count > Most || device.MemoryMiB > int.MaxValue || device.Cores > Most)
+                throw new FormatException($"The annotation {HamiKeys.NodeRegister} has a count, devmem or devcore for {device.Id} that no card has.");
+            if ($"{device.Id}{device.Type}{device.Mode}".Contains('\0', StringComparison.Ordinal))
+                throw new FormatException($"The annotation {HamiKeys.NodeRegister} has a NUL character in an id, type or mode.");
             if (WhyNot(device.MigProfiles ?? []) is { } unusable)
                 throw new FormatException($"The annotation {HamiKeys.NodeRegister} has a MIG profile of {device.Id} {unusable}.");
             if (!seen.Add(device.Id))
@@ -101,7 +111,8 @@ public static class NodeRegister
     }
 
     private static string? WhyNot(IReadOnlyList<PublishedMigProfile?> profiles) =>
-        profiles.Any(p => string.IsNullOrWhiteSpace(p?.Name)) ? "without a \"name\""
+        profiles.Any(p => string.IsNullOrWhiteSpace(p?.Name) || p.Name.Contains('\0', StringComparison.Ordinal)) ? "without a \"name\""
+        : profiles.Any(p => p!.MemoryMiB > int.MaxValue || p.Cores > Most || p.Slices > Most) ? "with a number that no instance has"
         : profiles.Any(p => p!.MemoryMiB <= 0 || p.Cores < 0 || p.Slices < 0) ? "without memoryMB, or with a negative core or sliceCount"
         : profiles.Any(p => p!.Placements is null || p.Placements.Any(x => x is null || x.Start < 0 || x.Size <= 0 || x.Start + (long)x.Size > MigPlacement.MostSlices))
             ? $"with a placement that is not within memory slices 0 to {MigPlacement.MostSlices - 1}"

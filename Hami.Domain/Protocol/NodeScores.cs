@@ -22,6 +22,8 @@ public static class NodeScores
         }
         if (cards is null || cards.Any(c => string.IsNullOrWhiteSpace(c?.Uuid)))
             throw new FormatException($"The annotation {HamiKeys.NodeScore} has an entry without a \"uuid\".");
+        if (cards.Any(c => c!.Uuid.Contains('\0', StringComparison.Ordinal) || c.To?.Keys.Any(to => to.Contains('\0', StringComparison.Ordinal)) == true))
+            throw new FormatException($"The annotation {HamiKeys.NodeScore} has a NUL character in a UUID.");
         return [.. cards.SelectMany(c => c!.To ?? [], (c, to) => new CardLink(c!.Uuid, to.Key, to.Value))
             .OrderBy(l => l.From, StringComparer.Ordinal).ThenBy(l => l.To, StringComparer.Ordinal)];
     }

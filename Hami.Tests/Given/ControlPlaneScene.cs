@@ -236,7 +236,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     public async Task<SortedDictionary<string, long>> HeldByPodsAsync()
     {
         var held = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach (var pod in (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null))
+        foreach (var pod in (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null && p.GetAnnotation(HamiKeys.DevicesAllocated) is not null))
         {
             foreach (var device in DeviceList.Decode(pod.GetAnnotation(HamiKeys.DevicesAllocated)).SelectMany(c => c))
                 held[device.Uuid] = held.GetValueOrDefault(device.Uuid) + device.MemoryMiB;
@@ -250,7 +250,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         await UntilAsync(
             async () => (await HeldByLedgerAsync()).SequenceEqual(await HeldByPodsAsync()),
             () => $"ledger and pods do not agree:\n{string.Join(", ", HeldByLedgerAsync().Result)}\n{string.Join(", ", HeldByPodsAsync().Result)}\n{Log}");
-        var bound = (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null).Select(p => p.Uid());
+        var bound = (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null && p.GetAnnotation(HamiKeys.DevicesAllocated) is not null).Select(p => p.Uid());
         Assert.Equal(bound.Order(StringComparer.Ordinal), (await ColumnAsync("select pod_uid from hami.live_allocation")).Order(StringComparer.Ordinal));
     }
 

@@ -87,6 +87,24 @@ public sealed class WritingTheJournal
         Assert.Equal(2, await Scalar(journal.Database, "select count(*) from hami.mt_events where headers->>'allocationId' = data->>'allocationId'"));
     }
 
+    [Fact]
+    public async Task What_the_database_cannot_store_fails_alone_and_leaves_the_journal_writable()
+    {
+        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
+        await Register(journal, slots: 10);
+        var hostile = Asks.Place(Asks.Pod("hostile", wish: CardWish.Any with { AvoidTypes = ["\0"] }), Node);
+        var text = Asks.Place(Asks.Pod("text", wish: CardWish.Any with { AvoidTypes = [@"\u0000", @"\"] }), Node);
+
+        var fails = journal.Journal.DecideAsync(Streams.Node(Node), ledger => PlaceAllocationDecider.Decide(hostile, ledger));
+        var beside = await Task.WhenAll(
+            Place(journal, "pod-1"), journal.Journal.DecideAsync(Streams.Node(Node), ledger => PlaceAllocationDecider.Decide(text, ledger)), Place(journal, "pod-2"));
+
+        Assert.Contains("NUL", (await Assert.ThrowsAsync<InvalidOperationException>(() => fails)).Message, StringComparison.Ordinal);
+        Assert.All(beside, v => Assert.Single(v.Events));
+        Assert.True(journal.Journal.IsWritable);
+        Assert.Equal(["pod-1", "pod-2", "text"], journal.Journal.Ledger.LiveByPod.Keys.Order(StringComparer.Ordinal));
+    }
+
     private static Task<Verdict<NodeEvent>> Register(TestJournal journal, int slots, string node = Node) => journal.Journal.DecideAsync<NodeEvent>(
         Streams.Node(node), _ => new NodeEvent.DevicesRegistered(node, [Asks.Card($"GPU-{node}", slots: slots)]));
 

@@ -51,6 +51,15 @@ public sealed class SeeingPods
     }
 
     [Fact]
+    public void Numbers_that_no_node_has_do_not_end_the_watch_of_all_pods()
+    {
+        var pod = Pod([]);
+        pod.Spec.Containers = [.. Enumerable.Range(0, 3).Select(i => new V1Container { Name = $"c{i}", Resources = Asks("9223372036854775", "9223372036854775807") })];
+
+        Assert.True(Seen(pod).HostAsk.CpuMilli > 0);
+    }
+
+    [Fact]
     public void A_pod_without_a_node_holds_nothing_whatever_its_annotations_say()
     {
         var pod = Pod([]);

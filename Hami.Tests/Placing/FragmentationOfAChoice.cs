@@ -30,6 +30,26 @@ public sealed class FragmentationOfAChoice
     }
 
     [Fact]
+    public void Only_asks_that_get_the_same_answer_everywhere_share_a_shape()
+    {
+        var policy = new FragmentationPolicy(FragmentationOfANode.Workload(new([new(new(1, 0, 100, 0), 1)])));
+        var host = Asks.Pod("p", cards: "fragmentation") with { Host = new(100, 5) };
+        PodAsk[] asks =
+        [
+            Wishing(CardWish.Any), Wishing(CardWish.Any with { UseTypes = ["A", "B"] }), Wishing(CardWish.Any with { UseTypes = ["A\n+B"] }),
+            Wishing(CardWish.Any with { UseTypes = ["A\n+1:B"] }), Wishing(CardWish.Any with { UseTypes = ["A"], AvoidTypes = ["B"] }),
+            Wishing(CardWish.Any with { Mode = "mig/False\n+A" }), Wishing(CardWish.Any with { Mode = "mig", UseTypes = ["A/False"] }),
+            host, host with { Host = new(100, 51) }, host with { Host = new(100, 5), Weights = new(12, 1, 1) }, host with { Host = new(100, 51), Weights = new(2, 1, 1) },
+        ];
+
+        Assert.Equal(asks.Length, asks.Select(policy.Shape).Distinct().Count());
+        Assert.Equal(policy.Shape(asks[1]), policy.Shape(asks[1] with { Uid = "q", Name = "q" }));
+        Assert.Equal(-1, policy.Shape(Wishing(CardWish.Any with { UseUuids = [new('x', 4096)] })));
+
+        static PodAsk Wishing(CardWish wish) => Asks.Pod("p", wish: wish);
+    }
+
+    [Fact]
     public void Scarce_models_are_kept_for_those_who_may_use_no_other()
     {
         var mix = new WorkloadMix([new(new(1, 0, 100, 0), 2), new(new(1, 0, 100, 0, UseTypes: "A"), 1), new(new(1, 0, 100, 0, UseTypes: "B"), 1)]);

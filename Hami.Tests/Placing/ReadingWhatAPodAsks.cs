@@ -268,6 +268,17 @@ public sealed class ReadingWhatAPodAsks
             .Select(c => Pods.Written("", c.TrimStart('*'), isInit: isInit, isSidecar: c.StartsWith('*')));
     }
 
+    [Theory]
+    [InlineData(HamiKeys.NoUseGpuType)]
+    [InlineData(HamiKeys.UseGpuUuid)]
+    [InlineData(HamiKeys.GpuMode)]
+    public void An_annotation_that_the_log_cannot_keep_is_refused(string annotation)
+    {
+        var shape = Pods.Shape("p", Pods.Container("main", 1)) with { Annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [annotation] = "mig\0" } };
+
+        Assert.Contains("NUL", PodAskParser.Parse(shape, Nvidia, PlacementPolicy.Default).Refusal!.Sentence, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_pod_reads_the_same_from_the_wire_and_from_the_client_library()
     {

@@ -71,6 +71,17 @@ public sealed class ReservingShares
     }
 
     [Fact]
+    public void An_adopted_allocation_takes_the_reservations_place_too()
+    {
+        Reserve("p1", "n1", 5000);
+        Happened("n2", new NodeEvent.AllocationAdopted(Guid.CreateVersion7(), "p1", "default", "p1", "n2", 1, [new(0, "main", false, "GPU-n2", 5000, 0)], "test", true));
+
+        Assert.Equal(0, _view.Node("n1")!.Uses[0].MemoryMiB);
+        Assert.Equal(new CardUse(1, 0, 5000), _view.Node("n2")!.Uses[0]);
+        Assert.Null(_view.ReservationOf("p1"));
+    }
+
+    [Fact]
     public void Many_pods_at_once_never_reserve_more_than_there_is()
     {
         var reserved = 0;

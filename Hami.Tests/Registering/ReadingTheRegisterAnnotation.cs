@@ -24,11 +24,26 @@ public sealed class ReadingTheRegisterAnnotation
     [InlineData("""[{"id":"GPU-a","devmem":-1}]""", "negative")]
     [InlineData("""[{"id":"GPU-a","devmem":99999999999999999999}]""", "not a JSON array")]
     [InlineData("""[{"id":"GPU-a"},{"id":"GPU-a"}]""", "twice")]
+    [InlineData("""[{"id":"GPU-a","devmem":9223372036854775807}]""", "no card has")]
+    [InlineData("""[{"id":"GPU-a","devcore":2147483647}]""", "no card has")]
+    [InlineData("""[{"id":"GPU-a","count":2147483647}]""", "no card has")]
+    [InlineData("""[{"id":"GPU-\u0000"}]""", "NUL")]
+    [InlineData("""[{"id":"GPU-a","type":"\u0000"}]""", "NUL")]
+    [InlineData("""[{"id":"GPU-a","migProfiles":[{"name":"1g","memoryMB":9223372036854775807}]}]""", "no instance has")]
     public void An_annotation_that_cannot_be_used_says_why(string text, string why) =>
         Assert.Contains(why, Assert.Throws<FormatException>(() => NodeRegister.Decode(text)).Message, StringComparison.Ordinal);
 
+    [Fact]
+    public void A_null_is_as_good_as_a_missing_member() =>
+        Assert.Equal([new PublishedDevice { Id = "GPU-a" }], NodeRegister.Decode("""[{"id":"GPU-a","type":null,"mode":null,"migProfiles":null}]"""));
+
+    [Fact]
+    public void More_cards_than_a_node_has_are_refused() => Assert.Contains(
+        "1025 devices", Assert.Throws<FormatException>(() => NodeRegister.Decode($"[{string.Join(',', Enumerable.Repeat("{}", 1025))}]")).Message, StringComparison.Ordinal);
+
     [Theory]
     [Trait("Hami", "case 33")]
+    [InlineData("""[{"uuid":"GPU-a","score":{"\u0000":1}}]""", "NUL")]
     [InlineData("not json", "not a JSON array")]
     [InlineData("[{}]", "without a \"uuid\"")]
     [InlineData("[null]", "without a \"uuid\"")]

@@ -19,17 +19,22 @@ public sealed class FragmentationPolicy(Workload workload)
     // Shapes of asks that are remembered; a cluster has some hundred. Others are computed each time.
     private const int MostShapes = 1024;
 
+    // Annotations may be as long as 256 KiB; such a pod is computed each time.
+    private const int LongestKey = 2048;
+
     private const int CommonCards = 16;
 
     private readonly ConcurrentDictionary<string, int> _shapes = new(StringComparer.Ordinal);
 
     public Workload Workload { get; } = workload;
 
-    /// <summary>A number that equal asks share, to look up what they cost; -1 when too many shapes are known already.</summary>
+    /// <summary>A number that equal asks share, to look up what they cost; -1 when too many shapes are known already, or this one is too long to keep.</summary>
     public int Shape(PodAsk ask)
     {
         ArgumentNullException.ThrowIfNull(ask);
         var key = Key(ask);
+        if (key.Length > LongestKey)
+            return -1;
         if (_shapes.TryGetValue(key, out var known))
             return known;
         lock (_shapes)
@@ -131,11 +136,14 @@ public sealed class FragmentationPolicy(Workload workload)
             if (c.Count > 0)
                 key.Append(CultureInfo.InvariantCulture, $"{(c.EndsBeforeApps ? 'i' : 'a')}{c.Count}x{c.MemoryMiB}M{c.MemoryPercent}%{c.Cores}c;");
         }
-        if (ask.Nodes is NodePolicy.Fragmentation)
-            key.Append(CultureInfo.InvariantCulture, $"{ask.Host?.CpuMilli}m{ask.Host?.MemoryMiB}");
+        // It also decides in which order cards are tried, and with several containers thereby what fits.
+        if (ask.Nodes is NodePolicy.Fragmentation || ask.Cards.LeastFragmenting)
+            key.Append(CultureInfo.InvariantCulture, $"{ask.Host?.CpuMilli}m{ask.Host?.MemoryMiB}h");
         if (ask.Weights is { } weights)
             key.Append(CultureInfo.InvariantCulture, $"{weights.Slot}:{weights.Core}:{weights.Memory}");
-        key.Append(CultureInfo.InvariantCulture, $"/{(int)ask.Nodes}/{ask.Cards.Word}/{ask.Wish.Mode}/{ask.Wish.OneNuma}");
+        key.Append(CultureInfo.InvariantCulture, $"/{(int)ask.Nodes}/{ask.Cards.Word}/{ask.Wish.OneNuma}");
+        if (ask.Wish.Mode is { } mode)
+            Append(key, '=', mode);
         Append(key, '+', ask.Wish.UseTypes);
         Append(key, '-', ask.Wish.AvoidTypes);
         Append(key, '!', ask.Wish.UseUuids);
@@ -146,6 +154,9 @@ public sealed class FragmentationPolicy(Workload workload)
     private static void Append(StringBuilder key, char kind, IReadOnlyList<string> words)
     {
         for (var i = 0; i < words.Count; i++)
-            key.Append('\n').Append(kind).Append(words[i]);
+            Append(key, kind, words[i]);
     }
+
+    // With its length before it no word of a user's can pass for two, or for the end of the key: another's pods would get its answers.
+    private static void Append(StringBuilder key, char kind, string word) => key.Append('\n').Append(kind).Append(word.Length).Append(':').Append(word);
 }
