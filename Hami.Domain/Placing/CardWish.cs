@@ -12,7 +12,8 @@ public sealed record CardWish(
     public static readonly CardWish Any = new([], [], [], []);
 
     /// <summary>True when every card would pass.</summary>
-    internal bool AllowsAll { get; } =
+    /// <remarks>Computed each time: kept in the record it would be copied into one that was made of it <c>with</c> other lists.</remarks>
+    internal bool AllowsAll =>
         UseTypes.Count == 0 && AvoidTypes.Count == 0 && UseUuids.Count == 0 && AvoidUuids.Count == 0 && Mode is null;
 
     /// <summary>True when model and mode pass; a word matches as a case-insensitive part of the model.</summary>
