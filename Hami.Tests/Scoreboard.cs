@@ -54,7 +54,7 @@ public sealed partial class Scoreboard
         .. File.ReadLines(Path.Combine(Root(), "docs", "scoreboard.md"))
             .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
             .Where(cells => cells.Length == 6 && RowId().IsMatch(cells[1]))
-            .Select(cells => (cells[1], cells[3], Quoted().Matches(cells[4]).Select(m => m.Groups[1].Value).ToList())),
+            .Select(cells => (cells[1], cells[3], Quoted().Matches(cells[4]).Select(m => m.Groups["quoted"].Value).ToList())),
     ];
 
     private static string Root([CallerFilePath] string here = "") => Path.GetDirectoryName(Path.GetDirectoryName(here))!;
@@ -62,6 +62,6 @@ public sealed partial class Scoreboard
     [GeneratedRegex("^[A-Z][0-9]{2}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex RowId();
 
-    [GeneratedRegex("`([^`]+)`", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("`(?<quoted>[^`]+)`", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Quoted();
 }

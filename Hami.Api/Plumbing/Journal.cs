@@ -246,7 +246,7 @@ public sealed partial class Journal(
     /// One append per stream; the chain follows the order in which Marten writes them, stream by stream. No expected version:
     /// the lock is ours and everything up to the head is folded, so nobody can have been faster.
     /// </summary>
-    private (List<IEvent> Events, string Hash) Append(IDocumentSession session, JournalHead head, List<Decided> decided)
+    private static (List<IEvent> Events, string Hash) Append(IDocumentSession session, JournalHead head, List<Decided> decided)
     {
         var hash = head.Hash;
         var all = new List<IEvent>(decided.Count);
