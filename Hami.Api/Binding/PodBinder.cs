@@ -84,7 +84,7 @@ internal sealed class PodBinder(IKubernetes kubernetes, ResultSigner signer, Tim
     /// Makes an unfinished bind final: a patch moves the pod's resourceVersion, so that any older Binding fails, and its
     /// answer tells whether one was faster.
     /// </summary>
-    public async Task<BindingOutcome> SettleAsync(Allocation allocation, CancellationToken cancellationToken)
+    public async Task<BindingOutcome> SettleAsync(Allocation allocation, string node, CancellationToken cancellationToken)
     {
         var patch = new
         {
@@ -102,7 +102,8 @@ internal sealed class PodBinder(IKubernetes kubernetes, ResultSigner signer, Tim
             var pod = await kubernetes.CoreV1.PatchNamespacedPodAsync(
                 new V1Patch(patch, V1Patch.PatchType.MergePatch), allocation.Pod, allocation.Namespace, cancellationToken: cancellationToken);
             return string.IsNullOrEmpty(pod.Spec.NodeName) ? BindingOutcome.Refused
-                : Holds(pod, allocation) ? BindingOutcome.Bound : BindingOutcome.Elsewhere;
+                // The annotation is its owner's to edit: a pod on this node may run with these shares, whatever it says.
+                : pod.Spec.NodeName == node ? BindingOutcome.Bound : BindingOutcome.Elsewhere;
         }
         catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
         {

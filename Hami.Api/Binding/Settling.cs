@@ -42,7 +42,7 @@ internal sealed partial class Settling(Journal journal, PodBinder binder, NodeLo
         if (allocation.Phase is not AllocationPhase.Placed)
             return Stays(allocation, live.Node);
 
-        var outcome = await binder.SettleAsync(allocation, cancellationToken);
+        var outcome = await binder.SettleAsync(allocation, live.Node, cancellationToken);
         LogSettled(logger, allocation.Namespace, allocation.Pod, live.Node, outcome);
         if (outcome is BindingOutcome.Bound)
         {

@@ -103,12 +103,18 @@ internal sealed partial class Waking : BackgroundService, ILogFollower
         var hopeful = all.Where(p => p.HasNotSeen(position, tick)).ToList();
         if (hopeful.Count == 0)
             return 0;
-        var chosen = ChooseWoken.Of(
-            [.. all.Where(p => p.Woken is not null).Select(p => p.Ask)],
-            [.. hopeful.Select(p => p.Ask)],
-            [.. _view.NodeNames.Select(_view.Node).OfType<NodeUse>()],
-            @namespace => TermsOf(ledger, @namespace),
-            MostAtOnce);
+        // What is kept for a pod, while others are evicted for it, must not stand in its own way.
+        var kept = hopeful.Where(p => FitsWhatIsKept(p.Ask, ledger)).Select(p => p.Ask).Take(MostAtOnce).ToList();
+        IReadOnlyList<PodAsk> chosen =
+        [
+            .. kept,
+            .. ChooseWoken.Of(
+                [.. all.Where(p => p.Woken is not null && _view.ReservationOf(p.Ask.Uid) is null).Select(p => p.Ask)],
+                [.. hopeful.Select(p => p.Ask).Except(kept)],
+                [.. _view.NodeNames.Select(_view.Node).OfType<NodeUse>()],
+                @namespace => TermsOf(ledger, @namespace, ""),
+                MostAtOnce - kept.Count),
+        ];
         var states = hopeful.ToDictionary(p => p.Ask.Uid, StringComparer.Ordinal);
         await Parallel.ForEachAsync(chosen, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellationToken }, async (ask, token) =>
         {
@@ -131,10 +137,14 @@ internal sealed partial class Waking : BackgroundService, ILogFollower
         return chosen.Count;
     }
 
-    private Terms TermsOf(ClusterLedger ledger, string @namespace)
+    private bool FitsWhatIsKept(PodAsk ask, ClusterLedger ledger) =>
+        _view.ReservationOf(ask.Uid) is { } own && _view.Node(own.Node) is { } node
+        && NodeFit.FitsAny(ask, [node.Without(own.Shares)], TermsOf(ledger, ask.Namespace, ask.Uid));
+
+    private Terms TermsOf(ClusterLedger ledger, string @namespace, string exceptPodUid)
     {
         var terms = ledger.TermsFor(@namespace);
-        return terms.Quota.IsUnlimited ? terms : terms with { Quota = terms.Quota - _view.ReservedIn(@namespace, "") };
+        return terms.Quota.IsUnlimited ? terms : terms with { Quota = terms.Quota - _view.ReservedIn(@namespace, exceptPodUid) };
     }
 
     private void GainedSilently()

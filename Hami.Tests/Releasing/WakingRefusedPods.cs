@@ -86,6 +86,22 @@ public sealed class WakingRefusedPods : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_kept_for_a_pod_does_not_keep_it_from_being_woken()
+    {
+        var happen = Prepare("released");
+        _waiting.Refused(Asks.Pod("nominated", memoryMiB: 9000), _ledger.Position);
+        Assert.True(_view.TryReserve(_view.Node("n1")!, new(
+            Asks.Pod("nominated", memoryMiB: 9000), "1", "n1", [new(0, "main", false, "GPU-1", 9000, 0)], 1, [], _time.GetUtcNow() + TimeSpan.FromSeconds(60))));
+        await AdvanceAsync(TimeSpan.FromSeconds(2));
+        Assert.Empty(_touches.Touched);
+
+        happen();
+
+        await WithinASecondAsync(1);
+        Assert.Equal(["nominated"], _touches.Touched);
+    }
+
+    [Fact]
     public async Task A_pod_that_was_woken_in_vain_makes_way_for_the_next()
     {
         var happen = Prepare("released");
