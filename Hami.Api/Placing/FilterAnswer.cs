@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Hami.Domain.Placing;
 
 namespace Hami.Api.Placing;
 
@@ -8,9 +9,11 @@ internal readonly record struct FailedNode(string Node, string Why);
 
 /// <summary>kube-scheduler's <c>ExtenderFilterResult</c>.</summary>
 /// <param name="Passed">Positions in the offer of the nodes that may take the pod.</param>
-/// <param name="Failed">Why no node may; empty as soon as one may, as HAMi answers.</param>
+/// <param name="Failed">Why a node may not; empty as soon as one may, as HAMi answers.</param>
 /// <param name="Error">Empty unless the question could not be answered.</param>
-internal sealed record FilterAnswer(NodeOffer? Offer, IReadOnlyList<int>? Passed, IReadOnlyList<FailedNode> Failed, string Error)
+/// <param name="Refused">Further nodes that may not, thousands of them.</param>
+internal sealed record FilterAnswer(
+    NodeOffer? Offer, IReadOnlyList<int>? Passed, IReadOnlyList<FailedNode> Failed, string Error, RefusedNodes? Refused = null)
 {
     public static FilterAnswer Of(string error) => new(null, null, [], error);
 
@@ -61,21 +64,23 @@ internal sealed record FilterAnswer(NodeOffer? Offer, IReadOnlyList<int>? Passed
 
     private void WriteFailed(Utf8JsonWriter json)
     {
-        if (Failed.Count == 0)
+        if (Failed.Count == 0 && Refused is null)
         {
             json.WriteNullValue();
             return;
         }
         json.WriteStartObject();
         // Thousands of nodes fail for a few reasons, often the same one after the other.
-        string? before = null;
+        UnfitReasons? before = null;
         var encoded = default(JsonEncodedText);
-        foreach (var (node, why) in Failed)
+        foreach (var (node, reasons) in Refused?.Nodes ?? [])
         {
-            if (!ReferenceEquals(why, before))
-                (before, encoded) = (why, JsonEncodedText.Encode(why));
+            if (!ReferenceEquals(reasons, before))
+                (before, encoded) = (reasons, JsonEncodedText.Encode(reasons.Text));
             json.WriteString(node, encoded);
         }
+        foreach (var (node, why) in Failed)
+            json.WriteString(node, why);
         json.WriteEndObject();
     }
 }

@@ -59,8 +59,8 @@ internal sealed class FilterHandler(
     private FilterAnswer Choose(PodAsk ask, PodReference pod, NodeOffer offer)
     {
         // The offer was read while the pod still had its own shares reserved.
-        if (view.DropReservation(ask.Uid))
-            offer = offer.Anew(view);
+        if (view.ReservationOf(ask.Uid) is { } own && view.DropReservation(ask.Uid))
+            offer.Renew(own.Node, view);
         var fitting = settings.Mode is ExtenderMode.Score ? new List<NodeUse>() : null;
         for (var tries = 0; tries < MostTries; tries++)
         {
@@ -78,7 +78,7 @@ internal sealed class FilterHandler(
                 events.Tell(pod, () => [PodEventWords.FilteringSucceeded(best.Node.Name, offer.Names.Count - choice.Fitting, choice.Fitting, Scores(choice))]);
                 return Passing(offer, fitting is null ? [offer.Names.IndexOf(best.Node.Name)] : Positions(offer, fitting));
             }
-            offer = offer.Anew(view);
+            offer.Renew(best.Node.Name, view);
         }
         return FilterAnswer.Of("the chosen nodes kept changing under the decision; ask again");
     }
@@ -128,15 +128,11 @@ internal sealed class FilterHandler(
 
     private static FilterAnswer Failing(NodeOffer offer, RefusedNodes refused)
     {
-        var failed = new List<FailedNode>(offer.Names.Count);
-        foreach (var unfit in refused.Nodes)
-            failed.Add(new(unfit.Node, unfit.Reasons.Text));
-        if (failed.Count < offer.Names.Count)
-        {
-            var registered = refused.Nodes.Select(n => n.Node).ToHashSet(StringComparer.Ordinal);
-            failed.AddRange(offer.Names.Where(n => !registered.Contains(n)).Select(n => new FailedNode(n, PlaceAllocationDecider.NodeUnregistered)));
-        }
-        return new(offer, null, failed, "");
+        if (refused.Nodes.Length == offer.Names.Count)
+            return new(offer, null, [], "", refused);
+        var registered = refused.Nodes.Select(n => n.Node).ToHashSet(StringComparer.Ordinal);
+        return new(
+            offer, null, [.. offer.Names.Where(n => !registered.Contains(n)).Select(n => new FailedNode(n, PlaceAllocationDecider.NodeUnregistered))], "", refused);
     }
 
     private static FilterAnswer Passing(NodeOffer offer, IReadOnlyList<int> positions) => new(offer, positions, [], "");

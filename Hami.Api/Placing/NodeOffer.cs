@@ -35,13 +35,19 @@ internal sealed class NodeOffer
         return offer;
     }
 
-    /// <summary>Looks the nodes up again.</summary>
-    public NodeOffer Anew(ClusterView view)
+    /// <summary>Looks one node up again.</summary>
+    public void Renew(string name, ClusterView view)
     {
-        var offer = new NodeOffer(_body, _objects);
-        foreach (var name in Names)
-            offer.Add(name, view);
-        return offer;
+        for (var i = 0; i < Registered.Count; i++)
+        {
+            if (Registered[i].Name != name)
+                continue;
+            if (view.Node(name) is { } node)
+                Registered[i] = node;
+            else
+                Registered.RemoveAt(i);
+            return;
+        }
     }
 
     /// <summary>Reads an array of names.</summary>

@@ -7,6 +7,8 @@ namespace Hami.Bench.Filter;
 /// <summary>What kube-scheduler would post: pods of several shapes, all nodes named.</summary>
 internal static class FilterBodies
 {
+    public const string PodUid = "6f3a0c1e-2222-4444-8888-000000000001";
+
     /// <summary>One body of each shape, and what the shape is.</summary>
     public static IReadOnlyList<(string Shape, byte[] Body)> All(IReadOnlyList<string> nodes, string? policy)
     {
@@ -41,7 +43,7 @@ internal static class FilterBodies
         {
             ["metadata"] = new JsonObject
             {
-                ["name"] = "asking", ["namespace"] = "default", ["uid"] = "6f3a0c1e-2222-4444-8888-000000000001", ["resourceVersion"] = "1", ["annotations"] = all,
+                ["name"] = "asking", ["namespace"] = "default", ["uid"] = PodUid, ["resourceVersion"] = "1", ["annotations"] = all,
                 ["labels"] = new JsonObject { ["app"] = "bench" },
             },
             ["spec"] = new JsonObject

@@ -25,6 +25,7 @@ internal sealed class FilterRun(FilterCluster cluster, string? policy)
         await app.StartAsync(cancellationToken);
         using var client = new HttpClient { BaseAddress = new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
         var handler = app.Services.GetRequiredService<FilterHandler>();
+        var told = app.Services.GetRequiredService<PodEvents>().Unworded;
         var output = new ArrayBufferWriter<byte>(1 << 20);
         var bodies = FilterBodies.All(cluster.Names, policy);
         var times = bodies.Select(_ => new List<double>()).ToArray();
@@ -51,6 +52,12 @@ internal sealed class FilterRun(FilterCluster cluster, string? policy)
             {
                 times[at].Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
                 allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+            }
+            // As its bind would: what was reserved is reserved no more.
+            cluster.View.DropReservation(FilterBodies.PodUid);
+            while (told.TryRead(out _))
+            {
+                // The sender of events, on its own thread.
             }
             cluster.Change();
         }

@@ -29,7 +29,7 @@ public static class RefusePlacementDecider
 
     private static string Message(RefusePlacement command, IReadOnlyList<RefusalCount> reasons)
     {
-        var (cards, nodes) = (command.Refused.Cards, command.Refused.Nodes.Count);
+        var (cards, nodes) = (command.Refused.Cards, command.Refused.Nodes.Length);
         var parts = reasons.Select(r => r.Reason == PlaceAllocationDecider.NodeUnregistered
             ? $"{r.Cards} of the nodes offered {(r.Cards == 1 ? "has" : "have")} registered no cards"
             : $"{r.Cards} {(r.Cards == 1 ? "card" : "cards")}: {Enum.Parse<CardRefusal>(r.Reason).Words()}");

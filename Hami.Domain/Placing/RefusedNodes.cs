@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Hami.Domain.Ledger;
 
 namespace Hami.Domain.Placing;
@@ -5,7 +7,7 @@ namespace Hami.Domain.Placing;
 /// <summary>Nodes that were offered for a pod and none of which fits: each with its reasons, and all together.</summary>
 /// <param name="Cards">Cards of all the nodes.</param>
 /// <param name="Counts">Cards per reason over all nodes, in the order of the reason words.</param>
-public sealed record RefusedNodes(IReadOnlyList<NodeUnfit> Nodes, int Cards, IReadOnlyList<RefusalCount> Counts)
+public sealed record RefusedNodes(ImmutableArray<NodeUnfit> Nodes, int Cards, IReadOnlyList<RefusalCount> Counts)
 {
     private const int MostExamples = 3;
 
@@ -18,22 +20,37 @@ public sealed record RefusedNodes(IReadOnlyList<NodeUnfit> Nodes, int Cards, IRe
         var totals = new int[CardRefusals.Count];
         var examples = new List<string>?[CardRefusals.Count];
         var cards = 0;
+        UnfitReasons? before = null;
+        var run = 0;
         for (var i = 0; i < unfit.Length; i++)
         {
             var why = costs.Why(nodes[i], alike);
             unfit[i] = new(nodes[i].Name, why);
-            cards += why.Cards;
-            foreach (var (reason, count) in why.Counts)
+            // Nodes in a row often refuse alike: they are added up together.
+            if (!ReferenceEquals(why, before))
             {
-                totals[(int)reason] += count;
-                Remember(examples[(int)reason] ??= new(MostExamples + 1), nodes[i].Name);
+                Add(before, run);
+                (before, run) = (why, 0);
             }
+            run++;
+            foreach (var (reason, _) in why.Counts)
+                Remember(examples[(int)reason] ??= new(MostExamples + 1), nodes[i].Name);
         }
+        Add(before, run);
         var counts = Enumerable.Range(0, totals.Length).Where(r => totals[r] > 0)
             .Select(r => new RefusalCount(((CardRefusal)r).ToString(), totals[r], examples[r]!))
             .OrderBy(r => r.Reason, StringComparer.Ordinal)
             .ToList();
-        return new(unfit, cards, counts);
+        return new(ImmutableCollectionsMarshal.AsImmutableArray(unfit), cards, counts);
+
+        void Add(UnfitReasons? reasons, int times)
+        {
+            if (reasons is null)
+                return;
+            cards += times * reasons.Cards;
+            foreach (var (reason, count) in reasons.Counts)
+                totals[(int)reason] += times * count;
+        }
     }
 
     /// <summary>The first by name, so that the order in which nodes are offered does not count.</summary>
