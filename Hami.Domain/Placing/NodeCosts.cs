@@ -52,29 +52,15 @@ internal sealed class NodeCosts
     }
 
     /// <summary>Why the node cannot take the pod.</summary>
-    /// <param name="alike">Nodes that refuse alike share their reasons.</param>
-    public UnfitReasons Why(NodeUse node, Dictionary<UInt128, UnfitReasons> alike)
+    public UnfitReasons Why(NodeUse node)
     {
         var found = node.Found(_terms.Typical);
         if (found.WhyUnfit(_shape) is { } known)
             return known;
         Span<int> refusals = stackalloc int[CardRefusals.Count];
         NodeFit.Reasons(_ask, node, _terms, _onlyAsking, _scratch, refusals);
-        var why = Shared(alike, node.Cards.Length, refusals);
+        var why = _terms.Typical.Shared(node.Cards.Length, refusals);
         found.KeepWhy(_shape, why);
         return why;
-    }
-
-    /// <summary>Thousands of nodes refuse in a few ways: the ways are put into words once.</summary>
-    private static UnfitReasons Shared(Dictionary<UInt128, UnfitReasons> alike, int cards, ReadOnlySpan<int> refusals)
-    {
-        if (cards > byte.MaxValue)
-            return UnfitReasons.From(cards, refusals);
-        UInt128 key = (byte)cards;
-        for (var r = 1; r < refusals.Length; r++)
-            key = (key << 8) | (byte)refusals[r];
-        if (!alike.TryGetValue(key, out var reasons))
-            alike[key] = reasons = UnfitReasons.From(cards, refusals);
-        return reasons;
     }
 }

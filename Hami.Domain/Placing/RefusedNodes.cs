@@ -15,7 +15,6 @@ public sealed record RefusedNodes(ImmutableArray<NodeUnfit> Nodes, int Cards, IR
     public static RefusedNodes Of(PodAsk ask, IReadOnlyList<NodeUse> nodes, Terms terms)
     {
         var costs = new NodeCosts(ask, terms);
-        var alike = new Dictionary<UInt128, UnfitReasons>();
         var unfit = new NodeUnfit[nodes.Count];
         var totals = new int[CardRefusals.Count];
         var examples = new List<string>?[CardRefusals.Count];
@@ -24,7 +23,7 @@ public sealed record RefusedNodes(ImmutableArray<NodeUnfit> Nodes, int Cards, IR
         var run = 0;
         for (var i = 0; i < unfit.Length; i++)
         {
-            var why = costs.Why(nodes[i], alike);
+            var why = costs.Why(nodes[i]);
             unfit[i] = new(nodes[i].Name, why);
             // Nodes in a row often refuse alike: they are added up together.
             if (!ReferenceEquals(why, before))

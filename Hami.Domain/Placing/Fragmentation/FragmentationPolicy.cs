@@ -26,7 +26,26 @@ public sealed class FragmentationPolicy(Workload workload)
 
     private readonly ConcurrentDictionary<string, int> _shapes = new(StringComparer.Ordinal);
 
+    // Ways of a node to refuse that are put into words once; more than any cluster has, and further ones are not kept.
+    private const int MostReasons = 4096;
+
+    private readonly ConcurrentDictionary<UInt128, UnfitReasons> _reasons = new();
+
     public Workload Workload { get; } = workload;
+
+    /// <summary>The reasons of a node; thousands of nodes refuse in a few ways, and those that refuse alike share one.</summary>
+    internal UnfitReasons Shared(int cards, ReadOnlySpan<int> refusals)
+    {
+        if (cards > byte.MaxValue || refusals.ContainsAnyExceptInRange(0, byte.MaxValue))
+            return UnfitReasons.From(cards, refusals);
+        UInt128 key = (byte)cards;
+        for (var r = 1; r < refusals.Length; r++)
+            key = (key << 8) | (byte)refusals[r];
+        if (_reasons.TryGetValue(key, out var known))
+            return known;
+        var reasons = UnfitReasons.From(cards, refusals);
+        return _reasons.Count < MostReasons ? _reasons.GetOrAdd(key, reasons) : reasons;
+    }
 
     /// <summary>A number that equal asks share, to look up what they cost; -1 when too many shapes are known already, or this one is too long to keep.</summary>
     public int Shape(PodAsk ask)
