@@ -1,6 +1,5 @@
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Domain.Observing;
-using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using k8s.Models;
 
@@ -9,11 +8,10 @@ namespace Hami.Api.Observing;
 /// <summary>What the watch last said of a pod, as far as we care; its labels and annotations, which may be large, are not kept.</summary>
 /// <param name="InitsEnded">True when the pod has init containers that end, and all of them have succeeded.</param>
 /// <param name="Priority">Its PriorityClass's value; higher may preempt lower.</param>
-/// <param name="HostAsk">What it asks of its node's own CPU and memory.</param>
 /// <param name="Foreign">What HAMi's annotations say that it holds; null for a pod that we placed, and for one without them.</param>
 internal sealed record SeenPod(
     string Uid, string Namespace, string Name, string Node, string Phase, bool IsBeingDeleted, string AllocationId, string BindPhase,
-    bool InitsEnded, int Priority, HostRoom HostAsk, ForeignShares? Foreign)
+    bool InitsEnded, int Priority, ForeignShares? Foreign)
 {
     public bool IsTerminal => Phase is "Succeeded" or "Failed";
 
@@ -23,19 +21,21 @@ internal sealed record SeenPod(
         var allocationId = pod.GetAnnotation(HamiKeys.AllocationId) ?? "";
         return new(
             pod.Uid(), pod.Namespace(), pod.Name(), pod.Spec.NodeName ?? "", pod.Status?.Phase ?? "", pod.Metadata.DeletionTimestamp is not null,
-            allocationId, pod.GetAnnotation(HamiKeys.BindPhase) ?? "", HaveInitsEnded(pod), pod.Spec.Priority ?? 0, HostAsks.Of(pod),
+            allocationId, pod.GetAnnotation(HamiKeys.BindPhase) ?? "", HaveInitsEnded(pod), pod.Spec.Priority ?? 0,
             allocationId.Length == 0 && !string.IsNullOrEmpty(pod.Spec.NodeName) ? ForeignSharesOf(pod, names) : null);
     }
 
+    private static bool Ends(V1Container initContainer) => initContainer.RestartPolicy != "Always";
+
     private static bool HaveInitsEnded(V1Pod pod)
     {
-        if (pod.Spec.InitContainers?.Any(HostAsks.Ends) is not true)
+        if (pod.Spec.InitContainers?.Any(Ends) is not true)
             return false;
         // Some kubelets report an app container before the last init container's end.
         if (pod.Status?.ContainerStatuses?.Any(HasRun) is true)
             return true;
         var statuses = pod.Status?.InitContainerStatuses ?? [];
-        return pod.Spec.InitContainers.Where(HostAsks.Ends)
+        return pod.Spec.InitContainers.Where(Ends)
             .All(c => statuses.Any(s => s.Name == c.Name && s.State?.Terminated is { ExitCode: 0 }));
     }
 

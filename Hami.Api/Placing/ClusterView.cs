@@ -79,6 +79,13 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             .Aggregate(QuotaUse.None, (sum, r) => sum + CardUse.Sum(r.Shares));
     }
 
+    /// <summary>The ledger's terms for a namespace, less what its other pods have reserved.</summary>
+    public Terms TermsFor(ClusterLedger ledger, string @namespace, string exceptPodUid)
+    {
+        var terms = ledger.TermsFor(@namespace);
+        return terms.Quota.IsUnlimited ? terms : terms with { Quota = terms.Quota - ReservedIn(@namespace, exceptPodUid) };
+    }
+
     /// <summary>Sets shares aside if the node still is what the decision saw.</summary>
     /// <param name="seen">The node the decision was made on.</param>
     /// <returns>False when somebody was faster; decide again.</returns>

@@ -17,9 +17,6 @@ internal sealed record FilterAnswer(
 {
     public static FilterAnswer Of(string error) => new(null, null, [], error);
 
-    /// <summary>Names of the nodes that may take the pod.</summary>
-    public IEnumerable<string> PassedNames => Passed?.Select(at => Offer!.Names[at]) ?? [];
-
     /// <summary>Writes it with member names in Go's casing.</summary>
     public void WriteTo(IBufferWriter<byte> output)
     {

@@ -96,14 +96,7 @@ internal sealed class FilterHandler(
     private static List<(string, double)> Scores(NodeChoice choice) =>
         [.. choice.RunnersUp.Reverse().Select(n => (n.Node, (double)n.Score)), (choice.Best!.Node.Name, choice.Best.Node.Score)];
 
-    /// <summary>The ledger's terms, less what the namespace's other pods have reserved.</summary>
-    private Terms TermsOf(PodAsk ask, ClusterLedger ledger)
-    {
-        var terms = ledger.TermsFor(ask.Namespace);
-        return terms.Quota.IsUnlimited
-            ? terms
-            : (terms with { Quota = terms.Quota - view.ReservedIn(ask.Namespace, ask.Uid) }).For(ask, view.LargestCardMiB);
-    }
+    private Terms TermsOf(PodAsk ask, ClusterLedger ledger) => view.TermsFor(ledger, ask.Namespace, ask.Uid).For(ask, view.LargestCardMiB);
 
     /// <summary>Whole nodes are given live by a scheduler without a node cache, or to ask "what if" of nodes that are not there.</summary>
     private async ValueTask<bool> IsSimulationAsync(PodAsk ask, NodeOffer offer, CancellationToken cancellationToken) =>

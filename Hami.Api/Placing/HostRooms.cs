@@ -62,7 +62,7 @@ internal sealed class HostRooms(ClusterView view, PolicyInForce policy, NvidiaCo
                 Leave(pod.Uid());
             if (name.Length == 0)
                 return;
-            var ask = Ask(pod);
+            var ask = Ask(pod, config.ResourceNames);
             _pods[pod.Uid()] = (name, pod.Metadata.Generation, ask);
             Change(name, ask.CpuMilli, ask.MemoryMiB);
         }
@@ -88,11 +88,12 @@ internal sealed class HostRooms(ClusterView view, PolicyInForce policy, NvidiaCo
             See(pod);
     }
 
-    private HostRoom Ask(V1Pod pod)
+    /// <summary>What a pod requests of its node; nothing when it cannot be read.</summary>
+    internal static HostRoom Ask(V1Pod pod, ResourceNames names)
     {
         try
         {
-            return HostAsk.Of(PodReading.Shape(pod, config.ResourceNames));
+            return HostAsk.Of(PodReading.Shape(pod, names));
         }
         catch (FormatException)
         {

@@ -27,14 +27,6 @@ internal sealed class NodeOffer
     /// <summary>True when whole nodes were given.</summary>
     public bool IsWhole => _objects is not null;
 
-    public static NodeOffer Of(IEnumerable<string> names, ClusterView view)
-    {
-        var offer = new NodeOffer(default, null);
-        foreach (var name in names)
-            offer.Add(name, view);
-        return offer;
-    }
-
     /// <summary>Looks one node up again.</summary>
     public void Renew(string name, ClusterView view)
     {

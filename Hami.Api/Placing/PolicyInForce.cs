@@ -30,25 +30,12 @@ internal sealed class PolicyInForce(ILedgerReader log, PlacementPolicy started)
 /// <summary>Puts the policy this process was started with into the log, unless it stands there.</summary>
 internal sealed partial class PolicyFromFlags(Journal journal, PlacementPolicy started, TimeProvider time, ILogger<PolicyFromFlags> logger) : BackgroundService
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await journal.Loaded.WaitAsync(stoppingToken);
-        while (true)
-        {
-            try
-            {
-                await journal.DecideAsync(
-                    Streams.Policy, ledger => ChangePolicyDecider.Decide(new(started, "hami-api serve, by its flags"), ledger), stoppingToken);
-                return;
-            }
-            catch (JournalUnavailableException e)
-            {
-                LogNotWritten(logger, e.Message);
-                await Task.Delay(Pause, time, stoppingToken);
-            }
-        }
+        await journal.DecideUntilWrittenAsync(
+            Streams.Policy, ledger => ChangePolicyDecider.Decide(new(started, "hami-api serve, by its flags"), ledger),
+            why => LogNotWritten(logger, why), time, stoppingToken);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The policy of the flags is not in the log yet: {Why}")]

@@ -56,9 +56,7 @@ internal sealed class PreemptHandler(
 
     private List<PlannedVictims> Plan(PodAsk ask, int priority, IReadOnlyDictionary<string, ProposedVictims?> proposed, ClusterLedger ledger)
     {
-        var terms = ledger.TermsFor(ask.Namespace);
-        if (!terms.Quota.IsUnlimited)
-            terms = (terms with { Quota = terms.Quota - view.ReservedIn(ask.Namespace, ask.Uid) }).For(ask, view.LargestCardMiB);
+        var terms = view.TermsFor(ledger, ask.Namespace, ask.Uid).For(ask, view.LargestCardMiB);
         var plan = new List<PlannedVictims>();
         var looked = 0;
         foreach (var (name, victims) in proposed.OrderBy(n => n.Key, StringComparer.Ordinal))

@@ -17,7 +17,6 @@ internal sealed partial class PreemptionRecorder(Journal journal, SeenPods pods,
     : BackgroundService, IPreemptionLog
 {
     private const int MostWaiting = 1000;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     // What is dropped when the log cannot keep up for long is said again by the pod's next attempt.
     private readonly Channel<RecordPreemption> _plans =
@@ -32,35 +31,29 @@ internal sealed partial class PreemptionRecorder(Journal journal, SeenPods pods,
     {
         await foreach (var plan in _plans.Reader.ReadAllAsync(stoppingToken))
         {
-            while (!await TryWriteAsync(plan, stoppingToken))
-                await Task.Delay(Pause, time, stoppingToken);
+            try
+            {
+                await WriteAsync(plan, stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Of this plan alone; the process goes on.
+                LogLost(logger, plan.Ask.Namespace, plan.Ask.Name, e);
+            }
         }
     }
 
-    private async Task<bool> TryWriteAsync(RecordPreemption plan, CancellationToken cancellationToken)
+    private async Task WriteAsync(RecordPreemption plan, CancellationToken cancellationToken)
     {
-        var uid = plan.Ask.Uid;
-        try
-        {
-            var before = _last.GetValueOrDefault(uid);
-            var verdict = await journal.DecideAsync(Streams.Pod(uid), ledger => RecordPreemptionDecider.Decide(plan, before, ledger), cancellationToken);
-            if (verdict.Events is [PodEvent.PreemptionPlanned planned])
-                _last[uid] = planned;
-            if (_last.Count > MostWaiting)
-                ForgetOthers();
-            return true;
-        }
-        catch (JournalUnavailableException e)
-        {
-            LogNotWritten(logger, plan.Ask.Namespace, plan.Ask.Name, e.Message);
-            return false;
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-        {
-            // Of this plan alone; the process goes on.
-            LogLost(logger, plan.Ask.Namespace, plan.Ask.Name, e);
-            return true;
-        }
+        var ask = plan.Ask;
+        var before = _last.GetValueOrDefault(ask.Uid);
+        var verdict = await journal.DecideUntilWrittenAsync(
+            Streams.Pod(ask.Uid), ledger => RecordPreemptionDecider.Decide(plan, before, ledger),
+            why => LogNotWritten(logger, ask.Namespace, ask.Name, why), time, cancellationToken);
+        if (verdict.Events is [PodEvent.PreemptionPlanned planned])
+            _last[ask.Uid] = planned;
+        if (_last.Count > MostWaiting)
+            ForgetOthers();
     }
 
     private void ForgetOthers()

@@ -15,7 +15,6 @@ internal interface IRefusalLog
 internal sealed partial class RefusalRecorder(Journal journal, TimeProvider time, ILogger<RefusalRecorder> logger) : BackgroundService, IRefusalLog
 {
     private const int MostWaiting = 10_000;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     // What is dropped when the log cannot keep up for long is said again by the pod's next filter.
     private readonly Channel<RefusePlacement> _refusals =
@@ -27,28 +26,18 @@ internal sealed partial class RefusalRecorder(Journal journal, TimeProvider time
     {
         await foreach (var refusal in _refusals.Reader.ReadAllAsync(stoppingToken))
         {
-            while (!await TryWriteAsync(refusal, stoppingToken))
-                await Task.Delay(Pause, time, stoppingToken);
-        }
-    }
-
-    private async Task<bool> TryWriteAsync(RefusePlacement refusal, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await journal.DecideAsync(Streams.Pod(refusal.Ask.Uid), ledger => RefusePlacementDecider.Decide(refusal, ledger), cancellationToken);
-            return true;
-        }
-        catch (JournalUnavailableException e)
-        {
-            LogNotWritten(logger, refusal.Ask.Namespace, refusal.Ask.Name, e.Message);
-            return false;
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-        {
-            // Of this refusal alone; the process, and the other pods' reasons, go on.
-            LogLost(logger, refusal.Ask.Namespace, refusal.Ask.Name, e);
-            return true;
+            var ask = refusal.Ask;
+            try
+            {
+                await journal.DecideUntilWrittenAsync(
+                    Streams.Pod(ask.Uid), ledger => RefusePlacementDecider.Decide(refusal, ledger),
+                    why => LogNotWritten(logger, ask.Namespace, ask.Name, why), time, stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Of this refusal alone; the process, and the other pods' reasons, go on.
+                LogLost(logger, ask.Namespace, ask.Name, e);
+            }
         }
     }
 

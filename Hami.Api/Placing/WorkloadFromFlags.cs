@@ -18,19 +18,7 @@ internal sealed partial class WorkloadFromFlags(Journal journal, IReadiness read
         // Which cards there are counts too, and is known once the nodes are listed.
         while (readiness.WhyNot is not null)
             await Task.Delay(Pause, time, stoppingToken);
-        while (true)
-        {
-            try
-            {
-                await journal.DecideAsync(Streams.Policy, Decide, stoppingToken);
-                return;
-            }
-            catch (JournalUnavailableException e)
-            {
-                LogNotWritten(logger, e.Message);
-                await Task.Delay(Pause, time, stoppingToken);
-            }
-        }
+        await journal.DecideUntilWrittenAsync(Streams.Policy, Decide, why => LogNotWritten(logger, why), time, stoppingToken);
     }
 
     private Verdict<PolicyEvent> Decide(ClusterLedger ledger) => given.Mix is { } mix

@@ -112,7 +112,7 @@ internal sealed partial class Waking : BackgroundService, ILogFollower
                 [.. all.Where(p => p.Woken is not null && _view.ReservationOf(p.Ask.Uid) is null).Select(p => p.Ask)],
                 [.. hopeful.Select(p => p.Ask).Except(kept)],
                 [.. _view.NodeNames.Select(_view.Node).OfType<NodeUse>()],
-                @namespace => TermsOf(ledger, @namespace, ""),
+                @namespace => _view.TermsFor(ledger, @namespace, ""),
                 MostAtOnce - kept.Count),
         ];
         var states = hopeful.ToDictionary(p => p.Ask.Uid, StringComparer.Ordinal);
@@ -139,13 +139,7 @@ internal sealed partial class Waking : BackgroundService, ILogFollower
 
     private bool FitsWhatIsKept(PodAsk ask, ClusterLedger ledger) =>
         _view.ReservationOf(ask.Uid) is { } own && _view.Node(own.Node) is { } node
-        && NodeFit.FitsAny(ask, [node.Without(own.Shares)], TermsOf(ledger, ask.Namespace, ask.Uid));
-
-    private Terms TermsOf(ClusterLedger ledger, string @namespace, string exceptPodUid)
-    {
-        var terms = ledger.TermsFor(@namespace);
-        return terms.Quota.IsUnlimited ? terms : terms with { Quota = terms.Quota - _view.ReservedIn(@namespace, exceptPodUid) };
-    }
+        && NodeFit.FitsAny(ask, [node.Without(own.Shares)], _view.TermsFor(ledger, ask.Namespace, ask.Uid));
 
     private void GainedSilently()
     {

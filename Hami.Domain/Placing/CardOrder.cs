@@ -5,8 +5,6 @@ namespace Hami.Domain.Placing;
 /// <summary>In which order the cards of a node are tried.</summary>
 internal static class CardOrder
 {
-    private const int CommonCards = 16;
-
     /// <summary>The best card first; equal ones by higher index, as HAMi's walk from the end of its order does.</summary>
     public static void BestFirst(PodAsk ask, ContainerAsk container, NodeUse node, Terms terms, ReadOnlySpan<CardUse> uses, Span<int> order)
     {
@@ -18,7 +16,7 @@ internal static class CardOrder
         }
         var weights = ask.Weights ?? ScoringWeights.Equal;
         var count = order.Length;
-        var scores = count <= CommonCards ? stackalloc double[count] : new double[count];
+        var scores = count <= NodeUse.CommonCards ? stackalloc double[count] : new double[count];
         for (var i = 0; i < count; i++)
             scores[i] = Score.Card(node.Cards[i], uses[i], container, weights);
         for (var i = 0; i < order.Length; i++)

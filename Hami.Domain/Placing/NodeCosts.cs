@@ -6,9 +6,6 @@ namespace Hami.Domain.Placing;
 /// <summary>What one pod costs on each node. A node's state remembers it, so that only nodes that have changed are looked at again.</summary>
 internal sealed class NodeCosts
 {
-    // A node rarely has more; the scratch arrays of a larger one go to the heap.
-    private const int CommonCards = 16;
-
     private readonly PodAsk _ask;
     private readonly Terms _terms;
     private readonly int _shape;
@@ -45,7 +42,7 @@ internal sealed class NodeCosts
         Span<int> refusals = stackalloc int[CardRefusals.Count];
         NodeFit.TryFit(_ask, node, _terms, _scratch, refusals);
         var count = node.Cards.Length;
-        var after = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
+        var after = count <= NodeUse.CommonCards ? stackalloc CardUse[count] : new CardUse[count];
         for (var i = 0; i < count; i++)
             after[i] = node.Uses[i] + CardUse.Of(_scratch, node.Cards[i].Uuid);
         return FragmentationPolicy.Increase(found.Unusable(node), _terms.Typical.Workload.Unusable(node, after, _ask.Host));

@@ -5,9 +5,6 @@ namespace Hami.Domain.Placing;
 /// <summary>Can one node serve a whole pod, and with which cards?</summary>
 public static class NodeFit
 {
-    // A node rarely has more; the scratch arrays of a larger one go to the heap.
-    private const int CommonCards = 16;
-
     /// <summary>Chooses the cards of every container.</summary>
     /// <param name="shares">The shares, in order of the containers, when the node fits; empty otherwise.</param>
     /// <param name="refusals">Cards per reason for the container that did not fit, indexed by <see cref="CardRefusal"/>; cleared here.</param>
@@ -17,9 +14,9 @@ public static class NodeFit
         shares.Clear();
         refusals.Clear();
         var count = node.Cards.Length;
-        var staying = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
-        var passing = count <= CommonCards ? stackalloc CardUse[count] : new CardUse[count];
-        var order = count <= CommonCards ? stackalloc int[count] : new int[count];
+        var staying = count <= NodeUse.CommonCards ? stackalloc CardUse[count] : new CardUse[count];
+        var passing = count <= NodeUse.CommonCards ? stackalloc CardUse[count] : new CardUse[count];
+        var order = count <= NodeUse.CommonCards ? stackalloc int[count] : new int[count];
         node.Uses.CopyTo(staying);
 
         for (var c = 0; c < ask.Containers.Count; c++)

@@ -6,6 +6,9 @@ namespace Hami.Domain.Placing;
 /// <summary>A node as placement sees it: its cards and what is taken of each; never changed, only replaced.</summary>
 public sealed class NodeUse
 {
+    // A node rarely has more; the scratch arrays of a larger one go to the heap.
+    internal const int CommonCards = 16;
+
     private readonly NodeCards _of;
     private readonly CardUse[] _uses;
     private readonly CardRoom[] _rooms;

@@ -1,4 +1,5 @@
 using Hami.Api.Observing;
+using Hami.Api.Placing;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using k8s.Models;
@@ -46,7 +47,7 @@ public sealed class SeeingPods
         pod.Spec.Overhead = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal) { ["cpu"] = new("10m") };
         pod.Spec.Priority = 1000;
         var seen = Seen(pod);
-        Assert.Equal(new HostRoom(3010, 5 * 1024), seen.HostAsk);
+        Assert.Equal(new HostRoom(3010, 5 * 1024), HostRooms.Ask(pod, ResourceNames.Nvidia));
         Assert.Equal(1000, seen.Priority);
     }
 
@@ -56,7 +57,8 @@ public sealed class SeeingPods
         var pod = Pod([]);
         pod.Spec.Containers = [.. Enumerable.Range(0, 3).Select(i => new V1Container { Name = $"c{i}", Resources = Asks("9223372036854775", "9223372036854775807") })];
 
-        Assert.True(Seen(pod).HostAsk.CpuMilli > 0);
+        Assert.NotNull(Seen(pod));
+        Assert.True(HostRooms.Ask(pod, ResourceNames.Nvidia).CpuMilli > 0);
     }
 
     [Fact]

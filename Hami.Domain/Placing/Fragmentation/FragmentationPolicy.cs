@@ -22,8 +22,6 @@ public sealed class FragmentationPolicy(Workload workload)
     // Annotations may be as long as 256 KiB; such a pod is computed each time.
     private const int LongestKey = 2048;
 
-    private const int CommonCards = 16;
-
     private readonly ConcurrentDictionary<string, int> _shapes = new(StringComparer.Ordinal);
 
     // Ways of a node to refuse that are put into words once; more than any cluster has, and further ones are not kept.
@@ -90,7 +88,7 @@ public sealed class FragmentationPolicy(Workload workload)
         var count = uses.Length;
         if (count == 0)
             return long.MaxValue;
-        var costs = count <= CommonCards ? stackalloc long[count] : new long[count];
+        var costs = count <= NodeUse.CommonCards ? stackalloc long[count] : new long[count];
         Costs(ask, container, node, uses, costs);
         for (var i = 0; i < count; i++)
         {

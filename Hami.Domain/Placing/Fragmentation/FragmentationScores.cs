@@ -52,32 +52,26 @@ public sealed class FragmentationScores(FragmentationPolicy policy)
 
     public void KeepWhy(int shape, UnfitReasons why)
     {
-        if (shape < 0)
-            return;
-        var cells = Volatile.Read(ref _whyByShape);
-        if (shape >= cells.Length)
-        {
-            var larger = new UnfitReasons?[Math.Max(16, (int)BitOperations.RoundUpToPowerOf2((uint)shape + 1))];
-            cells.CopyTo(larger, 0);
-            Volatile.Write(ref _whyByShape, larger);
-            cells = larger;
-        }
-        Volatile.Write(ref cells[shape], why);
+        if (shape >= 0)
+            Volatile.Write(ref Cells(ref _whyByShape, shape)[shape], why);
     }
 
     public void Keep(int shape, int increase)
     {
-        if (shape < 0)
-            return;
-        var cells = Volatile.Read(ref _byShape);
-        if (shape >= cells.Length)
-        {
-            var larger = new int[Math.Max(16, (int)BitOperations.RoundUpToPowerOf2((uint)shape + 1))];
-            cells.CopyTo(larger, 0);
-            Volatile.Write(ref _byShape, larger);
-            cells = larger;
-        }
         // The lowest bit tells a kept zero from an empty cell.
-        Volatile.Write(ref cells[shape], (increase << 1) | 1);
+        if (shape >= 0)
+            Volatile.Write(ref Cells(ref _byShape, shape)[shape], (increase << 1) | 1);
+    }
+
+    /// <summary>The cells, enough of them for this shape.</summary>
+    private static T[] Cells<T>(ref T[] kept, int shape)
+    {
+        var cells = Volatile.Read(ref kept);
+        if (shape < cells.Length)
+            return cells;
+        var larger = new T[Math.Max(16, (int)BitOperations.RoundUpToPowerOf2((uint)shape + 1))];
+        cells.CopyTo(larger, 0);
+        Volatile.Write(ref kept, larger);
+        return larger;
     }
 }
