@@ -2,6 +2,7 @@
  * finds our exported names before the driver's. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "driver.h"
@@ -53,24 +54,34 @@ EXPORT void *dlsym(void *restrict handle, const char *restrict name)
     return real(handle, name);
 }
 
+static const struct hook *hook_named_with(const char *symbol, const char *ending)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", symbol, ending);
+    return hook_named(name);
+}
+
+/* The hook an inner copy of a function stands for, one that has no exported name of its own: the twin for per-thread
+ * streams where it was asked for, and of the others the _v2, which since CUDA 3.2 are the 64-bit ones. */
+static const struct hook *hook_of_copy(const char *symbol, int cuda_version, uint64_t flags)
+{
+    const int second_since = strcmp(symbol, "cuGetProcAddress") == 0 ? 12000 : 3020;
+    const struct hook *hook = NULL;
+    if (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM)
+        hook = hook_named_with(symbol, "_ptsz");
+    if (!hook && cuda_version >= second_since)
+        hook = hook_named_with(symbol, "_v2");
+    return hook ? hook : hook_named(symbol);
+}
+
 /* The driver has chosen by version and flags; we only exchange its function for our wrapper of that very function. */
-static void exchange(const char *symbol, int cuda_version, void **address)
+static void exchange(const char *symbol, int cuda_version, uint64_t flags, void **address)
 {
     if (!symbol || !address || !*address)
         return;
     const struct hook *hook = hook_at(*address);
-    if (!hook && is_in_driver(*address)) {
-        /* An inner copy of a function we know by name: since CUDA 3.2 these are the 64-bit ones, called _v2. */
-        char second[64];
-        size_t length = strlen(symbol);
-        if (cuda_version >= 3020 && length < sizeof second - 3) {
-            memcpy(second, symbol, length);
-            memcpy(second + length, "_v2", 4);
-            hook = strcmp(symbol, "cuGetProcAddress") == 0 ? NULL : hook_named(second);
-        }
-        if (!hook)
-            hook = hook_named(symbol);
-    }
+    if (!hook && is_in_driver(*address))
+        hook = hook_of_copy(symbol, cuda_version, flags);
     if (hook)
         *address = hook->wrapper;
 }
@@ -79,7 +90,7 @@ EXPORT CUresult cuGetProcAddress(const char *symbol, void **address, int cuda_ve
 {
     CUresult result = cuda()->cuGetProcAddress(symbol, address, cuda_version, flags);
     if (result == CUDA_SUCCESS)
-        exchange(symbol, cuda_version, address);
+        exchange(symbol, cuda_version, flags, address);
     return result;
 }
 
@@ -87,6 +98,6 @@ EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **address, int cuda
 {
     CUresult result = cuda()->cuGetProcAddress_v2(symbol, address, cuda_version, flags, status);
     if (result == CUDA_SUCCESS)
-        exchange(symbol, cuda_version, address);
+        exchange(symbol, cuda_version, flags, address);
     return result;
 }

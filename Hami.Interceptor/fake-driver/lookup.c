@@ -1,6 +1,7 @@
 /* Chapter "Driver Entry Point Access": functions by name, CUDA version and flags. */
 #include "cuda.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Which function a name means since which CUDA version; the stream ones have a per-thread twin. */
@@ -52,6 +53,41 @@ static const struct {
     {"cuMemUnmap", 10020, (void *)cuMemUnmap, NULL},
 };
 
+/* HAMI_FAKE_INNER=1: some answers are copies that have no exported name. */
+static CUresult inner_alloc(CUdeviceptr *pointer, size_t bytes)
+{
+    return cuMemAlloc_v2(pointer, bytes);
+}
+
+static CUresult inner_alloc_async(CUdeviceptr *pointer, size_t bytes, CUstream stream)
+{
+    return cuMemAllocAsync(pointer, bytes, stream);
+}
+
+static CUresult inner_alloc_async_per_thread(CUdeviceptr *pointer, size_t bytes, CUstream stream)
+{
+    return cuMemAllocAsync_ptsz(pointer, bytes, stream);
+}
+
+static CUresult inner_get_address(const char *symbol, void **address, int cuda_version, uint64_t flags, int *status)
+{
+    return cuGetProcAddress_v2(symbol, address, cuda_version, flags, status);
+}
+
+static void *inner_of(void *function)
+{
+    static const struct {
+        void *exported, *inner;
+    } copies[] = {{(void *)cuMemAlloc_v2, (void *)inner_alloc},
+                  {(void *)cuMemAllocAsync, (void *)inner_alloc_async},
+                  {(void *)cuMemAllocAsync_ptsz, (void *)inner_alloc_async_per_thread},
+                  {(void *)cuGetProcAddress_v2, (void *)inner_get_address}};
+    for (size_t i = 0; getenv("HAMI_FAKE_INNER") && i < sizeof copies / sizeof copies[0]; i++)
+        if (copies[i].exported == function)
+            return copies[i].inner;
+    return function;
+}
+
 EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **address, int cuda_version, uint64_t flags, int *status)
 {
     if (!symbol || !address)
@@ -69,6 +105,7 @@ EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **address, int cuda
             outcome = CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT;
         }
     }
+    *address = inner_of(*address);
     if (status)
         *status = outcome;
     return *address ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;

@@ -64,6 +64,11 @@ TEST(cuGetProcAddress_answers_with_the_very_version_the_driver_chose)
     check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "versions");
 }
 
+TEST(a_function_without_an_exported_name_is_known_by_the_question)
+{
+    check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g HAMI_FAKE_INNER=1", "versions");
+}
+
 TEST(signals_umask_and_open_files_of_the_program_stay_as_they_were)
 {
     check_lookup("CUDA_DEVICE_MEMORY_LIMIT=1g", "guest");
