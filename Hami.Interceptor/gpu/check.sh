@@ -4,7 +4,7 @@
 # --pretend first: on the pretended driver, to try the checks themselves.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-build=$here/../build
+build=$(cd "$here/.." && pwd)/build
 export OUT="${OUT:-$build/gpu}"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 unset LD_PRELOAD
@@ -18,9 +18,11 @@ if ! make -C "$here/.." -j"$(nproc)" CFLAGS="-O2 -g -Wno-error" gpu-programs >"$
     exit 1
 fi
 
+pretended=
 if [ "${1:-}" = --pretend ]; then
     shift
-    HAMI_FAKE_DRIVER=$(mktemp -d)/cards
+    pretended=$(mktemp -d)
+    HAMI_FAKE_DRIVER=$pretended/cards
     export HAMI_FAKE_DRIVER LD_LIBRARY_PATH="$build/driver"
     echo "GPU-00000000-0000-0000-0000-0000000000aa;Pretended H100;81559;132" >"$HAMI_FAKE_DRIVER"
 fi
@@ -61,7 +63,10 @@ facts() {
     echo "$2"
     if [ -n "$1" ]; then
         nm -D --defined-only "$1" | sort -k3 >"$OUT/libcuda-exports.txt"
-        fact sh -c "readelf -d '$1' | grep -E 'SONAME|NEEDED'; readelf -V '$1' | grep -A8 'Version definition'"
+        fact sh -c "readelf -d '$1' | grep -E 'SONAME|NEEDED|SYMBOLIC|FLAGS'; readelf -V '$1' | grep -A8 'Version def'"
+        echo
+        echo "==== what the driver calls through its own exports (a wrapper would be called from within)"
+        readelf -rW "$1" | grep -oE ' cu[A-Z][A-Za-z0-9_]*' | sort | uniq -c
         echo
         echo "==== driver functions that share an address (one wrapper could stand for another)"
         awk '{ seen[$1] = seen[$1] " " $3; n[$1]++ } END { for (a in n) if (n[a] > 1) print a seen[a] }' \
@@ -85,7 +90,7 @@ nvml.nvmlInit_v2()
 nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(ctypes.c_void_p()))
 time.sleep(600)" 2>/dev/null &
 holder=$!
-trap 'kill $holder 2>/dev/null' EXIT
+trap 'kill $holder 2>/dev/null; rm -rf ${pretended:+"$pretended"}' EXIT
 
 cuda=$(path_of libcuda.so.1 libcuda.so)
 nvml=$(path_of libnvidia-ml.so.1 libnvidia-ml.so)

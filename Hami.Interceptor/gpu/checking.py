@@ -63,7 +63,7 @@ def program(name):
 
 def region_path():
     """A region of its own for whoever asks."""
-    return os.path.join(tempfile.mkdtemp(prefix="hami-gpu-"), "region")
+    return os.path.join(tempfile.mkdtemp(prefix="region-"), "region")
 
 
 def environment(limit=None, preload=LIBRARY, region=None, **more):
