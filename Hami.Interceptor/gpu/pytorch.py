@@ -43,6 +43,7 @@ def obeys(limit_bytes, granule, graphs=True, **more):
     expect(full * MIB >= free - granule - 64 * MIB, "the limit is not reached")
     expect(int(torch.ask("drop")) >= first - granule, "not all came back")
     equal("half the limit again", torch.ask(f"take {limit_bytes // 2}"), "ok")
+    equal("the sum from new threads", torch.ask("threads"), "8")
     if graphs:
         equal("a graph replayed ten times", torch.ask("graph"), "10")
     torch.end()

@@ -1,5 +1,6 @@
 """A PyTorch program that does what it is told, a line at a time."""
 
+import concurrent.futures
 import sys
 import time
 
@@ -37,6 +38,16 @@ def drop():
     torch.cuda.synchronize()
     torch.cuda.empty_cache()
     return str(torch.cuda.mem_get_info()[0])
+
+
+def threads():
+    """Allocates in threads that have done nothing with the card before, as loaders of models do."""
+
+    def work(_):
+        return torch.ones(64 << 20, dtype=torch.uint8, device="cuda")[0].item()
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        return str(sum(pool.map(work, range(8))))
 
 
 def rate(step, seconds, batch):
@@ -122,7 +133,7 @@ for line in sys.stdin:
         answer = "{} {} {}".format(*torch.cuda.mem_get_info(), torch.cuda.get_device_properties(0).total_memory)
     elif words[0] in ("take", "fill"):
         answer = globals()[words[0]](int(words[1]))
-    elif words[0] in ("drop", "graph"):
+    elif words[0] in ("drop", "graph", "threads"):
         answer = globals()[words[0]]()
     else:
         maker, batch = makers[words[0]]
