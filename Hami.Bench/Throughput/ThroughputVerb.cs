@@ -19,7 +19,7 @@ internal static class ThroughputVerb
         var nodes = Numbers.Option("--nodes", "Nodes, each with a node agent.", 200, 1, 1000);
         var devices = Numbers.Option("--devices", "Cards of each node.", 8, 1, 64);
         var pods = Numbers.Option("--pods", "Pods, each with one share of a card.", 1600, 1, 100_000);
-        var warmUp = Numbers.Option("--warm-up", "Pods that run before, uncounted; 0 measures programs that have just started.", 0, 0, 10_000);
+        var warmUp = Numbers.Option("--warm-up", "Pods that run before, uncounted; 0 measures programs that have just started, half of whose work is to be compiled.", 400, 0, 10_000);
         var clients = Numbers.Option("--clients", "Pods that the client sends at once.", 16, 1, 256);
         var policy = new Option<string>("--policy") { Description = "The pods' node policy: binpack fills node after node, spread all of them evenly.", DefaultValueFactory = _ => "binpack" };
         policy.AcceptOnlyFromAmong("binpack", "spread");
