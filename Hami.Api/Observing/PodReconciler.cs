@@ -135,7 +135,7 @@ internal sealed partial class PodReconciler(
         if (pods.Find(podUid) is { } seen)
             return seen;
         var pod = await binder.FindAsync(podNamespace, name, cancellationToken);
-        return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod, nvidia.ResourceNames) : null;
+        return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod, nvidia) : null;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Pod {PodUid} could not be reconciled yet; trying again.")]
