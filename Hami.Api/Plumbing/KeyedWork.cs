@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using k8s.Autorest;
 
 namespace Hami.Api.Plumbing;
@@ -11,7 +12,8 @@ internal sealed class KeyedWork(int workers, TimeProvider time)
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    private readonly SemaphoreSlim _workers = new(workers);
+    // One entry for each worker that is busy.
+    private readonly Channel<bool> _busy = Channel.CreateBounded<bool>(workers);
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Turns> _turns = new(StringComparer.Ordinal);
 
@@ -67,7 +69,7 @@ internal sealed class KeyedWork(int workers, TimeProvider time)
     {
         try
         {
-            await _workers.WaitAsync(cancellationToken);
+            await _busy.Writer.WriteAsync(true, cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -94,7 +96,7 @@ internal sealed class KeyedWork(int workers, TimeProvider time)
         }
         finally
         {
-            _workers.Release();
+            _busy.Reader.TryRead(out _);
         }
     }
 

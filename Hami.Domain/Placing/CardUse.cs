@@ -10,7 +10,7 @@ public readonly record struct CardUse(int Slots, int Cores, long MemoryMiB, int 
     public static CardUse operator +(CardUse a, CardUse b) =>
         new(a.Slots + b.Slots, a.Cores + b.Cores, a.MemoryMiB + b.MemoryMiB, a.Whole + b.Whole, a.Mig | b.Mig);
 
-    /// <remarks>Of slices that <paramref name="a"/> has from another pod too, a bit cannot tell: see <see cref="NodeUse.Without"/>.</remarks>
+    // Of slices that a has from another pod too a bit cannot tell; NodeUse.Without looks.
     public static CardUse operator -(CardUse a, CardUse b) =>
         new(a.Slots - b.Slots, a.Cores - b.Cores, a.MemoryMiB - b.MemoryMiB, a.Whole - b.Whole, a.Mig & ~b.Mig);
 

@@ -92,7 +92,7 @@ public sealed class NodeUse
     /// <summary>Pair score of two cards, as the first one's list has it; 0 when unknown.</summary>
     internal int Link(int from, int to) => _of.Links is { } links ? links[(from * _uses.Length) + to] : 0;
 
-    /// <returns>True when somebody else has one of its MIG slices already.</returns>
+    // True when somebody else has one of its MIG slices already.
     private static bool Add(Card[] cards, CardUse[] uses, IReadOnlyList<Share> shares)
     {
         var overlap = false;

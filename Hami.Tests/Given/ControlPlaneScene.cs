@@ -209,10 +209,12 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         return (JsonObject)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
     }
 
-    public async Task<(int Status, string Body)> PostRawAsync(string path, string body)
+    public Task<(int Status, string Body)> PostRawAsync(string path, string body) => PostRawAsync(At(path), body);
+
+    public async Task<(int Status, string Body)> PostRawAsync(Uri at, string body)
     {
         using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(At(path), content);
+        using var answer = await _http.PostAsync(at, content);
         return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
     }
 
