@@ -51,7 +51,7 @@ public static class PodAskParser
         if (asksCards && pod.Annotations.GetValueOrDefault(HamiKeys.ScoringWeights) is { } text && (weights = ScoringWeights.TryParse(text)) is null)
             refusal ??= new(InvalidAnnotation, $"calcScore failed invalid {HamiKeys.ScoringWeights} annotation \"{Excerpt(text)}\": {ScoringWeights.Form}");
         for (var i = 0; asksCards && refusal is null && i < Wishes.Length; i++)
-            refusal = pod.Annotations.TryGetValue(Wishes[i], out var wish) ? Unkeepable(Wishes[i], wish) : null;
+            refusal = pod.Annotations.GetValueOrDefault(Wishes[i]) is { } wish ? Unkeepable(Wishes[i], wish) : null;
         return (new(
             pod.Uid, pod.Namespace, pod.Name, containers, Wish(pod.Annotations),
             OverNodes(pod.Annotations.GetValueOrDefault(HamiKeys.NodePolicy), policy), OverCards(pod.Annotations.GetValueOrDefault(HamiKeys.GpuPolicy), policy),
