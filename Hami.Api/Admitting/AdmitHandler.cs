@@ -68,7 +68,7 @@ internal sealed class AdmitHandler(AdmissionRules rules, Journal journal) : IQue
         pod.AllContainers.Select(c => c.Container).FirstOrDefault(c => c.SecurityContext?.Privileged == true)?.Name;
 
     /// <summary>As the container would see it: the last of a name counts.</summary>
-    private static Dictionary<string, string?> Environment(PodJson.Container container)
+    private static ContainerVariables Environment(PodJson.Container container)
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal);
         foreach (var variable in container.Env ?? [])
@@ -76,6 +76,6 @@ internal sealed class AdmitHandler(AdmissionRules rules, Journal journal) : IQue
             if (variable?.Name is { } name)
                 environment[name] = variable.Value;
         }
-        return environment;
+        return new(environment, container.EnvFrom is { Count: > 0 });
     }
 }

@@ -11,9 +11,9 @@ namespace Hami.Api.Binding;
 internal sealed partial class Settling(Journal journal, PodBinder binder, NodeLocks locks, SeenNodes nodes, KeyedLock podLock, TimeProvider time, ILogger<Settling> logger) : BackgroundService
 {
     private const int Workers = 16;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly Channel<string> _unsettled = Channel.CreateUnbounded<string>();
+    private readonly KeyedWork _work = new(Workers, time);
 
     /// <summary>Settles this pod soon, and again until it is.</summary>
     public void Later(string podUid) => _unsettled.Writer.TryWrite(podUid);
@@ -57,28 +57,22 @@ internal sealed partial class Settling(Journal journal, PodBinder binder, NodeLo
     }
 
     /// <summary>Settles the pod's placed allocation, however often that must be tried.</summary>
-    public async Task UntilSettledAsync(string podUid, CancellationToken cancellationToken)
-    {
-        while (true)
+    public Task UntilSettledAsync(string podUid, CancellationToken cancellationToken) => _work.DoAsync(
+        podUid,
+        async token =>
         {
-            try
-            {
-                using var turn = await podLock.AcquireAsync(podUid, cancellationToken);
-                await SettleAsync(podUid, cancellationToken);
-                return;
-            }
-            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-            {
-                LogUnsettled(logger, podUid, e);
-            }
-            await Task.Delay(Pause, time, cancellationToken);
-        }
-    }
+            using var turn = await podLock.AcquireAsync(podUid, token);
+            await SettleAsync(podUid, token);
+        },
+        (pause, e) => LogUnsettled(logger, podUid, pause.TotalSeconds, e),
+        cancellationToken);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(FollowAsync, time, logger, stoppingToken);
+
+    private async Task FollowAsync(CancellationToken stoppingToken)
     {
-        var together = new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = stoppingToken };
-        await Parallel.ForEachAsync(_unsettled.Reader.ReadAllAsync(stoppingToken), together, async (uid, token) => await UntilSettledAsync(uid, token));
+        await foreach (var uid in _unsettled.Reader.ReadAllAsync(stoppingToken))
+            _ = UntilSettledAsync(uid, stoppingToken);
     }
 
     private static string Stays(Allocation allocation, string node) =>
@@ -87,8 +81,8 @@ internal sealed partial class Settling(Journal journal, PodBinder binder, NodeLo
     [LoggerMessage(Level = LogLevel.Information, Message = "The unfinished bind of {Namespace}/{Pod} to {Node} is settled: {Outcome}")]
     private static partial void LogSettled(ILogger logger, string @namespace, string pod, string node, BindingOutcome outcome);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The unfinished bind of pod {PodUid} could not be settled yet; trying again.")]
-    private static partial void LogUnsettled(ILogger logger, string podUid, Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The unfinished bind of pod {PodUid} could not be settled yet; trying again in {Seconds} s.")]
+    private static partial void LogUnsettled(ILogger logger, string podUid, double seconds, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A command was not written; the pod watch says it again.")]
     private static partial void LogNotWritten(ILogger logger, Exception exception);

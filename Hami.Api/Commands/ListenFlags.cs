@@ -16,7 +16,7 @@ internal sealed class ListenFlags
     private readonly Option<IPEndPoint?> _http = Flag.Address("--http", "Address of the plain listener for the webhook, GraphQL and the UI, such as 127.0.0.1:8080.");
     private readonly Option<IPEndPoint?> _https = Flag.Address("--https", "The same over TLS, such as 0.0.0.0:8443; needs --cert-file and --key-file.");
     private readonly Option<IPEndPoint?> _httpBind = Flag.Address(
-        "--http_bind", "HAMi's one listener for everything, the extender included unless --extender is given too; over TLS with --cert_file and --key_file.", "--http-bind");
+        "--http_bind", "HAMi's one listener for everything, over TLS with --cert_file and --key_file; the extender included, for callers on this machine, unless --extender is given too.", "--http-bind");
     private readonly Option<string?> _certificate = new("--cert-file", "--cert_file") { Description = "Certificate of the TLS listeners, PEM; read again when it changes." };
     private readonly Option<string?> _key = new("--key-file", "--key_file") { Description = "Its private key, PEM; read again when it changes." };
     private readonly Option<string?> _extender = new("--extender")
@@ -27,7 +27,7 @@ internal sealed class ListenFlags
     {
         Description = "Authorities, PEM, of the client certificates that the extender listener asks for, over TLS; read again when it changes.",
     };
-    private readonly Option<bool> _anybody = Flag.Switch("--extender-allow-anybody", false, "Let the extender listen beyond loopback without client certificates: whoever reaches it can bind any pod.");
+    private readonly Option<bool> _anybody = Flag.Switch("--extender-allow-anybody", false, "Let the extender answer callers beyond this machine without client certificates: whoever reaches it can bind any pod.");
     private readonly Option<string?> _metrics = new("--metrics-bind-address")
     {
         Description = $"Address of the metrics listener, :{UsualMetrics.Port} when not given; \"0\" for none.",
@@ -45,17 +45,18 @@ internal sealed class ListenFlags
         var (http, https, both) = (parsed.GetValue(_http), parsed.GetValue(_https), parsed.GetValue(_httpBind));
         var (certificate, key, clients) = (parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_clientAuthority));
         var extender = Extender(parsed.GetValue(_extender), both is not null);
+        var anybody = parsed.GetValue(_anybody);
         var listeners = new List<Listener>();
         if (http is not null)
             listeners.Add(new(http, Callers.Public, Tls: false));
         if (https is not null)
             listeners.Add(new(https, Callers.Public, Tls: true));
         if (both is not null)
-            listeners.Add(new(both, parsed.GetValue(_extender) is null ? Callers.Public | Callers.Scheduler : Callers.Public, Tls: certificate is not null));
+            listeners.Add(new(both, parsed.GetValue(_extender) is null ? Callers.Public | Callers.Scheduler : Callers.Public, Tls: certificate is not null, Anybody: anybody));
         if (extender is not null)
         {
             var asksCertificates = clients is not null;
-            listeners.Add(new(extender, Callers.Scheduler, Tls: asksCertificates || (!IsLoopback(extender) && certificate is not null), asksCertificates));
+            listeners.Add(new(extender, Callers.Scheduler, Tls: asksCertificates || (!IsLoopback(extender) && certificate is not null), asksCertificates, anybody));
         }
         if (Metrics(parsed.GetValue(_metrics)) is { } metrics)
             listeners.Add(new(metrics, Callers.Prometheus, Tls: false));

@@ -13,7 +13,9 @@ internal sealed partial class ProjectionLag(NpgsqlDataSource database, Journal j
 
     public IReadOnlyList<(string Follower, long Position)> Positions => _positions;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(FollowAsync, time, logger, stoppingToken);
+
+    private async Task FollowAsync(CancellationToken stoppingToken)
     {
         await journal.Loaded.WaitAsync(stoppingToken);
         using var timer = new PeriodicTimer(Interval, time);

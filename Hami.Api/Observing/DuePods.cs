@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
@@ -9,7 +10,15 @@ internal sealed class DuePods : ILogFollower
 {
     private readonly Channel<string> _due = Channel.CreateUnbounded<string>();
 
+    // Adoption waits for cards that a node has yet to register; their pods may not change in the meantime.
+    private readonly ConcurrentDictionary<string, string> _nodes = new(StringComparer.Ordinal);
+
     public void Add(string podUid) => _due.Writer.TryWrite(podUid);
+
+    /// <summary>Adds a pod whenever its node registers cards.</summary>
+    public void AddWithCardsOf(string node, string podUid) => _nodes[podUid] = node;
+
+    public void Forget(string podUid) => _nodes.TryRemove(podUid, out _);
 
     public IAsyncEnumerable<string> ReadAllAsync(CancellationToken cancellationToken) => _due.Reader.ReadAllAsync(cancellationToken);
 
@@ -19,5 +28,10 @@ internal sealed class DuePods : ILogFollower
         // kube-scheduler may ask once more for a pod that has just been deleted; its refusal must not outlive it.
         foreach (var refused in recorded.Select(r => r.Event).OfType<PodEvent.PlacementRefused>())
             Add(refused.PodUid);
+        foreach (var registered in recorded.Select(r => r.Event).OfType<NodeEvent.DevicesRegistered>())
+        {
+            foreach (var waiting in _nodes.Where(n => n.Value == registered.Node))
+                Add(waiting.Key);
+        }
     }
 }

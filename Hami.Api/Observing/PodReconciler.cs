@@ -21,7 +21,8 @@ internal sealed partial class PodReconciler(
     : BackgroundService
 {
     private const int Workers = 32;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly KeyedWork _work = new(Workers, time);
 
     public void Seen(SeenPod pod)
     {
@@ -41,45 +42,34 @@ internal sealed partial class PodReconciler(
             due.Add(podUid);
     }
 
-    /// <summary>Compares the whole ledger with a complete list of pods; returns when all is settled.</summary>
+    /// <summary>Compares the whole ledger with a complete list of pods; returns when all is settled, but for pods with a fault of their own.</summary>
     public async Task ListedAsync(IReadOnlyCollection<SeenPod> listed, CancellationToken cancellationToken)
     {
         pods.Replace(listed);
         var ledger = journal.Ledger;
         adoption.Listed(listed);
         var uids = ledger.LiveByPod.Keys.Concat(ledger.Waiting.Keys).Concat(listed.Where(adoption.Wants).Select(p => p.Uid)).Distinct(StringComparer.Ordinal);
-        await Parallel.ForEachAsync(uids, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellationToken }, async (uid, token) =>
+        await Task.WhenAll(uids.Select(async uid =>
         {
-            await ReconcileUntilDoneAsync(uid, token);
+            await UntilReconciledAsync(uid, cancellationToken);
             // Placed and not bound: the process that was at it is gone, or has lost the answer.
             if (journal.Ledger.AllocationOf(uid) is { Phase: AllocationPhase.Placed })
-                await settling.UntilSettledAsync(uid, token);
-        });
+                await settling.UntilSettledAsync(uid, cancellationToken);
+        }));
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Parallel.ForEachAsync(
-        due.ReadAllAsync(stoppingToken),
-        new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = stoppingToken },
-        async (uid, token) => await ReconcileUntilDoneAsync(uid, token));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(FollowAsync, time, logger, stoppingToken);
+
+    private async Task FollowAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var uid in due.ReadAllAsync(stoppingToken))
+            _ = UntilReconciledAsync(uid, stoppingToken);
+    }
 
     private bool IsWaiting(string podUid) => journal.Ledger.Waiting.ContainsKey(podUid);
 
-    private async Task ReconcileUntilDoneAsync(string podUid, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            try
-            {
-                await ReconcileAsync(podUid, cancellationToken);
-                return;
-            }
-            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-            {
-                LogNotReconciled(logger, podUid, e);
-                await Task.Delay(Pause, time, cancellationToken);
-            }
-        }
-    }
+    private Task UntilReconciledAsync(string podUid, CancellationToken cancellationToken) => _work.DoAsync(
+        podUid, token => ReconcileAsync(podUid, token), (pause, e) => LogNotReconciled(logger, podUid, pause.TotalSeconds, e), cancellationToken);
 
     private async Task ReconcileAsync(string podUid, CancellationToken cancellationToken)
     {
@@ -135,9 +125,9 @@ internal sealed partial class PodReconciler(
         if (pods.Find(podUid) is { } seen)
             return seen;
         var pod = await binder.FindAsync(podNamespace, name, cancellationToken);
-        return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod, nvidia.ResourceNames) : null;
+        return pod is not null && pod.Uid() == podUid ? SeenPod.Of(pod, nvidia) : null;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Pod {PodUid} could not be reconciled yet; trying again.")]
-    private static partial void LogNotReconciled(ILogger logger, string podUid, Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Pod {PodUid} could not be reconciled yet; trying again in {Seconds} s.")]
+    private static partial void LogNotReconciled(ILogger logger, string podUid, double seconds, Exception exception);
 }

@@ -60,5 +60,5 @@ internal sealed class PodWatch(
         }
     }
 
-    private SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, nvidia.ResourceNames);
+    private SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, nvidia);
 }

@@ -8,21 +8,23 @@ namespace Hami.Api.Observing;
 /// <summary>What the watch last said of a pod, as far as we care; its labels and annotations, which may be large, are not kept.</summary>
 /// <param name="InitsEnded">True when the pod has init containers that end, and all of them have succeeded.</param>
 /// <param name="Priority">Its PriorityClass's value; higher may preempt lower.</param>
+/// <param name="CreatedAt">By the API server's clock, in whole seconds.</param>
 /// <param name="Foreign">What HAMi's annotations say that it holds; null for a pod that we placed, and for one without them.</param>
 internal sealed record SeenPod(
     string Uid, string Namespace, string Name, string Node, string Phase, bool IsBeingDeleted, string AllocationId, string BindPhase,
-    bool InitsEnded, int Priority, ForeignShares? Foreign)
+    bool InitsEnded, int Priority, DateTimeOffset CreatedAt, ForeignShares? Foreign)
 {
     public bool IsTerminal => Phase is "Succeeded" or "Failed";
 
     /// <summary>Reads a pod; annotations that cannot be read are among what was seen.</summary>
-    public static SeenPod Of(V1Pod pod, ResourceNames names)
+    public static SeenPod Of(V1Pod pod, NvidiaConfig nvidia)
     {
         var allocationId = pod.GetAnnotation(HamiKeys.AllocationId) ?? "";
         return new(
             pod.Uid(), pod.Namespace(), pod.Name(), pod.Spec.NodeName ?? "", pod.Status?.Phase ?? "", pod.Metadata.DeletionTimestamp is not null,
             allocationId, pod.GetAnnotation(HamiKeys.BindPhase) ?? "", HaveInitsEnded(pod), pod.Spec.Priority ?? 0,
-            allocationId.Length == 0 && !string.IsNullOrEmpty(pod.Spec.NodeName) ? ForeignSharesOf(pod, names) : null);
+            pod.Metadata.CreationTimestamp is { } created ? new(created.ToUniversalTime()) : DateTimeOffset.MinValue,
+            allocationId.Length == 0 && !string.IsNullOrEmpty(pod.Spec.NodeName) ? ForeignSharesOf(pod, nvidia) : null);
     }
 
     private static bool Ends(V1Container initContainer) => initContainer.RestartPolicy != "Always";
@@ -43,17 +45,17 @@ internal sealed record SeenPod(
         status.Started is true || status.State?.Running is not null
         || status.State?.Terminated?.StartedAt is not null || status.LastState?.Terminated?.StartedAt is not null;
 
-    private static ForeignShares? ForeignSharesOf(V1Pod pod, ResourceNames names)
+    private static ForeignShares? ForeignSharesOf(V1Pod pod, NvidiaConfig nvidia)
     {
         if (pod.GetAnnotation(HamiKeys.DevicesAllocated) is null)
             return null;
         try
         {
-            return ForeignShares.Read(PodReading.Shape(pod, names), pod.Spec.NodeName, names.Count);
+            return ForeignShares.Read(PodReading.Shape(pod, nvidia.ResourceNames), pod.Spec.NodeName, nvidia);
         }
         catch (FormatException e)
         {
-            return new(0, [], "", e.Message);
+            return new([], [], "", e.Message);
         }
     }
 }

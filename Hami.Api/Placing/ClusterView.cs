@@ -22,6 +22,7 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
 {
     private readonly ConcurrentDictionary<string, KnownNode> _nodes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Reservation> _reservations = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _leaving = new(StringComparer.Ordinal);
     private volatile KnownNode[] _offeredBefore = [];
     private long _largestCardMiB;
 
@@ -104,7 +105,7 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             return reservation;
         });
         if (earlier is not null && earlier.Node != reservation.Node)
-            _nodes[earlier.Node].Change(s => s.Without(r => ReferenceEquals(r, earlier)));
+            Change(earlier.Node, s => s.Without(r => ReferenceEquals(r, earlier)));
         return true;
     }
 
@@ -126,7 +127,10 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     {
         var now = time.GetUtcNow();
         foreach (var name in _reservations.Values.Where(r => r.Expires <= now).Select(r => r.Node).Distinct(StringComparer.Ordinal))
-            Expire(_nodes[name], _nodes[name].Slot);
+        {
+            if (_nodes.TryGetValue(name, out var node))
+                Expire(node, node.Slot);
+        }
     }
 
     /// <summary>What the node's own CPU and memory have free, for the policy <c>fragmentation</c>.</summary>
@@ -147,7 +151,7 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
             // On its node the shares go over from reserved to taken in one step, so that nobody sees them free in between.
             if (!_reservations.TryRemove(podUid, out var reserved) || reserved.Node == node)
                 continue;
-            _nodes[reserved.Node].Change(slot => slot.Without(r => r.Ask.Uid == podUid));
+            Change(reserved.Node, slot => slot.Without(r => r.Ask.Uid == podUid));
             isGivenBack = true;
         }
         foreach (var cards in recorded.Select(r => r.Event).OfType<NodeEvent.DevicesRegistered>().Where(e => e.Cards.Count > 0))
@@ -156,7 +160,10 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
         {
             var taken = NodeUse.Of(name, after.Node(name));
             _nodes.GetOrAdd(name, static (n, use) => new(n, new(use, [])), taken).Change(slot => slot.Taking(taken, holders));
+            if (after.Node(name).IsEmpty)
+                _leaving.Add(name);
         }
+        Forget(after);
         if (isGivenBack)
             OnGivenBack?.Invoke();
     }
@@ -168,10 +175,30 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
         _ => null,
     };
 
+    // In the journal's loop alone, where nodes come too. Once a node has no cards nothing more is reserved on it.
+    private void Forget(ClusterLedger after)
+    {
+        foreach (var name in _leaving)
+        {
+            if (_nodes.TryGetValue(name, out var node) && after.Node(name).IsEmpty && node.Slot.Reservations.Count == 0)
+            {
+                node.IsForgotten = true;
+                _nodes.TryRemove(name, out _);
+            }
+        }
+        _leaving.RemoveWhere(name => !after.Node(name).IsEmpty || !_nodes.ContainsKey(name));
+    }
+
+    private void Change(string node, Func<Slot, Slot> change)
+    {
+        if (_nodes.TryGetValue(node, out var known))
+            known.Change(change);
+    }
+
     private Reservation? Drop(string podUid)
     {
         if (_reservations.TryRemove(podUid, out var reservation))
-            _nodes[reservation.Node].Change(slot => slot.Without(r => r.Ask.Uid == podUid));
+            Change(reservation.Node, slot => slot.Without(r => r.Ask.Uid == podUid));
         return reservation;
     }
 

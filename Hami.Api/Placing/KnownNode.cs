@@ -8,6 +8,7 @@ namespace Hami.Api.Placing;
 internal sealed class KnownNode(string name, Slot slot)
 {
     private volatile Slot _slot = slot;
+    private volatile bool _forgotten;
 
     public string Name { get; } = name;
 
@@ -20,6 +21,13 @@ internal sealed class KnownNode(string name, Slot slot)
 
     /// <summary>Where the node stood in the offer before this one; only a hint.</summary>
     public int OfferedAt { get; set; }
+
+    /// <summary>True once the node has left and nothing is known of it; should it return, it is another object.</summary>
+    public bool IsForgotten
+    {
+        get => _forgotten;
+        set => _forgotten = value;
+    }
 
     public bool TrySwap(Slot after, Slot before) => ReferenceEquals(Interlocked.CompareExchange(ref _slot, after, before), before);
 

@@ -57,7 +57,7 @@ internal sealed class NodeOffer
             if (reader.TokenType is not JsonTokenType.String)
                 throw new JsonException("NodeNames holds something that is not a name");
             // Thousands of names that we know, mostly in the order of the last time: none becomes a string, few are looked up.
-            var node = expected < before.Length && !reader.ValueIsEscaped && reader.ValueSpan.SequenceEqual(before[expected].Utf8) ? before[expected]
+            var node = expected < before.Length && !reader.ValueIsEscaped && reader.ValueSpan.SequenceEqual(before[expected].Utf8) && !before[expected].IsForgotten ? before[expected]
                 : reader.ValueIsEscaped || !Encoding.UTF8.TryGetChars(reader.ValueSpan, characters, out var length) ? null
                 : view.Known(characters[..length]);
             if (node is null)

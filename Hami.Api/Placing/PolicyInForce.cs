@@ -30,7 +30,9 @@ internal sealed class PolicyInForce(ILedgerReader log, PlacementPolicy started)
 /// <summary>Puts the policy this process was started with into the log, unless it stands there.</summary>
 internal sealed partial class PolicyFromFlags(Journal journal, PlacementPolicy started, TimeProvider time, ILogger<PolicyFromFlags> logger) : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(WriteAsync, time, logger, stoppingToken);
+
+    private async Task WriteAsync(CancellationToken stoppingToken)
     {
         await journal.Loaded.WaitAsync(stoppingToken);
         await journal.DecideUntilWrittenAsync(

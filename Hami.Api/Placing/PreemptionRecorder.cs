@@ -27,7 +27,9 @@ internal sealed partial class PreemptionRecorder(Journal journal, SeenPods pods,
 
     public void Record(RecordPreemption plan) => _plans.Writer.TryWrite(plan);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(RecordAsync, time, logger, stoppingToken);
+
+    private async Task RecordAsync(CancellationToken stoppingToken)
     {
         await foreach (var plan in _plans.Reader.ReadAllAsync(stoppingToken))
         {

@@ -22,7 +22,9 @@ internal sealed partial class RefusalRecorder(Journal journal, TimeProvider time
 
     public void Record(RefusePlacement refusal) => _refusals.Writer.TryWrite(refusal);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(RecordAsync, time, logger, stoppingToken);
+
+    private async Task RecordAsync(CancellationToken stoppingToken)
     {
         await foreach (var refusal in _refusals.Reader.ReadAllAsync(stoppingToken))
         {

@@ -13,7 +13,9 @@ internal sealed partial class WorkloadFromFlags(Journal journal, IReadiness read
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(WriteAsync, time, logger, stoppingToken);
+
+    private async Task WriteAsync(CancellationToken stoppingToken)
     {
         // Which cards there are counts too, and is known once the nodes are listed.
         while (readiness.WhyNot is not null)

@@ -21,9 +21,11 @@ internal sealed class LearningDue : ILogFollower
 }
 
 /// <summary>Puts what was learned into the log, where decisions read it.</summary>
-internal sealed partial class WorkloadLearner(LearningDue due, Journal journal, ILogger<WorkloadLearner> logger) : BackgroundService
+internal sealed partial class WorkloadLearner(LearningDue due, Journal journal, TimeProvider time, ILogger<WorkloadLearner> logger) : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(LearnAsync, time, logger, stoppingToken);
+
+    private async Task LearnAsync(CancellationToken stoppingToken)
     {
         await journal.Loaded.WaitAsync(stoppingToken);
         await foreach (var _ in due.ReadAllAsync(stoppingToken))

@@ -76,7 +76,9 @@ public sealed partial class Journal(
         return await waiting.Answer.WaitAsync(cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(WriteAsync, time, logger, stoppingToken);
+
+    private async Task WriteAsync(CancellationToken stoppingToken)
     {
         try
         {
@@ -105,9 +107,10 @@ public sealed partial class Journal(
         finally
         {
             _writable = false;
-            _waiting.Writer.TryComplete();
+            if (stoppingToken.IsCancellationRequested)
+                _waiting.Writer.TryComplete();
             while (_waiting.Reader.TryRead(out var command))
-                command.Fail(new JournalUnavailableException("The journal is stopping."));
+                command.Fail(new JournalUnavailableException("The journal is stopping, or begins anew."));
         }
     }
 

@@ -10,11 +10,14 @@ public interface IReadiness
 /// <summary>May we decide yet? Not before the log is folded and has been reconciled with the cluster once.</summary>
 public sealed class Readiness(Journal journal) : IReadiness
 {
-    private volatile bool _nodesListed;
+    private readonly TaskCompletionSource _nodesListed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _quotasListed;
     private volatile bool _podsReconciled;
 
-    public void NodesListed() => _nodesListed = true;
+    /// <summary>Completes when the cluster's nodes have been listed once.</summary>
+    public Task NodesKnown => _nodesListed.Task;
+
+    public void NodesListed() => _nodesListed.TrySetResult();
 
     public void QuotasListed() => _quotasListed = true;
 
@@ -23,7 +26,7 @@ public sealed class Readiness(Journal journal) : IReadiness
     /// <inheritdoc />
     public string? WhyNot =>
         !journal.Loaded.IsCompletedSuccessfully ? "hami is reading its log from PostgreSQL"
-        : !_nodesListed ? "hami has not listed the cluster's nodes yet"
+        : !NodesKnown.IsCompletedSuccessfully ? "hami has not listed the cluster's nodes yet"
         : !_quotasListed ? "hami has not listed the cluster's resource quotas yet"
         : !_podsReconciled ? "hami is reconciling its log with the cluster's pods"
         : !journal.IsWritable ? "hami cannot write its log: PostgreSQL is away"

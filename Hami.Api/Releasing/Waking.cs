@@ -57,7 +57,8 @@ internal sealed partial class Waking : BackgroundService, ILogFollower
             Look();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(WakeAsync(stoppingToken), WatchTheClockAsync(stoppingToken));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        UntilStopped.RunAsync(WakeAsync, _time, _logger, stoppingToken), UntilStopped.RunAsync(WatchTheClockAsync, _time, _logger, stoppingToken));
 
     private async Task WakeAsync(CancellationToken stoppingToken)
     {

@@ -8,6 +8,7 @@ internal sealed class LearningPlacer(IReadOnlyDictionary<string, int> cardsByMod
 {
     private readonly ChoicePlacer _placer = new(NodePolicy.Fragmentation, new("fragmentation"), new(new(LearnedWorkload.Empty.Mix(), cardsByModel)));
     private LearnedWorkload _learned = LearnedWorkload.Empty;
+    private long _told;
 
     public PodAsk Ask(TracePod pod) => _placer.Ask(pod);
 
@@ -17,8 +18,10 @@ internal sealed class LearningPlacer(IReadOnlyDictionary<string, int> cardsByMod
         foreach (var kind in WorkloadKinds.Of(ask))
         {
             _learned = _learned.With(kind);
-            if (_learned.IsNews)
-                _placer.Learn(new(new(_learned.Mix(), cardsByModel)));
+            if (!_learned.IsNewsSince(_told))
+                continue;
+            _placer.Learn(new(new(_learned.Mix(), cardsByModel)));
+            _told = _learned.Asks;
         }
         return place;
     }

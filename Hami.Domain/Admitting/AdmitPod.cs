@@ -7,14 +7,19 @@ using Hami.Domain.Quotas;
 namespace Hami.Domain.Admitting;
 
 /// <summary>What admission reads of a pod.</summary>
-/// <param name="Environments">What each container's environment says literally, by name, in order of <see cref="PodShape.Containers"/>; a variable taken from elsewhere has no value.</param>
+/// <param name="Environments">In order of <see cref="PodShape.Containers"/>.</param>
 /// <param name="SchedulerName">Empty when the user set none.</param>
 /// <param name="NodeName">Empty unless the user chose the node.</param>
 /// <param name="RuntimeClassName">Empty when the user set none.</param>
 /// <param name="PrivilegedContainer">Name of the first privileged container, init containers first; null when there is none.</param>
 public sealed record AdmitPod(
-    PodShape Pod, IReadOnlyList<IReadOnlyDictionary<string, string?>> Environments, string SchedulerName, string NodeName, string RuntimeClassName,
+    PodShape Pod, IReadOnlyList<ContainerVariables> Environments, string SchedulerName, string NodeName, string RuntimeClassName,
     string? PrivilegedContainer);
+
+/// <summary>The environment of a container.</summary>
+/// <param name="Named">What stands there, by name; a variable whose value is taken from elsewhere has none.</param>
+/// <param name="HasOthers">Whether a ConfigMap or a Secret is taken over whole (<c>envFrom</c>): its names are not known.</param>
+public sealed record ContainerVariables(IReadOnlyDictionary<string, string?> Named, bool HasOthers = false);
 
 /// <summary>What the admin says of admission.</summary>
 /// <param name="SchedulerName">Scheduler that gets pods which ask for cards; empty leaves them theirs.</param>

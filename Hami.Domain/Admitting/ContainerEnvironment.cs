@@ -17,9 +17,8 @@ internal static class ContainerEnvironment
 
     /// <summary>Says which variables one container gets, and what of its own is replaced.</summary>
     /// <param name="asksCards">Whether this container asks for cards.</param>
-    /// <param name="environment">What stands there, by name; without a value where it is taken from elsewhere.</param>
     public static void Settle(
-        ContainerShape container, int position, bool asksCards, IReadOnlyDictionary<string, string?> environment, NvidiaConfig nvidia,
+        ContainerShape container, int position, bool asksCards, ContainerVariables environment, NvidiaConfig nvidia,
         List<PodChange> changes, List<string> warnings)
     {
         if (!asksCards)
@@ -35,7 +34,7 @@ internal static class ContainerEnvironment
 
         void Set(string name, string value)
         {
-            var has = environment.TryGetValue(name, out var before);
+            var has = environment.Named.TryGetValue(name, out var before);
             if (has && before == value)
                 return;
             changes.Add(new PodChange.Variable(position, name, value));
@@ -44,6 +43,7 @@ internal static class ContainerEnvironment
         }
     }
 
-    private static bool Widens(IReadOnlyDictionary<string, string?> environment) =>
-        environment.TryGetValue(CorePolicy, out var policy) && policy is not ("default" or "force");
+    // The kubelet lets a variable that is named stand before one of envFrom, and both before what the device plugin gives.
+    private static bool Widens(ContainerVariables environment) =>
+        environment.Named.TryGetValue(CorePolicy, out var policy) ? policy is not ("default" or "force") : environment.HasOthers;
 }

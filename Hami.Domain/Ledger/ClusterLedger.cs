@@ -30,6 +30,7 @@ public sealed record WorkloadInForce(WorkloadMix Mix, IReadOnlyDictionary<string
 
 /// <summary>Everything that is true now, folded from the whole log in its order.</summary>
 /// <param name="Position">Sequence of the last event folded.</param>
+/// <param name="Nodes">Nodes that have cards, or pods that hold some.</param>
 /// <param name="LiveByPod">The one live allocation a pod may have, by pod UID.</param>
 /// <param name="Waiting">Latest refusal of each pod that still waits, by pod UID.</param>
 /// <param name="Quotas">ResourceQuotas that limit accelerators, by namespace.</param>
@@ -101,7 +102,10 @@ public sealed record ClusterLedger(
     private ClusterLedger OnNode(string name, NodeEvent happened)
     {
         var before = Node(name);
-        var cluster = this with { Nodes = Nodes.SetItem(name, NodeLedger.Evolve(before, happened)) };
+        var after = NodeLedger.Evolve(before, happened);
+        // A node that left, with the last of its pods, is not remembered: names of nodes come and go for ever. Should it return, its events
+        // go on in the same stream, which the store numbers.
+        var cluster = this with { Nodes = after.IsEmpty ? Nodes.Remove(name) : Nodes.SetItem(name, after) };
         return happened switch
         {
             AllocationPlaced e => cluster.Holding(name, e.AllocationId, e.PodUid) with { Learned = Learn(e.Because.Ask) },

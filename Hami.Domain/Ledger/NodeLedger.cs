@@ -52,5 +52,8 @@ public sealed record NodeLedger(
         _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "This ledger does not know the event."),
     };
 
+    /// <summary>True when there is nothing to know about the node.</summary>
+    public bool IsEmpty => Cards.Count == 0 && Allocations.IsEmpty && Cordoned.IsEmpty && Links.Count == 0;
+
     private NodeLedger Holding(Allocation allocation) => this with { Allocations = Allocations.SetItem(allocation.Id, allocation) };
 }

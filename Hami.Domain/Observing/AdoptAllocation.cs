@@ -9,11 +9,18 @@ public sealed record AdoptAllocation(Guid AllocationId, string PodUid, string Na
 
 public static class AdoptAllocationDecider
 {
+    public const string NothingToAdopt = "NothingToAdopt";
+
     /// <summary>It is not asked whether there is room: the pod has the shares, whatever else is on the cards.</summary>
-    public static Verdict<NodeEvent> Decide(AdoptAllocation command, ClusterLedger cluster) =>
-        cluster.LiveByPod.ContainsKey(command.PodUid) || command.Found.Shares.Count == 0
-            ? Verdict<NodeEvent>.Nothing
-            : new NodeEvent.AllocationAdopted(
-                command.AllocationId, command.PodUid, command.Namespace, command.Pod, command.Node, command.Found.Containers,
-                command.Found.Shares, command.Found.Source, command.IsAttached);
+    public static Verdict<NodeEvent> Decide(AdoptAllocation command, ClusterLedger cluster)
+    {
+        if (cluster.LiveByPod.ContainsKey(command.PodUid) || command.Found.Shares.Count == 0)
+            return Verdict<NodeEvent>.Nothing;
+        var (taken, left) = ForeignBounds.Of(command.Found, cluster.Node(command.Node).Cards);
+        if (taken.Count == 0)
+            return new Refusal(NothingToAdopt, left);
+        return new NodeEvent.AllocationAdopted(
+            command.AllocationId, command.PodUid, command.Namespace, command.Pod, command.Node, command.Found.Asks.Count, taken,
+            left.Length == 0 ? command.Found.Source : $"{command.Found.Source}; left out: {left}", command.IsAttached);
+    }
 }

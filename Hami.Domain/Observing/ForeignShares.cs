@@ -5,22 +5,22 @@ using Hami.Domain.Protocol;
 namespace Hami.Domain.Observing;
 
 /// <summary>What HAMi's annotations say that a pod holds.</summary>
+/// <param name="Asks">What its containers ask by their spec, in order; it bounds what is believed of the annotations, see <see cref="ForeignBounds"/>.</param>
 /// <param name="Shares">Empty when it holds nothing, or when <paramref name="Fault"/> is set.</param>
 /// <param name="Source">Where it was read, in a sentence.</param>
 /// <param name="Fault">Why it cannot be told, as a sentence; null when it can.</param>
-public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, string Source, string? Fault)
+public sealed record ForeignShares(IReadOnlyList<ContainerAsk> Asks, IReadOnlyList<Share> Shares, string Source, string? Fault)
 {
     // What the shares of a card add up to stays far from the limit of an int, whoever wrote them.
     private const int MostCores = 100_000;
 
     // Where the instances of a pod on a MIG card cannot be told, nobody else may be put beside it.
-    private static readonly MigSlice WholeCard = new("unknown", 0, MigPlacement.MostSlices);
+    internal static readonly MigSlice WholeCard = new("unknown", 0, MigPlacement.MostSlices);
 
     /// <summary>Reads the annotations of a pod that HAMi v2.10 placed.</summary>
     /// <param name="node">The node the pod is on.</param>
-    /// <param name="resource">Name of the resource that counts cards.</param>
     /// <returns>Null when it has none of them.</returns>
-    public static ForeignShares? Read(PodShape pod, string node, string resource)
+    public static ForeignShares? Read(PodShape pod, string node, NvidiaConfig nvidia)
     {
         if (!pod.Annotations.TryGetValue(HamiKeys.PodNode, out var chosen) || !pod.Annotations.TryGetValue(HamiKeys.DevicesAllocated, out var list))
             return null;
@@ -28,20 +28,23 @@ public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, 
             return Unusable($"the annotation {HamiKeys.PodNode} says {chosen}, but the pod is on {node}");
         if (list.Contains('\0', StringComparison.Ordinal))
             return Unusable($"the annotation {HamiKeys.DevicesAllocated} holds a NUL character");
+        var (asks, refusal) = PodAskParser.Containers(pod, nvidia);
+        if (refusal is not null)
+            return Unusable($"what the pod asks cannot be understood: {refusal.Sentence}");
         try
         {
-            bool[] asks = [.. pod.Containers.Select(c => c.Asked(resource) > 0)];
+            bool[] askCards = [.. asks.Select(c => c.Count > 0)];
             var entries = DeviceList.Decode(list);
-            if (DeviceList.Align(entries, asks) is not { } containers)
+            if (DeviceList.Align(entries, askCards) is not { } containers)
             {
                 return Unusable(
-                    $"the annotation {HamiKeys.DevicesAllocated} \"{list}\" has {entries.Count} entries, but the pod {pod.Containers.Count} containers, {asks.Count(a => a)} of which ask for cards");
+                    $"the annotation {HamiKeys.DevicesAllocated} \"{list}\" has {entries.Count} entries, but the pod {pod.Containers.Count} containers, {askCards.Count(a => a)} of which ask for cards");
             }
             if (containers.SelectMany(c => c).FirstOrDefault(d => d.Uuid.Length == 0 || d.MemoryMiB < 0 || d.Cores is < 0 or > MostCores) is { } bad)
                 return Unusable($"the annotation {HamiKeys.DevicesAllocated} \"{list}\" gives {bad.MemoryMiB} MiB and {bad.Cores} cores of card \"{bad.Uuid}\"");
             var isCompacted = entries.Count < pod.Containers.Count;
             return new(
-                pod.Containers.Count, WithMig(pod, SharesOf(pod, containers)),
+                asks, WithMig(pod, SharesOf(pod, containers)),
                 $"{HamiKeys.DevicesAllocated}{(isCompacted ? ", its entries dealt to the containers that ask for cards" : "")}", null);
         }
         catch (FormatException e)
@@ -49,7 +52,7 @@ public sealed record ForeignShares(int Containers, IReadOnlyList<Share> Shares, 
             return Unusable($"the annotation {HamiKeys.DevicesAllocated} cannot be read: {e.Message}");
         }
 
-        ForeignShares Unusable(string why) => new(pod.Containers.Count, [], "", why);
+        static ForeignShares Unusable(string why) => new([], [], "", why);
     }
 
     private static List<Share> SharesOf(PodShape pod, IReadOnlyList<IReadOnlyList<ListedDevice>> containers) =>

@@ -10,6 +10,7 @@ public readonly record struct CardUse(int Slots, int Cores, long MemoryMiB, int 
     public static CardUse operator +(CardUse a, CardUse b) =>
         new(a.Slots + b.Slots, a.Cores + b.Cores, a.MemoryMiB + b.MemoryMiB, a.Whole + b.Whole, a.Mig | b.Mig);
 
+    // Of slices that a has from another pod too a bit cannot tell; NodeUse.Without looks.
     public static CardUse operator -(CardUse a, CardUse b) =>
         new(a.Slots - b.Slots, a.Cores - b.Cores, a.MemoryMiB - b.MemoryMiB, a.Whole - b.Whole, a.Mig & ~b.Mig);
 

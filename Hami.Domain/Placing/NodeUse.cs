@@ -12,11 +12,13 @@ public sealed class NodeUse
     private readonly NodeCards _of;
     private readonly CardUse[] _uses;
     private readonly CardRoom[] _rooms;
+    private readonly MigHolders? _holders;
     private volatile FragmentationScores? _found;
 
-    private NodeUse(NodeCards of, CardUse[] uses, HostRoom? host)
+    private NodeUse(NodeCards of, CardUse[] uses, HostRoom? host, MigHolders? holders)
     {
         _of = of;
+        _holders = holders;
         _uses = uses;
         Host = host;
         _rooms = new CardRoom[uses.Length];
@@ -56,16 +58,17 @@ public sealed class NodeUse
     {
         var cards = new NodeCards(name, ledger);
         var uses = new CardUse[cards.Cards.Length];
+        var overlap = false;
         foreach (var allocation in ledger.Allocations.Values)
-            Add(cards.Cards, uses, allocation.Held);
-        return new(cards, uses, host);
+            overlap |= Add(cards.Cards, uses, allocation.Held);
+        return new(cards, uses, host, cards.HasMig ? new(ledger.Allocations.Values, overlap) : null);
     }
 
     public NodeUse With(IReadOnlyList<Share> shares)
     {
         var uses = (CardUse[])_uses.Clone();
-        Add(_of.Cards, uses, shares);
-        return new(_of, uses, Host);
+        var overlap = Add(_of.Cards, uses, shares);
+        return new(_of, uses, Host, _holders?.With(shares, overlap));
     }
 
     /// <summary>The node without what one pod takes of it.</summary>
@@ -74,10 +77,14 @@ public sealed class NodeUse
         var uses = (CardUse[])_uses.Clone();
         for (var i = 0; i < uses.Length; i++)
             uses[i] -= UseOf(_of.Cards[i], shares);
-        return new(_of, uses, Host);
+        var holders = _holders?.Without(shares);
+        // Two adopted pods may say that they hold one slice, and one that does not say which holds all: what remains is added up anew.
+        if (holders is { Overlap: true })
+            RecountSlices(uses, holders);
+        return new(_of, uses, Host, holders);
     }
 
-    public NodeUse With(HostRoom? host) => new(_of, _uses, host);
+    public NodeUse With(HostRoom? host) => new(_of, _uses, host, _holders);
 
     /// <summary>True when an admin took the card out of placement.</summary>
     internal bool IsCordoned(int card) => _of.Cordoned[card];
@@ -85,10 +92,29 @@ public sealed class NodeUse
     /// <summary>Pair score of two cards, as the first one's list has it; 0 when unknown.</summary>
     internal int Link(int from, int to) => _of.Links is { } links ? links[(from * _uses.Length) + to] : 0;
 
-    private static void Add(Card[] cards, CardUse[] uses, IReadOnlyList<Share> shares)
+    // True when somebody else has one of its MIG slices already.
+    private static bool Add(Card[] cards, CardUse[] uses, IReadOnlyList<Share> shares)
     {
+        var overlap = false;
         for (var i = 0; i < cards.Length; i++)
-            uses[i] += UseOf(cards[i], shares);
+        {
+            var use = UseOf(cards[i], shares);
+            overlap |= (uses[i].Mig & use.Mig) != 0;
+            uses[i] += use;
+        }
+        return overlap;
+    }
+
+    private void RecountSlices(CardUse[] uses, MigHolders holders)
+    {
+        var remaining = holders.Remaining();
+        for (var i = 0; i < uses.Length; i++)
+        {
+            var slices = 0UL;
+            foreach (var shares in remaining)
+                slices |= UseOf(_of.Cards[i], shares).Mig;
+            uses[i] = uses[i] with { Mig = slices };
+        }
     }
 
     private static CardUse UseOf(Card card, IReadOnlyList<Share> shares)

@@ -29,8 +29,13 @@ public static class PodAskParser
 
     private const string CountRule = "must be a whole number from 0 to 1024";
 
+    // They stand in every event that a placement of the pod leaves, for ever; the cards of some sixteen nodes can be named.
+    private const int MostWords = 128;
+    private const int LongestWish = 8192;
+
     // Texts of the user's that are kept in the log as they stand.
-    private static readonly string[] Wishes = [HamiKeys.UseGpuType, HamiKeys.NoUseGpuType, HamiKeys.UseGpuUuid, HamiKeys.NoUseGpuUuid, HamiKeys.GpuMode];
+    private static readonly string[] Wishes =
+        [HamiKeys.UseGpuType, HamiKeys.NoUseGpuType, HamiKeys.UseGpuUuid, HamiKeys.NoUseGpuUuid, HamiKeys.GpuMode, HamiKeys.GpuPolicy];
 
     // Below 2^20 the number is MiB (a card has less than 1 TiB); from 2^24 on it can only be bytes.
     private const decimal LargestMiB = 1 << 20;
@@ -40,25 +45,30 @@ public static class PodAskParser
     /// <summary>The ask and no refusal, or a refusal and an ask that must not be used.</summary>
     public static (PodAsk Ask, Refusal? Refusal) Parse(PodShape pod, NvidiaConfig nvidia, PlacementPolicy policy)
     {
-        Refusal? refusal = null;
-        var asksCards = false;
-        var containers = new ContainerAsk[pod.Containers.Count];
-        for (var i = 0; i < containers.Length; i++)
-        {
-            var (ask, refused) = Container(pod.Containers[i], nvidia);
-            refusal ??= refused;
-            containers[i] = ask;
-            asksCards |= ask.Count > 0;
-        }
+        var (containers, refusal) = Containers(pod, nvidia);
+        var asksCards = Array.Exists(containers, c => c.Count > 0);
         ScoringWeights? weights = null;
         if (asksCards && pod.Annotations.GetValueOrDefault(HamiKeys.ScoringWeights) is { } text && (weights = ScoringWeights.TryParse(text)) is null)
             refusal ??= new(InvalidAnnotation, $"calcScore failed invalid {HamiKeys.ScoringWeights} annotation \"{Excerpt(text)}\": {ScoringWeights.Form}");
-        if (asksCards && Array.Find(Wishes, key => pod.Annotations.GetValueOrDefault(key)?.Contains('\0', StringComparison.Ordinal) == true) is { } unwritable)
-            refusal ??= new(InvalidAnnotation, $"invalid {unwritable} annotation: it holds a NUL character, which cannot be kept; remove it");
+        for (var i = 0; asksCards && refusal is null && i < Wishes.Length; i++)
+            refusal = pod.Annotations.GetValueOrDefault(Wishes[i]) is { } wish ? Unkeepable(Wishes[i], wish) : null;
         return (new(
             pod.Uid, pod.Namespace, pod.Name, containers, Wish(pod.Annotations),
             OverNodes(pod.Annotations.GetValueOrDefault(HamiKeys.NodePolicy), policy), OverCards(pod.Annotations.GetValueOrDefault(HamiKeys.GpuPolicy), policy),
             weights, Group(pod), HostAsk.Of(pod)), refusal);
+    }
+
+    /// <summary>What each container asks, init containers first, and what is wrong with the first that cannot be understood.</summary>
+    internal static (ContainerAsk[] Asks, Refusal? Refusal) Containers(PodShape pod, NvidiaConfig nvidia)
+    {
+        Refusal? refusal = null;
+        var asks = new ContainerAsk[pod.Containers.Count];
+        for (var i = 0; i < asks.Length; i++)
+        {
+            (asks[i], var refused) = Container(pod.Containers[i], nvidia);
+            refusal ??= refused;
+        }
+        return (asks, refusal);
     }
 
     /// <summary>A refusal of one resource of a container, in the form HAMi refuses percentages in.</summary>
@@ -67,6 +77,13 @@ public static class PodAskParser
 
     /// <summary>A user's text for a sentence, which nobody reads when it is long.</summary>
     internal static string Excerpt(string text) => text.Length <= 100 ? text : $"{text[..100]}…";
+
+    private static Refusal? Unkeepable(string key, string wish) =>
+        wish.Contains('\0', StringComparison.Ordinal) ? new(InvalidAnnotation, $"invalid {key} annotation: it holds a NUL character, which cannot be kept; remove it")
+        : wish.Length > LongestWish ? new(InvalidAnnotation, $"invalid {key} annotation: it has {wish.Length} characters, at most {LongestWish} are kept; name fewer, or label the nodes and use a nodeSelector")
+        : wish.AsSpan().Count(',') is >= MostWords and var commas
+            ? new(InvalidAnnotation, $"invalid {key} annotation: it lists {commas + 1} words, at most {MostWords} are kept; name fewer, or label the nodes and use a nodeSelector")
+        : null;
 
     private static (ContainerAsk Ask, Refusal? Refusal) Container(ContainerShape container, NvidiaConfig nvidia)
     {

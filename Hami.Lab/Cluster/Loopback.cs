@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 
 namespace Hami.Lab.Cluster;
 
@@ -13,6 +12,9 @@ internal static class Loopback
     // kubelets and connections take such ports.
     private const int Lowest = 15_000;
     private const int Highest = 32_000;
+
+    // Each port once, so that nobody is given one that another was given and has not opened yet; other processes begin far from here.
+    private static uint _next = unchecked((uint)Environment.ProcessId * 521);
 
     /// <summary>The wanted port; throws a sentence when somebody has it.</summary>
     public static int ThisPort(int wanted)
@@ -34,7 +36,7 @@ internal static class Loopback
         {
             try
             {
-                return Take(wanted != 0 ? wanted : RandomNumberGenerator.GetInt32(Lowest, Highest));
+                return Take(wanted != 0 ? wanted : Lowest + (int)(Interlocked.Increment(ref _next) % (Highest - Lowest)));
             }
             catch (SocketException)
             {

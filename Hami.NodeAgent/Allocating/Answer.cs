@@ -18,6 +18,8 @@ internal static class Answer
         // The library knows one compute limit for all of a container's cards; the scheduler gives each the same.
         answer.Envs["CUDA_DEVICE_SM_LIMIT"] = container.Devices[0].Cores.ToString(CultureInfo.InvariantCulture);
         answer.Envs["CUDA_DEVICE_MEMORY_SHARED_CACHE"] = $"{options.VgpuDir}/{RegionId(podUid, container.Name)}.cache";
+        // Instead of one that the image brings along; the cluster's own, where it is another, stands in the pod and comes before this.
+        answer.Envs["GPU_CORE_UTILIZATION_POLICY"] = "default";
         if (options.MemoryScaling > 1)
             answer.Envs["CUDA_OVERSUBSCRIBE"] = "true";
 

@@ -4,10 +4,12 @@ using Hami.NodeAgent.Plumbing;
 namespace Hami.NodeAgent.Allocating;
 
 /// <summary>Finishes what an earlier run of this agent left: pods that have all their devices but are still marked as allocating.</summary>
-internal sealed class PhaseRecovery(PodsOnNode watch, PodsWithShares pods, Checkpoint checkpoint, PhaseWriter phases, TimeProvider time)
+internal sealed class PhaseRecovery(PodsOnNode watch, PodsWithShares pods, Checkpoint checkpoint, PhaseWriter phases, TimeProvider time, ILogger<PhaseRecovery> log)
     : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(Recover, time, log, stoppingToken);
+
+    private async Task Recover(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10), time);
         do

@@ -18,7 +18,7 @@ internal sealed partial class SignatureCheck(AgentOptions options, ILogger<Signa
     public int AcceptedUnsigned => unsigned.Count;
 
     /// <summary>True when a pod without any trace of our scheduler may have devices.</summary>
-    public bool AcceptsUnsigned => Checks && options.AcceptUnsigned;
+    public bool AcceptsUnsigned => options.AcceptUnsigned;
 
     private bool Checks => !keys.ById.IsEmpty;
 
@@ -81,7 +81,7 @@ internal sealed partial class SignatureCheck(AgentOptions options, ILogger<Signa
         { KeyId: var id } => $"by key {id}",
     };
 
-    [LoggerMessage(LogLevel.Warning, "Whoever may write a pod's annotations can give it devices of this node: without --signing-public-key nothing tells the scheduler's from theirs")]
+    [LoggerMessage(LogLevel.Warning, "Whoever may write a pod's annotations can give it devices of this node, as --accept-unsigned asks: without --signing-public-key nothing tells the scheduler's from theirs")]
     private partial void LogUnchecked();
 
     [LoggerMessage(LogLevel.Information, "Devices are given for allocations signed by {Keys}")]

@@ -33,7 +33,7 @@ internal sealed record AgentOptions
     /// <summary>Whether the kubelet's folder is watched by inotify, of which a user has few instances (often 128); else it is looked at every second.</summary>
     public bool WatchesFolder { get; init; } = true;
 
-    /// <summary>Whose allocations count; none, and annotations count whoever wrote them.</summary>
+    /// <summary>Whose allocations count; without any, and with <see cref="AcceptUnsigned"/>, annotations count whoever wrote them.</summary>
     public TrustedKeys Keys { get; init; } = TrustedKeys.None;
 
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
@@ -72,6 +72,9 @@ internal sealed record AgentOptions
             // sockaddr_un.sun_path has 108 bytes with its final NUL (unix(7)).
             if (Encoding.UTF8.GetByteCount(socket) > 107)
                 return $"The socket path {socket} is longer than the 107 bytes Linux allows; give a shorter --kubelet-dir.";
+        if (Keys.ById.IsEmpty && !AcceptUnsigned)
+            return "Whoever may write a pod's annotations could give it this node's devices: give --signing-public-key the public half of hami-api's --signing-key-file, "
+                + "or --accept-unsigned while hami-api has no key or the cluster is taken over from HAMi.";
         return null;
     }
 }

@@ -72,13 +72,13 @@ internal static class CommandLine
 
     private static readonly Option<string[]> SigningPublicKey = new("--signing-public-key")
     {
-        Description = "PEM file with the Ed25519 public key of hami-api's --signing-key-file: devices are then given only for what it signed. May be repeated while keys are changed.",
+        Description = "PEM file with the Ed25519 public key of hami-api's --signing-key-file: devices are given only for what it signed. May be repeated while keys are changed. Needed unless --accept-unsigned is given.",
         DefaultValueFactory = _ => [],
     };
 
     private static readonly Option<bool> AcceptUnsigned = new("--accept-unsigned")
     {
-        Description = "For the time of a migration: also give devices for allocations without a signature, HAMi's among them.",
+        Description = "For the time of a migration, or where hami-api has no key: also give devices for allocations without a signature, HAMi's among them. Whoever may write a pod's annotations can then give it devices.",
     };
 
     private static readonly Option<string?> HttpBind = new("--http-bind")
@@ -124,14 +124,13 @@ internal static class CommandLine
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
         };
-        if (options.Fault() is { } fault)
-            return await Fail(fault);
-
         ImmutableArray<Card> cards;
         IKubernetes kubernetes;
         try
         {
             options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
+            if (options.Fault() is { } fault)
+                return await Fail(fault);
             cards = DeviceFile.Read(file);
             kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }

@@ -42,7 +42,9 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
                 : new SeenPod(pod, order + 1 + i)).ToList();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(Follow, time, log, stoppingToken);
+
+    private async Task Follow(CancellationToken stoppingToken)
     {
         for (var failures = 0; !stoppingToken.IsCancellationRequested;)
         {

@@ -9,7 +9,9 @@ internal sealed partial class DeviceFileWatch(AgentOptions options, CardInventor
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(Follow, time, log, stoppingToken);
+
+    private async Task Follow(CancellationToken stoppingToken)
     {
         string? complained = null;
         string? last = null;

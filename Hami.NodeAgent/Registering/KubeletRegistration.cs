@@ -39,7 +39,9 @@ internal sealed partial class KubeletRegistration(
     /// <summary>Ends once the kubelet has accepted this plugin for the first time.</summary>
     public Task FirstRegistered => firstRegistered.Task;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(KeepRegistered, time, log, stoppingToken);
+
+    private async Task KeepRegistered(CancellationToken stoppingToken)
     {
         var failures = 0;
         try
@@ -68,15 +70,13 @@ internal sealed partial class KubeletRegistration(
                 await woken.WaitAsync(wait, stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // Stopping: the socket goes away below, so that the kubelet sees us leave at once.
-        }
         finally
         {
+            // The socket goes away, so that the kubelet sees us leave at once.
             watcher?.Dispose();
             if (listener is not null)
                 await listener.DisposeAsync();
+            (watcher, listener, registeredWith) = (null, null, null);
         }
     }
 

@@ -14,7 +14,9 @@ internal sealed partial class NodeRegistration(
     // Tells the scheduler that this node needs no turns: HAMi's plugin would find its pod only by the node's lock.
     private static readonly string Version = typeof(NodeRegistration).Assembly.GetName().Version!.ToString(3);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(KeepPublished, time, log, stoppingToken);
+
+    private async Task KeepPublished(CancellationToken stoppingToken)
     {
         // HAMi publishes a node only once its kubelet knows the plugin: a pod placed earlier would be rejected there for good.
         await kubelet.FirstRegistered.WaitAsync(stoppingToken);

@@ -108,7 +108,7 @@ public sealed class AdmittedAndPlaced
     {
         var pod = Pods.Shape("p", containers) with { Uid = uid };
         var admission = AdmitPodDecider.Decide(
-            new(pod, [.. containers.Select(_ => new Dictionary<string, string?>(StringComparer.Ordinal))], "", "", "", null),
+            new(pod, [.. containers.Select(_ => new ContainerVariables(new Dictionary<string, string?>(StringComparer.Ordinal)))], "", "", "", null),
             AdmissionRules.Hami with { Nvidia = nvidia }, QuotaRoom.Unlimited);
         foreach (var limit in Assert.IsType<Admission.Allowed>(admission).Changes.OfType<PodChange.Limit>())
         {

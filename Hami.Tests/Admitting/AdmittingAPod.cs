@@ -206,6 +206,10 @@ public sealed class AdmittingAPod
     [InlineData(GpuCorePolicy.Default, "gpu=1", "GPU_CORE_UTILIZATION_POLICY=force", "")]
     [InlineData(GpuCorePolicy.Default, "gpu=1", "GPU_CORE_UTILIZATION_POLICY=disable", "GPU_CORE_UTILIZATION_POLICY=default")]
     [InlineData(GpuCorePolicy.Default, "gpu=1", "GPU_CORE_UTILIZATION_POLICY", "GPU_CORE_UTILIZATION_POLICY=default")]
+    [InlineData(GpuCorePolicy.Default, "gpu=1", "*", "GPU_CORE_UTILIZATION_POLICY=default")]
+    [InlineData(GpuCorePolicy.Force, "gpu=1", "*", "GPU_CORE_UTILIZATION_POLICY=force")]
+    [InlineData(GpuCorePolicy.Default, "gpu=1", "* GPU_CORE_UTILIZATION_POLICY=force", "")]
+    [InlineData(GpuCorePolicy.Default, "", "*", "")]
     public void The_admins_compute_policy_reaches_containers_with_cards_and_the_pod_cannot_loosen_it(
         GpuCorePolicy policy, string limits, string environment, string variables) =>
         Assert.Equal(variables, Variables(Admit(Pods.Written(limits), environment: environment, rules: With(Nvidia with { GpuCorePolicy = policy }))));
@@ -310,18 +314,18 @@ public sealed class AdmittingAPod
         string.Join(' ', Changes(admission).OfType<PodChange.Variable>().Select(v => $"{v.Name}={v.Value}"));
 
     private static Admission AdmitAll(ContainerShape[] containers) => AdmitPodDecider.Decide(
-        new(Pods.Shape("p", containers), [.. containers.Select(_ => new Dictionary<string, string?>(StringComparer.Ordinal))], "", "", "", null),
+        new(Pods.Shape("p", containers), [.. containers.Select(_ => new ContainerVariables(new Dictionary<string, string?>(StringComparer.Ordinal)))], "", "", "", null),
         AdmissionRules.Hami, QuotaRoom.Unlimited);
 
-    /// <param name="environment">Of the container: <c>NAME=value</c>, or <c>NAME</c> for one taken from elsewhere.</param>
+    /// <param name="environment">Of the container: <c>NAME=value</c>, or <c>NAME</c> for one taken from elsewhere, <c>*</c> for all of a ConfigMap.</param>
     private static Admission Admit(
         ContainerShape container, string scheduler = "", string node = "", string runtimeClass = "", string? privileged = null, string environment = "",
         (string Key, string Value)[]? annotations = null, (string Key, string Value)[]? labels = null, AdmissionRules? rules = null)
     {
-        var variables = environment.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(v => v.Split('='))
-            .ToDictionary(v => v[0], v => v.ElementAtOrDefault(1), StringComparer.Ordinal);
+        var words = environment.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var variables = words.Where(w => w != "*").Select(v => v.Split('=')).ToDictionary(v => v[0], v => v.ElementAtOrDefault(1), StringComparer.Ordinal);
         var shape = Pods.Shape("p", container) with { Annotations = Words(annotations), Labels = Words(labels) };
-        return AdmitPodDecider.Decide(new(shape, [variables], scheduler, node, runtimeClass, privileged), rules ?? AdmissionRules.Hami, QuotaRoom.Unlimited);
+        return AdmitPodDecider.Decide(new(shape, [new(variables, HasOthers: words.Contains("*"))], scheduler, node, runtimeClass, privileged), rules ?? AdmissionRules.Hami, QuotaRoom.Unlimited);
     }
 
     private static Dictionary<string, string> Words((string Key, string Value)[]? words) => (words ?? []).ToDictionary(w => w.Key, w => w.Value, StringComparer.Ordinal);

@@ -75,6 +75,23 @@ public sealed class AdmittingHostilePods
         Assert.Equal(4, answer.Warnings!.Count);
     }
 
+    [Fact]
+    public void What_a_ConfigMap_may_hold_is_answered_by_a_name_that_stands_before_it()
+    {
+        var review = Review.Replace(
+            """},"env":[{"name":"GPU_CORE_UTILIZATION_POLICY","value":"disable"}],""", """},"envFrom":[{"configMapRef":{"name":"mine"}}],""", StringComparison.Ordinal);
+        Assert.NotEqual(Review, review);
+
+        var answer = AdmitHandler.Answer(
+            JsonSerializer.Deserialize(review, WireJson.Default.AdmissionReview)!, AdmissionRules.Hami, _ => QuotaRoom.Unlimited).Response!;
+        var container = JsonPatch.Apply(
+            JsonNode.Parse(review)!["request"]!["object"]!.AsObject(), JsonNode.Parse(Encoding.UTF8.GetString(answer.Patch!))!.AsArray())["spec"]!["containers"]![0]!;
+
+        Assert.Contains("""{"name":"GPU_CORE_UTILIZATION_POLICY","value":"default"}""", container["env"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal("""[{"configMapRef":{"name":"mine"}}]""", container["envFrom"]!.ToJsonString());
+        Assert.DoesNotContain(answer.Warnings ?? [], w => w.Contains("GPU_CORE", StringComparison.Ordinal));
+    }
+
     /// <summary>Puts a value at the n-th place of the tree, counted around.</summary>
     private static void Change(JsonNode root, int at, string value)
     {

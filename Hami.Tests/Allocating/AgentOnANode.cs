@@ -66,6 +66,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
             HookPath = Path.Combine(Dir, "host"),
             LockPath = Path.Combine(Dir, "lock"),
             Keys = keys,
+            AcceptUnsigned = keys.ById.IsEmpty,
         };
         Assert.Null(options.Fault());
         var copy = AgentHost.Build(options, DeviceFile.Read(DeviceFilePath), kubernetes ?? Api.Client, logging => logging.AddProvider(new OutputLogs()));

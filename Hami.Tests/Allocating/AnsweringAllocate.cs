@@ -18,7 +18,9 @@ public sealed class AnsweringAllocate
         Assert.Equal("3000m", answer.Envs["CUDA_DEVICE_MEMORY_LIMIT_0"]);
         Assert.Equal("50", answer.Envs["CUDA_DEVICE_SM_LIMIT"]);
         Assert.Matches(@"^/usr/local/vgpu/[0-9a-f-]{36}\.cache$", answer.Envs["CUDA_DEVICE_MEMORY_SHARED_CACHE"]);
-        Assert.Equal(4, answer.Envs.Count);
+        // Before what the image brings along.
+        Assert.Equal("default", answer.Envs["GPU_CORE_UTILIZATION_POLICY"]);
+        Assert.Equal(5, answer.Envs.Count);
         Assert.Equal(
         [
             "/usr/local/vgpu/libvgpu.so < /usr/local/vgpu/libvgpu.so ro",

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CsCheck;
 using Grpc.Core;
 using Hami.Api.Binding;
@@ -187,7 +188,33 @@ public sealed class TrustingOnlyTheScheduler : IDisposable
     }
 
     [Fact]
-    public void Without_a_key_all_is_as_before() => Assert.Null(Fault(Unsigned(), keys: []));
+    public void Without_a_key_an_agent_starts_only_when_it_is_told_to_believe_everybody()
+    {
+        var options = NodePods.Options();
+
+        Assert.Contains("give --signing-public-key", options.Fault(), StringComparison.Ordinal);
+        Assert.Null((options with { AcceptUnsigned = true }).Fault());
+        Assert.Null((options with { Keys = TrustedKeys.Read([Public("1")]) }).Fault());
+        Assert.Null(Check(accept: true, keys: []).Fault(Unsigned(), ""));
+    }
+
+    [Fact]
+    public async Task The_command_line_without_a_key_ends_in_a_sentence()
+    {
+        var devices = Path.Combine(folder.FullName, "devices.yaml");
+        await File.WriteAllTextAsync(devices, BothHealthy);
+        using var agent = Process.Start(new ProcessStartInfo("dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "hami-node-agent.dll"), "serve", "--node-name", "node-1", "--simulate", devices, "--kubeconfig", "/nowhere"])
+        {
+            UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true,
+        })!;
+
+        var error = await agent.StandardError.ReadToEndAsync();
+        await agent.WaitForExitAsync();
+
+        Assert.Equal(1, agent.ExitCode);
+        Assert.Contains("or --accept-unsigned", Assert.Single(error.Trim().Split('\n')), StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("not PEM at all", "no key in PEM")]

@@ -31,6 +31,19 @@ internal static class ApprovedText
             """);
     }
 
+    /// <summary>While texts are approved: keeps what was approved before beside the new one, as <c>name.1.json</c>, <c>name.2.json</c> and so on.</summary>
+    /// <param name="isAnotherVersion">Told what is approved; whether it is more than another value in the same place.</param>
+    public static void KeepEarlier(string file, Func<string, bool> isAnotherVersion)
+    {
+        var path = Path.Combine(Folder(), file);
+        if (!Approve || !File.Exists(path) || !isAnotherVersion(File.ReadAllText(path)))
+            return;
+        var number = Enumerable.Range(1, int.MaxValue - 1).First(n => !File.Exists(Numbered(n)));
+        File.Copy(path, Numbered(number));
+
+        string Numbered(int n) => Path.ChangeExtension(path, $"{n}{Path.GetExtension(path)}");
+    }
+
     /// <summary>All approved files of a folder below <c>Hami.Tests/Approved</c>, in order of their names.</summary>
     public static IEnumerable<string> Files(string folder) =>
         Directory.EnumerateFiles(Path.Combine(Folder(), folder)).Order(StringComparer.Ordinal);

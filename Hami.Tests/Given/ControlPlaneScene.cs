@@ -76,6 +76,8 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
 
     private string Kubeconfig => Path.Combine(_folder.FullName, "kubeconfig");
 
+    private string LogFile => Path.Combine(_folder.FullName, "hami-api.log");
+
     private string ConnectionString { get; }
 
     /// <summary>Starts it all; the nodes n1, n2 … have the given cards.</summary>
@@ -123,11 +125,14 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
             .. OneForAll is null ? (string[])["--http", $"127.0.0.1:{_port}", "--extender", $"127.0.0.1:{_extenderPort}"] : [],
             "--metrics-bind-address", $"127.0.0.1:{_metricsPort}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig, .. _flags,
         ];
-        _api = await ChildProcess.StartAsync("hami-api", command, Path.Combine(_folder.FullName, "hami-api.log"), stopSignal: Signals.Kill,
+        _api = await ChildProcess.StartAsync("hami-api", command, LogFile, stopSignal: Signals.Kill,
             // What is killed would leave its debugger's pipes behind.
             environment: new Dictionary<string, string?>(StringComparer.Ordinal) { ["DOTNET_EnableDiagnostics"] = "0" });
         if (untilReady)
-            await UntilAsync(IsReadyAsync, () => $"hami-api is not ready:\n{Log}");
+            await UntilAsync(async () => _api.HasExited || await IsReadyAsync(), () => $"hami-api is not ready:\n{Log}");
+        // The cause stands at the beginning.
+        if (_api.HasExited)
+            Assert.Fail($"hami-api ended with {_api.ExitCode}:\n{string.Join('\n', File.ReadLines(LogFile).Take(200))}");
     }
 
     /// <summary><c>kill -9</c>.</summary>
@@ -141,7 +146,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         _api = null;
     }
 
-    public string Log => string.Join('\n', File.ReadLines(Path.Combine(_folder.FullName, "hami-api.log")).TakeLast(40));
+    public string Log => string.Join('\n', File.ReadLines(LogFile).TakeLast(40));
 
     public async Task<V1Pod> CreatePodAsync(string name, int gpu = 1, long memoryMiB = 1000, Action<V1Pod>? also = null)
     {
@@ -204,10 +209,12 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         return (JsonObject)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
     }
 
-    public async Task<(int Status, string Body)> PostRawAsync(string path, string body)
+    public Task<(int Status, string Body)> PostRawAsync(string path, string body) => PostRawAsync(At(path), body);
+
+    public async Task<(int Status, string Body)> PostRawAsync(Uri at, string body)
     {
         using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(At(path), content);
+        using var answer = await _http.PostAsync(at, content);
         return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Hami.Lab.Cluster;
 using Hami.Lab.Kubelet;
 using k8s;
 using k8s.Models;
@@ -51,7 +52,7 @@ public sealed class KubeletLifecycle
     public async Task Nothing_is_started_or_ready_before_the_startup_probe_has_passed()
     {
         await using var scene = await KubeletScene.Start(withPlugin: false);
-        var port = FreePort();
+        var port = Loopback.FreePort();
         var container = Container("c0", 0, "sleep", "100");
         container.StartupProbe = new() { TcpSocket = new() { Port = port }, PeriodSeconds = 1, FailureThreshold = 1000 };
 
@@ -249,13 +250,6 @@ public sealed class KubeletLifecycle
     [InlineData(300, "5m0s")]
     [InlineData(3661, "1h1m1s")]
     public void Times_are_printed_as_Go_prints_them(int seconds, string text) => Assert.Equal(text, GoDuration.Of(TimeSpan.FromSeconds(seconds)));
-
-    private static int FreePort()
-    {
-        using var web = new TcpListener(IPAddress.Loopback, 0);
-        web.Start();
-        return ((IPEndPoint)web.LocalEndpoint).Port;
-    }
 
     private static V1Probe Exec(string line, int failures) => new()
     {

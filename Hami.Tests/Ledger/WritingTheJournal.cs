@@ -2,6 +2,7 @@ using System.Text.Json;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
+using Hami.Domain.Registering;
 using Hami.Domain.Releasing;
 using Hami.Tests.Given;
 using Npgsql;
@@ -29,6 +30,30 @@ public sealed class WritingTheJournal
         Assert.Equal(first.Journal.Ledger.Position, second.Journal.Ledger.Position);
         Assert.Equal(["pod-2"], second.Journal.Ledger.LiveByPod.Keys);
         Assert.Equal(first.Journal.Ledger.EventCount, second.Journal.Ledger.EventCount);
+    }
+
+    [Fact]
+    public async Task A_node_that_left_is_forgotten_and_goes_on_in_its_stream_when_it_returns()
+    {
+        var connection = await TestPostgres.CreateDatabaseAsync();
+        await using var first = await TestJournal.StartAsync(connection);
+        await Register(first, slots: 10);
+        await Place(first, "pod-1");
+        await first.Journal.DecideAsync(Streams.Node(Node), ledger => RemoveNodeDecider.Decide(new(Node, "it left"), ledger.Node(Node)));
+        Assert.Contains(Node, first.Journal.Ledger.Nodes.Keys);
+        await Release(first, "pod-1");
+        Assert.Empty(first.Journal.Ledger.Nodes);
+
+        await using var second = await TestJournal.StartAsync(connection);
+        Assert.Empty(second.Journal.Ledger.Nodes);
+        await Register(second, slots: 5);
+        await Place(second, "pod-2");
+
+        Assert.Equal(6, await Scalar(first.Database, $"select version from hami.mt_streams where id = '{Streams.Node(Node)}'"));
+        Assert.Equal("1 2 3 4 5 6", await Text(first.Database, "select string_agg(version::text, ' ' order by seq_id) from hami.mt_events"));
+        await using var third = await TestJournal.StartAsync(connection);
+        Assert.Equal(["pod-2"], third.Journal.Ledger.LiveByPod.Keys);
+        Assert.Equal(5, Assert.Single(third.Journal.Ledger.Node(Node).Cards).Slots);
     }
 
     [Fact]
@@ -119,6 +144,12 @@ public sealed class WritingTheJournal
         ledger => ledger.AllocationOf(pod) is { } held
             ? ReleaseAllocationDecider.Decide(new(pod, held.Id, ReleaseReason.Deleted), ledger)
             : Verdict<NodeEvent>.Nothing);
+
+    private static async Task<string> Text(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        return (string)(await command.ExecuteScalarAsync())!;
+    }
 
     private static async Task<long> Scalar(NpgsqlDataSource database, string sql)
     {

@@ -17,20 +17,37 @@ public sealed class AdoptingThroughTheApi
     public async Task Pods_that_HAMi_placed_hold_their_cards_over_restarts_until_they_are_gone()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, flags: "--adopt");
+        await scene.KillApiAsync();
         await PlacedByHamiAsync(scene, "running", "GPU-n1-0,NVIDIA,3000,0:;", BindPhases.Success);
         // HAMi left the entry of a container without cards out.
         await PlacedByHamiAsync(scene, "compacted", "GPU-n1-1,NVIDIA,4000,0:;", BindPhases.Allocating, mesh: true);
         await PlacedByHamiAsync(scene, "unreadable", "GPU-n1-1,NVIDIA,4000:;", BindPhases.Success);
         await PlacedByHamiAsync(scene, "nodeless", "GPU-n1-1,NVIDIA,5000,0:;", BindPhases.Allocating, node: null);
+        await PlacedByHamiAsync(scene, "elsewhere", "GPU-n2-0,NVIDIA,1000,0:;", BindPhases.Success, node: "n2");
+        await NextSecondAsync();
+        await scene.StartApiAsync();
         await HoldsAsync(scene, ("GPU-n1-0", 3000), ("GPU-n1-1", 4000));
+
+        // Its node's agent comes back later than we do; until then nobody knows the card.
+        await ControlPlaneScene.UntilAsync(() => Task.FromResult(scene.Log.Contains("default/elsewhere holds on n2 is not counted: it names card GPU-n2-0", StringComparison.Ordinal)), () => scene.Log);
+        await scene.AddNodeAsync("n2");
+        await HoldsAsync(scene, ("GPU-n1-0", 3000), ("GPU-n1-1", 4000), ("GPU-n2-0", 1000));
+        await scene.DeletePodAsync("elsewhere");
+
+        // Written on a pod that is ours to place, whoever put it on the node.
+        await PlacedByHamiAsync(scene, "forged", "GPU-n1-0,NVIDIA,2000,0:;", BindPhases.Success);
+        await ControlPlaneScene.UntilAsync(
+            () => Task.FromResult(scene.Log.Contains("What default/forged holds on n1 is not counted: it was created after", StringComparison.Ordinal)), () => scene.Log);
+        await scene.DeletePodAsync("forged");
 
         // Placed while we were away, and ended by its user before we came back.
         await scene.KillApiAsync();
         await PlacedByHamiAsync(scene, "ending", "GPU-n1-0,NVIDIA,2000,0:;", BindPhases.Success);
         await scene.Kubernetes.CoreV1.DeleteNamespacedPodAsync("ending", "default", gracePeriodSeconds: 3600);
+        await NextSecondAsync();
         await scene.StartApiAsync();
         await HoldsAsync(scene, ("GPU-n1-0", 5000), ("GPU-n1-1", 4000));
-        Assert.Equal(["compacted", "ending", "running"], await scene.ColumnAsync(Adopted));
+        Assert.Equal(["compacted", "elsewhere", "ending", "running"], await scene.ColumnAsync(Adopted));
         Assert.Contains("What default/unreadable holds on n1 is not counted", scene.Log, StringComparison.Ordinal);
 
         await PatchAsync(scene, "compacted", HamiKeys.BindPhase, BindPhases.Success);
@@ -42,7 +59,7 @@ public sealed class AdoptingThroughTheApi
         await EndAsync(scene, "ending", "Failed");
         await scene.DeletePodAsync("compacted");
         await HoldsAsync(scene);
-        Assert.Equal(["Completed", "Deleted", "Deleted"], await scene.ColumnAsync("select data->>'reason' from hami.mt_events where type = 'allocation_released' order by 1"));
+        Assert.Equal(["Completed", "Deleted", "Deleted", "Deleted"], await scene.ColumnAsync("select data->>'reason' from hami.mt_events where type = 'allocation_released' order by 1"));
         Assert.Empty(await scene.ColumnAsync("select pod_uid from hami.live_allocation"));
     }
 
@@ -66,11 +83,11 @@ public sealed class AdoptingThroughTheApi
     /// <summary>As HAMi does it: the annotations by patches, then a bare Binding.</summary>
     private static async Task PlacedByHamiAsync(ControlPlaneScene scene, string name, string list, string phase, string? node = "n1", bool mesh = false)
     {
-        await scene.CreatePodAsync(name, also: p =>
+        await scene.CreatePodAsync(name, memoryMiB: 10000, also: p =>
         {
             p.Metadata.Annotations = new Dictionary<string, string>(StringComparer.Ordinal)
             {
-                [HamiKeys.PodNode] = "n1", [HamiKeys.DevicesAllocated] = list, [HamiKeys.DevicesToAllocate] = list, [HamiKeys.BindPhase] = phase,
+                [HamiKeys.PodNode] = node ?? "n1", [HamiKeys.DevicesAllocated] = list, [HamiKeys.DevicesToAllocate] = list, [HamiKeys.BindPhase] = phase,
             };
             if (mesh)
                 p.Spec.InitContainers = [new() { Name = "mesh", Image = "x" }];
@@ -81,6 +98,9 @@ public sealed class AdoptingThroughTheApi
                 new V1Binding { Metadata = new() { Name = name }, Target = new() { ApiVersion = "v1", Kind = "Node", Name = node } }, name, "default");
         }
     }
+
+    // A pod's creation is told in whole seconds.
+    private static Task NextSecondAsync() => Task.Delay(TimeSpan.FromSeconds(1));
 
     private static Task<V1Pod> PatchAsync(ControlPlaneScene scene, string pod, string key, string? value) => scene.Kubernetes.CoreV1.PatchNamespacedPodAsync(
         new V1Patch(

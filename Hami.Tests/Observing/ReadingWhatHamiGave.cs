@@ -41,7 +41,7 @@ public sealed class ReadingWhatHamiGave
 
     [Fact]
     public void A_pod_without_the_annotations_is_none_of_HAMis() =>
-        Assert.Null(ForeignShares.Read(Pods.Shape("p", Pods.Container("main", gpu: 1)), "n1", "nvidia.com/gpu"));
+        Assert.Null(ForeignShares.Read(Pods.Shape("p", Pods.Container("main", gpu: 1)), "n1", NvidiaConfig.Hami));
 
     [Theory]
     [Trait("Hami", "case 74")]
@@ -58,21 +58,67 @@ public sealed class ReadingWhatHamiGave
     [Trait("Hami", "case 73")]
     public void A_share_of_a_card_that_the_node_does_not_have_takes_nothing_of_those_it_has()
     {
-        var cluster = ClusterLedger.Evolve(
-            ClusterLedger.Empty, Streams.Node("n1"), DateTimeOffset.UnixEpoch, new NodeEvent.DevicesRegistered("n1", [Asks.Card("GPU-x")]));
+        var cluster = With(Asks.Card("GPU-x"), Asks.Card("GPU-b"));
 
-        var use = NodeUse.Of("n1", Adopted(cluster, "1", $"{A};").Node("n1"));
+        var use = NodeUse.Of("n1", Adopted(cluster, "2", $"{A}{B};").Node("n1"));
 
         Assert.Equal(default, use.Uses[0]);
         Assert.True(use.Cards[0].Healthy);
+        Assert.Equal(4000, use.Uses[1].MemoryMiB);
+        Assert.Equal(
+            "card GPU-a, which the node does not have",
+            AdoptAllocationDecider.Decide(Adopt("1", $"{A};"), cluster).Refusal!.Sentence);
+    }
+
+    [Theory]
+    [InlineData("as asked", "1", "GPU-a,NVIDIA,4000,40:;", "0:GPU-a 4000/40", "")]
+    [InlineData("less than asked", "1", "GPU-a,NVIDIA,1,0:;", "0:GPU-a 1/0", "")]
+    [InlineData("a container that asks for none", "0 1", "GPU-b,NVIDIA,4000,40:;GPU-a,NVIDIA,4000,40:;", "1:GPU-a 4000/40", "cards of container c0, which asks for none")]
+    [InlineData("more cards", "1", "GPU-a,NVIDIA,1000,10:GPU-b,NVIDIA,1000,10:GPU-b,NVIDIA,1000,10:;", "0:GPU-a 1000/10", "cards of container c0 beyond the 1 that it asks for")]
+    [InlineData("cards of another node", "1", "GPU-z,NVIDIA,1000,10:GPU-b,NVIDIA,1000,10:;", "0:GPU-b 1000/10", "card GPU-z, which the node does not have")]
+    [InlineData("more memory", "1", "GPU-a,NVIDIA,40000,0:;", "0:GPU-a 4000/0", "memory of card GPU-a beyond the 4000 MiB that container c0 asks for")]
+    [InlineData("more cores", "1", "GPU-a,NVIDIA,0,100:;", "0:GPU-a 0/40", "cores of card GPU-a beyond the 40 that container c0 asks for")]
+    public void What_its_spec_does_not_ask_is_left_out(string what, string containers, string list, string taken, string left)
+    {
+        var cluster = With(Asks.Card("GPU-a"), Asks.Card("GPU-b"));
+
+        var adopted = Assert.IsType<NodeEvent.AllocationAdopted>(Assert.Single(AdoptAllocationDecider.Decide(Adopt(containers, list), cluster).Events));
+
+        Assert.True(taken == string.Join(' ', adopted.Shares.Select(s => $"{s.ContainerIndex}:{s.DeviceUuid} {s.MemoryMiB}/{s.Cores}")), what);
+        Assert.EndsWith(left.Length == 0 ? "" : $"; left out: {left}", adopted.Source, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("an instance that the card can have, larger than what was asked", "mig", """{"profile":"2g.10gb","placement":{"start":2,"size":2}}""", "2g.10gb@2+2 9856/40")]
+    [InlineData("one that it cannot have", "mig", """{"profile":"2g.10gb","placement":{"start":2,"size":6}}""", "unknown@0+64 4000/40")]
+    [InlineData("a card that is not cut", "hami-core", """{"profile":"2g.10gb","placement":{"start":2,"size":2}}""", " 4000/40")]
+    public void A_MIG_instance_is_taken_over_as_the_card_can_have_it(string what, string mode, string instance, string taken)
+    {
+        var cluster = With(Asks.Card("GPU-a") with { Mode = mode, MigProfiles = [new("2g.10gb", 9856, 28, 2, [new(0, 2), new(2, 2), new(4, 2)])] });
+
+        var found = Read("1", "GPU-a,NVIDIA,9856,100:;", mig: $"[{instance.Replace("{\"profile", "{\"containerIndex\":0,\"deviceIndex\":0,\"gpuUUID\":\"GPU-a\",\"profile", StringComparison.Ordinal)}]")!;
+        var adopted = (NodeEvent.AllocationAdopted)Assert.Single(AdoptAllocationDecider.Decide(Adopt("1", "") with { Found = found }, cluster).Events);
+
+        Assert.True(taken == string.Join(' ', adopted.Shares.Select(s => $"{(s.Mig is { } m ? $"{m.Profile}@{m.Start}+{m.Size}" : "")} {s.MemoryMiB}/{s.Cores}")), what);
+    }
+
+    [Fact]
+    public void Thousands_of_forged_cards_become_a_short_sentence()
+    {
+        var list = string.Concat(Enumerable.Range(0, 4000).Select(i => $"GPU-forged-{i},NVIDIA,1,1:")) + A + ";";
+
+        var adopted = (NodeEvent.AllocationAdopted)Assert.Single(AdoptAllocationDecider.Decide(Adopt("1", list), With(Asks.Card("GPU-a"))).Events);
+
+        Assert.Single(adopted.Shares);
+        Assert.EndsWith("; and 3997 more", adopted.Source, StringComparison.Ordinal);
+        Assert.InRange(adopted.Source.Length, 0, 500);
     }
 
     [Fact]
     [Trait("Scoreboard", "H09")]
     public void It_is_adopted_once_and_may_be_more_than_a_card_has()
     {
-        var cluster = ClusterLedger.Evolve(
-            ClusterLedger.Empty, Streams.Node("n1"), DateTimeOffset.UnixEpoch, new NodeEvent.DevicesRegistered("n1", [Asks.Card("GPU-a", memoryMiB: 1000)]));
+        var cluster = With(Asks.Card("GPU-a", memoryMiB: 1000));
 
         cluster = Adopted(cluster, "1", $"{A};");
 
@@ -89,6 +135,9 @@ public sealed class ReadingWhatHamiGave
         .Decide(Adopt(containers, list), cluster).Events
         .Aggregate(cluster, (c, e) => ClusterLedger.Evolve(c, Streams.Node("n1"), DateTimeOffset.UnixEpoch, e));
 
+    private static ClusterLedger With(params Card[] cards) => ClusterLedger.Evolve(
+        ClusterLedger.Empty, Streams.Node("n1"), DateTimeOffset.UnixEpoch, new NodeEvent.DevicesRegistered("n1", cards));
+
     private static AdoptAllocation Adopt(string containers, string list) =>
         new(Guid.NewGuid(), "uid-p", "default", "p", "n1", Read(containers, list)!, IsAttached: true);
 
@@ -99,10 +148,10 @@ public sealed class ReadingWhatHamiGave
     private static ForeignShares? Read(string containers, string list, string node = "n1", string? mig = null)
     {
         var pod = Pods.Shape("p", [.. containers.Split(' ').Select((c, i) => Pods.Container(
-            $"c{i}", gpu: c[^1] - '0', isInit: c.Length > 1, isSidecar: c[0] == 's'))]);
+            $"c{i}", gpu: c[^1] - '0', mem: 4000, cores: 40, isInit: c.Length > 1, isSidecar: c[0] == 's'))]);
         var annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.PodNode] = "n1", [HamiKeys.DevicesAllocated] = list };
         if (mig is not null)
             annotations[HamiKeys.MigAllocations] = mig;
-        return ForeignShares.Read(pod with { Annotations = annotations }, node, "nvidia.com/gpu");
+        return ForeignShares.Read(pod with { Annotations = annotations }, node, NvidiaConfig.Hami);
     }
 }

@@ -74,7 +74,7 @@ public sealed class SeeingPods
         Assert.Null(Seen(pod).Foreign);
     }
 
-    private static SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, ResourceNames.Nvidia);
+    private static SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, NvidiaConfig.Hami);
 
     private static V1Pod Pod(IList<V1Container> inits) => new()
     {

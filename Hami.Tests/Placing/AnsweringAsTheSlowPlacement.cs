@@ -46,6 +46,27 @@ public sealed class AnsweringAsTheSlowPlacement
     });
 
     [Fact]
+    public void A_node_without_some_of_its_pods_is_as_if_they_had_never_come() => ForAnySeed(2500, seed =>
+    {
+        var (scene, random) = (new AnyScene(seed), new Random(seed));
+        var node = scene.Node("n");
+        // Some stand in the ledger, the others are reserved.
+        var fast = FromLedger(node, random.Next(node.Pods.Count + 1));
+        for (var step = 0; step < 6 && node.Pods.Count > 0; step++)
+        {
+            var pod = node.Pods[random.Next(node.Pods.Count)];
+            node = node with { Pods = [.. node.Pods.Where(p => !ReferenceEquals(p, pod))] };
+            fast = fast.Without(pod);
+            SameShares([fast], [node], scene.Pod("p"), Fresh(QuotaRoom.Unlimited));
+            Assert.Equal(Fast(node).Uses.ToArray(), fast.Uses.ToArray());
+            if (random.Next(3) > 0)
+                continue;
+            node = node with { Pods = [.. node.Pods, pod] };
+            fast = fast.With(pod);
+        }
+    });
+
+    [Fact]
     public void What_a_node_remembers_of_costs_is_what_it_would_be_measured_to_be_anew() => ForAnySeed(150, seed =>
     {
         var scene = new AnyScene(seed);
@@ -154,6 +175,17 @@ public sealed class AnsweringAsTheSlowPlacement
 
     private static NodeUse Fast(SlowNode node) => node.Pods.Aggregate(
         NodeUse.Of(node.Name, NodeLedger.Empty with { Cards = node.Cards, Links = node.Links, Cordoned = [.. node.Cordoned] }), (use, pod) => use.With(pod));
+
+    private static NodeUse FromLedger(SlowNode node, int inLedger)
+    {
+        var ledger = NodeLedger.Empty with { Cards = node.Cards, Links = node.Links, Cordoned = [.. node.Cordoned] };
+        foreach (var pod in node.Pods.Take(inLedger))
+        {
+            var id = Guid.NewGuid();
+            ledger = ledger with { Allocations = ledger.Allocations.Add(id, new(id, $"{id}", "default", "p", pod.Count, pod, AllocationPhase.Attached)) };
+        }
+        return node.Pods.Skip(inLedger).Aggregate(NodeUse.Of(node.Name, ledger), (use, pod) => use.With(pod));
+    }
 
     private static void Same<T>(int seed, T expected, T actual) =>
         Assert.True(EqualityComparer<T>.Default.Equals(expected, actual), $"seed {seed}: {expected} expected, {actual} found");

@@ -51,7 +51,7 @@ public sealed class FragmentationLearned
         for (var i = 0; i < 20_000; i++)
         {
             learned = learned.With(new(1, 3000, 0, 0));
-            if (learned.IsNews)
+            if (learned.IsNewsSince(news.LastOrDefault()))
                 news.Add(learned.Asks);
         }
 

@@ -166,6 +166,7 @@ public sealed class PlacingInAnyOrder
     {
         private readonly Random _random;
         private readonly AnyScene _scene;
+        private readonly List<string> _names = [];
 
         public History(int seed)
         {
@@ -173,6 +174,7 @@ public sealed class PlacingInAnyOrder
             var cluster = ClusterLedger.Empty;
             foreach (var node in _scene.Nodes())
             {
+                _names.Add(node.Name);
                 Take(ref cluster, null, [(Streams.Node(node.Name), new NodeEvent.DevicesRegistered(node.Name, node.Cards, node.Links))]);
                 Take(ref cluster, null, [.. node.Cordoned.Select(u => (Streams.Node(node.Name), (object)new NodeEvent.DeviceCordoned(u)))]);
             }
@@ -203,7 +205,7 @@ public sealed class PlacingInAnyOrder
                     Take(ref cluster, null, [(Streams.Node(name), new NodeEvent.AllocationShrunk(id, pod))]);
                 return;
             }
-            var node = cluster.Nodes.Keys.Order(StringComparer.Ordinal).ElementAt(_random.Next(cluster.Nodes.Count));
+            var node = _names[_random.Next(_names.Count)];
             var uid = $"pod-{_random.Next(20)}";
             // Sometimes another pod has reserved a part of the node.
             var ledger = cluster.Node(node);

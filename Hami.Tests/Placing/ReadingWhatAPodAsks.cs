@@ -269,6 +269,29 @@ public sealed class ReadingWhatAPodAsks
     }
 
     [Theory]
+    [InlineData(HamiKeys.UseGpuUuid, 128, 40, null)]
+    [InlineData(HamiKeys.UseGpuUuid, 129, 40, "invalid nvidia.com/use-gpuuuid annotation: it lists 129 words, at most 128 are kept; name fewer, or label the nodes and use a nodeSelector")]
+    [InlineData(HamiKeys.NoUseGpuUuid, 128, 80, "invalid nvidia.com/nouse-gpuuuid annotation: it has 10367 characters, at most 8192 are kept; name fewer, or label the nodes and use a nodeSelector")]
+    [InlineData(HamiKeys.UseGpuType, 100_000, 1, "it has 199999 characters")]
+    [InlineData(HamiKeys.NoUseGpuType, 4000, 1, "it lists 4000 words")]
+    [InlineData(HamiKeys.GpuMode, 1, 9000, "it has 9000 characters")]
+    [InlineData(HamiKeys.GpuPolicy, 1000, 6, "it lists 1000 words")]
+    public void A_list_that_the_log_would_have_to_keep_for_ever_is_bounded(string annotation, int words, int length, string? sentence)
+    {
+        var list = string.Join(',', Enumerable.Repeat(new string('x', length), words));
+        var shape = Pods.Shape("p", Pods.Container("main", 1)) with { Annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [annotation] = list } };
+
+        var (ask, refusal) = PodAskParser.Parse(shape, Nvidia, PlacementPolicy.Default);
+
+        if (sentence is null)
+            Assert.Equal((null, words), (refusal, ask.Wish.UseUuids.Count));
+        else
+            Assert.Contains(sentence, refusal!.Sentence, StringComparison.Ordinal);
+        // A pod that asks for no cards leaves no event.
+        Assert.Null(PodAskParser.Parse(shape with { Containers = [Pods.Written("")] }, Nvidia, PlacementPolicy.Default).Refusal);
+    }
+
+    [Theory]
     [InlineData(HamiKeys.NoUseGpuType)]
     [InlineData(HamiKeys.UseGpuUuid)]
     [InlineData(HamiKeys.GpuMode)]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
@@ -29,6 +30,51 @@ public sealed class ReservingShares
         Assert.Equal(5000, _view.Node("n1")!.Uses[0].MemoryMiB);
         Assert.Equal("p1", Assert.Single(_view.ReservedByOthers("n1", "p2")).PodUid);
         Assert.Empty(_view.ReservedByOthers("n1", "p1"));
+    }
+
+    [Fact]
+    public void A_node_that_left_is_forgotten_with_its_last_reservation_and_may_return()
+    {
+        Offered("n1", "n2");
+        Reserve("p1", "n1", 5000);
+
+        Happened("n1", new NodeEvent.NodeRemoved("n1", "it left"));
+        Assert.Null(_view.Node("n1"));
+        Assert.Contains("n1", _view.NodeNames);
+        Assert.True(_view.DropReservation("p1"));
+        Happened("n2", new NodeEvent.DeviceCordoned("GPU-n2"));
+        Assert.Equal(["n2"], _view.NodeNames);
+        Assert.Equal(["n2"], Ledger.Nodes.Keys);
+        Assert.Equal(["n2"], Offered("n1", "n2"));
+
+        Happened("n1", new NodeEvent.DevicesRegistered("n1", [Asks.Card("GPU-new", memoryMiB: 9000)]));
+        Assert.Equal(["n1", "n2"], Offered("n1", "n2"));
+        Assert.True(Reserve("p2", "n1", 8500));
+        Assert.False(_view.DropReservation("p1"));
+    }
+
+    [Fact]
+    public void A_reservation_that_is_replaced_or_ends_after_its_node_left_is_no_fault()
+    {
+        Reserve("p1", "n1", 5000);
+        Reserve("p2", "n1", 1000);
+        Happened("n1", new NodeEvent.NodeRemoved("n1", "it left"));
+
+        Assert.True(Reserve("p1", "n2", 5000));
+        _time.Advance(TimeSpan.FromSeconds(60));
+        _view.ExpireDue();
+        Happened("n2", new NodeEvent.DeviceCordoned("GPU-n2"));
+
+        Assert.Equal(["n2"], _view.NodeNames);
+        Assert.Equal(0, _view.Reservations);
+    }
+
+    /// <summary>The nodes with cards of an offer that names these.</summary>
+    private string[] Offered(params string[] names)
+    {
+        var reader = new Utf8JsonReader(JsonSerializer.SerializeToUtf8Bytes(names));
+        reader.Read();
+        return [.. NodeOffer.ReadNames(ref reader, _view).Registered.Select(n => n.Name)];
     }
 
     [Fact]

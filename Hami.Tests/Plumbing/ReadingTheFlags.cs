@@ -79,7 +79,8 @@ public sealed class ReadingTheFlags
         { "--http 127.0.0.1:8080", ["127.0.0.1:8080 Public plain", "127.0.0.1:8090 Scheduler plain", "[::]:9395 Prometheus plain"] },
         { "--https 0.0.0.0:8443 --cert-file c --key-file k --metrics-bind-address 0", ["0.0.0.0:8443 Public TLS", "127.0.0.1:8090 Scheduler plain"] },
         // HAMi's one listener.
-        { "--http_bind 0.0.0.0:443 --cert_file c --key_file k --metrics-bind-address 0", ["0.0.0.0:443 Public, Scheduler TLS open"] },
+        { "--http_bind 0.0.0.0:443 --cert_file c --key_file k --metrics-bind-address 0", ["0.0.0.0:443 Public, Scheduler TLS extender here"] },
+        { "--http_bind 0.0.0.0:443 --cert_file c --key_file k --extender-allow-anybody --metrics-bind-address 0", ["0.0.0.0:443 Public, Scheduler TLS open"] },
         { "--http_bind 127.0.0.1:80 --metrics-bind-address 0", ["127.0.0.1:80 Public, Scheduler plain"] },
         // The way from there: with an extender beside it, it serves the public alone.
         { "--http_bind :443 --cert_file c --key_file k --extender 127.0.0.1:8090 --metrics-bind-address 0", ["[::]:443 Public TLS", "127.0.0.1:8090 Scheduler plain"] },
@@ -94,7 +95,28 @@ public sealed class ReadingTheFlags
     public void Where_we_listen_follows_from_the_flags(string flags, string[] listeners) => Assert.Equal(
         listeners,
         Parsed((f, parsed) => f.Listen.Read(parsed), flags).Listeners.Select(l =>
-            $"{l.Address} {l.Callers} {(l.ClientCertificates ? "certificates" : l.Tls ? "TLS" : "plain")}{(l.LetsAnybodyBind ? " open" : "")}"));
+            $"{l.Address} {l.Callers} {(l.ClientCertificates ? "certificates" : l.Tls ? "TLS" : "plain")}{(l.LetsAnybodyBind ? " open" : l.HidesExtender ? " extender here" : "")}"));
+
+    [Theory]
+    [InlineData("127.0.0.1", true)]
+    [InlineData("::ffff:127.0.0.1", true)]
+    [InlineData("::1", true)]
+    [InlineData("127.0.0.6", false)]
+    [InlineData("10.0.0.7", false)]
+    [InlineData("::ffff:10.0.0.7", false)]
+    [InlineData(null, false)]
+    public void At_the_one_listener_only_callers_on_this_machine_can_bind(string? from, bool admitted)
+    {
+        var address = from is null ? null : IPAddress.Parse(from);
+        var one = Parsed((f, parsed) => f.Listen.Read(parsed), "--http_bind 0.0.0.0:443 --metrics-bind-address 0").Listeners[0];
+        var open = Parsed((f, parsed) => f.Listen.Read(parsed), "--http_bind 0.0.0.0:443 --extender-allow-anybody --metrics-bind-address 0").Listeners[0];
+
+        Assert.Equal(admitted, one.Admits(Callers.Scheduler, address));
+        Assert.True(one.Admits(Callers.Public, address));
+        Assert.True(one.Admits(Callers.Public | Callers.Scheduler | Callers.Prometheus, address));
+        Assert.False(one.Admits(Callers.Prometheus, address));
+        Assert.True(open.Admits(Callers.Scheduler, address));
+    }
 
     [Fact]
     [Trait("Scoreboard", "H12")]

@@ -95,10 +95,12 @@ public sealed class RefusingToStart
         using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, Loopback.FreePort());
         taken.Start();
 
-        var (code, error) = await ServeAsync("--http", $"{taken.LocalEndpoint}", "--postgres", "Host=nowhere");
+        var (code, error, output) = await ServeAndReadAsync("--http", $"{taken.LocalEndpoint}", "--postgres", "Host=nowhere");
 
         Assert.NotEqual(0, code);
         AssertOneSentence(error, $"{taken.LocalEndpoint}");
+        // What had begun in the background ends without a word.
+        Assert.DoesNotContain("BackgroundService", output, StringComparison.Ordinal);
     }
 
     private static void AssertOneSentence(string error, string names)
@@ -109,6 +111,12 @@ public sealed class RefusingToStart
     }
 
     private static async Task<(int Code, string Error)> ServeAsync(params string[] flags)
+    {
+        var (code, error, _) = await ServeAndReadAsync(flags);
+        return (code, error);
+    }
+
+    private static async Task<(int Code, string Error, string Output)> ServeAndReadAsync(params string[] flags)
     {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (var word in new[] { Path.Combine(AppContext.BaseDirectory, "hami-api.dll"), "serve" }.Concat(flags))
@@ -123,8 +131,7 @@ public sealed class RefusingToStart
             var (output, error) = (api.StandardOutput.ReadToEndAsync(), api.StandardError.ReadToEndAsync());
             using var patience = new CancellationTokenSource(Patience);
             await api.WaitForExitAsync(patience.Token);
-            await output;
-            return (api.ExitCode, await error);
+            return (api.ExitCode, await error, await output);
         }
         finally
         {

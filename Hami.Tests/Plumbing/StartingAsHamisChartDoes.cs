@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Hami.Lab.Cluster;
 using Hami.Tests.Given;
@@ -24,8 +27,21 @@ public sealed class StartingAsHamisChartDoes(StartingAsHamisChartDoes.DropIn giv
         Assert.True((await Scene.PostAsync("webhook", Bodies.Review("admission.k8s.io/v1beta1")))["response"]!["allowed"]!.GetValue<bool>());
         await ControlPlaneScene.UntilAsync(async () => (await Scene.FilterAsync("p", "n1"))["NodeNames"] is not null, () => Scene.Log);
         Assert.Equal("", (await Scene.BindAsync(pod, "n1"))["Error"]!.GetValue<string>());
-        Assert.Matches("Whoever reaches .* can bind any pod", Scene.Log);
+        Assert.Contains("the extender answers callers on this machine (or in this pod) alone", Scene.Log, StringComparison.Ordinal);
+        await BeyondLoopbackNobodyBindsAsync();
         Assert.Contains("without effect here: --leader-elect --debug --v", Scene.Log, StringComparison.Ordinal);
+    }
+
+    // Where this machine has an address that others could reach.
+    private async Task BeyondLoopbackNobodyBindsAsync()
+    {
+        var addresses = NetworkInterface.GetAllNetworkInterfaces().Where(i => i.OperationalStatus is OperationalStatus.Up)
+            .SelectMany(i => i.GetIPProperties().UnicastAddresses).Select(a => a.Address);
+        foreach (var address in addresses.Where(a => a.AddressFamily is AddressFamily.InterNetwork && !IPAddress.IsLoopback(a)))
+        {
+            foreach (var (path, status) in new[] { ("filter", 404), ("bind", 404), ("preempt", 404), ("webhook", 200) })
+                Assert.Equal((path, status), (path, (await Scene.PostRawAsync(new Uri($"https://{address}:{Scene.Address.Port}/{path}"), "{}")).Status));
+        }
     }
 
     [Fact]

@@ -124,6 +124,6 @@ public sealed class AdmittingWithinAQuota
         Admit(Pods.Shape("p", QuotaGiven.Shapes(ask)), cluster, NvidiaConfig.Hami);
 
     private static Admission Admit(PodShape pod, ClusterLedger cluster, NvidiaConfig nvidia) => AdmitPodDecider.Decide(
-        new(pod, [.. pod.Containers.Select(_ => new Dictionary<string, string?>(StringComparer.Ordinal))], "", "", "", null),
+        new(pod, [.. pod.Containers.Select(_ => new ContainerVariables(new Dictionary<string, string?>(StringComparer.Ordinal)))], "", "", "", null),
         AdmissionRules.Hami with { Nvidia = nvidia }, cluster.RoomOf(pod.Namespace));
 }

@@ -75,7 +75,7 @@ public sealed class WakingRefusedPods : IAsyncLifetime
         var happen = Prepare("released");
         foreach (var uid in new[] { "first", "important" })
         {
-            _pods.See(new(uid, "default", uid, "", "Pending", false, "", "", InitsEnded: false, uid == "important" ? 9 : 0, Foreign: null));
+            _pods.See(new(uid, "default", uid, "", "Pending", false, "", "", InitsEnded: false, uid == "important" ? 9 : 0, DateTimeOffset.UnixEpoch, Foreign: null));
             _waiting.Refused(Asks.Pod(uid, memoryMiB: 9000), _ledger.Position);
         }
 

@@ -19,7 +19,9 @@ internal abstract partial class ListWatch<T>(TimeProvider time, ILogger logger) 
 
     protected abstract Task ChangedAsync(WatchEventType type, T item, CancellationToken cancellationToken);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(FollowAsync, time, logger, stoppingToken);
+
+    private async Task FollowAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
         {

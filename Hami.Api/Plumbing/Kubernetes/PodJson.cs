@@ -25,7 +25,11 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
 
     internal sealed record SchedulingGroup(string? PodGroupName);
 
-    internal sealed record Container(string? Name, string? RestartPolicy, Resources? Resources, List<Variable?>? Env, SecurityContext? SecurityContext);
+    internal sealed record Container(string? Name, string? RestartPolicy, Resources? Resources, List<Variable?>? Env, SecurityContext? SecurityContext)
+    {
+        /// <summary>ConfigMaps and Secrets that are taken over whole; only that there are some is read.</summary>
+        public List<JsonElement>? EnvFrom { get; init; }
+    }
 
     /// <summary>An environment variable.</summary>
     /// <param name="Value">Null for a variable that is taken from elsewhere.</param>

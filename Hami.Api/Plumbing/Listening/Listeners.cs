@@ -47,7 +47,7 @@ internal static partial class Listeners
     {
         if (http.GetEndpoint() is { } endpoint
             && http.Features.Get<Listener>() is { } listener
-            && (listener.Callers & (endpoint.Metadata.GetMetadata<MeantFor>()?.Callers ?? Callers.Public)) == Callers.None)
+            && !listener.Admits(endpoint.Metadata.GetMetadata<MeantFor>()?.Callers ?? Callers.Public, http.Connection.RemoteIpAddress))
         {
             http.SetEndpoint(null);
         }
@@ -62,6 +62,8 @@ internal static partial class Listeners
             LogListening(logger, listener.Address, listener.Callers, listener.ClientCertificates ? "TLS with client certificates" : listener.Tls ? "TLS" : "plain HTTP");
             if (listener.LetsAnybodyBind)
                 LogAnybody(logger, listener.Address);
+            if (listener.HidesExtender)
+                LogHidden(logger, listener.Address);
         }
     }
 
@@ -90,6 +92,9 @@ internal static partial class Listeners
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Whoever reaches {Address} can bind any pod to any node: no client certificate is asked for there. Give --extender and --extender-client-ca, or keep others out by network policy.")]
     private static partial void LogAnybody(ILogger logger, IPEndPoint address);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "At {Address} the extender answers callers on this machine (or in this pod) alone, as no client certificate is asked for there. For a kube-scheduler elsewhere give --extender and --extender-client-ca, or --extender-allow-anybody if the network keeps others out.")]
+    private static partial void LogHidden(ILogger logger, IPEndPoint address);
 
     private sealed record MeantFor(Callers Callers);
 }

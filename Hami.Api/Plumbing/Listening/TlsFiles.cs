@@ -44,7 +44,9 @@ internal sealed partial class TlsFiles(ListenOptions options, TimeProvider time,
     /// <exception cref="CryptographicException">The file holds none.</exception>
     public static X509Certificate2Collection ReadAuthorities(string file) => Authorities(File.ReadAllText(file));
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(FollowAsync, time, logger, stoppingToken);
+
+    private async Task FollowAsync(CancellationToken stoppingToken)
     {
         if (options.CertificateFile is null)
             return;

@@ -29,7 +29,8 @@ internal sealed partial class PodEventSender(
     private bool _mayPatch = true;
     private long _lastNanoseconds;
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(WordAsync(stoppingToken), SendAsync(stoppingToken));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        UntilStopped.RunAsync(WordAsync, time, logger, stoppingToken), UntilStopped.RunAsync(SendAsync, time, logger, stoppingToken));
 
     private async Task WordAsync(CancellationToken stoppingToken)
     {

@@ -7,17 +7,8 @@ public sealed record LearnWorkload;
 
 public static class LearnWorkloadDecider
 {
-    private const long FirstAsks = 8;
-
-    /// <summary>True when the log has taught enough for another workload: at doubling distances, later at every <see cref="LearnedWorkload.Window"/>.</summary>
-    public static bool IsDue(ClusterLedger cluster)
-    {
-        // A workload that an admin gave stays.
-        if (cluster.Workload is { Asks: 0 })
-            return false;
-        var before = cluster.Workload?.Asks ?? 0;
-        return cluster.Learned.Asks >= Math.Max(FirstAsks, before + Math.Min(before, LearnedWorkload.Window));
-    }
+    /// <summary>True when the log has taught enough for another workload; one that an admin gave stays.</summary>
+    public static bool IsDue(ClusterLedger cluster) => cluster.Workload is not { Asks: 0 } && cluster.Learned.IsNewsSince(cluster.Workload?.Asks ?? 0);
 
     public static Verdict<PolicyEvent> Decide(LearnWorkload command, ClusterLedger cluster) => IsDue(cluster)
         ? new PolicyEvent.WorkloadMixLearned(cluster.Learned.Mix(), CardsByModel(cluster), cluster.Learned.Asks, "learned from the pods placed so far")

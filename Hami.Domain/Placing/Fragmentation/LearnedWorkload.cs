@@ -18,7 +18,7 @@ public sealed record LearnedWorkload
     // The assumed workload counts as this many asks, so that the first few do not decide everything.
     private const double AssumedAsks = 16;
 
-    private const int FirstNews = 8;
+    private const long FirstNews = 8;
 
     public static readonly LearnedWorkload Empty = new();
 
@@ -29,8 +29,8 @@ public sealed record LearnedWorkload
 
     private ImmutableDictionary<WorkloadKind, int> Counts { get; init; } = ImmutableDictionary<WorkloadKind, int>.Empty;
 
-    /// <summary>True when enough has come since the mix was news the last time: after 8, 16, 32, … asks, and from <see cref="Window"/> on every so many.</summary>
-    public bool IsNews => Asks >= Window ? Asks % Window == 0 : Asks >= FirstNews && long.IsPow2(Asks);
+    /// <summary>True when enough has come since that many asks: after 8, 16, 32, … of them, and from <see cref="Window"/> on every so many.</summary>
+    public bool IsNewsSince(long asks) => Asks >= Math.Max(FirstNews, asks + Math.Min(asks, Window));
 
     public LearnedWorkload With(WorkloadKind kind)
     {
