@@ -77,7 +77,7 @@ internal static partial class Server
         services.AddEventStore(options.Postgres);
         services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
         services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
-        services.AddSingleton<ReadModelsBuild>();
+        services.AddSingleton<ReadModelsBuild>().AddSingleton<UsageReader>();
         services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();
