@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Hami.Api.Commands;
+using Hami.Api.Reading;
 using Npgsql;
 
 namespace Hami.Api;
@@ -9,7 +10,7 @@ namespace Hami.Api;
 internal static class CommandLine
 {
     public static RootCommand Create() =>
-        new("HAMi on events: the control plane that shares accelerators among pods.") { Serve(), VersionVerb.Command() };
+        new("HAMi on events: the control plane that shares accelerators among pods.") { Serve(), RebuildVerb.Command(), VersionVerb.Command() };
 
     private static Command Serve()
     {
