@@ -1,8 +1,11 @@
+using Hami.Api.Plumbing;
 using Hami.Api.Reading;
 using Hami.Domain.Ledger;
 using Hami.Domain.Reading;
 using JasperFx;
 using Marten;
+using Marten.Events.Daemon.Coordination;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
@@ -168,23 +171,31 @@ public sealed class FillingTheTables
     }
 
     [Fact]
-    public async Task A_writer_that_holds_the_journals_lock_or_gave_up_its_numbers_holds_nobody_up()
+    public async Task A_writer_that_hangs_with_the_journals_lock_and_numbers_that_were_given_up_hold_the_leader_up_no_longer_than_the_writer_lives()
     {
         await using var scene = await ReadScene.StartAsync();
         var events = new AnyLog(8, 60).Events;
-        using var daemon = await scene.StartDaemonAsync();
-        await scene.WriteAsync(events.Take(events.Count / 2));
+        // As the service runs it: the leader keeps a transaction open for as long as it leads.
+        var leader = new ProjectionCoordinator(scene.Journal.Store, NullLogger<ProjectionCoordinator>.Instance);
+        await leader.StartAsync(CancellationToken.None);
+        await scene.WriteAsync(events.Take(events.Count / 3));
+        await scene.CaughtUpAsync();
         // Numbers taken by a transaction that was rolled back.
         await scene.ExecuteAsync("select nextval('hami.mt_events_sequence') from generate_series(1, 20)");
-        await scene.WriteAsync(events.Skip(events.Count / 2));
+        await scene.WriteAsync(events.Skip(events.Count / 3).Take(events.Count / 3));
+        await scene.CaughtUpAsync();
+
+        await scene.ExecuteAsync("select nextval('hami.mt_events_sequence') from generate_series(1, 20)");
+        await scene.WriteAsync(events.Skip(events.Count / 3 * 2));
         await using (var holder = await scene.Journal.Database.OpenConnectionAsync())
         {
-            await using var transaction = await holder.BeginTransactionAsync();
-            await using var hold = new NpgsqlCommand("select pg_advisory_xact_lock(1751215465)", holder);
-            await hold.ExecuteNonQueryAsync();
+            var transaction = await holder.BeginTransactionAsync();
+            await JournalTables.LockAsync(transaction, CancellationToken.None);
+            await using (var sooner = new NpgsqlCommand("set local idle_in_transaction_session_timeout = '2s'", holder))
+                await sooner.ExecuteNonQueryAsync();
             await scene.CaughtUpAsync();
         }
-        await daemon.StopAllAsync();
+        await leader.StopAsync(CancellationToken.None);
 
         Assert.Equal(await scene.FoldedTextAsync(), await scene.RowsAsync());
     }
