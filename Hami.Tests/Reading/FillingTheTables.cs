@@ -194,6 +194,8 @@ public sealed class FillingTheTables
             await using (var sooner = new NpgsqlCommand("set local idle_in_transaction_session_timeout = '2s'", holder))
                 await sooner.ExecuteNonQueryAsync();
             await scene.CaughtUpAsync();
+            // What it had not written, it cannot write any more.
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => transaction.CommitAsync());
         }
         await leader.StopAsync(CancellationToken.None);
 
