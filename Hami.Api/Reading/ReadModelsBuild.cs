@@ -17,11 +17,12 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     private const long BuildersLock = 0x68616d6972656164;
     private const int PageSize = 5000;
 
-    /// <summary>Builds unless read models of this program's shape are in force.</summary>
+    /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
     public async Task EnsureAsync(CancellationToken cancellationToken)
     {
         await using var connection = await LockAsync(cancellationToken);
-        if (await ReadRows.HeadAsync(connection, locked: false, cancellationToken) is not { } head || head.Shape < ReadTables.Shape)
+        var head = await ReadRows.HeadAsync(connection, locked: false, cancellationToken) ?? await PutEmptyInForceAsync(connection, cancellationToken);
+        if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalTables.PositionAsync(connection, cancellationToken) > 0))
             await BuildAsync(connection, cancellationToken);
     }
 
@@ -38,7 +39,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
-            await using (var command = new NpgsqlCommand("select pg_advisory_lock($1)", connection) { Parameters = { new() { Value = BuildersLock } } })
+            await using (var command = new NpgsqlCommand("select pg_advisory_lock($1)", connection) { CommandTimeout = 0, Parameters = { new() { Value = BuildersLock } } })
                 await command.ExecuteNonQueryAsync(cancellationToken);
             await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
             return connection;
@@ -48,6 +49,15 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
             await connection.DisposeAsync();
             throw;
         }
+    }
+
+    private async Task<ReadHead> PutEmptyInForceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        const int First = 1;
+        await ExecuteAsync(connection, ReadSql.CreateTables(First), cancellationToken);
+        await ExecuteAsync(connection, ReadSql.CreateIndexes(First), cancellationToken);
+        await SwapAsync(connection, new(new ReadModels(OpenRows.None), First, LogPlace.Beginning, 0), cancellationToken);
+        return new(First, ReadTables.Shape, 0);
     }
 
     private async Task<BuiltReadModels> BuildAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -89,7 +99,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
                 },
             },
         };
-        if (inForce is null && pass.Place.Position > 0)
+        if ((inForce?.Position ?? 0) == 0 && pass.Place.Position > 0)
         {
             // The daemon has not begun: it need not look at what is folded. One that is on its way skips it.
             batch.BatchCommands.Add(new($"insert into {MartenSetup.Schema}.mt_event_progression (name, last_seq_id) values ($1, $2) on conflict do nothing")
@@ -118,7 +128,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
             return null;
         foreach (var e in page.Events)
             pass.Models.Apply(e.Position, e.At, e.Stream, e.Event);
-        await using var batch = new NpgsqlBatch(connection);
+        await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
         foreach (var (sql, json) in ReadSql.Write(pass.Models.TakeChanges(), pass.Generation, "$1"))
             batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = json } } });
         if (batch.BatchCommands.Count > 0)
