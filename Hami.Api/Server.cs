@@ -13,6 +13,7 @@ using Hami.Api.Plumbing.Telling;
 using Hami.Api.Quotas;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
+using Hami.Api.Replaying;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
 using Microsoft.AspNetCore.Connections;
@@ -139,6 +140,9 @@ internal static partial class Server
 
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
+
+        if (options.Heads is { } heads)
+            services.AddSingleton(heads).AddHosted<HeadExport>();
     }
 
     /// <summary>One instance, both to be asked for and to run in the background.</summary>
