@@ -46,21 +46,20 @@ public sealed class LogCheck
         if (StreamFor(e.Event, e.Stream) is { } expected && expected != e.Stream)
             Found(e, $"it belongs into the stream {expected}");
 
-        var before = Ledger;
-        var fault = LogOrder.Fault(e, before);
-        if (fault is not null)
-            Found(e, fault);
+        var (before, fault) = (Ledger, (string?)null);
         try
         {
+            fault = LogOrder.Fault(e, before);
             Take(e, before);
         }
         catch (Exception broken)
         {
             // Whoever changes a row may put anything into it. It is left out, so that those after it are still looked at.
-            if (fault is null)
-                Found(e, $"it cannot be replayed: {broken.Message}");
+            fault ??= $"it cannot be replayed: {broken.Message}";
             Ledger = before with { Position = e.Position, EventCount = before.EventCount + 1 };
         }
+        if (fault is not null)
+            Found(e, fault);
     }
 
     /// <summary>The log ends here.</summary>

@@ -25,7 +25,7 @@ internal sealed class AnyLog(int seed)
         while (_nodes.Count < 3)
         {
             var node = _scene.Node($"n{_nodes.Count}");
-            if (node.Cards.Count == 0)
+            if (node.Cards.Count(c => c.Healthy) < 2)
                 continue;
             _nodes.Add(node.Name);
             await Decide<NodeEvent>(journal, Streams.Node(node.Name), _ => new NodeEvent.DevicesRegistered(node.Name, node.Cards, node.Links));
@@ -50,7 +50,8 @@ internal sealed class AnyLog(int seed)
                 _ => ReleaseAllocationDecider.Decide(new(pod, id, ReleaseReason.Completed), ledger),
             });
         }
-        var ask = _scene.Pod($"pod-{_pods++}");
+        // Most random pods find no node; small ones fill the cards.
+        var ask = _random.Next(2) == 0 ? _scene.Pod($"pod-{_pods++}") : Asks.Pod($"pod-{_pods++}", memoryMiB: _random.Next(1, 9) * 500);
         if (choice == 5)
         {
             var quota = new NamespaceQuota("team", _random.Next(2, 12) * 20000L, _random.Next(2) == 0 ? null : 500);
