@@ -113,7 +113,7 @@ public static class ExplainPod
         if (because.Ask is { } ask)
             why.Add($"It asked for {string.Join(", ", ask.Containers.Where(c => c.Count > 0).Select(Asked))}{Wished(ask.Wish)}.");
         why.Add(because.Candidates > 0
-            ? $"{placed.Node} was the best of {because.Candidates} nodes offered by the policy {because.NodePolicy}; its score before the pod, 0 empty to 30 full, was {because.Score}."
+            ? $"{placed.Node} was {(because.Candidates == 1 ? "the only node offered" : $"the best of {because.Candidates} nodes offered")} by the policy {because.NodePolicy}; its score before the pod, 0 empty to 30 full, was {because.Score}."
             : $"kube-scheduler, or a reservation that is not in the log, chose {placed.Node}; its score before the pod, 0 empty to 30 full, was {because.Score}.");
         if (because.RunnersUp.Count > 0)
             why.Add($"Next best: {string.Join(", ", because.RunnersUp.Select(r => $"{r.Node} with {r.Score}"))}.");
@@ -129,8 +129,8 @@ public static class ExplainPod
     }
 
     private static string WhyNot(RefusalCount reason) => Enum.TryParse<CardRefusal>(reason.Reason, out var known)
-        ? $"{reason.Reason}: {reason.Cards} {(reason.Cards == 1 ? "card" : "cards")} {known.Words()}{Examples(reason)}"
-        : $"{reason.Reason}: {reason.Cards} {(reason.Cards == 1 ? "node" : "nodes")}{Examples(reason)}";
+        ? $"{reason.Reason}, {reason.Cards} {(reason.Cards == 1 ? "card" : "cards")}: {known.Words()}{Examples(reason)}"
+        : $"{reason.Reason}, {reason.Cards} {(reason.Cards == 1 ? "node" : "nodes")}{Examples(reason)}";
 
     private static string Examples(RefusalCount reason) => reason.ExampleNodes.Count == 0 ? "" : $" (such as on {string.Join(", ", reason.ExampleNodes)})";
 
