@@ -13,12 +13,6 @@ internal interface IKnownStates
     ValueTask<ClusterLedger> NearestAsync(long position, CancellationToken cancellationToken);
 }
 
-/// <summary>None is kept: every replay begins at the first event.</summary>
-internal sealed class NoKnownStates : IKnownStates
-{
-    public ValueTask<ClusterLedger> NearestAsync(long position, CancellationToken cancellationToken) => new(ClusterLedger.Empty);
-}
-
 /// <summary>The cluster at any position of the log, read from the database.</summary>
 internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents events, IKnownStates known)
 {

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hami.Api.Commands;
+using Hami.Api.Plumbing;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Spectre.Console;
 
@@ -46,8 +48,9 @@ internal static class LogVerb
             try
             {
                 await using var source = NpgsqlDataSource.Create(database.Read(parsed));
+                using var checkpoints = new Checkpoints(source, NullLogger<Checkpoints>.Instance);
                 var events = new StoredEvents();
-                return await run(new(parsed, source, events, new(source, events, new NoKnownStates()), parsed.GetValue(json), cancellationToken));
+                return await run(new(parsed, source, events, new(source, events, new KeptCheckpoints(checkpoints)), parsed.GetValue(json), cancellationToken));
             }
             catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedColumn)
             {

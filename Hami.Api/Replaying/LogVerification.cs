@@ -33,6 +33,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
         // One moment of the database, whatever is written meanwhile.
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var (chain, exported, log) = (new ChainCheck(), new HeadsCheck(heads, keys), new LogCheck());
+        var checkpoints = await CheckpointCheck.ReadAsync(connection, cancellationToken);
         var others = new List<Finding>();
         var count = 0L;
         await foreach (var row in LogRows.ReadAsync(connection, 0, long.MaxValue, cancellationToken))
@@ -51,12 +52,14 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
             {
                 others.Add(new(row.Position, row.Stream, $"it cannot be read: {e.Message}"));
             }
+            checkpoints.Next(row, log.Ledger);
         }
         log.End();
         exported.End(chain.Last.Position);
+        checkpoints.End();
         List<Finding> all =
         [
-            .. chain.Findings, .. exported.Findings, .. others, .. log.Findings,
+            .. chain.Findings, .. exported.Findings, .. others, .. log.Findings, .. checkpoints.Findings,
             .. await CompanionCheck.HeadAsync(connection, chain.Last, cancellationToken),
             .. await CompanionCheck.StreamsAsync(connection, chain.Versions, cancellationToken),
             .. await CompanionCheck.LiveAllocationsAsync(connection, log.Ledger, cancellationToken),

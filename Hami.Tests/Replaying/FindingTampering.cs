@@ -42,6 +42,10 @@ public sealed class FindingTampering(TamperedLog log) : IClassFixture<TamperedLo
     [InlineData("delete from hami.live_allocation where pod_uid = 'p5'", " node/n2/0: live_allocation lacks the row of pod p5")]
     [InlineData("update hami.live_allocation set memory_mib = 5 where pod_uid = 'p5'", " node/n2/0: live_allocation says of pod p5: n2, default, 5 MiB, 0 cores; by the log it is: n2, default, 1000 MiB, 0 cores")]
     [InlineData("insert into hami.live_allocation values ('ghost', 'n1', 'default', 1, 0)", " : live_allocation has a row of pod ghost")]
+    [InlineData("update hami.checkpoint set body = substring(body for 20)", "15 : the checkpoint there is not what the log folds to")]
+    [InlineData("update hami.checkpoint set hash = 'x'", "15 : the checkpoint there is of another log")]
+    [InlineData("update hami.checkpoint set position = 99", "99 : the checkpoint there is beyond the end of the log")]
+    [InlineData("update hami.mt_events set data = jsonb_set(data, '{pod}', '\"other\"') where seq_id = 8", "15 : the checkpoint there is not what the log folds to")]
     [Trait("Scoreboard", "H07")]
     public async Task Without_an_exported_head_the_row_is_named(string tamper, string named)
     {

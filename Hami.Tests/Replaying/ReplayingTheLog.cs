@@ -14,7 +14,7 @@ public sealed class ReplayingTheLog
     {
         await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
         await new AnyLog(7).WriteAsync(journal, steps: 15);
-        var history = new LedgerHistory(journal.Database, new StoredEvents(), new NoKnownStates());
+        var history = new LedgerHistory(journal.Database, new StoredEvents(), new OneKeptState(ClusterLedger.Empty));
         var log = new List<Recorded>();
         await foreach (var e in history.ReadAsync(0, long.MaxValue, CancellationToken.None))
             log.Add(e);
@@ -37,7 +37,7 @@ public sealed class ReplayingTheLog
         await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
         await new AnyLog(8).WriteAsync(journal, steps: 10);
         var events = new StoredEvents();
-        var plain = new LedgerHistory(journal.Database, events, new NoKnownStates());
+        var plain = new LedgerHistory(journal.Database, events, new OneKeptState(ClusterLedger.Empty));
         var last = journal.Journal.Ledger.Position;
         var kept = new OneKeptState(await plain.AtAsync(last / 2, CancellationToken.None));
         var history = new LedgerHistory(journal.Database, events, kept);

@@ -11,7 +11,7 @@ namespace Hami.Tests.Replaying;
 /// <summary>A small log with exported heads that a test changes behind the product's back; each gets it as it was.</summary>
 public sealed class TamperedLog : IAsyncLifetime
 {
-    private static readonly string[] Tables = ["mt_events", "mt_streams", "journal_head", "live_allocation"];
+    private static readonly string[] Tables = ["mt_events", "mt_streams", "journal_head", "live_allocation", "checkpoint"];
     private readonly List<ExportedHead?> _heads = [];
     private NpgsqlDataSource _database = null!;
 
@@ -22,8 +22,6 @@ public sealed class TamperedLog : IAsyncLifetime
     internal IReadOnlyList<ExportedHead?> Heads => _heads;
 
     internal NpgsqlDataSource Database => _database;
-
-    internal long Last { get; private set; }
 
     /// <summary>Rows 1 and 2 register n1 and n2; from 3 on pods p0 to p9 are placed in turns, and at the end p0 and p1 end.</summary>
     public async ValueTask InitializeAsync()
@@ -53,7 +51,8 @@ public sealed class TamperedLog : IAsyncLifetime
                     Streams.Node(held.Node), ledger => ReleaseAllocationDecider.Decide(new(pod, held.Id, ReleaseReason.Completed), ledger));
             }
             await ExportAsync();
-            Last = journal.Journal.Ledger.Position;
+            var head = await JournalHeads.ReadAsync(_database, CancellationToken.None);
+            await journal.Checkpoints.StoreAsync(journal.Journal.Ledger, new(head!.Position, head.Hash), CancellationToken.None);
         }
         foreach (var table in Tables)
             await SqlAsync($"create table hami.kept_{table} as table hami.{table}");
