@@ -11,6 +11,7 @@ using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Plumbing.Telling;
 using Hami.Api.Quotas;
+using Hami.Api.Reading;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Api.Replaying;
@@ -79,6 +80,7 @@ internal static partial class Server
         services.AddHosted(s => new Checkpoints(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<ILogger<Checkpoints>>()));
         services.AddHosted<LogListener>();
         services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
+        services.AddSingleton<ReadModelsBuild>().AddSingleton<UsageReader>();
         services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();

@@ -1,7 +1,11 @@
 using GraphQL;
 using Hami.Api.Observing;
 using Hami.Api.Plumbing;
+using Hami.Api.Reading;
+using Hami.Domain.Ledger;
+using Hami.Domain.Reading;
 using Marten;
+using Npgsql;
 
 namespace Hami.Api;
 
@@ -19,18 +23,23 @@ public sealed partial class Query
     /// <param name="node">Only allocations on this node.</param>
     /// <param name="first">At most so many, up to 500.</param>
     public static async Task<IReadOnlyList<AllocationRecord>> Allocations(
-        [FromServices] IQuerySession session, CancellationToken cancellationToken,
+        [FromServices] IQuerySession session, [FromServices] NpgsqlDataSource database, CancellationToken cancellationToken,
         bool? live = null, string? @namespace = null, string? pod = null, string? node = null, int first = 100)
     {
-        IQueryable<AllocationRecord> records = session.Query<AllocationRecord>();
-        if (live is { } held)
-            records = held ? records.Where(r => r.ReleasedAt == null) : records.Where(r => r.ReleasedAt != null);
-        if (@namespace is not null)
-            records = records.Where(r => r.Namespace == @namespace);
-        if (pod is not null)
-            records = records.Where(r => r.Pod == pod);
-        if (node is not null)
-            records = records.Where(r => r.Node == node);
-        return await records.OrderByDescending(r => r.PlacedAt).Take(Math.Clamp(first, 0, LargestPage)).ToListAsync(cancellationToken);
+        await using var select = database.CreateCommand(
+            $"""
+            select row_to_json(t) from {ReadTables.Allocations} t
+            where ($1::boolean is null or (released_at is null) = $1) and ($2::text is null or namespace = $2) and ($3::text is null or pod = $3) and ($4::text is null or node = $4)
+            order by placed_position desc limit $5
+            """);
+        foreach (var value in new object?[] { live, @namespace, pod, node, Math.Clamp(first, 0, LargestPage) })
+            select.Parameters.Add(new() { Value = value ?? DBNull.Value });
+        var rows = await ReadRows.ReadAsync<AllocationRow>(select, cancellationToken);
+
+        // Why they were placed stands in the log.
+        List<long> positions = [.. rows.Select(r => r.PlacedPosition)];
+        var events = await session.Events.QueryAllRawEvents().Where(e => positions.Contains(e.Sequence)).ToListAsync(cancellationToken);
+        var because = events.ToDictionary(e => e.Sequence, e => (e.Data as NodeEvent.AllocationPlaced)?.Because);
+        return [.. rows.Select(r => AllocationRecord.Of(r, because.GetValueOrDefault(r.PlacedPosition)))];
     }
 }
