@@ -22,7 +22,7 @@ internal static class AuditVerb
                 return ExitCode.No;
             }
             if (asked.Json)
-                LogVerb.WriteJson(asked.Output, explained);
+                Printed.Json(asked.Output, explained);
             else
                 await asked.Output.WriteAsync(ExplainText.Of(explained));
             return ExitCode.Fine;
@@ -39,7 +39,7 @@ internal static class AuditVerb
             var exported = file is null ? [] : HeadsFile.Read(file);
             var report = await new LogVerification(asked.Database, asked.Events).RunAsync(exported, keyFiles.Length == 0 ? null : HeadKeys.Read(keyFiles), asked.CancellationToken);
             if (asked.Json)
-                LogVerb.WriteJson(asked.Output, report);
+                Printed.Json(asked.Output, report);
             else
                 Print(asked.Output, report);
             return report.IsIntact ? ExitCode.Fine : ExitCode.No;
@@ -49,6 +49,9 @@ internal static class AuditVerb
     private static void Print(TextWriter output, VerifyReport report)
     {
         output.WriteLine($"{report.Events} events up to position {report.Position} were replayed, {report.Redecided} placements decided again{(report.NotRedecided > 0 ? $" ({report.NotRedecided} are too old for that)" : "")}.");
+        output.WriteLine(report.ReadModelsTo is { } to
+            ? $"Checkpoints, live_allocation and, up to event {to}, the read models were compared with a fresh fold."
+            : "Checkpoints and live_allocation were compared with a fresh fold; there are no read models of this version to compare.");
         output.WriteLine(report.Heads == 0
             ? "No exported head was compared: who can write the database can have rewritten all of it."
             : $"{report.Heads} exported heads were compared{(report.SignaturesChecked ? "" : ", their signatures not, as no --head-key-file was given")}; up to event {report.ProtectedTo} nothing can have been changed unseen.");
@@ -57,10 +60,10 @@ internal static class AuditVerb
             output.WriteLine("The log is intact, and what is derived from it is equal to it.");
             return;
         }
-        var table = LogVerb.Table("Event", "Stream", "What is wrong");
+        var table = Printed.TableOf("Event", "Stream", "What is wrong");
         foreach (var finding in report.Findings)
             table.Row(finding.Position?.ToString() ?? "", finding.Stream ?? "", finding.What);
-        LogVerb.Write(output, table);
+        Printed.Table(output, table);
         output.WriteLine($"{report.Findings.Count + report.Unnamed} {(report.Findings.Count + report.Unnamed == 1 ? "finding" : "findings")}{(report.Unnamed > 0 ? $", {report.Unnamed} of them not shown" : "")}.");
     }
 
@@ -75,7 +78,7 @@ internal static class AuditVerb
             var held = await asked.History.WhoHeldAsync(uuid, asked.Parsed.GetValue(from), asked.Parsed.GetValue(to), asked.CancellationToken);
             if (asked.Json)
             {
-                LogVerb.WriteJson(asked.Output, held);
+                Printed.Json(asked.Output, held);
                 return ExitCode.Fine;
             }
             if (held.Count == 0)
@@ -83,10 +86,10 @@ internal static class AuditVerb
                 await asked.Output.WriteLineAsync($"Nobody held a part of {uuid} in that time.");
                 return ExitCode.Fine;
             }
-            var table = LogVerb.Table("Pod", "Node", "Memory MiB", "Compute %", "From", "Until", "Ended");
+            var table = Printed.TableOf("Pod", "Node", "Memory MiB", "Compute %", "From", "Until", "Ended");
             foreach (var h in held)
-                table.Row($"{h.Namespace}/{h.Pod}", h.Node, $"{h.MemoryMiB}", $"{h.Cores}", LogVerb.Moment(h.From), h.Until is { } until ? LogVerb.Moment(until) : "held", h.Ended ?? "");
-            LogVerb.Write(asked.Output, table);
+                table.Row($"{h.Namespace}/{h.Pod}", h.Node, $"{h.MemoryMiB}", $"{h.Cores}", Printed.Moment(h.From), h.Until is { } until ? Printed.Moment(until) : "held", h.Ended ?? "");
+            Printed.Table(asked.Output, table);
             return ExitCode.Fine;
         });
     }
@@ -109,7 +112,7 @@ internal static class AuditVerb
             else
                 HeadsFile.Append(to, signed);
             if (asked.Json && to is not "-")
-                LogVerb.WriteJson(asked.Output, signed);
+                Printed.Json(asked.Output, signed);
             else if (to is not "-")
                 await asked.Output.WriteLineAsync($"The head at event {head.Position} was appended to {to}.");
             return ExitCode.Fine;

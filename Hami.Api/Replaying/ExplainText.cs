@@ -1,4 +1,5 @@
 using System.Text;
+using Hami.Api.Commands;
 using Hami.Domain.Replaying;
 
 namespace Hami.Api.Replaying;
@@ -10,7 +11,7 @@ internal static class ExplainText
     {
         var text = new StringBuilder();
         text.AppendLine($"Pod {pod.Namespace}/{pod.Pod} ({pod.PodUid}) {Words(pod.Standing)}, as of event {pod.Position}.");
-        Section(text, "What happened", pod.Steps.Select(s => $"{LogVerb.Moment(s.At)}  event {s.Position}  {s.What}"));
+        Section(text, "What happened", pod.Steps.Select(s => $"{Printed.Moment(s.At)}  event {s.Position}  {s.What}"));
         Section(text, "Why there", pod.WhyThere);
         Section(text, "Why not", pod.WhyNot);
         Section(

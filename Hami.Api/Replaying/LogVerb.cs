@@ -1,34 +1,14 @@
 using System.CommandLine;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Hami.Api.Commands;
 using Hami.Api.Plumbing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using Spectre.Console;
 
 namespace Hami.Api.Replaying;
-
-/// <summary>What the verbs end with.</summary>
-internal static class ExitCode
-{
-    public const int Fine = 0;
-
-    /// <summary>The answer is no: something is wrong with the log, or it does not know what was asked for.</summary>
-    public const int No = 1;
-
-    /// <summary>There is no answer: the database, or a file, cannot be read.</summary>
-    public const int Unanswered = 2;
-}
 
 /// <summary>What the verbs that read the log have in common.</summary>
 internal static class LogVerb
 {
-    // What the widest table needs; a pipe has no width of its own.
-    private const int Width = 160;
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Web) { Converters = { new JsonStringEnumConverter() } };
-
     /// <param name="run">Returns the exit code.</param>
     public static Command Create(string name, string description, IEnumerable<Symbol> symbols, Func<Asked, Task<int>> run)
     {
@@ -63,24 +43,6 @@ internal static class LogVerb
         });
         return command;
     }
-
-    /// <summary>Prints one JSON document.</summary>
-    public static void WriteJson<T>(TextWriter output, T value) => output.WriteLine(JsonSerializer.Serialize(value, Json));
-
-    public static void Write(TextWriter output, Table table)
-    {
-        var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(output) });
-        if (output != Console.Out || Console.IsOutputRedirected)
-            console.Profile.Width = Width;
-        console.Write(table);
-    }
-
-    /// <summary>A table whose cells are shown as they are.</summary>
-    public static Table Table(params string[] columns) => new Table().Border(TableBorder.Rounded).AddColumns(columns);
-
-    public static void Row(this Table table, params string[] cells) => table.AddRow([.. cells.Select(c => new Text(c))]);
-
-    public static string Moment(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.fff'Z'");
 
     private static async Task<int> Unanswered(ParseResult parsed, string why)
     {

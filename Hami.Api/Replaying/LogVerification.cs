@@ -9,13 +9,14 @@ namespace Hami.Api.Replaying;
 /// <param name="Position">Sequence of the last event.</param>
 /// <param name="Redecided">Placements that were decided again.</param>
 /// <param name="NotRedecided">Placements of a time when the ask was not kept, which could not be.</param>
+/// <param name="ReadModelsTo">Up to which event the read models were compared; null when there are none of this program's shape.</param>
 /// <param name="Heads">Exported heads that were compared.</param>
 /// <param name="ProtectedTo">Up to which position nothing can have been changed unseen; 0 without exported heads.</param>
 /// <param name="SignaturesChecked">False when no key was given.</param>
 /// <param name="Findings">What must not be so, at most <see cref="MostFindings"/>.</param>
 /// <param name="Unnamed">How many more there are.</param>
 internal sealed record VerifyReport(
-    long Events, long Position, long Redecided, long NotRedecided, int Heads, long ProtectedTo, bool SignaturesChecked, IReadOnlyList<Finding> Findings, int Unnamed)
+    long Events, long Position, long Redecided, long NotRedecided, long? ReadModelsTo, int Heads, long ProtectedTo, bool SignaturesChecked, IReadOnlyList<Finding> Findings, int Unnamed)
 {
     public const int MostFindings = 1000;
 
@@ -33,6 +34,9 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
         // One moment of the database, whatever is written meanwhile.
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var (chain, exported, log) = (new ChainCheck(), new HeadsCheck(heads, keys), new LogCheck());
+        await using (var utc = new NpgsqlCommand("set local time zone 'UTC'", connection))
+            await utc.ExecuteNonQueryAsync(cancellationToken);
+        var readModels = await ReadModelsCheck.ReadAsync(connection, cancellationToken);
         var checkpoints = await CheckpointCheck.ReadAsync(connection, cancellationToken);
         var others = new List<Finding>();
         var count = 0L;
@@ -45,6 +49,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
             {
                 var e = events.Read(row);
                 log.Next(e);
+                readModels.Next(e);
                 if (row.AllocationId != AllocationIds.Of(e.Event)?.ToString())
                     others.Add(new(row.Position, row.Stream, $"the allocation beside its body is {row.AllocationId ?? "missing"}, not that of the body"));
             }
@@ -63,10 +68,11 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
             .. await CompanionCheck.HeadAsync(connection, chain.Last, cancellationToken),
             .. await CompanionCheck.StreamsAsync(connection, chain.Versions, cancellationToken),
             .. await CompanionCheck.LiveAllocationsAsync(connection, log.Ledger, cancellationToken),
+            .. await readModels.CompareAsync(connection, cancellationToken),
         ];
         all = [.. all.OrderBy(f => f.Position ?? long.MaxValue)];
         return new(
-            count, chain.Last.Position, log.Redecided, log.NotRedecided, exported.Count, Math.Min(exported.Last?.Position ?? 0, chain.Last.Position), keys is not null,
+            count, chain.Last.Position, log.Redecided, log.NotRedecided, readModels.Position, exported.Count, Math.Min(exported.Last?.Position ?? 0, chain.Last.Position), keys is not null,
             [.. all.Take(VerifyReport.MostFindings)], Math.Max(0, all.Count - VerifyReport.MostFindings));
     }
 }

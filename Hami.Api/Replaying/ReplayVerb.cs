@@ -18,11 +18,11 @@ internal static class ReplayVerb
             var picture = ClusterPicture.Of(await asked.History.AtAsync(position, asked.CancellationToken), moment, name);
             if (name is not null && picture.Nodes.Count == 0)
             {
-                await asked.Error.WriteLineAsync($"The log knows no node {name} at {LogVerb.Moment(moment)}.");
+                await asked.Error.WriteLineAsync($"The log knows no node {name} at {Printed.Moment(moment)}.");
                 return ExitCode.No;
             }
             if (asked.Json)
-                LogVerb.WriteJson(asked.Output, picture);
+                Printed.Json(asked.Output, picture);
             else
                 Print(asked.Output, picture);
             return ExitCode.Fine;
@@ -31,24 +31,24 @@ internal static class ReplayVerb
 
     private static void Print(TextWriter output, ClusterPicture picture)
     {
-        output.WriteLine($"The cluster at {LogVerb.Moment(picture.At)}, event {picture.Position}{(picture.Policy is { } p ? $"; policies {p.NodePolicy} over nodes, {p.GpuPolicy} over cards" : "")}.");
-        var cards = LogVerb.Table("Node", "Card", "Model", "Memory MiB", "Compute %", "Slots", "State", "Held by");
+        output.WriteLine($"The cluster at {Printed.Moment(picture.At)}, event {picture.Position}{(picture.Policy is { } p ? $"; policies {p.NodePolicy} over nodes, {p.GpuPolicy} over cards" : "")}.");
+        var cards = Printed.TableOf("Node", "Card", "Model", "Memory MiB", "Compute %", "Slots", "State", "Held by");
         foreach (var (node, card) in picture.Nodes.SelectMany(n => n.Cards.Select(c => (n.Name, c))))
         {
             cards.Row(
                 node, card.Uuid, card.Model, $"{card.UsedMemoryMiB} of {card.MemoryMiB}", $"{card.UsedCores} of {card.Cores}", $"{card.UsedSlots} of {card.Slots}",
                 State(card), string.Join('\n', card.Holders.Select(Holder)));
         }
-        LogVerb.Write(output, cards);
+        Printed.Table(output, cards);
         if (picture.Waiting.Count == 0)
         {
             output.WriteLine("No pod waits.");
             return;
         }
-        var waiting = LogVerb.Table("Waits", "Since", "Why");
+        var waiting = Printed.TableOf("Waits", "Since", "Why");
         foreach (var pod in picture.Waiting)
-            waiting.Row($"{pod.Namespace}/{pod.Pod}", LogVerb.Moment(pod.Since), pod.Why);
-        LogVerb.Write(output, waiting);
+            waiting.Row($"{pod.Namespace}/{pod.Pod}", Printed.Moment(pod.Since), pod.Why);
+        Printed.Table(output, waiting);
     }
 
     private static string State(CardPicture card) =>

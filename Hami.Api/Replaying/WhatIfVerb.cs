@@ -30,12 +30,12 @@ internal static class WhatIfVerb
             var (begin, end) = (asked.Parsed.GetValue(from), asked.Parsed.GetValue(to));
             if (begin >= end)
             {
-                await asked.Error.WriteLineAsync($"--from {LogVerb.Moment(begin)} is not before --to {LogVerb.Moment(end)}.");
+                await asked.Error.WriteLineAsync($"--from {Printed.Moment(begin)} is not before --to {Printed.Moment(end)}.");
                 return ExitCode.Unanswered;
             }
             var report = await asked.History.WhatIfAsync(asked.Parsed.GetValue(policy)!, begin, end, asked.CancellationToken);
             if (asked.Json)
-                LogVerb.WriteJson(asked.Output, report);
+                Printed.Json(asked.Output, report);
             else
                 Print(asked.Output, report);
             return ExitCode.Fine;
@@ -45,7 +45,7 @@ internal static class WhatIfVerb
     private static void Print(TextWriter output, WhatIfReport report)
     {
         var all = new[] { report.Recorded, report.SameRules, report.OtherPolicy };
-        var table = LogVerb.Table(["", .. all.Select(o => o.Rules)]);
+        var table = Printed.TableOf(["", .. all.Select(o => o.Rules)]);
         Row("Pods that came", o => $"{o.Arrivals}");
         Row("refused when they came", o => $"{o.Refused}");
         Row("never placed", o => $"{o.NeverPlaced}");
@@ -53,8 +53,8 @@ internal static class WhatIfVerb
         Row("longest wait, seconds", o => $"{o.LongestWaitSeconds:0.0}");
         Row("memory allocated, %", o => $"{o.AllocatedMemoryPercent:0.0}");
         Row("compute allocated, %", o => $"{o.AllocatedCoresPercent:0.0}");
-        output.WriteLine($"From {LogVerb.Moment(report.From)} to {LogVerb.Moment(report.To)}:");
-        LogVerb.Write(output, table);
+        output.WriteLine($"From {Printed.Moment(report.From)} to {Printed.Moment(report.To)}:");
+        Printed.Table(output, table);
         output.WriteLine(report.Approximates);
 
         void Row(string what, Func<PolicyOutcome, string> of) => table.Row([what, .. all.Select(of)]);

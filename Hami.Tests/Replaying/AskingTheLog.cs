@@ -19,7 +19,6 @@ public sealed class AskingTheLog
     [InlineData(4, 4, "b 1000 2-, a 3000 3-4 Completed")]
     [InlineData(5, 9, "b 1000 2-, c 500 5-")]
     [InlineData(0, 0, "")]
-    [Trait("Scoreboard", "H06")]
     public void Who_held_a_card_when_and_how_much(int from, int to, string held)
     {
         var holdings = WhoHeld.Of(OneCard.Log, "GPU-1", Told.Minute(from), Told.Minute(to));
@@ -31,7 +30,6 @@ public sealed class AskingTheLog
     public void Nobody_held_a_card_that_is_not_there() => Assert.Empty(WhoHeld.Of(OneCard.Log, "GPU-2", Told.Noon, Told.Minute(9)));
 
     [Fact]
-    [Trait("Scoreboard", "H08")]
     public void Small_pods_packed_leave_a_card_for_one_that_wants_it_whole()
     {
         // Spread put the two on two cards; the third wanted one alone and waited until the second had ended.

@@ -34,7 +34,6 @@ public sealed class CallingTheVerbs : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Scoreboard", "H03")]
     public async Task Replay_shows_the_cluster()
     {
         var (code, text, _) = await CallAsync("replay");
@@ -53,7 +52,6 @@ public sealed class CallingTheVerbs : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Scoreboard", "H05")]
     public async Task Explain_takes_a_name_or_a_uid()
     {
         var (code, text, _) = await CallAsync("audit", "explain", "default/p2");
@@ -66,7 +64,6 @@ public sealed class CallingTheVerbs : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Scoreboard", "H06")]
     public async Task Who_lists_the_holders()
     {
         Assert.Contains("default/p1", (await CallAsync("audit", "who", "GPU-1")).Output, StringComparison.Ordinal);
@@ -75,7 +72,6 @@ public sealed class CallingTheVerbs : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Scoreboard", "H07")]
     public async Task Verify_ends_with_0_until_somebody_changed_a_row()
     {
         Assert.Equal(0, (await CallAsync("audit", "export-head", "--heads-file", _heads, "--head-key-file", _key)).Code);
@@ -96,7 +92,6 @@ public sealed class CallingTheVerbs : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Scoreboard", "H08")]
     public async Task What_if_compares_and_says_what_it_leaves_out()
     {
         var (code, text, _) = await CallAsync("whatif", "--policy", "spread/binpack", "--from", "1h");

@@ -15,19 +15,16 @@ public sealed class ExplainingAPod
         .Node("n2", Card("GPU-3", memoryMiB: 24_000, model: "NVIDIA-A10"));
 
     [Fact]
-    [Trait("Scoreboard", "H04")]
     public void A_pod_that_holds_cards() => Approve(
         "placed", "train",
         TwoNodes.Quota(60_000).Asks(Pod("first", memoryMiB: 10_000)).Asks(Pod("train", memoryMiB: 20_000, cores: 30, wish: CardWish.Any with { AvoidTypes = ["T4"], OneNuma = true })).Bound("train").Attached("train"));
 
     [Fact]
-    [Trait("Scoreboard", "H05")]
     public void A_pod_that_waits_for_room() => Approve(
         "waits", "big",
         TwoNodes.Asks(Pod("a", memoryMiB: 30_000)).Asks(Pod("b", memoryMiB: 25_000)).Asks(Pod("big", memoryMiB: 35_000)));
 
     [Fact]
-    [Trait("Scoreboard", "H05")]
     public void A_pod_that_no_card_is_large_enough_for() => Approve("never", "huge", TwoNodes.Asks(Pod("huge", count: 4, memoryMiB: 50_000)));
 
     [Fact]

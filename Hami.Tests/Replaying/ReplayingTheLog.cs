@@ -9,7 +9,6 @@ namespace Hami.Tests.Replaying;
 public sealed class ReplayingTheLog
 {
     [Fact]
-    [Trait("Scoreboard", "H03")]
     public async Task The_state_at_every_position_is_the_fold_up_to_it_and_every_moment_finds_its_position()
     {
         await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());

@@ -1,9 +1,11 @@
 using Hami.Api.Plumbing;
+using Hami.Api.Reading;
 using Hami.Api.Replaying;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Releasing;
 using Hami.Tests.Given;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Hami.Tests.Replaying;
@@ -11,7 +13,13 @@ namespace Hami.Tests.Replaying;
 /// <summary>A small log with exported heads that a test changes behind the product's back; each gets it as it was.</summary>
 public sealed class TamperedLog : IAsyncLifetime
 {
-    private static readonly string[] Tables = ["mt_events", "mt_streams", "journal_head", "live_allocation", "checkpoint"];
+    // An event needs its stream: deleted in this order, put back in the other.
+    private static readonly string[] Tables =
+    [
+        "hami.mt_events", "hami.mt_streams", "hami.journal_head", "hami.live_allocation", "hami.checkpoint", "hami.read_models",
+        .. ReadTables.All.Select(t => $"{ReadTables.SchemaOf(1)}.{t.Name}"),
+    ];
+
     private readonly List<ExportedHead?> _heads = [];
     private NpgsqlDataSource _database = null!;
 
@@ -53,9 +61,10 @@ public sealed class TamperedLog : IAsyncLifetime
             await ExportAsync();
             var head = await JournalHeads.ReadAsync(_database, CancellationToken.None);
             await journal.Checkpoints.StoreAsync(journal.Journal.Ledger, new(head!.Position, head.Hash), CancellationToken.None);
+            await new ReadModelsBuild(journal.Store, journal.Database, NullLogger<ReadModelsBuild>.Instance).EnsureAsync(CancellationToken.None);
         }
         foreach (var table in Tables)
-            await SqlAsync($"create table hami.kept_{table} as table hami.{table}");
+            await SqlAsync($"create table {Kept(table)} as table {table}");
     }
 
     public async ValueTask DisposeAsync() => await _database.DisposeAsync();
@@ -76,10 +85,9 @@ public sealed class TamperedLog : IAsyncLifetime
     internal async Task RestoreAsync()
     {
         foreach (var table in Tables)
-            await SqlAsync($"delete from hami.{table}");
+            await SqlAsync($"delete from {table}");
         foreach (var table in Tables.Reverse())
-            await SqlAsync(table == "mt_events" || table == "mt_streams" ? "select 1" : $"insert into hami.{table} select * from hami.kept_{table}");
-        await SqlAsync("insert into hami.mt_streams select * from hami.kept_mt_streams; insert into hami.mt_events select * from hami.kept_mt_events");
+            await SqlAsync($"insert into {table} select * from {Kept(table)}");
     }
 
     internal async Task SqlAsync(string sql)
@@ -102,6 +110,8 @@ public sealed class TamperedLog : IAsyncLifetime
             await SqlAsync($"update hami.mt_events set headers = jsonb_set(headers, '{{hash}}', '\"{hash}\"') where seq_id = {at}");
         await SqlAsync($"update hami.journal_head set position = {position}, hash = '{previous}'");
     }
+
+    private static string Kept(string table) => $"hami.kept_{table.Replace('.', '_')}";
 
     private async Task ExportAsync() => _heads.Add(ExportedHead.Sign((await JournalHeads.ReadAsync(_database, CancellationToken.None))!, Key));
 }
