@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Hami.Api.Commands;
 using Hami.Api.Observing;
+using Hami.Api.Reading;
 using Hami.Api.Replaying;
 
 namespace Hami.Api;
@@ -9,9 +10,9 @@ namespace Hami.Api;
 internal static class CommandLine
 {
     public static RootCommand Create() =>
-        new("HAMi on events: the control plane that shares accelerators among pods.") 
+        new("HAMi on events: the control plane that shares accelerators among pods.")
         {
-            Serve(), ReplayVerb.Command(), AuditVerb.Command(), WhatIfVerb.Command(), ImportVerb.Command(), VersionVerb.Command(),
+            Serve(), ReplayVerb.Command(), AuditVerb.Command(), WhatIfVerb.Command(), ImportVerb.Command(), RebuildVerb.Command(), VersionVerb.Command(),
         };
 
     private static Command Serve()

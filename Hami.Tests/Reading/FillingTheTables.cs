@@ -1,13 +1,15 @@
 using Hami.Api.Reading;
 using Hami.Domain.Ledger;
+using Hami.Domain.Reading;
 using JasperFx;
 using Marten;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace Hami.Tests.Reading;
 
 /// <summary>The read models in PostgreSQL: whatever stops and starts, they are what the log says.</summary>
-public sealed class FollowingTheLog
+public sealed class FillingTheTables
 {
     private const int Steps = 150;
 
@@ -60,6 +62,40 @@ public sealed class FollowingTheLog
 
         Assert.Equal(await scene.FoldedTextAsync(), await scene.RowsAsync());
         Assert.Equal(swaps + 1, await scene.ScalarAsync<int>($"select generation from {ReadTables.Head}"));
+    }
+
+    [Fact]
+    public async Task Use_that_goes_on_is_counted_up_to_the_moment_it_is_asked_for()
+    {
+        await using var scene = await ReadScene.StartAsync();
+        var log = new AnyLog(9, Steps);
+        using (var daemon = await scene.StartDaemonAsync())
+        {
+            await scene.WriteAsync(log.Events);
+            await daemon.WaitForNonStaleData(ReadScene.Patience);
+            await daemon.StopAllAsync();
+        }
+        var now = new FakeTimeProvider(log.End.AddHours(50));
+        var (first, last) = (DateOnly.FromDateTime(log.Events[0].At.UtcDateTime), DateOnly.FromDateTime(log.End.AddHours(50).UtcDateTime));
+        var reader = new UsageReader(scene.Journal.Database, now);
+
+        var all = await reader.ReadAsync(new(first, last), CancellationToken.None);
+        var days = new List<UsageLedger>();
+        for (var day = first; day <= last; day = day.AddDays(1))
+            days.Add(await reader.ReadAsync(new(day, day), CancellationToken.None));
+        var team = await reader.ReadAsync(new(first, last, Namespace: "team-a"), CancellationToken.None);
+        var node = await reader.ReadAsync(new(first, last, Node: "n1"), CancellationToken.None);
+
+        var given = all.Usage.GroupBy(u => (u.Day, u.Node, u.DeviceUuid)).ToDictionary(u => u.Key, u => u.Sum(x => x.GpuMicroseconds));
+        Assert.All(all.Cards, c => Assert.Equal(c.RegisteredMicroseconds, c.IdleMicroseconds + given.GetValueOrDefault((c.Day, c.Node, c.DeviceUuid))));
+        var wholeDay = last.AddDays(-1);
+        Assert.All(all.Cards.Where(c => c.Day == wholeDay), c => Assert.Equal(24m, Hours.Of(c.RegisteredMicroseconds)));
+        Assert.NotEmpty(all.Cards.Where(c => c.Day == wholeDay));
+        Assert.Equal(all.Usage, days.SelectMany(d => d.Usage));
+        Assert.Equal(all.Cards, days.SelectMany(d => d.Cards));
+        Assert.Equal(all.Usage.Where(u => u.Namespace == "team-a"), team.Usage);
+        Assert.Equal(all.Usage.Where(u => u.Node == "n1"), node.Usage);
+        Assert.Equal(all.Cards.Where(u => u.Node == "n1"), node.Cards);
     }
 
     [Fact]
