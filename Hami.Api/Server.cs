@@ -14,6 +14,7 @@ using Hami.Api.Quotas;
 using Hami.Api.Reading;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
+using Hami.Api.Replaying;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
 using Microsoft.AspNetCore.Connections;
@@ -143,6 +144,10 @@ internal static partial class Server
 
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
+
+        services.AddSingleton<StoredEvents>().AddSingleton<IKnownStates, KeptCheckpoints>().AddSingleton<LedgerHistory>();
+        if (options.Heads is { } heads)
+            services.AddSingleton(heads).AddHosted<HeadExport>();
     }
 
     /// <summary>One instance, both to be asked for and to run in the background.</summary>

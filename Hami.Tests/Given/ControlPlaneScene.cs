@@ -75,11 +75,11 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     private Uri? OneForAll => Array.IndexOf(_flags, "--http_bind") is >= 0 and var at
         ? new($"{(_flags.Contains("--cert_file") ? "https" : "http")}://{_flags[at + 1].Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)}/") : null;
 
-    private string Kubeconfig => Path.Combine(_folder.FullName, "kubeconfig");
+    public string Kubeconfig => Path.Combine(_folder.FullName, "kubeconfig");
 
     private string LogFile => Path.Combine(_folder.FullName, "hami-api.log");
 
-    private string ConnectionString { get; }
+    public string ConnectionString { get; }
 
     /// <summary>Starts it all; the nodes n1, n2 … have the given cards.</summary>
     /// <param name="database">Connection string; null takes an empty database of the tests' server.</param>

@@ -1,0 +1,127 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Hami.Api.Plumbing;
+using Hami.Api.Reading;
+using Hami.Domain.Ledger;
+using Hami.Domain.Reading;
+using Hami.Domain.Replaying;
+using Npgsql;
+
+namespace Hami.Api.Replaying;
+
+/// <summary>Folds the log into the read models once more and compares every row with those in force. Of each row only a digest is kept.</summary>
+internal sealed class ReadModelsCheck
+{
+    private const int TakenAtOnce = 1000;
+
+    private readonly ReadHead? _head;
+    private readonly ReadModels _models = new(OpenRows.None);
+    private readonly UsageSums _usage = new();
+    private readonly Dictionary<(string Table, string Key), UInt128> _expected = [];
+    private long _last;
+    private int _folded;
+    private string? _broken;
+
+    private ReadModelsCheck(ReadHead? head) => _head = head;
+
+    /// <summary>Up to which event they were compared; null when there are none of this program's shape.</summary>
+    public long? Position => _head?.Position;
+
+    public static async Task<ReadModelsCheck> ReadAsync(NpgsqlConnection database, CancellationToken cancellationToken)
+    {
+        await using var exists = new NpgsqlCommand($"select to_regclass('{ReadTables.Head}') is not null", database);
+        var head = (bool)(await exists.ExecuteScalarAsync(cancellationToken))! ? await ReadRows.HeadAsync(database, locked: false, cancellationToken) : null;
+        return new(head is { Shape: ReadTables.Shape } ? head : null);
+    }
+
+    public void Next(Recorded e)
+    {
+        if (_broken is not null || e.Position > _head?.Position || _head is null)
+            return;
+        try
+        {
+            _models.Apply(e.Position, e.At, e.Stream, e.Event);
+            _last = e.Position;
+        }
+        catch (Exception broken)
+        {
+            _broken = $"the read models cannot be compared: event {e.Position} cannot be folded into them: {broken.Message}";
+            return;
+        }
+        if (++_folded % TakenAtOnce == 0)
+            Take(_models.TakeChanges());
+    }
+
+    public async Task<IReadOnlyList<Finding>> CompareAsync(NpgsqlConnection database, CancellationToken cancellationToken)
+    {
+        if (_head is null)
+            return [];
+        if (_broken is not null)
+            return [new(null, null, _broken)];
+        var findings = new List<Finding>();
+        if (_last < _head.Position)
+            findings.Add(new(_head.Position, null, $"the read models have folded event {_head.Position}, which the log does not have"));
+        Take(_models.TakeChanges());
+        foreach (var row in _usage.Usage)
+            Expect(ReadTables.UsageTable, row);
+        foreach (var row in _usage.Cards)
+            Expect(ReadTables.CardDay, row);
+        await CompareAsync<AllocationRow>(ReadTables.Allocation);
+        await CompareAsync<HoldingRow>(ReadTables.Holding);
+        await CompareAsync<NodeRow>(ReadTables.Node);
+        await CompareAsync<DeviceRow>(ReadTables.Device);
+        await CompareAsync<RefusalRow>(ReadTables.Refusal);
+        await CompareAsync<UsageRow>(ReadTables.UsageTable);
+        await CompareAsync<CardDayRow>(ReadTables.CardDay);
+        findings.AddRange(_expected.Keys.Select(k => new Finding(null, null, $"the read model {k.Table} lacks the row {k.Key}")));
+        return findings;
+
+        async Task CompareAsync<T>(ReadTable table)
+        {
+            await using var command = new NpgsqlCommand($"select row_to_json(t) from {ReadTables.SchemaOf(_head.Generation)}.{table.Name} t", database);
+            await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+            while (await rows.ReadAsync(cancellationToken))
+            {
+                var (key, digest) = Digest(table, ReadJson.Row<T>(rows.GetString(0)));
+                if (!_expected.Remove((table.Name, key), out var expected))
+                    findings.Add(new(null, null, $"the read model {table.Name} has the row {key}, of which the log knows nothing"));
+                else if (expected != digest)
+                    findings.Add(new(null, null, $"the read model {table.Name} has the row {key} otherwise than the log"));
+            }
+        }
+    }
+
+    private void Take(ReadChanges changes)
+    {
+        foreach (var row in changes.Allocations)
+            Expect(ReadTables.Allocation, row);
+        foreach (var row in changes.Holdings)
+            Expect(ReadTables.Holding, row);
+        foreach (var row in changes.Nodes)
+            Expect(ReadTables.Node, row);
+        foreach (var row in changes.Devices)
+            Expect(ReadTables.Device, row);
+        foreach (var row in changes.Refusals)
+            Expect(ReadTables.Refusal, row);
+        foreach (var row in changes.Usage.Usage)
+            _usage.Add(row);
+        foreach (var row in changes.Usage.Cards)
+            _usage.Add(row);
+    }
+
+    private void Expect<T>(ReadTable table, T row)
+    {
+        var (key, digest) = Digest(table, row);
+        _expected[(table.Name, key)] = digest;
+    }
+
+    private static (string Key, UInt128 Digest) Digest<T>(ReadTable table, T row)
+    {
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(row, ReadJson.Options);
+        using var json = JsonDocument.Parse(bytes);
+        return (
+            string.Join(' ', table.Key.Select(column => json.RootElement.GetProperty(column).ToString())),
+            BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData(bytes)));
+    }
+}
