@@ -10,6 +10,7 @@ namespace Hami.Domain.Replaying;
 public sealed record ClusterPicture(
     long Position, DateTimeOffset At, PolicyInForce? Policy, IReadOnlyList<NodePicture> Nodes, IReadOnlyList<WaitingPicture> Waiting)
 {
+    /// <summary>What a ledger looks like.</summary>
     /// <param name="node">Only this node, and the pods that wait; null for all.</param>
     public static ClusterPicture Of(ClusterLedger cluster, DateTimeOffset at, string? node = null) => new(
         cluster.Position, at, cluster.Policy,

@@ -116,7 +116,7 @@ public sealed class LogCheck
     }
 
     /// <summary>Cards that hold more than they have once the pod is on them; adopted pods hold what they hold.</summary>
-    private IEnumerable<string> Overcommitted(AllocationPlaced placed)
+    private List<string> Overcommitted(AllocationPlaced placed)
     {
         var ledger = Ledger.Node(placed.Node);
         var use = NodeUse.Of(placed.Node, ledger);

@@ -29,6 +29,7 @@ public static class WhatIf
         "An approximation: every pod may go to every node with cards, kube-scheduler's own filters, preferences and preemptions and cards set aside between filter and bind are left out, "
         + "a pod holds its cards as long as it really did, one that waits is tried whenever something is given back, and a pod's own choice of mutex or topology-aware stays.";
 
+    /// <summary>Compares the policy with what was recorded.</summary>
     /// <param name="start">The state at <paramref name="from"/>.</param>
     /// <param name="log">What happened after it, up to <paramref name="to"/>.</param>
     public static WhatIfReport Of(ClusterLedger start, IReadOnlyList<Recorded> log, PlacementPolicy policy, DateTimeOffset from, DateTimeOffset to)
