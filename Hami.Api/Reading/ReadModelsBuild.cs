@@ -83,10 +83,12 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var inForce = await ReadRows.HeadAsync(connection, locked: true, cancellationToken);
+        // What the builder's last look at the log was too early for.
         while (pass.Place.Position < inForce?.Position)
         {
-            pass = await FoldPageAsync(connection, pass, cancellationToken)
-                ?? throw new InvalidOperationException($"The log ends before position {inForce.Position}, which the read models in force have folded.");
+            if (await ReadAsync(pass.Place, cancellationToken) is not { Events.Count: > 0 } page)
+                throw new InvalidOperationException($"The log ends before position {inForce.Position}, which the read models in force have folded.");
+            pass = await WriteAsync(connection, pass, page, cancellationToken);
         }
         await ExecuteAsync(connection, ReadSql.Show(pass.Generation), cancellationToken);
         await using var batch = new NpgsqlBatch(connection)
@@ -112,20 +114,26 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         return pass;
     }
 
+    /// <summary>Folds to the end of the log. The next page is read while the last is written.</summary>
     private async Task<Pass> FoldAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
     {
-        while (await FoldPageAsync(connection, pass, cancellationToken) is { } next)
-            pass = next;
+        var next = ReadAsync(pass.Place, cancellationToken);
+        while (await next is { Events.Count: > 0 } page)
+        {
+            next = ReadAsync(page.End, cancellationToken);
+            pass = await WriteAsync(connection, pass, page, cancellationToken);
+        }
         return pass;
     }
 
-    /// <summary>Null at the end of the log.</summary>
-    private async Task<Pass?> FoldPageAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
+    private async Task<LogPage> ReadAsync(LogPlace from, CancellationToken cancellationToken)
     {
         await using var session = store.QuerySession();
-        var page = await LogReader.ReadOnAsync(session, pass.Place, PageSize, cancellationToken);
-        if (page.Events.Count == 0)
-            return null;
+        return await LogReader.ReadOnAsync(session, from, PageSize, cancellationToken);
+    }
+
+    private static async Task<Pass> WriteAsync(NpgsqlConnection connection, Pass pass, LogPage page, CancellationToken cancellationToken)
+    {
         foreach (var e in page.Events)
             pass.Models.Apply(e.Position, e.At, e.Stream, e.Event);
         await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
