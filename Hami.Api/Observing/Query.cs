@@ -1,4 +1,6 @@
 using GraphQL;
+using Hami.Api.Access;
+using Hami.Api.Asking;
 using Hami.Api.Observing;
 using Hami.Api.Plumbing;
 using Marten;
@@ -7,30 +9,43 @@ namespace Hami.Api;
 
 public sealed partial class Query
 {
-    private const int LargestPage = 500;
-
     /// <summary>Number of events in the log.</summary>
     public static long EventCount([FromServices] Journal journal) => journal.Ledger.EventCount;
 
-    /// <summary>Allocations with the times of each step, the newest first.</summary>
-    /// <param name="live">True for those held now, false for those given back, null for all.</param>
-    /// <param name="namespace">Only pods of this namespace.</param>
-    /// <param name="pod">Only pods of this name.</param>
-    /// <param name="node">Only allocations on this node.</param>
+    /// <summary>Position in the log of its last event.</summary>
+    public static long LogPosition([FromServices] Journal journal) => journal.Ledger.Position;
+
+    /// <summary>Allocations, live and past, with the times of each step.</summary>
+    /// <param name="filter">Which allocations.</param>
+    /// <param name="sort">What they are sorted by.</param>
+    /// <param name="descending">Whether the latest, or largest, comes first.</param>
     /// <param name="first">At most so many, up to 500.</param>
-    public static async Task<IReadOnlyList<AllocationRecord>> Allocations(
-        [FromServices] IQuerySession session, CancellationToken cancellationToken,
-        bool? live = null, string? @namespace = null, string? pod = null, string? node = null, int first = 100)
+    /// <param name="after">Cursor of the row to go on behind.</param>
+    public static Task<Connection<AllocationRecord>> Allocations(
+        [FromServices] Rows rows, [FromServices] IDocumentStore store, [FromServices] Asker asker, CancellationToken cancellationToken, AllocationFilter? filter = null,
+        AllocationSort sort = AllocationSort.PlacedAt, bool descending = true, int first = Pages.Usual, string? after = null)
     {
-        IQueryable<AllocationRecord> records = session.Query<AllocationRecord>();
-        if (live is { } held)
-            records = held ? records.Where(r => r.ReleasedAt == null) : records.Where(r => r.ReleasedAt != null);
-        if (@namespace is not null)
-            records = records.Where(r => r.Namespace == @namespace);
-        if (pod is not null)
-            records = records.Where(r => r.Pod == pod);
-        if (node is not null)
-            records = records.Where(r => r.Node == node);
-        return await records.OrderByDescending(r => r.PlacedAt).Take(Math.Clamp(first, 0, LargestPage)).ToListAsync(cancellationToken);
+        asker.MustSee(filter?.Namespace);
+        asker.Note("allocations", filter?.Namespace, filter?.From, filter?.To);
+        var page = Page<AllocationRecord>.Of(first, after, AllocationRows.Orders[sort] with { Descending = descending });
+        return rows.PageAsync(
+            AllocationRows.Columns, AllocationRows.Table, "a.id", () => (filter ?? new()).Conditions(asker.Scope), page,
+            r => AllocationRows.Of(r, store.Options.Serializer(), asker.Scope), cancellationToken);
+    }
+
+    /// <summary>The log itself: what happened, when, in its order.</summary>
+    /// <param name="filter">Which events.</param>
+    /// <param name="descending">Whether the newest comes first.</param>
+    /// <param name="first">At most so many, up to 500.</param>
+    /// <param name="after">Cursor of the row to go on behind.</param>
+    public static Task<Connection<LogEvent>> Events(
+        [FromServices] Rows rows, [FromServices] Asker asker, CancellationToken cancellationToken, EventFilter? filter = null, bool descending = true,
+        int first = Pages.Usual, string? after = null)
+    {
+        asker.MustSee(filter?.Namespace);
+        asker.Note("events", filter?.Namespace, filter?.From, filter?.To);
+        var page = Page<LogEvent>.Of(first, after, LogEvent.Order with { Descending = descending });
+        return rows.PageAsync(
+            LogEvent.Columns, LogEvent.Table, "e.seq_id", () => (filter ?? new()).Conditions(asker.Scope), page, r => LogEvent.Of(r, asker.Scope), cancellationToken);
     }
 }

@@ -1,0 +1,116 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using GraphQL;
+using Hami.Api.Access;
+using Hami.Api.Observing;
+using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
+using Marten;
+
+namespace Hami.Api.Asking;
+
+/// <summary>The changes a subscription is told of: those since the position it resumes after, from the log, then those to come.</summary>
+internal sealed class Resuming(ChangeFeed feed, IDocumentStore store, Rows rows)
+{
+    /// <summary>How long a replica that is behind the one a client was at has to catch up.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+    /// <param name="tell">What of a commit is told; it is given what is known of allocations that were placed before.</param>
+    public async IAsyncEnumerable<T> FollowAsync<T>(
+        Asker asker, Func<Change, Known, IEnumerable<T>> tell, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (now, later) = feed.Subscribe(cancellationToken);
+        await using var changes = later.GetAsyncEnumerator(cancellationToken);
+        var position = asker.ResumeAfter ?? now.Position;
+        if (position < now.Position)
+        {
+            var missed = await MissedAsync(position, now.Position, cancellationToken);
+            foreach (var told in tell(new(ClusterLedger.Empty, now, missed), await KnownAsync(missed, now, cancellationToken)))
+                yield return told;
+        }
+        else if (position > now.Position)
+        {
+            await WaitForAsync(position, time, cancellationToken);
+        }
+        while (await changes.MoveNextAsync())
+        {
+            // A replica that was behind is told what its client has seen elsewhere.
+            if (changes.Current is not { } change || change.After.Position <= position)
+                continue;
+            if (change.Recorded[0].Position <= position)
+                change = change with { Recorded = [.. change.Recorded.Where(r => r.Position > position)] };
+            foreach (var told in tell(change, Known.Nothing))
+                yield return told;
+        }
+    }
+
+    private async Task WaitForAsync(long position, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var since = time.GetTimestamp();
+        while (feed.Position < position)
+        {
+            if (time.GetElapsedTime(since) > Patience)
+                throw new ExecutionError($"Last-Event-ID {position} lies beyond the end of the log, which is at {feed.Position}, as after the restore of a backup: ask anew, and subscribe without it.") { Code = "BAD_EVENT_ID" };
+            await Task.Delay(Pause, time, cancellationToken);
+        }
+    }
+
+    private async Task<List<Recorded>> MissedAsync(long from, long to, CancellationToken cancellationToken)
+    {
+        await using var session = store.QuerySession();
+        var events = await session.Events.QueryAllRawEvents()
+            .Where(e => e.Sequence > from && e.Sequence <= to).OrderBy(e => e.Sequence).Take(Limits.CatchUp + 1).ToListAsync(cancellationToken);
+        return events.Count > Limits.CatchUp
+            ? throw new ExecutionError($"Last-Event-ID {from} is more than {Limits.CatchUp} events ago: ask anew for what there is, and subscribe without it.") { Code = "BAD_EVENT_ID" }
+            : [.. events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))];
+    }
+
+    /// <summary>What the events that were missed do not say themselves, and the ledger no longer.</summary>
+    private async Task<Known> KnownAsync(List<Recorded> missed, ClusterLedger now, CancellationToken cancellationToken)
+    {
+        var placed = missed.Select(r => Placed.Of(r.Event)).OfType<Placed>().Select(p => p.Id).ToHashSet();
+        var unknown = missed.Select(r => AllocationIds.Of(r.Event)).OfType<Guid>().Where(id => !placed.Contains(id))
+            .Distinct().Where(id => !now.Nodes.Values.Any(n => n.Allocations.ContainsKey(id))).ToArray();
+        var withdrawn = missed.Where(r => r.Event is PodEvent.WorkloadWithdrawn).Select(r => r.Stream).Distinct(StringComparer.Ordinal).ToArray();
+        var allocations = unknown.Length == 0 ? []
+            : await rows.ReadAsync(
+                $"select a.id, a.pod_uid, a.namespace, a.pod, a.node, a.shares::text from {AllocationRows.Table} where a.id = any($1)", Of(unknown), PlacedOf, cancellationToken);
+        var pods = withdrawn.Length == 0 ? []
+            : await rows.ReadAsync(
+                $"select distinct on (e.stream_id) e.data->>'podUid', e.data->>'namespace', e.data->>'pod' from {LogEvent.Table} where e.stream_id = any($1) and e.type = 'placement_refused' order by e.stream_id, e.seq_id desc",
+                Of(withdrawn), r => (Uid: r.GetString(0), Namespace: r.GetString(1), Name: r.GetString(2)), cancellationToken);
+        return new(allocations.ToDictionary(a => a.Id), pods.ToDictionary(p => p.Uid, p => (p.Namespace, p.Name), StringComparer.Ordinal));
+
+        static Conditions Of(object values)
+        {
+            var conditions = new Conditions();
+            _ = conditions.Parameter(values);
+            return conditions;
+        }
+    }
+
+    private Placed PlacedOf(DbDataReader row) => new(
+        row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4), AllocationRows.Shares(row.GetString(5), store));
+}
+
+/// <summary>Who an allocation belongs to and what it holds, as it was placed.</summary>
+internal sealed record Placed(Guid Id, string PodUid, string Namespace, string Pod, string Node, IReadOnlyList<Share> Shares)
+{
+    public static Placed? Of(object happened) => happened switch
+    {
+        NodeEvent.AllocationPlaced e => new(e.AllocationId, e.PodUid, e.Namespace, e.Pod, e.Node, e.Shares),
+        NodeEvent.AllocationAdopted e => new(e.AllocationId, e.PodUid, e.Namespace, e.Pod, e.Node, e.Shares),
+        _ => null,
+    };
+
+    public static Placed? Of(ClusterLedger ledger, string node, Guid id) =>
+        ledger.Node(node).Allocations.TryGetValue(id, out var a) ? new(a.Id, a.PodUid, a.Namespace, a.Pod, node, a.Shares) : null;
+}
+
+/// <summary>What was read beside the events that a subscription had missed.</summary>
+internal sealed record Known(IReadOnlyDictionary<Guid, Placed> Allocations, IReadOnlyDictionary<string, (string Namespace, string Pod)> Pods)
+{
+    public static readonly Known Nothing = new(new Dictionary<Guid, Placed>(), new Dictionary<string, (string, string)>(StringComparer.Ordinal));
+}
