@@ -11,6 +11,7 @@ using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Plumbing.Telling;
 using Hami.Api.Quotas;
+using Hami.Api.Reading;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
@@ -76,6 +77,7 @@ internal static partial class Server
         services.AddEventStore(options.Postgres);
         services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
         services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
+        services.AddSingleton<ReadModelsBuild>();
         services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Runtime.CompilerServices;
 using GraphQL;
 using Hami.Api.Access;
@@ -76,12 +75,13 @@ internal sealed class Resuming(ChangeFeed feed, IDocumentStore store, Rows rows)
         var withdrawn = missed.Where(r => r.Event is PodEvent.WorkloadWithdrawn).Select(r => r.Stream).Distinct(StringComparer.Ordinal).ToArray();
         var allocations = unknown.Length == 0 ? []
             : await rows.ReadAsync(
-                $"select a.id, a.pod_uid, a.namespace, a.pod, a.node, a.shares::text from {AllocationRows.Table} where a.id = any($1)", Of(unknown), PlacedOf, cancellationToken);
+                $"select {AllocationRows.Columns} from {AllocationRows.Table} where a.id = any($1)", Of(unknown), AllocationRows.RowOf, cancellationToken);
         var pods = withdrawn.Length == 0 ? []
             : await rows.ReadAsync(
                 $"select distinct on (e.stream_id) e.data->>'podUid', e.data->>'namespace', e.data->>'pod' from {LogEvent.Table} where e.stream_id = any($1) and e.type = 'placement_refused' order by e.stream_id, e.seq_id desc",
                 Of(withdrawn), r => (Uid: r.GetString(0), Namespace: r.GetString(1), Name: r.GetString(2)), cancellationToken);
-        return new(allocations.ToDictionary(a => a.Id), pods.ToDictionary(p => p.Uid, p => (p.Namespace, p.Name), StringComparer.Ordinal));
+        return new(
+            allocations.ToDictionary(a => a.Id, a => new Placed(a.Id, a.PodUid, a.Namespace, a.Pod, a.Node, a.Shares)), pods.ToDictionary(p => p.Uid, p => (p.Namespace, p.Name), StringComparer.Ordinal));
 
         static Conditions Of(object values)
         {
@@ -90,9 +90,6 @@ internal sealed class Resuming(ChangeFeed feed, IDocumentStore store, Rows rows)
             return conditions;
         }
     }
-
-    private Placed PlacedOf(DbDataReader row) => new(
-        row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4), AllocationRows.Shares(row.GetString(5), store));
 }
 
 /// <summary>Who an allocation belongs to and what it holds, as it was placed.</summary>

@@ -35,6 +35,14 @@ internal sealed class Conditions
         return $"${_values.Count.ToString(CultureInfo.InvariantCulture)}";
     }
 
+    /// <summary>The conditions so far, for a select within the statement; those that follow are outside of it.</summary>
+    public string Within()
+    {
+        var where = Where;
+        _conditions.Clear();
+        return where;
+    }
+
     public string Where => _conditions.Count == 0 ? "" : "where " + string.Join(" and ", _conditions);
 
     public NpgsqlCommand Command(NpgsqlDataSource database, string sql)
@@ -74,19 +82,20 @@ internal sealed class Rows : IDisposable
 
     /// <summary>One page, in one statement; the count is another, made only when it is asked for.</summary>
     /// <param name="select">Columns.</param>
-    /// <param name="from">The table, with its alias.</param>
+    /// <param name="from">The table, with its alias; it may take conditions into a select of its own.</param>
     /// <param name="id">The column that no two rows have in common.</param>
     /// <param name="read">Makes a row of the columns.</param>
     public async Task<Connection<T>> PageAsync<T>(
-        string select, string from, string id, Func<Conditions> conditions, Page<T> page, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+        string select, Func<Conditions, string> from, string id, Func<Conditions> conditions, Page<T> page, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
         var order = page.Order;
         var direction = order.Descending ? "desc" : "asc";
         var where = conditions();
+        var table = from(where);
         if (page.After is { } after)
             where.And($"({order.Sql}, {id}) {(order.Descending ? '<' : '>')} ({where.Parameter(after.Key)}, {where.Parameter(IdOf(after.Id))})");
         var rows = await ReadAsync(
-            $"select {select} from {from} {where.Where} order by {order.Sql} {direction}, {id} {direction} limit {page.First + 1}", where, read, cancellationToken);
+            $"select {select} from {table} {where.Where} order by {order.Sql} {direction}, {id} {direction} limit {page.First + 1}", where, read, cancellationToken);
         return page.Cut([.. rows.Select(r => (r, order.CursorOf(r)))], ct => CountAsync(from, conditions(), ct));
 
         object IdOf(string text) => Guid.TryParse(text, out var guid) ? guid
@@ -121,6 +130,14 @@ internal sealed class Rows : IDisposable
 
     public void Dispose() => _database.Dispose();
 
-    private async Task<long> CountAsync(string from, Conditions where, CancellationToken cancellationToken) =>
-        (await ReadAsync($"select count(*) from {from} {where.Where}", where, r => r.GetInt64(0), cancellationToken))[0];
+    /// <inheritdoc cref="PageAsync{T}(string, Func{Conditions, string}, string, Func{Conditions}, Page{T}, Func{DbDataReader, T}, CancellationToken)"/>
+    public Task<Connection<T>> PageAsync<T>(
+        string select, string from, string id, Func<Conditions> conditions, Page<T> page, Func<DbDataReader, T> read, CancellationToken cancellationToken) =>
+        PageAsync(select, _ => from, id, conditions, page, read, cancellationToken);
+
+    private async Task<long> CountAsync(Func<Conditions, string> from, Conditions where, CancellationToken cancellationToken)
+    {
+        var table = from(where);
+        return (await ReadAsync($"select count(*) from {table} {where.Where}", where, r => r.GetInt64(0), cancellationToken))[0];
+    }
 }

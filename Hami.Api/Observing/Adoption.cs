@@ -52,7 +52,7 @@ internal sealed partial class Adoption(Journal journal, Readiness readiness, Due
     private async Task AdoptAsync(SeenPod pod, ForeignShares found, CancellationToken cancellationToken)
     {
         var adopt = new AdoptAllocation(
-            Guid.CreateVersion7(), pod.Uid, pod.Namespace, pod.Name, pod.Node, found, pod.BindPhase == BindPhases.Success);
+            Guid.CreateVersion7(), pod.Uid, pod.Namespace, pod.Name, pod.Node, found, pod.BindPhase == BindPhases.Success, pod.Owner);
         // Registered before the cards are looked up, so that none can come in between.
         due.AddWithCardsOf(pod.Node, pod.Uid);
         if (AdoptAllocationDecider.Decide(adopt, journal.Ledger).Refusal is { } refusal)

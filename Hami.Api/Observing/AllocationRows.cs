@@ -2,9 +2,9 @@ using System.Data.Common;
 using System.Globalization;
 using Hami.Api.Access;
 using Hami.Api.Asking;
-using Hami.Api.Plumbing;
+using Hami.Api.Reading;
 using Hami.Domain.Ledger;
-using Marten;
+using Hami.Domain.Reading;
 
 namespace Hami.Api.Observing;
 
@@ -12,31 +12,22 @@ namespace Hami.Api.Observing;
 internal static class AllocationRows
 {
     /// <summary>The table, as <c>a</c>.</summary>
-    public const string Table =
-        $"""
-        (select id, data, data->>'podUid' pod_uid, data->>'namespace' namespace, data->>'pod' pod, data->>'node' node,
-            (data->>'placedAt')::timestamptz placed_at, (data->>'releasedAt')::timestamptz released_at, data->>'releaseReason' release_reason,
-            data->'shares' shares from {MartenSetup.Schema}.mt_doc_allocationrecord) a
-        """;
+    public const string Table = $"{ReadTables.Allocations} a";
 
-    public const string Columns = "a.data";
+    public const string Columns = "row_to_json(a)::text";
 
     public static readonly Dictionary<AllocationSort, Order<AllocationRecord>> Orders = new()
     {
-        [AllocationSort.PlacedAt] = Order<AllocationRecord>.Time("placedAt", a => a.PlacedAt, Id, "a.placed_at"),
+        // The position is the order of time, and has the indexes.
+        [AllocationSort.PlacedAt] = Order<AllocationRecord>.Number("placedAt", a => a.PlacedPosition, Id, "a.placed_position"),
         [AllocationSort.Pod] = Order<AllocationRecord>.Text("pod", a => $"{a.Namespace}/{a.Pod}", Id, "(a.namespace || '/' || a.pod)"),
         [AllocationSort.Node] = Order<AllocationRecord>.Text("node", a => a.Node, Id, "a.node"),
+        [AllocationSort.Memory] = Order<AllocationRecord>.Number("memory", a => a.MemoryMiB, Id, "a.memory_mib"),
     };
 
-    public static AllocationRecord Of(DbDataReader row, ISerializer serializer, Scope scope)
-    {
-        var record = serializer.FromJson<AllocationRecord>(row, 0);
-        // The reason names the pods whose reservations it honoured, of whatever namespace.
-        return scope.AllNamespaces || record.Because is null ? record : record with { Because = record.Because with { Reservations = [] } };
-    }
+    public static AllocationRecord Of(DbDataReader row, PlacementReasons reasons) => new(RowOf(row), reasons);
 
-    public static IReadOnlyList<Share> Shares(string json, IDocumentStore store) =>
-        store.Options.Serializer().FromJson<List<Share>>(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(json)));
+    public static AllocationRow RowOf(DbDataReader row) => ReadJson.Row<AllocationRow>(row.GetString(0));
 
     private static string Id(AllocationRecord allocation) => allocation.Id.ToString("D", CultureInfo.InvariantCulture);
 }
@@ -62,6 +53,12 @@ public sealed class AllocationFilter
     /// <summary>Only the pod of this UID.</summary>
     public string? PodUid { get; init; }
 
+    /// <summary>Only pods of an owner of this kind, such as <c>Job</c>.</summary>
+    public string? OwnerKind { get; init; }
+
+    /// <summary>Only pods of the owner of this name.</summary>
+    public string? OwnerName { get; init; }
+
     /// <summary>Only allocations on this node.</summary>
     public string? Node { get; init; }
 
@@ -85,8 +82,10 @@ public sealed class AllocationFilter
             .And("a.pod = ?", Pod)
             .And("strpos(lower(a.pod), lower(?)) > 0", PodContains)
             .And("a.pod_uid = ?", PodUid)
+            .And("a.owner_kind = ?", OwnerKind)
+            .And("a.owner_name = ?", OwnerName)
             .And("a.node = ?", Node)
-            .And("a.shares @> jsonb_build_array(jsonb_build_object('deviceUuid', ?))", DeviceUuid)
+            .And($"exists (select from {ReadTables.Holdings} h where h.allocation_id = a.id and h.device_uuid = ?)", DeviceUuid)
             .And("a.release_reason = ?", ReleaseReason?.ToString())
             .And("(a.released_at is null or a.released_at >= ?)", From)
             .And("a.placed_at < ?", To)
@@ -106,4 +105,7 @@ public enum AllocationSort
 
     /// <summary>Name of the node.</summary>
     Node,
+
+    /// <summary>Device memory.</summary>
+    Memory,
 }

@@ -28,9 +28,9 @@ public sealed partial class Query
         asker.MustSee(filter?.Namespace);
         asker.Note("allocations", filter?.Namespace, filter?.From, filter?.To);
         var page = Page<AllocationRecord>.Of(first, after, AllocationRows.Orders[sort] with { Descending = descending });
+        var reasons = new PlacementReasons(store, asker.Scope);
         return rows.PageAsync(
-            AllocationRows.Columns, AllocationRows.Table, "a.id", () => (filter ?? new()).Conditions(asker.Scope), page,
-            r => AllocationRows.Of(r, store.Options.Serializer(), asker.Scope), cancellationToken);
+            AllocationRows.Columns, AllocationRows.Table, "a.id", () => (filter ?? new()).Conditions(asker.Scope), page, r => AllocationRows.Of(r, reasons), cancellationToken);
     }
 
     /// <summary>The log itself: what happened, when, in its order.</summary>

@@ -1,4 +1,5 @@
 using Hami.Api.Plumbing.Kubernetes;
+using Hami.Domain.Ledger;
 using Hami.Domain.Observing;
 using Hami.Domain.Protocol;
 using k8s.Models;
@@ -14,17 +15,24 @@ internal sealed record SeenPod(
     string Uid, string Namespace, string Name, string Node, string Phase, bool IsBeingDeleted, string AllocationId, string BindPhase,
     bool InitsEnded, int Priority, DateTimeOffset CreatedAt, ForeignShares? Foreign)
 {
+    /// <summary>What a pod with foreign shares belongs to; null for others.</summary>
+    public WorkloadOwner? Owner { get; init; }
+
     public bool IsTerminal => Phase is "Succeeded" or "Failed";
 
     /// <summary>Reads a pod; annotations that cannot be read are among what was seen.</summary>
     public static SeenPod Of(V1Pod pod, NvidiaConfig nvidia)
     {
         var allocationId = pod.GetAnnotation(HamiKeys.AllocationId) ?? "";
+        var foreign = allocationId.Length == 0 && !string.IsNullOrEmpty(pod.Spec.NodeName) ? ForeignSharesOf(pod, nvidia) : null;
         return new(
             pod.Uid(), pod.Namespace(), pod.Name(), pod.Spec.NodeName ?? "", pod.Status?.Phase ?? "", pod.Metadata.DeletionTimestamp is not null,
             allocationId, pod.GetAnnotation(HamiKeys.BindPhase) ?? "", HaveInitsEnded(pod), pod.Spec.Priority ?? 0,
             pod.Metadata.CreationTimestamp is { } created ? new(created.ToUniversalTime()) : DateTimeOffset.MinValue,
-            allocationId.Length == 0 && !string.IsNullOrEmpty(pod.Spec.NodeName) ? ForeignSharesOf(pod, nvidia) : null);
+            foreign)
+        {
+            Owner = foreign is null ? null : PodReading.Owner(pod),
+        };
     }
 
     private static bool Ends(V1Container initContainer) => initContainer.RestartPolicy != "Always";

@@ -2,7 +2,7 @@ using Hami.Domain.Ledger;
 using JasperFx;
 using JasperFx.Events;
 using JasperFx.Events.Daemon;
-using Hami.Api.Observing;
+using Hami.Api.Reading;
 using JasperFx.Events.Projections;
 using Marten;
 using Marten.Events.Daemon.Coordination;
@@ -38,7 +38,7 @@ internal static class MartenSetup
 
         // A read model that skips what it cannot read is wrong without saying so.
         options.Projections.AsyncMode = DaemonMode.HotCold;
-        options.Projections.Add<AllocationHistory>(ProjectionLifecycle.Async);
+        options.Projections.Add(new ReadModelsProjection(), ProjectionLifecycle.Async, ReadModelsProjection.Name, daemon => daemon.BatchSize = 2000);
         options.Projections.Errors.SkipApplyErrors = false;
         options.Projections.Errors.SkipSerializationErrors = false;
         options.Projections.Errors.SkipUnknownEvents = false;

@@ -27,9 +27,10 @@ public abstract record NodeEvent
     /// <summary>A pod was found on this node with shares that another scheduler gave it.</summary>
     /// <param name="Source">Where the shares were read, in a sentence.</param>
     /// <param name="IsAttached">True when the pod has its devices already.</param>
+    /// <param name="Owner">What the pod belongs to; null for a pod of its own.</param>
     public sealed record AllocationAdopted(
         Guid AllocationId, string PodUid, string Namespace, string Pod, string Node, int Containers,
-        IReadOnlyList<Share> Shares, string Source, bool IsAttached) : NodeEvent;
+        IReadOnlyList<Share> Shares, string Source, bool IsAttached, WorkloadOwner? Owner = null) : NodeEvent;
 
     /// <summary>The API server holds the pod on this node, with this allocation in its annotations.</summary>
     public sealed record AllocationBound(Guid AllocationId) : NodeEvent;

@@ -5,7 +5,8 @@ namespace Hami.Domain.Observing;
 /// <summary>A pod runs on a node with shares that HAMi gave it: count them.</summary>
 /// <param name="AllocationId">Id of the allocation should it be adopted.</param>
 /// <param name="IsAttached">True when the pod has its devices already.</param>
-public sealed record AdoptAllocation(Guid AllocationId, string PodUid, string Namespace, string Pod, string Node, ForeignShares Found, bool IsAttached);
+/// <param name="Owner">What the pod belongs to; null for a pod of its own.</param>
+public sealed record AdoptAllocation(Guid AllocationId, string PodUid, string Namespace, string Pod, string Node, ForeignShares Found, bool IsAttached, WorkloadOwner? Owner = null);
 
 public static class AdoptAllocationDecider
 {
@@ -21,6 +22,6 @@ public static class AdoptAllocationDecider
             return new Refusal(NothingToAdopt, left);
         return new NodeEvent.AllocationAdopted(
             command.AllocationId, command.PodUid, command.Namespace, command.Pod, command.Node, command.Found.Asks.Count, taken,
-            left.Length == 0 ? command.Found.Source : $"{command.Found.Source}; left out: {left}", command.IsAttached);
+            left.Length == 0 ? command.Found.Source : $"{command.Found.Source}; left out: {left}", command.IsAttached, command.Owner);
     }
 }

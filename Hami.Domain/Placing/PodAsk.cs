@@ -1,3 +1,5 @@
+using Hami.Domain.Ledger;
+
 namespace Hami.Domain.Placing;
 
 /// <summary>What one pod asks of accelerators, as it was understood.</summary>
@@ -8,9 +10,10 @@ namespace Hami.Domain.Placing;
 /// <param name="Weights">Weights of <c>hami.io/device-scoring-weights</c>; null means equal ones.</param>
 /// <param name="Group">Pod group the pod is a member of; null for a pod of its own.</param>
 /// <param name="Host">What the pod asks of the node's own CPU and memory; null when unknown.</param>
+/// <param name="Owner">What the pod belongs to; null for a pod of its own.</param>
 public sealed record PodAsk(
     string Uid, string Namespace, string Name, IReadOnlyList<ContainerAsk> Containers, CardWish Wish, NodePolicy Nodes, CardPolicy Cards,
-    ScoringWeights? Weights = null, string? Group = null, HostRoom? Host = null)
+    ScoringWeights? Weights = null, string? Group = null, HostRoom? Host = null, WorkloadOwner? Owner = null)
 {
     /// <summary>True when some container asks for a card.</summary>
     public bool AsksCards()

@@ -55,7 +55,7 @@ public static class PodAskParser
         return (new(
             pod.Uid, pod.Namespace, pod.Name, containers, Wish(pod.Annotations),
             OverNodes(pod.Annotations.GetValueOrDefault(HamiKeys.NodePolicy), policy), OverCards(pod.Annotations.GetValueOrDefault(HamiKeys.GpuPolicy), policy),
-            weights, Group(pod), HostAsk.Of(pod)), refusal);
+            weights, Group(pod), HostAsk.Of(pod), pod.Owner), refusal);
     }
 
     /// <summary>What each container asks, init containers first, and what is wrong with the first that cannot be understood.</summary>

@@ -12,6 +12,9 @@ public sealed record PodShape(
     /// <summary><c>spec.schedulingGroup.podGroupName</c>; null when the pod names none.</summary>
     public string? SchedulingGroup { get; init; }
 
+    /// <summary>What the pod belongs to; null for a pod of its own.</summary>
+    public Ledger.WorkloadOwner? Owner { get; init; }
+
     /// <summary><c>spec.resources.requests</c>: where it names CPU or memory it counts instead of the containers' sum.</summary>
     public IReadOnlyDictionary<string, decimal> Requests { get; init; } = ReadOnlyDictionary<string, decimal>.Empty;
 

@@ -41,7 +41,7 @@ public sealed class TheStoredEvents
         PodUid, "default", "p1",
         [new("prepare", true, 1, 2000, 40, 10), new("main", false, 2, 3000, 50, 30)],
         new(["A100"], ["T4"], ["GPU-n1-0"], ["GPU-n1-9"], "hami-core", true),
-        NodePolicy.Spread, new("binpack,numa"), new(1, 2, 3), "group-1", new(4000, 8192));
+        NodePolicy.Spread, new("binpack,numa"), new(1, 2, 3), "group-1", new(4000, 8192), new("Job", "train"));
 
     // Never connects: only its names and its serializer are asked.
     private static readonly DocumentStore Store = DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere"));
@@ -57,7 +57,7 @@ public sealed class TheStoredEvents
             Id, PodUid, "default", "p1", "n1", 2, Shares,
             new(41, 3, [new("n2", 1.25m), new("n3", 0.5m)], "binpack", "spread", 2.75m, [new("66666666-7777-8888-9999-000000000000", [Shares[1] with { DeviceUuid = "GPU-n1-1" }])],
                 Ask, new(9000, 80), 5, new(16000, 65536), 6)),
-        new AllocationAdopted(Id, PodUid, "default", "p1", "n1", 2, Shares, "hami.io/vgpu-devices-allocated of HAMi", true),
+        new AllocationAdopted(Id, PodUid, "default", "p1", "n1", 2, Shares, "hami.io/vgpu-devices-allocated of HAMi", true, new("Deployment", "serve")),
         new AllocationBound(Id),
         new AllocationAttached(Id),
         new AllocationShrunk(Id, PodUid),

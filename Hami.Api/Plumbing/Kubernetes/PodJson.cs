@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hami.Api.Plumbing.Telling;
+using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using k8s.Models;
@@ -12,7 +13,12 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
 {
     internal sealed record Meta(
         string? Name, string? GenerateName, string? Namespace, string? Uid, string? ResourceVersion,
-        Dictionary<string, string>? Annotations, Dictionary<string, string>? Labels);
+        Dictionary<string, string>? Annotations, Dictionary<string, string>? Labels)
+    {
+        public List<OwnerReference?>? OwnerReferences { get; init; }
+    }
+
+    internal sealed record OwnerReference(string? Kind, string? Name, bool? Controller);
 
     internal sealed record PodSpec(
         string? SchedulerName, string? NodeName, string? RuntimeClassName, SchedulingGroup? SchedulingGroup,
@@ -63,6 +69,7 @@ internal sealed record PodJson(PodJson.Meta? Metadata, PodJson.PodSpec? Spec)
     {
         Labels = Metadata?.Labels ?? [],
         SchedulingGroup = Spec?.SchedulingGroup?.PodGroupName,
+        Owner = Metadata?.OwnerReferences?.Find(o => o?.Controller is true) is { } owner ? WorkloadOwner.Of(owner.Kind, owner.Name, Metadata.Labels ?? []) : null,
         Requests = Quantities(null, Spec?.Resources?.Requests, names),
         Overhead = Quantities(null, Spec?.Overhead, names),
     };
@@ -101,9 +108,15 @@ internal static class PodReading
     {
         Labels = Words(pod.Labels()),
         SchedulingGroup = pod.Spec.SchedulingGroup?.PodGroupName,
+        Owner = Owner(pod),
         Requests = Quantities(null, pod.Spec.Resources?.Requests, names),
         Overhead = Quantities(null, pod.Spec.Overhead, names),
     };
+
+    /// <summary>What the pod belongs to; null for a pod of its own.</summary>
+    public static WorkloadOwner? Owner(V1Pod pod) => pod.OwnerReferences()?.FirstOrDefault(o => o.Controller is true) is { } owner
+        ? WorkloadOwner.Of(owner.Kind, owner.Name, Words(pod.Labels()))
+        : null;
 
     /// <summary>Adds a quantity to what was parsed, if the resource is one that is read.</summary>
     /// <exception cref="FormatException">It is none, or larger than 28 digits can say; CPU and memory are then left out.</exception>

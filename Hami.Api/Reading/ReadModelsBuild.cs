@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using Hami.Api.Plumbing;
+using Hami.Domain.Reading;
+using Marten;
+using Npgsql;
+
+namespace Hami.Api.Reading;
+
+/// <summary>Folds the whole log into a new generation of the read models, beside the one in force, and swaps them.</summary>
+internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSource database, ILogger<ReadModelsBuild> logger)
+{
+    // Any number will do that nobody else in this database locks: "hami read" in ASCII.
+    private const long BuildersLock = 0x68616d6972656164;
+    private const int PageSize = 5000;
+
+    /// <summary>Builds unless read models of this program's shape are in force.</summary>
+    public async Task EnsureAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await LockAsync(cancellationToken);
+        if (await ReadRows.HeadAsync(connection, locked: false, cancellationToken) is not { } head || head.Shape < ReadTables.Shape)
+            await BuildAsync(connection, cancellationToken);
+    }
+
+    /// <summary>Builds, and puts in force, read models made from nothing but the log; returns how far they have folded it.</summary>
+    public async Task<long> RebuildAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await LockAsync(cancellationToken);
+        return await BuildAsync(connection, cancellationToken);
+    }
+
+    /// <summary>One builder at a time, until the connection is given back.</summary>
+    private async Task<NpgsqlConnection> LockAsync(CancellationToken cancellationToken)
+    {
+        var connection = await database.OpenConnectionAsync(cancellationToken);
+        try
+        {
+            await using (var command = new NpgsqlCommand("select pg_advisory_lock($1)", connection) { Parameters = { new() { Value = BuildersLock } } })
+                await command.ExecuteNonQueryAsync(cancellationToken);
+            await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task<long> BuildAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var before = await ReadRows.HeadAsync(connection, locked: false, cancellationToken);
+        var generation = (before?.Generation ?? 0) + 1;
+        await ExecuteAsync(connection, ReadSql.CreateTables(generation), cancellationToken);
+        var pass = new Pass(new ReadModels(OpenRows.None), generation, 0, 0);
+        pass = await FoldAsync(connection, pass, cancellationToken);
+        await ExecuteAsync(connection, ReadSql.CreateIndexes(generation), cancellationToken);
+        pass = await FoldAsync(connection, pass, cancellationToken);
+        await SwapAsync(connection, pass, cancellationToken);
+        if (before is not null)
+            await ExecuteAsync(connection, $"drop schema if exists {ReadTables.SchemaOf(before.Generation)} cascade", cancellationToken);
+        LogBuilt(logger, generation, pass.Events, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return pass.Position;
+    }
+
+    /// <summary>Nobody writes the generation in force from the first statement on, so none of what it has folded can be missed.</summary>
+    private async Task SwapAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var inForce = await ReadRows.HeadAsync(connection, locked: true, cancellationToken);
+        while (pass.Position < (inForce?.Position ?? 0))
+            pass = await FoldPageAsync(connection, pass, cancellationToken) ?? throw new InvalidOperationException($"The log ends at {pass.Position}, but the read models in force have folded {inForce!.Position}.");
+        await ExecuteAsync(connection, ReadSql.Show(pass.Generation), cancellationToken);
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new($"insert into {ReadTables.Head} (generation, shape, position) values ($1, $2, $3) on conflict (id) do update set generation = $1, shape = $2, position = $3")
+                {
+                    Parameters = { new() { Value = pass.Generation }, new() { Value = ReadTables.Shape }, new() { Value = pass.Position } },
+                },
+                // A daemon that starts here need not look at what is folded; one that is on its way skips it.
+                new($"insert into {MartenSetup.Schema}.mt_event_progression (name, last_seq_id) values ($1, $2) on conflict do nothing")
+                {
+                    Parameters = { new() { Value = $"{ReadModelsProjection.Name}:All" }, new() { Value = pass.Position } },
+                },
+            },
+        };
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    private async Task<Pass> FoldAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
+    {
+        while (await FoldPageAsync(connection, pass, cancellationToken) is { } next)
+            pass = next;
+        return pass;
+    }
+
+    /// <summary>Null at the end of the log.</summary>
+    private async Task<Pass?> FoldPageAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
+    {
+        await using var session = store.QuerySession();
+        var events = await session.Events.QueryAllRawEvents()
+            .Where(e => e.Sequence > pass.Position).OrderBy(e => e.Sequence).Take(PageSize).ToListAsync(cancellationToken);
+        if (events.Count == 0)
+            return null;
+        foreach (var e in events)
+            pass.Models.Apply(e.Sequence, e.Timestamp, e.StreamKey!, e.Data);
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var (sql, json) in ReadSql.Write(pass.Models.TakeChanges(), pass.Generation, "$1"))
+            batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = json } } });
+        if (batch.BatchCommands.Count > 0)
+            await batch.ExecuteNonQueryAsync(cancellationToken);
+        return pass with { Position = events[^1].Sequence, Events = pass.Events + events.Count };
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>How far a build has come.</summary>
+    private sealed record Pass(ReadModels Models, int Generation, long Position, long Events);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Generation {Generation} of the read models is in force: {Events} events folded in {Seconds:F1} s.")]
+    private static partial void LogBuilt(ILogger logger, int generation, long events, double seconds);
+}

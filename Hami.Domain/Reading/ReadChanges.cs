@@ -1,0 +1,34 @@
+namespace Hami.Domain.Reading;
+
+/// <summary>Rows that some events changed, each as it is after the last of them; the usage ledger's are to be added to what is there.</summary>
+public sealed class ReadChanges
+{
+    private readonly Dictionary<Guid, AllocationRow> _allocations = [];
+    private readonly Dictionary<(Guid, string, int), HoldingRow> _holdings = [];
+    private readonly Dictionary<string, NodeRow> _nodes = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string, string), DeviceRow> _devices = [];
+    private readonly Dictionary<long, RefusalRow> _refusals = [];
+
+    public IReadOnlyCollection<AllocationRow> Allocations => _allocations.Values;
+
+    public IReadOnlyCollection<HoldingRow> Holdings => _holdings.Values;
+
+    public IReadOnlyCollection<NodeRow> Nodes => _nodes.Values;
+
+    public IReadOnlyCollection<DeviceRow> Devices => _devices.Values;
+
+    public IReadOnlyCollection<RefusalRow> Refusals => _refusals.Values;
+
+    /// <summary>What the usage ledger grew by.</summary>
+    public UsageSums Usage { get; } = new();
+
+    internal void Put(AllocationRow row) => _allocations[row.Id] = row;
+
+    internal void Put(HoldingRow row) => _holdings[(row.AllocationId, row.DeviceUuid, row.Part)] = row;
+
+    internal void Put(NodeRow row) => _nodes[row.Name] = row;
+
+    internal void Put(DeviceRow row) => _devices[(row.Node, row.Uuid)] = row;
+
+    internal void Put(RefusalRow row) => _refusals[row.Position] = row;
+}
