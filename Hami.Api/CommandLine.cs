@@ -13,7 +13,8 @@ internal static class CommandLine
 
     private static Command Serve()
     {
-        var (listen, cluster, placement, signing, idle) = (new ListenFlags(), new ClusterFlags(), new PlacementFlags(), new SigningFlags(), new IdleFlags());
+        var (listen, cluster, placement, signing, access, idle) =
+            (new ListenFlags(), new ClusterFlags(), new PlacementFlags(), new SigningFlags(), new AccessFlags(), new IdleFlags());
         var postgres = new Option<string>("--postgres")
         {
             Description = "Npgsql connection string of the database that holds the log; else the variable HAMI_POSTGRES.",
@@ -27,11 +28,12 @@ internal static class CommandLine
         cluster.AddTo(serve);
         placement.AddTo(serve);
         signing.AddTo(serve);
+        access.AddTo(serve);
         idle.AddTo(serve);
         serve.Validators.Add(result => ValidateDatabase(result, postgres));
         serve.SetAction((parsed, cancellationToken) => Server.RunAsync(
             new(
-                listen.Read(parsed), cluster.Read(parsed), placement.Read(parsed), signing.Read(parsed), parsed.GetValue(postgres)!,
+                listen.Read(parsed), cluster.Read(parsed), placement.Read(parsed), signing.Read(parsed), access.Read(parsed), parsed.GetValue(postgres)!,
                 parsed.GetValue(legacyMetrics), parsed.GetValue(profiling), idle.Given(parsed)),
             cancellationToken));
         return serve;

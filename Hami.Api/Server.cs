@@ -1,6 +1,7 @@
 using System.Net.Sockets;
-using GraphQL;
+using Hami.Api.Access;
 using Hami.Api.Admitting;
+using Hami.Api.Asking;
 using Hami.Api.Binding;
 using Hami.Api.Measuring;
 using Hami.Api.Observing;
@@ -16,6 +17,7 @@ using Hami.Api.Registering;
 using Hami.Api.Releasing;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
+using Marten;
 using Microsoft.AspNetCore.Connections;
 using Npgsql;
 using Serilog;
@@ -57,6 +59,7 @@ internal static partial class Server
             scheduler.MapDiagnostics();
 
         options.Listen.Say(app.Logger);
+        options.Access.Say(app.Logger);
         if (options.Idle.Count > 0)
             LogIdle(app.Logger, string.Join(' ', options.Idle));
         try
@@ -91,11 +94,13 @@ internal static partial class Server
         services.AddHosted<ProjectionLag>();
         services.AddSingleton<OwnFamilies>();
         services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
-        services.AddGraphQL(graphql => graphql
-            .AddAutoSchema<Query>()
-            .AddSystemTextJson()
-            .AddErrorInfoProvider(errors => errors.ExposeExceptionDetails = false));
-        GlobalSwitches.EnableReadDescriptionFromXmlDocumentation = true;
+        services.AddAccess(options.Access);
+        services.AddQuestions();
+        services.AddSingleton(_ => new Rows(options.Postgres));
+        services.AddSingleton<ChangeFeed>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ChangeFeed>());
+        services.AddSingleton(s => new Resuming(
+            s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>();
     }
 
     private static void AddRooms(IServiceCollection services, ServeOptions options)

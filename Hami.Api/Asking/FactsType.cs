@@ -33,12 +33,12 @@ internal sealed class FactsType<T> : AutoRegisteringObjectGraphType<T>
 
     private static string? Words(string member) => member switch
     {
-        nameof(Connection<>.Edges) => "The rows of this page, each with its cursor.",
-        nameof(Connection<>.Items) => "The rows of this page alone.",
-        nameof(Connection<>.PageInfo) => "Where this page ends, and whether it is the last.",
-        nameof(Connection<>.TotalCount) => "How many rows all pages have together; counted only where it is asked for.",
-        nameof(Edge<>.Cursor) => "Give it as after to go on behind this row.",
-        nameof(Edge<>.Node) => "The row.",
+        nameof(Asking.Connection<int>.Edges) => "The rows of this page, each with its cursor.",
+        nameof(Asking.Connection<int>.Items) => "The rows of this page alone.",
+        nameof(Asking.Connection<int>.PageInfo) => "Where this page ends, and whether it is the last.",
+        nameof(Asking.Connection<int>.TotalCount) => "How many rows all pages have together; counted only where it is asked for.",
+        nameof(Asking.Edge<int>.Cursor) => "Give it as after to go on behind this row.",
+        nameof(Asking.Edge<int>.Node) => "The row.",
         _ => null,
     };
 }

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using GraphQL;
-using Hami.Api.Access;
 using Hami.Api.Observing;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
@@ -9,20 +8,28 @@ using Marten;
 namespace Hami.Api.Asking;
 
 /// <summary>The changes a subscription is told of: those since the position it resumes after, from the log, then those to come.</summary>
-internal sealed class Resuming(ChangeFeed feed, IDocumentStore store, Rows rows)
+public sealed class Resuming
 {
     /// <summary>How long a replica that is behind the one a client was at has to catch up.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
+    private readonly ChangeFeed _feed;
+    private readonly IDocumentStore _store;
+    private readonly Rows _rows;
+    private readonly TimeProvider _time;
+
+    internal Resuming(ChangeFeed feed, IDocumentStore store, Rows rows, TimeProvider time) => (_feed, _store, _rows, _time) = (feed, store, rows, time);
+
+    /// <param name="after">Position in the log; null to begin now.</param>
     /// <param name="tell">What of a commit is told; it is given what is known of allocations that were placed before.</param>
-    public async IAsyncEnumerable<T> FollowAsync<T>(
-        Asker asker, Func<Change, Known, IEnumerable<T>> tell, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
+    internal async IAsyncEnumerable<T> FollowAsync<T>(
+        long? after, Func<Change, Known, IEnumerable<T>> tell, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (now, later) = feed.Subscribe(cancellationToken);
+        var (now, later) = _feed.Subscribe(cancellationToken);
         await using var changes = later.GetAsyncEnumerator(cancellationToken);
-        var position = asker.ResumeAfter ?? now.Position;
+        var position = after ?? now.Position;
         if (position < now.Position)
         {
             var missed = await MissedAsync(position, now.Position, cancellationToken);
@@ -31,7 +38,7 @@ internal sealed class Resuming(ChangeFeed feed, IDocumentStore store, Rows rows)
         }
         else if (position > now.Position)
         {
-            await WaitForAsync(position, time, cancellationToken);
+            await WaitForAsync(position, cancellationToken);
         }
         while (await changes.MoveNextAsync())
         {
@@ -45,20 +52,20 @@ internal sealed class Resuming(ChangeFeed feed, IDocumentStore store, Rows rows)
         }
     }
 
-    private async Task WaitForAsync(long position, TimeProvider time, CancellationToken cancellationToken)
+    private async Task WaitForAsync(long position, CancellationToken cancellationToken)
     {
-        var since = time.GetTimestamp();
-        while (feed.Position < position)
+        var since = _time.GetTimestamp();
+        while (_feed.Position < position)
         {
-            if (time.GetElapsedTime(since) > Patience)
-                throw new ExecutionError($"Last-Event-ID {position} lies beyond the end of the log, which is at {feed.Position}, as after the restore of a backup: ask anew, and subscribe without it.") { Code = "BAD_EVENT_ID" };
-            await Task.Delay(Pause, time, cancellationToken);
+            if (_time.GetElapsedTime(since) > Patience)
+                throw new ExecutionError($"Last-Event-ID {position} lies beyond the end of the log, which is at {_feed.Position}, as after the restore of a backup: ask anew, and subscribe without it.") { Code = "BAD_EVENT_ID" };
+            await Task.Delay(Pause, _time, cancellationToken);
         }
     }
 
     private async Task<List<Recorded>> MissedAsync(long from, long to, CancellationToken cancellationToken)
     {
-        await using var session = store.QuerySession();
+        await using var session = _store.QuerySession();
         var events = await session.Events.QueryAllRawEvents()
             .Where(e => e.Sequence > from && e.Sequence <= to).OrderBy(e => e.Sequence).Take(Limits.CatchUp + 1).ToListAsync(cancellationToken);
         return events.Count > Limits.CatchUp
@@ -74,10 +81,10 @@ internal sealed class Resuming(ChangeFeed feed, IDocumentStore store, Rows rows)
             .Distinct().Where(id => !now.Nodes.Values.Any(n => n.Allocations.ContainsKey(id))).ToArray();
         var withdrawn = missed.Where(r => r.Event is PodEvent.WorkloadWithdrawn).Select(r => r.Stream).Distinct(StringComparer.Ordinal).ToArray();
         var allocations = unknown.Length == 0 ? []
-            : await rows.ReadAsync(
+            : await _rows.ReadAsync(
                 $"select {AllocationRows.Columns} from {AllocationRows.Table} where a.id = any($1)", Of(unknown), AllocationRows.RowOf, cancellationToken);
         var pods = withdrawn.Length == 0 ? []
-            : await rows.ReadAsync(
+            : await _rows.ReadAsync(
                 $"select distinct on (e.stream_id) e.data->>'podUid', e.data->>'namespace', e.data->>'pod' from {LogEvent.Table} where e.stream_id = any($1) and e.type = 'placement_refused' order by e.stream_id, e.seq_id desc",
                 Of(withdrawn), r => (Uid: r.GetString(0), Namespace: r.GetString(1), Name: r.GetString(2)), cancellationToken);
         return new(

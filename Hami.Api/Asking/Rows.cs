@@ -63,13 +63,13 @@ internal sealed class Conditions
 }
 
 /// <summary>Reads rows for questions: over connections of their own, which can change nothing and wait for nothing long.</summary>
-internal sealed class Rows : IDisposable
+public sealed class Rows : IDisposable
 {
     private const string QueryCancelled = "57014";
 
     private readonly NpgsqlDataSource _database;
 
-    public Rows(string connectionString)
+    internal Rows(string connectionString)
     {
         var timeout = ((long)Limits.Statement.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         var settings = new NpgsqlConnectionStringBuilder(connectionString)
@@ -85,7 +85,7 @@ internal sealed class Rows : IDisposable
     /// <param name="from">The table, with its alias; it may take conditions into a select of its own.</param>
     /// <param name="id">The column that no two rows have in common.</param>
     /// <param name="read">Makes a row of the columns.</param>
-    public async Task<Connection<T>> PageAsync<T>(
+    internal async Task<Connection<T>> PageAsync<T>(
         string select, Func<Conditions, string> from, string id, Func<Conditions> conditions, Page<T> page, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
         var order = page.Order;
@@ -102,7 +102,7 @@ internal sealed class Rows : IDisposable
             : long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : text;
     }
 
-    public async Task<List<T>> ReadAsync<T>(string sql, Conditions conditions, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    internal async Task<List<T>> ReadAsync<T>(string sql, Conditions conditions, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
         try
         {
@@ -131,7 +131,7 @@ internal sealed class Rows : IDisposable
     public void Dispose() => _database.Dispose();
 
     /// <inheritdoc cref="PageAsync{T}(string, Func{Conditions, string}, string, Func{Conditions}, Page{T}, Func{DbDataReader, T}, CancellationToken)"/>
-    public Task<Connection<T>> PageAsync<T>(
+    internal Task<Connection<T>> PageAsync<T>(
         string select, string from, string id, Func<Conditions> conditions, Page<T> page, Func<DbDataReader, T> read, CancellationToken cancellationToken) =>
         PageAsync(select, _ => from, id, conditions, page, read, cancellationToken);
 
