@@ -14,12 +14,13 @@ internal static class QuestionSetup
         services.AddTransient(typeof(AutoRegisteringObjectGraphType<>), typeof(FactsType<>));
         services.AddGraphQL(graphql => graphql
             .AddAutoSchema<Query>(schema => schema.WithSubscription<Subscription>())
-            // Looking at the schema costs what it costs once.
-            .ConfigureSchema(schema => schema.WithIntrospectionComplexityImpact(0))
             .AddComplexityAnalyzer(limits =>
             {
                 limits.MaxDepth = Limits.Depth;
                 limits.MaxComplexity = Limits.Complexity;
+                var usual = limits.DefaultComplexityImpactDelegate;
+                // Looking at the schema costs nothing: it has its size.
+                limits.DefaultComplexityImpactDelegate = field => field.FieldDefinition.Name.StartsWith("__", StringComparison.Ordinal) ? new(0, 0) : usual(field);
             })
             .AddExecutionStrategy<PositionedSubscription>(OperationType.Subscription)
             .AddSystemTextJson()
