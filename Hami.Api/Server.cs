@@ -100,6 +100,7 @@ internal static partial class Server
         services.AddSingleton<ChangeFeed>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ChangeFeed>());
         services.AddSingleton(s => new Resuming(
             s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new UsageReader(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>();
     }
 

@@ -38,6 +38,7 @@ public sealed class TheGraphQLSchema(RunningScene running) : IClassFixture<Runni
         {
             options.Schema = services.GetRequiredService<ISchema>();
             options.Query = Introspection;
+            options.RequestServices = services;
         });
         var text = services.GetRequiredService<IGraphQLTextSerializer>().Serialize(approved);
 

@@ -38,7 +38,7 @@ public sealed class AskingForLists(QuestionScene given) : IClassFixture<Question
 
     [Theory]
     [InlineData("allocations(filter: { pod: \"p3\" })", "pod", "p3")]
-    [InlineData("allocations(filter: { podContains: \"P1\", live: true })", "pod", "p10,p12")]
+    [InlineData("allocations(filter: { podContains: \"P1\", live: true })", "pod", "p12,p10")]
     [InlineData("allocations(filter: { namespace: \"default\", live: true, node: \"n1\" }, sort: MEMORY)", "pod", "p12,p10,p8,p6,p4,p2")]
     [InlineData("allocations(filter: { releaseReason: DELETED }, first: 2)", "pod", "p11,p9")]
     [InlineData("allocations(filter: { to: \"2001-01-01T00:00:00Z\" })", "pod", "")]
@@ -116,7 +116,7 @@ public sealed class AskingForLists(QuestionScene given) : IClassFixture<Question
     {
         var types = string.Concat(Enumerable.Repeat("ofType { ", 20)) + "name" + string.Concat(Enumerable.Repeat(" }", 20));
 
-        Assert.Contains("deep", (await given.RefusedAsync($"{{ __schema {{ types {{ {types} }} }} }}")).Errors, StringComparison.Ordinal);
+        Assert.Contains("nested", (await given.RefusedAsync($"{{ __schema {{ types {{ {types} }} }} }}")).Errors, StringComparison.Ordinal);
     }
 
     [Fact]
