@@ -79,8 +79,10 @@ internal static partial class Server
         services.AddSingleton(TimeProvider.System);
         services.AddEventStore(options.Postgres);
         services.AddSingleton(_ => NpgsqlDataSource.Create(options.Postgres));
+        services.AddHosted(s => new Checkpoints(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<ILogger<Checkpoints>>()));
+        services.AddHosted<LogListener>();
         services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
-        services.AddSingleton<ReadModelsBuild>();
+        services.AddSingleton<ReadModelsBuild>().AddSingleton<UsageReader>();
         services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();
@@ -100,7 +102,7 @@ internal static partial class Server
         services.AddSingleton<ChangeFeed>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ChangeFeed>());
         services.AddSingleton(s => new Resuming(
             s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(s => new UsageReader(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new UsageQuestions(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>();
     }
 

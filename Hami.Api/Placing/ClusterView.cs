@@ -141,6 +141,25 @@ internal sealed class ClusterView(TimeProvider time) : ILogFollower
     }
 
     /// <inheritdoc />
+    public void Began(ClusterLedger from)
+    {
+        foreach (var name in _nodes.Keys.Where(n => !from.Nodes.ContainsKey(n)))
+        {
+            if (_nodes.TryRemove(name, out var gone))
+                gone.IsForgotten = true;
+        }
+        foreach (var (name, node) in from.Nodes)
+        {
+            var taken = NodeUse.Of(name, node);
+            _nodes.GetOrAdd(name, static (n, use) => new(n, new(use, [])), taken).Change(slot => new(taken.With(slot.Use.Host), []));
+            if (node.Cards.Count > 0)
+                Volatile.Write(ref _largestCardMiB, Math.Max(LargestCardMiB, node.Cards.Max(c => c.MemoryMiB)));
+        }
+        _reservations.Clear();
+        _leaving.Clear();
+    }
+
+    /// <inheritdoc />
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
         var isGivenBack = false;

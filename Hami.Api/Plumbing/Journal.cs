@@ -32,6 +32,11 @@ public interface ILedgerReader
 /// <summary>Told of every commit, in the order of the log.</summary>
 public interface ILogFollower
 {
+    /// <summary>Called before the first of the log is told, with what a checkpoint holds; and again when another log has taken its place. Forget the rest.</summary>
+    void Began(ClusterLedger from)
+    {
+    }
+
     /// <summary>Called in the journal's loop before its callers are answered; must be quick and must not throw.</summary>
     void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded);
 }
@@ -41,17 +46,19 @@ public interface ILogFollower
 /// folded so far, appends what they decided in one transaction, and answers after the commit.
 /// </summary>
 public sealed partial class Journal(
-    IDocumentStore store, NpgsqlDataSource database, ICompanionTable companion, IEnumerable<ILogFollower> followers, TimeProvider time,
+    IDocumentStore store, NpgsqlDataSource database, ICompanionTable companion, Checkpoints checkpoints, IEnumerable<ILogFollower> followers, TimeProvider time,
     ILogger<Journal> logger) : BackgroundService, ILedgerReader
 {
     private const int LargestGroup = 256;
+    private const int MostWaiting = 4096; // further callers wait to be let in
     private const int LoadedAtOnce = 5000;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly ILogFollower[] _followers = [.. followers];
-    private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>(new() { SingleReader = true });
+    private readonly Channel<JournalCommand> _waiting = Channel.CreateBounded<JournalCommand>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ClusterLedger _ledger = ClusterLedger.Empty;
+    private LogPlace _place = LogPlace.Beginning;
     private volatile bool _writable;
 
     /// <inheritdoc />
@@ -70,10 +77,24 @@ public sealed partial class Journal(
     public async Task<Verdict<TEvent>> DecideAsync<TEvent>(
         string stream, Func<ClusterLedger, Verdict<TEvent>> decide, CancellationToken cancellationToken = default) where TEvent : notnull
     {
-        var waiting = new Waiting<TEvent>(stream, decide);
-        if (!_waiting.Writer.TryWrite(waiting))
-            throw new JournalUnavailableException("The journal is stopping.");
+        var waiting = new JournalCommand<TEvent>(stream, decide);
+        try
+        {
+            await _waiting.Writer.WriteAsync(waiting, cancellationToken);
+        }
+        catch (ChannelClosedException e)
+        {
+            throw new JournalUnavailableException("The journal is stopping.", e);
+        }
         return await waiting.Answer.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Has what another process appended up to this position folded soon.</summary>
+    public void ReadOnTo(long position)
+    {
+        // When the queue is full, its commands read on anyway.
+        if (position > _ledger.Position)
+            _waiting.Writer.TryWrite(new ReadOn());
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(WriteAsync, time, logger, stoppingToken);
@@ -88,10 +109,23 @@ public sealed partial class Journal(
                 var group = TakeGroup();
                 try
                 {
+                    if (group.TrueForAll(command => command is ReadOn))
+                    {
+                        await FoldAsync(stoppingToken);
+                        continue;
+                    }
                     var start = time.GetTimestamp();
                     await CommitAsync(group, stoppingToken);
                     Meters.Took(Stage.JournalGroup, time.GetElapsedTime(start));
                     _writable = true;
+                }
+                catch (AnotherLogException e) when (!stoppingToken.IsCancellationRequested)
+                {
+                    _writable = false;
+                    LogAnother(logger, e);
+                    foreach (var command in group)
+                        command.Fail(new JournalUnavailableException(e.Message, e));
+                    await LoadAsync(stoppingToken);
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
@@ -114,9 +148,9 @@ public sealed partial class Journal(
         }
     }
 
-    private List<Waiting> TakeGroup()
+    private List<JournalCommand> TakeGroup()
     {
-        var group = new List<Waiting>();
+        var group = new List<JournalCommand>();
         while (group.Count < LargestGroup && _waiting.Reader.TryRead(out var command))
             group.Add(command);
         return group;
@@ -129,7 +163,9 @@ public sealed partial class Journal(
             try
             {
                 await store.Storage.ApplyAllConfiguredChangesToDatabaseAsync();
-                await JournalTables.EnsureAsync(database, companion.Create, cancellationToken);
+                await JournalTables.EnsureAsync(database, companion.Create + Checkpoints.Create, cancellationToken);
+                var (from, place) = await checkpoints.NearestAsync(long.MaxValue, cancellationToken);
+                Begin(from, place);
                 await FoldAsync(cancellationToken);
                 await CommitAsync([], cancellationToken);
                 _writable = true;
@@ -149,8 +185,15 @@ public sealed partial class Journal(
     private async Task FoldAsync(CancellationToken cancellationToken)
     {
         await using var session = store.QuerySession();
-        while (await ReadAsync(session, LoadedAtOnce, cancellationToken) is { Count: > 0 } page)
-            Publish(page.Aggregate(_ledger, Fold) with { Position = page[^1].Position }, page);
+        while (await LogReader.ReadOnAsync(session, _place, LoadedAtOnce, cancellationToken) is { Events.Count: > 0 } page)
+            Publish(page.Events.Aggregate(_ledger, Fold) with { Position = page.End.Position }, page.End, page.Events);
+    }
+
+    private void Begin(ClusterLedger from, LogPlace place)
+    {
+        (_ledger, _place) = (from, place);
+        foreach (var follower in _followers)
+            follower.Began(from);
     }
 
     /// <summary>After a failure: is the database back? Also folds a group whose commit succeeded although its answer was lost.</summary>
@@ -163,6 +206,11 @@ public sealed partial class Journal(
                 await CommitAsync([], cancellationToken);
                 _writable = true;
             }
+            catch (AnotherLogException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogAnother(logger, e);
+                await LoadAsync(cancellationToken);
+            }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 LogNotWritten(logger, 0, e);
@@ -173,15 +221,16 @@ public sealed partial class Journal(
         }
     }
 
-    private async Task CommitAsync(List<Waiting> group, CancellationToken cancellationToken)
+    private async Task CommitAsync(List<JournalCommand> group, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var head = await JournalTables.LockAsync(transaction, cancellationToken);
         await using var session = store.LightweightSession(Marten.Services.SessionOptions.ForTransaction(transaction));
 
-        var recorded = head.Position == _ledger.Position ? [] : await ReadAsync(session, int.MaxValue, cancellationToken);
+        var recorded = await UpToAsync(head, session, cancellationToken);
         var ledger = recorded.Aggregate(_ledger, Fold) with { Position = head.Position };
+        var place = new LogPlace(head.Position, head.Hash);
         head = head with { At = NextTime(head.At) };
         var (decided, after, statements) = Decide(group, ledger, head.At);
         if (decided.Count > 0)
@@ -190,40 +239,41 @@ public sealed partial class Journal(
             await session.SaveChangesAsync(cancellationToken);
             var newHead = head with { Position = events.Max(e => e.Sequence), Hash = hash };
             await using var batch = new NpgsqlBatch(connection, transaction);
-            foreach (var statement in statements.Append(JournalTables.MoveHead(newHead)))
+            foreach (var statement in statements.Append(JournalTables.MoveHead(newHead)).Append(JournalTables.Tell(newHead)))
                 batch.BatchCommands.Add(statement);
             await batch.ExecuteNonQueryAsync(cancellationToken);
             recorded.AddRange(events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data)));
             after = after with { Position = newHead.Position };
+            place = new(newHead.Position, newHead.Hash);
         }
         // Not to be cut off: a commit whose answer is thrown away would leave callers without theirs.
         await transaction.CommitAsync(CancellationToken.None);
 
-        Publish(after, recorded);
+        Publish(after, place, recorded);
         foreach (var command in group)
             command.Complete();
     }
 
-    private void Publish(ClusterLedger ledger, List<Recorded> recorded)
+    private void Publish(ClusterLedger ledger, LogPlace place, List<Recorded> recorded)
     {
-        _ledger = ledger;
+        (_ledger, _place) = (ledger, place);
         if (recorded.Count == 0)
             return;
         foreach (var follower in _followers)
             follower.Committed(ledger, recorded);
+        checkpoints.Consider(ledger, place);
     }
 
-    /// <summary>What stands in the log after our position, ours or another process's.</summary>
-    private async Task<List<Recorded>> ReadAsync(IQuerySession session, int most, CancellationToken cancellationToken)
+    /// <summary>What other processes have appended up to the head.</summary>
+    private async Task<List<Recorded>> UpToAsync(JournalHead head, IQuerySession session, CancellationToken cancellationToken)
     {
-        var from = _ledger.Position;
-        var events = await session.Events.QueryAllRawEvents()
-            .Where(e => e.Sequence > from).OrderBy(e => e.Sequence).Take(most).ToListAsync(cancellationToken);
-        return [.. events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))];
+        if (head.Position < _place.Position || head.Position == _place.Position && head.Hash != _place.Hash)
+            throw new AnotherLogException(_place.Position);
+        return head.Position == _place.Position ? [] : (await LogReader.ReadOnAsync(session, _place, int.MaxValue - 1, cancellationToken)).Events;
     }
 
     private (List<Decided> Decided, ClusterLedger After, List<NpgsqlBatchCommand> Statements) Decide(
-        List<Waiting> group, ClusterLedger ledger, DateTimeOffset at)
+        List<JournalCommand> group, ClusterLedger ledger, DateTimeOffset at)
     {
         var decided = new List<Decided>();
         var statements = new List<NpgsqlBatchCommand>();
@@ -304,62 +354,14 @@ public sealed partial class Journal(
     /// <summary>An event to be appended, as it will be stored.</summary>
     private sealed record Decided(string Stream, object Event, string Json);
 
-    /// <summary>A command that waits for its turn.</summary>
-    private abstract class Waiting(string stream)
-    {
-        public string Stream { get; } = stream;
-
-        public abstract IEnumerable<object> Decide(ClusterLedger ledger);
-
-        /// <summary>What was decided cannot be written; that is no reason for the others of the group to wait.</summary>
-        public abstract void Reject(Exception why);
-
-        public abstract void Complete();
-
-        public abstract void Fail(Exception exception);
-    }
-
-    private sealed class Waiting<TEvent>(string stream, Func<ClusterLedger, Verdict<TEvent>> decide) : Waiting(stream) where TEvent : notnull
-    {
-        private readonly TaskCompletionSource<Verdict<TEvent>> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private Exception? _bug;
-        private Verdict<TEvent> _verdict = Verdict<TEvent>.Nothing;
-
-        public Task<Verdict<TEvent>> Answer => _answer.Task;
-
-        /// <summary>A decider that throws is a bug of that command alone; the group goes on without it.</summary>
-        public override IEnumerable<object> Decide(ClusterLedger ledger)
-        {
-            try
-            {
-                _verdict = decide(ledger);
-            }
-            catch (Exception e)
-            {
-                _bug = e;
-                _verdict = Verdict<TEvent>.Nothing;
-            }
-            return _verdict.Events.Cast<object>();
-        }
-
-        public override void Reject(Exception why) => (_bug, _verdict) = (why, Verdict<TEvent>.Nothing);
-
-        public override void Complete()
-        {
-            if (_bug is null)
-                _answer.TrySetResult(_verdict);
-            else
-                _answer.TrySetException(_bug);
-        }
-
-        public override void Fail(Exception exception) => _answer.TrySetException(exception);
-    }
-
     [LoggerMessage(Level = LogLevel.Information, Message = "Folded the log up to {Position}; {Live} allocations are live.")]
     private static partial void LogLoaded(ILogger logger, long position, int live);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "PostgreSQL cannot be read yet; trying again.")]
     private static partial void LogNotLoaded(ILogger logger, Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Starting again from the log as it is in PostgreSQL now; pods placed since then are taken over from their annotations where these can be trusted.")]
+    private static partial void LogAnother(ILogger logger, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A group of {Count} commands was not written; their callers are told to ask again.")]
     private static partial void LogNotWritten(ILogger logger, int count, Exception exception);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 
 namespace Hami.Api.Plumbing;
@@ -50,6 +51,20 @@ internal static class JournalTables
         await using var row = await read.ExecuteReaderAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
         return new(row.GetInt64(0), row.GetString(1), row.GetFieldValue<DateTimeOffset>(2));
+    }
+
+    /// <summary>Channel on which the other processes are told of a commit; the payload is its position.</summary>
+    public const string Channel = "hami_log";
+
+    /// <summary>Sent by PostgreSQL with the commit, to whoever listens.</summary>
+    public static NpgsqlBatchCommand Tell(JournalHead head) =>
+        new($"select pg_notify('{Channel}', $1)") { Parameters = { new() { Value = head.Position.ToString(CultureInfo.InvariantCulture) } } };
+
+    /// <summary>Where the log ends now, as far as it is committed.</summary>
+    public static async Task<long> PositionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var read = new NpgsqlCommand($"select position from {MartenSetup.Schema}.journal_head", connection);
+        return (long)(await read.ExecuteScalarAsync(cancellationToken))!;
     }
 
     public static NpgsqlBatchCommand MoveHead(JournalHead head) =>

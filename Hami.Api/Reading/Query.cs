@@ -15,7 +15,7 @@ public sealed partial class Query
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind; sums that grow meanwhile may move.</param>
     public static async Task<Connection<UsageSum>> Usage(
-        [FromServices] UsageReader reader, [FromServices] Asker asker, CancellationToken cancellationToken, IReadOnlyList<UsageBy>? by = null, UsageFilter? filter = null,
+        [FromServices] UsageQuestions reader, [FromServices] Asker asker, CancellationToken cancellationToken, IReadOnlyList<UsageBy>? by = null, WantedUsage? filter = null,
         UsageSort sort = UsageSort.GpuHours, bool descending = true, int first = Pages.Usual, string? after = null)
     {
         asker.MustSee(filter?.Namespace);
@@ -31,7 +31,7 @@ public sealed partial class Query
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind.</param>
     public static async Task<Connection<CardDay>> CardDays(
-        [FromServices] UsageReader reader, [FromServices] Asker asker, CancellationToken cancellationToken, CardDayFilter? filter = null,
+        [FromServices] UsageQuestions reader, [FromServices] Asker asker, CancellationToken cancellationToken, CardDayFilter? filter = null,
         CardDaySort sort = CardDaySort.Day, bool descending = true, int first = Pages.Usual, string? after = null)
     {
         if (!asker.Scope.Nodes)

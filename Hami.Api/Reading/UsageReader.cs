@@ -1,93 +1,71 @@
-using GraphQL;
-using Hami.Api.Access;
-using Hami.Api.Asking;
+using System.Data;
 using Hami.Domain.Reading;
+using Npgsql;
 
 namespace Hami.Api.Reading;
 
-/// <summary>
-/// Reads the usage ledger until now: what stands in it, and what follows from the cards and holdings of this moment, all in one statement,
-/// so that nothing is counted twice or not at all.
-/// </summary>
-public sealed class UsageReader
+/// <summary>Which part of the usage ledger is asked for; null takes all.</summary>
+/// <param name="From">First UTC day.</param>
+/// <param name="To">Last UTC day.</param>
+internal sealed record UsageFilter(
+    DateOnly From, DateOnly To, string? Namespace = null, string? OwnerKind = null, string? OwnerName = null, string? Node = null, string? DeviceUuid = null);
+
+/// <summary>The usage ledger up to a moment.</summary>
+/// <param name="Usage">By day, namespace, owner, node and card.</param>
+/// <param name="Cards">By day, node and card; not narrowed by namespace or owner, as a card's idle time is nobody's.</param>
+/// <param name="Until">Up to when use is counted.</param>
+internal sealed record UsageLedger(IReadOnlyList<UsageRow> Usage, IReadOnlyList<CardDayRow> Cards, DateTimeOffset Until);
+
+/// <summary>Reads the usage ledger: what is in the tables, and what follows from what is held since each card's last event.</summary>
+/// <remarks>Use that goes on is never written down before it changes: so the tables are the same whoever asks, and whenever.</remarks>
+internal sealed class UsageReader(NpgsqlDataSource database, TimeProvider time)
 {
-    private const int MostSums = 100_000;
-    private const int UsualDays = 31;
+    private const string OfCard = "and ($3::text is null or node = $3) and ($4::text is null or device_uuid = $4)";
 
-    private readonly Rows _rows;
-    private readonly TimeProvider _time;
-
-    internal UsageReader(Rows rows, TimeProvider time) => (_rows, _time) = (rows, time);
-
-    internal async Task<IReadOnlyList<UsageSum>> UsageAsync(IReadOnlySet<UsageBy> by, UsageFilter filter, Scope scope, CancellationToken cancellationToken)
+    public async Task<UsageLedger> ReadAsync(UsageFilter filter, CancellationToken cancellationToken)
     {
-        string[] columns =
-        [
-            by.Contains(UsageBy.Day) ? "day" : "", by.Contains(UsageBy.Namespace) ? "namespace" : "", .. by.Contains(UsageBy.Owner) ? ["owner_kind", "owner_name"] : Array.Empty<string>(),
-            by.Contains(UsageBy.Node) ? "node" : "", by.Contains(UsageBy.Device) ? "device_uuid" : "",
-        ];
-        string[] wanted = [.. columns.Where(c => c.Length > 0)];
-        var conditions = new Conditions()
-            .And("u.namespace = ?", filter.Namespace).And("u.owner_kind = ?", filter.OwnerKind).And("u.owner_name = ?", filter.OwnerName)
-            .And("u.node = ?", filter.Node).And("u.device_uuid = ?", filter.DeviceUuid).And("u.day >= ?", filter.From).And("u.day < ?", filter.To)
-            .And("u.namespace = any(?)", scope.AllNamespaces ? null : scope.Namespaces.ToArray());
-        var sums =
+        var until = time.GetUtcNow();
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        // One snapshot: what is open follows on what is closed.
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        var usage = await SelectAsync<UsageRow>(
             $"""
-            select {Column("day", "'0001-01-01'::date")}, {Column("namespace", "''")}, {Column("owner_kind", "''")}, {Column("owner_name", "''")}, {Column("node", "''")}, {Column("device_uuid", "''")},
-                sum(u.memory_mib_microseconds) memory_mib_microseconds, sum(u.core_microseconds) core_microseconds, sum(u.gpu_microseconds)::bigint gpu_microseconds
-            from {ReadTables.Usage} u {conditions.Within()}{(wanted.Length == 0 ? " having count(*) > 0" : " group by " + string.Join(", ", wanted.Select(c => $"u.{c}")))}
-            """;
-        var (rows, open) = await ReadAsync<UsageRow>(sums, conditions, filter.Node, filter.DeviceUuid, "t.used_slots > 0", cancellationToken);
-        return
-        [
-            .. rows.Concat(open.Usage.Where(r => filter.Takes(r) && scope.Sees(r.Namespace)))
-                .GroupBy(r => UsageSum.Of(r, by) with { MemoryGiBHours = 0, CoreHours = 0, GpuHours = 0 })
-                .Select(g => UsageSum.Of(
-                    g.First() with
-                    {
-                        MemoryMiBMicroseconds = g.Sum(r => r.MemoryMiBMicroseconds), CoreMicroseconds = g.Sum(r => r.CoreMicroseconds), GpuMicroseconds = g.Sum(r => r.GpuMicroseconds),
-                    },
-                    by)),
-        ];
+            select row_to_json(t) from {ReadTables.Usage} t where day between $1 and $2 {OfCard}
+                and ($5::text is null or namespace = $5) and ($6::text is null or owner_kind = $6) and ($7::text is null or owner_name = $7)
+            """, filter.From, filter.To, filter.Node, filter.DeviceUuid, filter.Namespace, filter.OwnerKind, filter.OwnerName);
+        var cards = await SelectAsync<CardDayRow>($"select row_to_json(t) from {ReadTables.CardDays} t where day between $1 and $2 {OfCard}", filter.From, filter.To, filter.Node, filter.DeviceUuid);
+        var devices = await SelectAsync<DeviceRow>(
+            $"select row_to_json(t) from {ReadTables.Devices} t where (is_registered or used_slots > 0) and accounted_to < $1 and ($2::text is null or node = $2) and ($3::text is null or uuid = $3)",
+            new DateTimeOffset(filter.To.AddDays(1).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero), filter.Node, filter.DeviceUuid);
+        var holdings = await SelectAsync<HoldingRow>(
+            $"select row_to_json(t) from {ReadTables.Holdings} t where held_until is null and ($1::text is null or node = $1) and ($2::text is null or device_uuid = $2) order by position", filter.Node, filter.DeviceUuid);
 
-        string Column(string name, string otherwise) => wanted.Contains(name, StringComparer.Ordinal) ? $"u.{name}" : $"{otherwise} {name}";
+        var holders = holdings.ToLookup(h => (h.Node, h.DeviceUuid));
+        var open = new UsageSums();
+        foreach (var row in usage)
+            open.Add(row);
+        foreach (var row in cards)
+            open.Add(row);
+        foreach (var device in devices)
+            open.Add(device, [.. holders[(device.Node, device.Uuid)]], until);
+        return new(
+            [.. open.Usage.Where(u => Matches(filter, u)).OrderBy(u => u.Day).ThenBy(u => u.Namespace, StringComparer.Ordinal).ThenBy(u => u.OwnerKind, StringComparer.Ordinal)
+                .ThenBy(u => u.OwnerName, StringComparer.Ordinal).ThenBy(u => u.Node, StringComparer.Ordinal).ThenBy(u => u.DeviceUuid, StringComparer.Ordinal)],
+            [.. open.Cards.Where(c => c.Day >= filter.From && c.Day <= filter.To).OrderBy(c => c.Day).ThenBy(c => c.Node, StringComparer.Ordinal).ThenBy(c => c.DeviceUuid, StringComparer.Ordinal)],
+            until);
+
+        async Task<List<T>> SelectAsync<T>(string sql, params object?[] values)
+        {
+            await using var select = new NpgsqlCommand(sql, connection);
+            foreach (var value in values)
+                select.Parameters.Add(new() { Value = value ?? DBNull.Value });
+            return await ReadRows.ReadAsync<T>(select, cancellationToken);
+        }
     }
 
-    internal async Task<IReadOnlyList<CardDay>> CardDaysAsync(CardDayFilter asked, CancellationToken cancellationToken)
-    {
-        var filter = asked is { From: null, To: null }
-            ? new() { Node = asked.Node, DeviceUuid = asked.DeviceUuid, From = DateOnly.FromDateTime(_time.GetUtcNow().UtcDateTime).AddDays(-UsualDays) }
-            : asked;
-        var conditions = new Conditions().And("u.node = ?", filter.Node).And("u.device_uuid = ?", filter.DeviceUuid).And("u.day >= ?", filter.From).And("u.day < ?", filter.To);
-        var (rows, open) = await ReadAsync<CardDayRow>(
-            $"select u.* from {ReadTables.CardDays} u {conditions.Within()}", conditions, filter.Node, filter.DeviceUuid, "t.is_registered", cancellationToken);
-        return
-        [
-            .. rows.Concat(open.Cards.Where(filter.Takes)).GroupBy(r => (r.Day, r.Node, r.DeviceUuid)).Select(g => CardDay.Of(new(
-                g.Key.Day, g.Key.Node, g.Key.DeviceUuid, g.Sum(r => r.RegisteredMicroseconds), g.Sum(r => r.IdleMicroseconds), g.Sum(r => r.OversubscribedMicroseconds)))),
-        ];
-    }
-
-    private async Task<(List<T> Rows, UsageSums Open)> ReadAsync<T>(
-        string sums, Conditions conditions, string? node, string? device, string isOpen, CancellationToken cancellationToken)
-    {
-        // Everybody's holdings: a card's time is split among all its holders.
-        var cards = conditions.And("t.node = ?", node).And("t.uuid = ?", device).And(isOpen).Within();
-        var holdings = conditions.And("t.node = ?", node).And("t.device_uuid = ?", device).And("t.held_until is null").Within();
-        var read = await _rows.ReadAsync(
-            $"""
-            (select 's', row_to_json(s)::text from ({sums}) s limit {MostSums + 1})
-            union all select 'd', row_to_json(t)::text from {ReadTables.Devices} t {cards}
-            union all select 'h', row_to_json(t)::text from {ReadTables.Holdings} t {holdings}
-            """,
-            conditions, r => (Kind: r.GetString(0)[0], Json: r.GetString(1)), cancellationToken);
-        List<T> rows = [.. read.Where(r => r.Kind == 's').Select(r => ReadJson.Row<T>(r.Json))];
-        if (rows.Count > MostSums)
-            throw new ExecutionError($"These are more than {MostSums} sums: ask for fewer days, or by fewer columns.") { Code = "TOO_LONG" };
-        var holders = read.Where(r => r.Kind == 'h').Select(r => ReadJson.Row<HoldingRow>(r.Json)).ToLookup(h => (h.Node, h.DeviceUuid));
-        var (open, now) = (new UsageSums(), _time.GetUtcNow());
-        foreach (var card in read.Where(r => r.Kind == 'd').Select(r => ReadJson.Row<DeviceRow>(r.Json)))
-            open.Add(card, [.. holders[(card.Node, card.Uuid)].OrderBy(h => h.Position)], now);
-        return (rows, open);
-    }
+    private static bool Matches(UsageFilter filter, UsageRow row) =>
+        row.Day >= filter.From && row.Day <= filter.To
+        && (filter.Namespace is null || row.Namespace == filter.Namespace)
+        && (filter.OwnerKind is null || row.OwnerKind == filter.OwnerKind)
+        && (filter.OwnerName is null || row.OwnerName == filter.OwnerName);
 }

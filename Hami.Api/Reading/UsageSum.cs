@@ -1,4 +1,5 @@
 using System.Globalization;
+using GraphQL;
 using Hami.Api.Asking;
 using Hami.Domain.Reading;
 
@@ -77,7 +78,8 @@ public enum UsageSort
 }
 
 /// <summary>Which use; what is left out is not asked for.</summary>
-public sealed class UsageFilter
+[Name("UsageFilter")]
+public sealed class WantedUsage
 {
     /// <summary>Only pods of this namespace.</summary>
     public string? Namespace { get; init; }

@@ -44,30 +44,33 @@ public sealed class UsageSums
             passed += Weight(holder);
             // What is given in all is rounded, not each part, so that parts of a full card leave nothing over.
             var until = card.IsRegistered ? (long)(time * passed / divisor) : 0;
-            AddUsage(holder, day, time, until - given);
+            Add(new UsageRow(
+                day, card.Node, card.Uuid, holder.Namespace, holder.OwnerKind ?? "", holder.OwnerName ?? "",
+                (decimal)holder.MemoryMiB * time, (decimal)holder.Cores * time, until - given));
             given = until;
         }
         if (card.IsRegistered)
-            AddCard(new(day, card.Node, card.Uuid, time, time - given, sum > whole ? time : 0));
+            Add(new CardDayRow(day, card.Node, card.Uuid, time, time - given, sum > whole ? time : 0));
 
         Int128 Weight(HoldingRow holder) => Int128.Max(holder.MemoryMiB * cores, holder.Cores * memory);
     }
 
-    private void AddUsage(HoldingRow holder, DateOnly day, long time, long gpu)
+    /// <summary>Adds what was summed up before.</summary>
+    public void Add(UsageRow more)
     {
-        var key = new UsageKey(day, holder.Node, holder.DeviceUuid, holder.Namespace, holder.OwnerKind ?? "", holder.OwnerName ?? "");
-        var (memory, cores) = ((decimal)holder.MemoryMiB * time, (decimal)holder.Cores * time);
+        var key = new UsageKey(more.Day, more.Node, more.DeviceUuid, more.Namespace, more.OwnerKind, more.OwnerName);
         _usage[key] = _usage.TryGetValue(key, out var row)
             ? row with
             {
-                MemoryMiBMicroseconds = row.MemoryMiBMicroseconds + memory,
-                CoreMicroseconds = row.CoreMicroseconds + cores,
-                GpuMicroseconds = row.GpuMicroseconds + gpu,
+                MemoryMiBMicroseconds = row.MemoryMiBMicroseconds + more.MemoryMiBMicroseconds,
+                CoreMicroseconds = row.CoreMicroseconds + more.CoreMicroseconds,
+                GpuMicroseconds = row.GpuMicroseconds + more.GpuMicroseconds,
             }
-            : new(key.Day, key.Node, key.DeviceUuid, key.Namespace, key.OwnerKind, key.OwnerName, memory, cores, gpu);
+            : more;
     }
 
-    private void AddCard(CardDayRow more)
+    /// <inheritdoc cref="Add(UsageRow)"/>
+    public void Add(CardDayRow more)
     {
         var key = (more.Day, more.Node, more.DeviceUuid);
         _cards[key] = _cards.TryGetValue(key, out var row)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Hami.Domain.Ledger;
 
 namespace Hami.Domain.Placing.Fragmentation;
 
@@ -31,6 +32,12 @@ public sealed record LearnedWorkload
 
     /// <summary>True when enough has come since that many asks: after 8, 16, 32, … of them, and from <see cref="Window"/> on every so many.</summary>
     public bool IsNewsSince(long asks) => Asks >= Math.Max(FirstNews, asks + Math.Min(asks, Window));
+
+    internal static LearnedWorkload Of(LearnedSnapshot snapshot) =>
+        new() { Asks = snapshot.Asks, Counts = snapshot.Kinds.ToImmutableDictionary(k => k.Kind, k => k.Count) };
+
+    internal LearnedSnapshot ToSnapshot() =>
+        new(Asks, [.. Counts.OrderBy(c => c.Key.ToString(), StringComparer.Ordinal).Select(c => new CountedKind(c.Key, c.Value))]);
 
     public LearnedWorkload With(WorkloadKind kind)
     {

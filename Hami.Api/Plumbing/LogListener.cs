@@ -1,0 +1,42 @@
+using System.Globalization;
+using Npgsql;
+
+namespace Hami.Api.Plumbing;
+
+/// <summary>Hears of what other processes append, so that this one reads on at once.</summary>
+internal sealed partial class LogListener(NpgsqlDataSource database, Journal journal, TimeProvider time, ILogger<LogListener> logger) : BackgroundService
+{
+    // Should a word be lost, what it said is read a little later.
+    private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(ListenAsync, time, logger, stoppingToken);
+
+    private async Task ListenAsync(CancellationToken stoppingToken)
+    {
+        await journal.Loaded.WaitAsync(stoppingToken);
+        while (true)
+        {
+            try
+            {
+                await using var connection = await database.OpenConnectionAsync(stoppingToken);
+                connection.Notification += (_, told) => journal.ReadOnTo(long.Parse(told.Payload, CultureInfo.InvariantCulture));
+                await using (var listen = new NpgsqlCommand($"listen {JournalTables.Channel}", connection))
+                    await listen.ExecuteNonQueryAsync(stoppingToken);
+                while (true)
+                {
+                    journal.ReadOnTo(await JournalTables.PositionAsync(connection, stoppingToken));
+                    await connection.WaitAsync(LookAnyway, stoppingToken);
+                }
+            }
+            catch (Exception e) when (e is NpgsqlException or TimeoutException && !stoppingToken.IsCancellationRequested)
+            {
+                LogDeaf(logger, e.Message);
+                await Task.Delay(Pause, time, stoppingToken);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Nothing is heard of what other processes append: {Why}")]
+    private static partial void LogDeaf(ILogger logger, string why);
+}

@@ -1,0 +1,40 @@
+using JasperFx.Events;
+using Marten;
+
+namespace Hami.Api.Plumbing;
+
+/// <summary>The log in PostgreSQL is not the one we followed: a backup older than that was restored, or another database is there now.</summary>
+internal sealed class AnotherLogException(long position)
+    : Exception($"The log in PostgreSQL is not the one that was followed up to position {position}: it ends before, or holds another event there.");
+
+/// <summary>A place in the log that has been reached.</summary>
+/// <param name="Position">Sequence of the event there; 0 before the first.</param>
+/// <param name="Hash">Its hash in the chain.</param>
+internal sealed record LogPlace(long Position, string Hash)
+{
+    public static readonly LogPlace Beginning = new(0, EventHash.Genesis);
+}
+
+/// <summary>Events from a place on, and the place after them.</summary>
+internal sealed record LogPage(List<Recorded> Events, LogPlace End);
+
+/// <summary>Reads the log onward in its order. What is committed has no gaps, as there is one writer at a time: no lock is needed.</summary>
+internal static class LogReader
+{
+    /// <summary>The next events, at most so many.</summary>
+    /// <exception cref="AnotherLogException">The event at the place is missing or another one.</exception>
+    public static async Task<LogPage> ReadOnAsync(IQuerySession session, LogPlace from, int most, CancellationToken cancellationToken)
+    {
+        // The event at the place is read once more: were it another, what follows would not fit what we know.
+        var again = from.Position > 0 ? 1 : 0;
+        var events = await session.Events.QueryAllRawEvents()
+            .Where(e => e.Sequence >= from.Position).OrderBy(e => e.Sequence).Take(most + again).ToListAsync(cancellationToken);
+        if (again > 0 && (events.Count == 0 || PlaceOf(events[0]) != from))
+            throw new AnotherLogException(from.Position);
+        return new(
+            [.. events.Skip(again).Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))],
+            events.Count > again ? PlaceOf(events[^1]) : from);
+    }
+
+    private static LogPlace PlaceOf(IEvent e) => new(e.Sequence, e.GetHeader("hash")?.ToString() ?? "");
+}
