@@ -3,6 +3,7 @@ using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
 using Hami.Api.Placing;
+using Hami.Api.Replaying;
 using Hami.Domain.Placing;
 using Hami.Domain.Placing.Fragmentation;
 using Hami.Domain.Protocol;
@@ -14,9 +15,10 @@ namespace Hami.Api;
 /// <param name="LegacyMetrics">Whether metrics also appear under the names of HAMi before v2.9.</param>
 /// <param name="Profiling">Whether diagnostics can be asked for.</param>
 /// <param name="Idle">Flags that were given and change nothing here.</param>
+/// <param name="Heads">Where the log's head is exported to; null for nowhere.</param>
 internal sealed record ServeOptions(
     ListenOptions Listen, ClusterOptions Cluster, PlacementOptions Placement, ResultOptions Results, AccessOptions Access, string Postgres, bool LegacyMetrics, bool Profiling,
-    IReadOnlyList<string> Idle);
+    IReadOnlyList<string> Idle, HeadExportOptions? Heads = null);
 
 /// <summary>How pods are admitted, placed and bound.</summary>
 /// <param name="NodePolicy">Over nodes, where the pod names none.</param>

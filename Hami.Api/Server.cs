@@ -15,6 +15,7 @@ using Hami.Api.Quotas;
 using Hami.Api.Reading;
 using Hami.Api.Registering;
 using Hami.Api.Releasing;
+using Hami.Api.Replaying;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
 using Marten;
@@ -103,6 +104,7 @@ internal static partial class Server
         services.AddSingleton(s => new Resuming(
             s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new UsageQuestions(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new History(new(s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>())));
         services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>();
     }
 
@@ -149,6 +151,10 @@ internal static partial class Server
 
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
+
+        services.AddSingleton<StoredEvents>().AddSingleton<IKnownStates, KeptCheckpoints>().AddSingleton<LedgerHistory>();
+        if (options.Heads is { } heads)
+            services.AddSingleton(heads).AddHosted<HeadExport>();
     }
 
     /// <summary>One instance, both to be asked for and to run in the background.</summary>

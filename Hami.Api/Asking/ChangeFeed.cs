@@ -15,18 +15,27 @@ internal sealed class ChangeFeed : ILogFollower
     private readonly HashSet<Channel<Change>> _subscribers = [];
     private ClusterLedger _latest = ClusterLedger.Empty;
 
+    public void Began(ClusterLedger from)
+    {
+        lock (_gate)
+        {
+            _latest = from;
+            // What is told from here on may have been told before, or be another log, as after the restore of a backup.
+            foreach (var subscriber in _subscribers)
+                subscriber.Writer.TryComplete(new ExecutionError("The log is read anew, so this subscription ends: resume it with the id of the last event as Last-Event-ID.") { Code = "READ_ANEW" });
+            _subscribers.Clear();
+        }
+    }
+
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
         lock (_gate)
         {
             var change = new Change(_latest, after, recorded);
-            var isOlder = after.Position < _latest.Position;
             _latest = after;
             foreach (var subscriber in _subscribers)
             {
-                if (isOlder)
-                    subscriber.Writer.TryComplete(new ExecutionError("The log went back to an earlier position, as after the restore of a backup: ask anew, and subscribe anew without a Last-Event-ID.") { Code = "LOG_RESTORED" });
-                else if (!subscriber.Writer.TryWrite(change))
+                if (!subscriber.Writer.TryWrite(change))
                     subscriber.Writer.TryComplete(TooSlow());
             }
             _subscribers.RemoveWhere(s => s.Reader.Completion.IsFaulted);

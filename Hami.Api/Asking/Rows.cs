@@ -104,7 +104,7 @@ public sealed class Rows : IDisposable
 
     internal async Task<List<T>> ReadAsync<T>(string sql, Conditions conditions, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
-        try
+        return await AnsweredAsync(async () =>
         {
             await using var command = conditions.Command(_database, sql);
             await using var rows = await command.ExecuteReaderAsync(cancellationToken);
@@ -112,6 +112,15 @@ public sealed class Rows : IDisposable
             while (await rows.ReadAsync(cancellationToken))
                 all.Add(read(rows));
             return all;
+        }, cancellationToken);
+    }
+
+    /// <summary>Asks the database, and says in a sentence why it did not answer.</summary>
+    internal static async Task<T> AnsweredAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ask();
         }
         catch (PostgresException e) when (e.SqlState is QueryCancelled && !cancellationToken.IsCancellationRequested)
         {
@@ -127,6 +136,9 @@ public sealed class Rows : IDisposable
             throw new ExecutionError("PostgreSQL does not answer, or all connections for questions are busy: ask again in a while.") { Code = "UNAVAILABLE" };
         }
     }
+
+    /// <summary>The connections themselves, for who reads in a manner of its own.</summary>
+    internal NpgsqlDataSource Database => _database;
 
     public void Dispose() => _database.Dispose();
 

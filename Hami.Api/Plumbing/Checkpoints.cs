@@ -132,7 +132,7 @@ public sealed partial class Checkpoints(NpgsqlDataSource database, ILogger<Check
         return packed.ToArray();
     }
 
-    private static LedgerSnapshot Unpack(byte[] body)
+    internal static LedgerSnapshot Unpack(byte[] body)
     {
         using var packed = new MemoryStream(body);
         using var brotli = new BrotliStream(packed, CompressionMode.Decompress);

@@ -1,3 +1,4 @@
+using Hami.Domain.Ledger;
 using JasperFx.Events;
 using Marten;
 

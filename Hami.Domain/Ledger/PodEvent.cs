@@ -1,3 +1,5 @@
+using Hami.Domain.Placing;
+
 namespace Hami.Domain.Ledger;
 
 /// <summary>What has happened to one pod before it held anything. Streams are <see cref="Streams.Pod"/>.</summary>
@@ -7,8 +9,9 @@ public abstract record PodEvent
     /// <summary>No offered node could take the pod; written once per change of reasons.</summary>
     /// <param name="Message">One sentence for people.</param>
     /// <param name="LogPosition">Sequence of the last event folded into the view that refused.</param>
+    /// <param name="Ask">What the pod asked, as it was understood; null in events written before it was kept.</param>
     public sealed record PlacementRefused(
-        string PodUid, string Namespace, string Pod, string Message, IReadOnlyList<RefusalCount> Reasons, long LogPosition) : PodEvent;
+        string PodUid, string Namespace, string Pod, string Message, IReadOnlyList<RefusalCount> Reasons, long LogPosition, PodAsk? Ask = null) : PodEvent;
 
     /// <summary>The pod went away while it was still waiting.</summary>
     public sealed record WorkloadWithdrawn(string PodUid) : PodEvent;

@@ -18,7 +18,7 @@ public static class RefusePlacementDecider
         var reasons = Reasons(command);
         if (cluster.Waiting.TryGetValue(ask.Uid, out var before) && before.Refusal.Reasons.Select(Key).SequenceEqual(reasons.Select(Key)))
             return Verdict<PodEvent>.Nothing;
-        return new PodEvent.PlacementRefused(ask.Uid, ask.Namespace, ask.Name, Message(command, reasons), reasons, command.LogPosition);
+        return new PodEvent.PlacementRefused(ask.Uid, ask.Namespace, ask.Name, Message(command, reasons), reasons, command.LogPosition, ask);
     }
 
     private static (string, int) Key(RefusalCount r) => (r.Reason, r.Cards);

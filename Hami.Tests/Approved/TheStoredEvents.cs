@@ -64,7 +64,7 @@ public sealed class TheStoredEvents
         new AllocationReleased(Id, PodUid, ReleaseReason.BindFailed),
         new PlacementRefused(
             PodUid, "default", "p1", "No node has what the pod asks: of 2 cards on 1 nodes, 2 cards: too little free memory.",
-            [new("CardInsufficientMemory", 2, ["n1"])], 42),
+            [new("CardInsufficientMemory", 2, ["n1"])], 42, Ask),
         new WorkloadWithdrawn(PodUid),
         new PreemptionPlanned(PodUid, "default", "p1", [new("n1", ["22222222-2222-3333-4444-555555555555"])], "evicting 1 pod on n1 makes room", 43),
         new QuotaChanged("default", [new("team", 40000, 200)]),

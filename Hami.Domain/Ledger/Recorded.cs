@@ -1,4 +1,4 @@
-namespace Hami.Api.Plumbing;
+namespace Hami.Domain.Ledger;
 
 /// <summary>An event as it stands in the log.</summary>
 /// <param name="Position">Its sequence in the log.</param>

@@ -1,0 +1,64 @@
+using Hami.Api.Plumbing;
+using Hami.Domain.Replaying;
+
+namespace Hami.Api.Replaying;
+
+/// <summary>Looks whether every row of the log follows, by its hash and its number in its stream, from those before it.</summary>
+internal sealed class ChainCheck
+{
+    // How far back it is looked for the row that another one really follows.
+    private const int Remembered = 64;
+
+    private readonly List<Finding> _findings = [];
+    private readonly Dictionary<string, long> _versions = new(StringComparer.Ordinal);
+    private readonly Queue<(long Position, string Hash)> _before = new([(0, EventHash.Genesis)]);
+
+    public IReadOnlyList<Finding> Findings => _findings;
+
+    /// <summary>The last event of each stream, by its number there.</summary>
+    public IReadOnlyDictionary<string, long> Versions => _versions;
+
+    /// <summary>Position and hash of the last row.</summary>
+    public (long Position, string Hash) Last { get; private set; } = (0, EventHash.Genesis);
+
+    public void Next(LogRow row)
+    {
+        var expected = row.HashAfter(Last.Hash);
+        var place = WhereItStands(row);
+        if (row.Hash is null)
+            Found(row, "its hash is missing");
+        else if (row.Hash != expected)
+            Found(row, $"{WhyNot(row)}{place}");
+        else if (place.Length > 0)
+            Found(row, $"its hash follows, yet{place[1..]}");
+        if (row.IsArchived)
+            Found(row, "it is marked as archived, which hides it from processes that start");
+
+        Last = (row.Position, row.Hash ?? expected);
+        _versions[row.Stream] = row.Version;
+        if (_before.Count == Remembered)
+            _before.Dequeue();
+        _before.Enqueue(Last);
+    }
+
+    private string WhyNot(LogRow row)
+    {
+        foreach (var (position, hash) in _before.Reverse().Skip(1))
+        {
+            if (row.HashAfter(hash) == row.Hash)
+                return $"by its hash it follows {(position == 0 ? "nothing" : $"row {position}")}: the rows between were inserted there, or the rows were put into another order";
+        }
+        return "its hash does not follow from its content and the row before it: it was changed or inserted or put into another place, or the rows before it were removed";
+    }
+
+    /// <summary>What its number in its stream, and its position, say beside the hash; empty for nothing.</summary>
+    private string WhereItStands(LogRow row)
+    {
+        var before = _versions.GetValueOrDefault(row.Stream);
+        return row.Version == before + 1 ? ""
+            : row.Version > before + 1 ? $"; its stream lacks {(row.Version == before + 2 ? $"event {before + 1}" : $"events {before + 1} to {row.Version - 1}")} before it"
+            : $"; it is event {row.Version} of its stream, but stands after event {before}";
+    }
+
+    private void Found(LogRow row, string what) => _findings.Add(new(row.Position, row.Stream, what));
+}

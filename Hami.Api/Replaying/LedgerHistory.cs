@@ -1,0 +1,81 @@
+using System.Runtime.CompilerServices;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
+using Hami.Domain.Replaying;
+using Npgsql;
+
+namespace Hami.Api.Replaying;
+
+/// <summary>Where a replay may begin instead of at the first event.</summary>
+internal interface IKnownStates
+{
+    /// <summary>The state at the highest position not after that one which is kept; <see cref="ClusterLedger.Empty"/> when none is.</summary>
+    ValueTask<ClusterLedger> NearestAsync(long position, CancellationToken cancellationToken);
+}
+
+/// <summary>The cluster at any position of the log, read from the database.</summary>
+internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents events, IKnownStates known)
+{
+    /// <summary>The highest position whose time is not after that; 0 when there is none.</summary>
+    public async Task<long> PositionAtAsync(DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await LogRows.PositionAtAsync(connection, at, cancellationToken);
+    }
+
+    /// <summary>The state with everything up to a position folded.</summary>
+    public async Task<ClusterLedger> AtAsync(long position, CancellationToken cancellationToken)
+    {
+        var ledger = await known.NearestAsync(position, cancellationToken);
+        await foreach (var e in ReadAsync(ledger.Position, position, cancellationToken))
+            ledger = Replay.Next(ledger, e);
+        return ledger;
+    }
+
+    /// <summary>What happened after one position, up to another.</summary>
+    public async IAsyncEnumerable<Recorded> ReadAsync(
+        long after, long upTo, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await foreach (var row in LogRows.ReadAsync(connection, after, upTo, cancellationToken))
+            yield return events.Read(row);
+    }
+
+    /// <summary>Explains a pod given by its UID or as <c>namespace/name</c>, as of a position; null when the log does not know it.</summary>
+    public async Task<PodExplanation?> ExplainAsync(string pod, long position, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var uid = pod.Split('/') is [var @namespace, var name]
+            ? await LogRows.PodUidAsync(connection, @namespace, name, position, cancellationToken)
+            : pod;
+        if (uid is null)
+            return null;
+        var about = new List<Recorded>();
+        await foreach (var row in LogRows.AboutPodAsync(connection, uid, position, cancellationToken))
+            about.Add(events.Read(row));
+        var explained = ExplainPod.Of(uid, about, position);
+        // Only one that waits is tried on the cluster; of others their own events tell all.
+        return explained is { Standing: PodStanding.Waiting } ? ExplainPod.Tried(explained, await AtAsync(position, cancellationToken)) : explained;
+    }
+
+    /// <summary>Who held a card in a time.</summary>
+    public async Task<IReadOnlyList<CardHolding>> WhoHeldAsync(string deviceUuid, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var about = new List<Recorded>();
+        await foreach (var row in LogRows.AboutCardAsync(connection, deviceUuid, to, cancellationToken))
+            about.Add(events.Read(row));
+        return WhoHeld.Of(about, deviceUuid, from, to);
+    }
+
+    /// <summary>Runs the arrivals of a time again under another policy.</summary>
+    public async Task<WhatIfReport> WhatIfAsync(PlacementPolicy policy, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    {
+        var (first, last) = (await PositionAtAsync(from, cancellationToken), await PositionAtAsync(to, cancellationToken));
+        var start = await AtAsync(first, cancellationToken);
+        var log = new List<Recorded>();
+        await foreach (var e in ReadAsync(first, last, cancellationToken))
+            log.Add(e);
+        return WhatIf.Of(start, log, policy, from, to);
+    }
+}

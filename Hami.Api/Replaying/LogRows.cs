@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Hami.Api.Plumbing;
+using Npgsql;
+
+namespace Hami.Api.Replaying;
+
+/// <summary>A row of the log as the database holds it.</summary>
+/// <param name="Version">Its number within its stream, from 1 on.</param>
+/// <param name="Body">The event as JSON.</param>
+/// <param name="Hash">Its hash in the chain; null when the row has none.</param>
+/// <param name="AllocationId">What stands beside the body; null for nothing.</param>
+/// <param name="IsArchived">True for a row that processes which start do not fold.</param>
+internal sealed record LogRow(
+    long Position, string Stream, long Version, string Type, string Body, DateTimeOffset At, string? Hash, string? AllocationId, bool IsArchived)
+{
+    /// <summary>The hash that the row must have after that one.</summary>
+    /// <exception cref="JsonException">The body is no JSON; PostgreSQL keeps no such thing.</exception>
+    public string HashAfter(string previous)
+    {
+        using var body = JsonDocument.Parse(Body);
+        return EventHash.Of(previous, At, Stream, Type, body.RootElement);
+    }
+}
+
+/// <summary>Reads the log's rows, whatever stands in them.</summary>
+internal static class LogRows
+{
+    private const string Table = $"{MartenSetup.Schema}.mt_events";
+    private const string Columns = "seq_id, stream_id, version, type, data, timestamp, headers->>'hash', headers->>'allocationId', is_archived";
+
+    /// <summary>Rows after one position up to another, in order; the database hands them out as they are read.</summary>
+    public static IAsyncEnumerable<LogRow> ReadAsync(NpgsqlConnection database, long after, long upTo, CancellationToken cancellationToken) =>
+        QueryAsync(database, $"select {Columns} from {Table} where seq_id > $1 and seq_id <= $2 order by seq_id", cancellationToken, after, upTo);
+
+    /// <summary>Rows that tell of one pod, up to a position.</summary>
+    public static IAsyncEnumerable<LogRow> AboutPodAsync(NpgsqlConnection database, string podUid, long upTo, CancellationToken cancellationToken) => QueryAsync(
+        database,
+        $"""
+        select {Columns} from {Table}
+        where seq_id <= $2 and (stream_id = 'pod/' || $1 or data->>'podUid' = $1 or headers->>'allocationId' in (
+            select data->>'allocationId' from {Table} where data->>'podUid' = $1 and type in ('allocation_placed', 'allocation_adopted')))
+        order by seq_id
+        """,
+        cancellationToken, podUid, upTo);
+
+    /// <summary>Rows that tell of allocations which have shares of one card.</summary>
+    public static IAsyncEnumerable<LogRow> AboutCardAsync(NpgsqlConnection database, string deviceUuid, DateTimeOffset upTo, CancellationToken cancellationToken) => QueryAsync(
+        database,
+        $"""
+        with held as (
+            select data->>'allocationId' as id from {Table}
+            where type in ('allocation_placed', 'allocation_adopted') and data->'shares' @> jsonb_build_array(jsonb_build_object('deviceUuid', $1::text)))
+        select {Columns} from {Table}
+        where type in ('allocation_placed', 'allocation_adopted', 'allocation_shrunk', 'allocation_released') and timestamp <= $2
+            and data->>'allocationId' in (select id from held)
+        order by seq_id
+        """,
+        cancellationToken, deviceUuid, upTo.ToUniversalTime());
+
+    /// <summary>UID of the pod that had this name last; null when none had it.</summary>
+    public static async Task<string?> PodUidAsync(NpgsqlConnection database, string @namespace, string pod, long upTo, CancellationToken cancellationToken)
+    {
+        await using var command = Command(
+            database,
+            $"""
+            select data->>'podUid' from {Table}
+            where seq_id <= $3 and type in ('allocation_placed', 'allocation_adopted', 'placement_refused', 'preemption_planned')
+                and data->>'namespace' = $1 and data->>'pod' = $2
+            order by seq_id desc limit 1
+            """,
+            @namespace, pod, upTo);
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
+    /// <summary>The highest position whose time is not after that; 0 when there is none.</summary>
+    /// <remarks>Times never decrease along the log, so halving finds it by the primary key alone.</remarks>
+    public static async Task<long> PositionAtAsync(NpgsqlConnection database, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        var (low, high) = (0L, await LastAsync(database, cancellationToken));
+        while (low < high)
+        {
+            var middle = low + ((high - low + 1) / 2);
+            await using var command = Command(database, $"select seq_id, timestamp from {Table} where seq_id <= $1 order by seq_id desc limit 1", middle);
+            await using var row = await command.ExecuteReaderAsync(cancellationToken);
+            if (!await row.ReadAsync(cancellationToken))
+                low = middle;
+            else if (row.GetFieldValue<DateTimeOffset>(1) <= at)
+                low = middle;
+            else
+                high = row.GetInt64(0) - 1;
+        }
+        return await LastAsync(database, cancellationToken, upTo: low);
+    }
+
+    /// <summary>Position of the last row, up to one; 0 when there is none.</summary>
+    public static async Task<long> LastAsync(NpgsqlConnection database, CancellationToken cancellationToken, long upTo = long.MaxValue)
+    {
+        await using var command = Command(database, $"select coalesce(max(seq_id), 0) from {Table} where seq_id <= $1", upTo);
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private static async IAsyncEnumerable<LogRow> QueryAsync(
+        NpgsqlConnection database, string sql, [EnumeratorCancellation] CancellationToken cancellationToken, params object[] values)
+    {
+        await using var command = Command(database, sql, values);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
+        {
+            yield return new(
+                rows.GetInt64(0), rows.GetString(1), rows.GetInt64(2), rows.GetString(3), rows.GetString(4), rows.GetFieldValue<DateTimeOffset>(5),
+                rows.IsDBNull(6) ? null : rows.GetString(6), rows.IsDBNull(7) ? null : rows.GetString(7), rows.GetBoolean(8));
+        }
+    }
+
+    private static NpgsqlCommand Command(NpgsqlConnection database, string sql, params object[] values)
+    {
+        var command = new NpgsqlCommand(sql, database);
+        foreach (var value in values)
+            command.Parameters.Add(new() { Value = value });
+        return command;
+    }
+}

@@ -1,0 +1,50 @@
+using Hami.Api.Replaying;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
+using Hami.Tests.Given;
+
+namespace Hami.Tests.Replaying;
+
+/// <summary>What the product itself wrote is intact, whatever happened.</summary>
+public sealed class VerifyingTheLog
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [Trait("Scoreboard", "H07")]
+    public async Task A_log_that_the_product_wrote_is_intact(int seed)
+    {
+        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync(), checkpointEvery: 10);
+        await new AnyLog(seed).WriteAsync(journal, steps: 40);
+        var head = (await JournalHeads.ReadAsync(journal.Database, CancellationToken.None))!;
+        await journal.Checkpoints.StoreAsync(journal.Journal.Ledger, new(head.Position, head.Hash), CancellationToken.None);
+
+        var report = await new LogVerification(journal.Database, new StoredEvents()).RunAsync([], null, CancellationToken.None);
+
+        Assert.Equal([], report.Findings.Select(f => $"{f.Position} {f.Stream}: {f.What}"));
+        Assert.Equal(journal.Journal.Ledger.EventCount, report.Events);
+        Assert.Equal(journal.Journal.Ledger.Position, report.Position);
+        Assert.True(report.Redecided > 5, $"only {report.Redecided} placements were decided again");
+    }
+
+    [Fact]
+    public async Task A_quota_that_moves_within_one_commit_is_no_finding()
+    {
+        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
+        foreach (var node in (string[])["n1", "n2"])
+            await journal.Journal.DecideAsync<NodeEvent>(Streams.Node(node), _ => new NodeEvent.DevicesRegistered(node, [Asks.Card($"GPU-{node}")]));
+        await journal.Journal.DecideAsync<QuotaEvent>(Streams.Quota("default"), _ => new QuotaEvent.QuotaChanged("default", [new("team", 10_000, null)]));
+
+        // Decided in turns, but written stream by stream.
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(i =>
+        {
+            var (node, command) = ($"n{1 + (i % 2)}", Asks.Place(Asks.Pod($"pod-{i}"), $"n{1 + (i % 2)}"));
+            return journal.Journal.DecideAsync(Streams.Node(node), ledger => PlaceAllocationDecider.Decide(command, ledger));
+        }));
+
+        var report = await new LogVerification(journal.Database, new StoredEvents()).RunAsync([], null, CancellationToken.None);
+        Assert.Equal(10, journal.Journal.Ledger.LiveByPod.Count);
+        Assert.Empty(report.Findings);
+    }
+}
