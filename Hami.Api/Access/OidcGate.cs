@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Hami.Api.Access;
@@ -22,10 +23,24 @@ internal sealed class OidcGate(OidcOptions options) : IGate
             throw Unreachable(e);
         }
         if (result.Failure is { } failure)
-            throw failure is SecurityTokenException or ArgumentException ? Unknown(failure) : Unreachable(failure);
+            throw failure is SecurityTokenException or ArgumentException && await HasKeysAsync(http) ? Unknown(failure) : Unreachable(failure);
         if (result.Principal is not { } who || who.FindFirstValue(options.NameClaim) is not { Length: > 0 } name)
             throw new AccessRefusedException(StatusCodes.Status401Unauthorized, $"the token has no claim \"{options.NameClaim}\" that says who you are");
         return new(name, ScopeOf(who.FindAll(options.GroupsClaim).Select(c => c.Value)));
+    }
+
+    // Without the provider's keys every token looks wrong.
+    private static async Task<bool> HasKeysAsync(HttpContext http)
+    {
+        var bearer = http.RequestServices.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(JwtBearerDefaults.AuthenticationScheme);
+        try
+        {
+            return bearer.ConfigurationManager is { } keys && await keys.GetConfigurationAsync(http.RequestAborted) is not null;
+        }
+        catch (Exception e) when (e is InvalidOperationException or HttpRequestException or IOException)
+        {
+            return false;
+        }
     }
 
     /// <summary>What the groups see together.</summary>

@@ -24,10 +24,16 @@ public sealed class Resuming
 
     /// <param name="after">Position in the log; null to begin now.</param>
     /// <param name="tell">What of a commit is told; it is given what is known of allocations that were placed before.</param>
-    internal async IAsyncEnumerable<T> FollowAsync<T>(
-        long? after, Func<Change, Known, IEnumerable<T>> tell, [EnumeratorCancellation] CancellationToken cancellationToken)
+    internal IAsyncEnumerable<T> FollowAsync<T>(long? after, Func<Change, Known, IEnumerable<T>> tell, CancellationToken cancellationToken)
     {
+        // At once, not when the first is asked for: nothing is missed between the answer's head and its first event.
         var (now, later) = _feed.Subscribe(cancellationToken);
+        return FollowAsync(after, now, later, tell, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<T> FollowAsync<T>(
+        long? after, ClusterLedger now, IAsyncEnumerable<Change> later, Func<Change, Known, IEnumerable<T>> tell, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         await using var changes = later.GetAsyncEnumerator(cancellationToken);
         var position = after ?? now.Position;
         if (position < now.Position)

@@ -50,7 +50,7 @@ public sealed class UsageQuestions
                     by)),
         ];
 
-        string Column(string name, string otherwise) => wanted.Contains(name, StringComparer.Ordinal) ? $"u.{name}" : $"{otherwise} {name}";
+        string Column(string name, string otherwise) => wanted.Contains(name, StringComparer.Ordinal) ? $"u.{name}" : $"{otherwise} as {name}";
     }
 
     internal async Task<IReadOnlyList<CardDay>> CardDaysAsync(CardDayFilter asked, CancellationToken cancellationToken)

@@ -46,7 +46,8 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
     {
         var (status, body, _) = await given.AskAsync(given.OfTeamA, Everything);
 
-        Assert.Equal((200, true), (status, body["errors"] is null));
+        Assert.True(body["errors"] is null, body["errors"]?.ToJsonString());
+        Assert.Equal(200, status);
         Assert.DoesNotContain("default", body.ToJsonString(), StringComparison.Ordinal);
         var data = body["data"]!;
         Assert.Empty(data["nodes"]!["items"]!.AsArray());
@@ -104,7 +105,8 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
     {
         var (status, body, _) = await given.AskAsync(given.Stranger, Everything);
 
-        Assert.Equal((200, true), (status, body["errors"] is null));
+        Assert.True(body["errors"] is null, body["errors"]?.ToJsonString());
+        Assert.Equal(200, status);
         Assert.DoesNotContain("team-a", body.ToJsonString(), StringComparison.Ordinal);
         Assert.DoesNotContain("default", body.ToJsonString(), StringComparison.Ordinal);
     }

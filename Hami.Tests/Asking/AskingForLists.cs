@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace Hami.Tests.Asking;
 
 /// <summary>Every list has filters, orders and pages; whatever a filter holds is data.</summary>
-public sealed class AskingForLists(QuestionScene given) : IClassFixture<QuestionScene>
+[Collection(QuestionScene.Shared)]
+public sealed class AskingForLists(QuestionScene given)
 {
     [Theory]
     [InlineData("allocations", "id", 12)]

@@ -1,7 +1,8 @@
 namespace Hami.Tests.Asking;
 
 /// <summary>Questions that replay the log, and what was used until now.</summary>
-public sealed class AskingForThePast(QuestionScene given) : IClassFixture<QuestionScene>
+[Collection(QuestionScene.Shared)]
+public sealed class AskingForThePast(QuestionScene given)
 {
     [Fact]
     public async Task The_cluster_is_shown_as_it_was_at_any_event()

@@ -11,7 +11,8 @@ using Npgsql;
 namespace Hami.Tests.Asking;
 
 /// <summary>A page takes as many statements as it has kinds of things, however many rows it has.</summary>
-public sealed class CountingStatements(QuestionScene given) : IClassFixture<QuestionScene>
+[Collection(QuestionScene.Shared)]
+public sealed class CountingStatements(QuestionScene given)
 {
     [Theory]
     [InlineData("allocations(first: FIRST) { items { id pod shares { deviceUuid } } }", 1)]

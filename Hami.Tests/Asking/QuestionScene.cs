@@ -3,9 +3,15 @@ using Hami.Tests.Given;
 
 namespace Hami.Tests.Asking;
 
+[CollectionDefinition(QuestionScene.Shared)]
+public sealed class QuestionCollection : ICollectionFixture<QuestionScene>;
+
 /// <summary>A control plane with a history: p1 to p12 were placed, the odd ones of them are gone again, and "huge" waits.</summary>
 public sealed class QuestionScene : IAsyncLifetime
 {
+    /// <summary>One scene for all who only ask.</summary>
+    public const string Shared = "questions";
+
     public const int Pods = 12;
 
     internal ControlPlaneScene Scene { get; private set; } = null!;
