@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hami.Api.Commands;
+using Hami.Api.Reading;
 using Hami.Api.Replaying;
 
 namespace Hami.Api;
@@ -10,7 +11,7 @@ internal static class CommandLine
     public static RootCommand Create() =>
         new("HAMi on events: the control plane that shares accelerators among pods.") 
         {
-            Serve(), ReplayVerb.Command(), AuditVerb.Command(), WhatIfVerb.Command(), VersionVerb.Command(),
+            Serve(), RebuildVerb.Command(), ReplayVerb.Command(), AuditVerb.Command(), WhatIfVerb.Command(), VersionVerb.Command(),
         };
 
     private static Command Serve()

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hami.Bench.Filter;
+using Hami.Bench.Journaling;
 using Hami.Bench.Placement;
 using Hami.Bench.Throughput;
 
@@ -7,6 +8,7 @@ using Hami.Bench.Throughput;
 var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.")
 {
     FilterVerb.Command(),
+    JournalVerb.Command(),
     PlacementVerb.Command(),
     ThroughputVerb.Command(),
     AgentsVerb.Command(),

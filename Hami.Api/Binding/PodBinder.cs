@@ -55,6 +55,9 @@ internal sealed class PodBinder(IKubernetes kubernetes, ResultSigner signer, Tim
                 return (BindingOutcome.PodGone, $"pod {allocation.Namespace}/{allocation.Pod} is gone");
             if (!string.IsNullOrEmpty(pod.Spec.NodeName))
                 return Holds(pod, allocation) ? (BindingOutcome.Bound, null) : (BindingOutcome.Elsewhere, $"pod {allocation.Namespace}/{allocation.Pod} is on node {pod.Spec.NodeName} already");
+            // Another process took us for dead: it has given this allocation back, or is about to.
+            if (pod.GetAnnotation(HamiKeys.BindSettled)?.StartsWith(allocation.Id.ToString(), StringComparison.Ordinal) == true)
+                return (BindingOutcome.Refused, $"another process of hami-api gave up this bind of pod {allocation.Namespace}/{allocation.Pod}; ask again");
             resourceVersion = pod.ResourceVersion();
         }
         return (BindingOutcome.Unknown, $"pod {allocation.Namespace}/{allocation.Pod} changed {MostConflicts} times during its Binding");

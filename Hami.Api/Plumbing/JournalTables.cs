@@ -33,6 +33,7 @@ internal static class JournalTables
     /// <summary>Waits for the one writer's turn, until the transaction ends, and reads the head.</summary>
     public static async Task<JournalHead> LockAsync(NpgsqlTransaction transaction, CancellationToken cancellationToken)
     {
+        // One round trip, yet three statements: under READ COMMITTED the last sees what the writer before us committed.
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction)
         {
             BatchCommands =
@@ -40,15 +41,11 @@ internal static class JournalTables
                 // A holder that hangs must not stop the cluster: PostgreSQL ends its session.
                 new("set local idle_in_transaction_session_timeout = '10s'"),
                 new("select pg_advisory_xact_lock($1)") { Parameters = { new() { Value = WriterLock } } },
+                new($"select position, hash, case when at = '-infinity' then 'epoch' else at end from {MartenSetup.Schema}.journal_head"),
             },
         };
-        await batch.ExecuteNonQueryAsync(cancellationToken);
-
-        // A statement of its own: under READ COMMITTED it sees what the writer before us committed.
-        await using var read = new NpgsqlCommand(
-            $"select position, hash, case when at = '-infinity' then 'epoch' else at end from {MartenSetup.Schema}.journal_head",
-            transaction.Connection, transaction);
-        await using var row = await read.ExecuteReaderAsync(cancellationToken);
+        await using var row = await batch.ExecuteReaderAsync(cancellationToken);
+        await row.NextResultAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
         return new(row.GetInt64(0), row.GetString(1), row.GetFieldValue<DateTimeOffset>(2));
     }

@@ -6,6 +6,10 @@ using Npgsql;
 
 namespace Hami.Api.Reading;
 
+/// <summary>Read models that were built and are in force.</summary>
+/// <param name="Position">How far they have folded the log.</param>
+internal sealed record BuiltReadModels(int Generation, long Events, long Position, double Seconds);
+
 /// <summary>Folds the whole log into a new generation of the read models, beside the one in force, and swaps them.</summary>
 internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSource database, ILogger<ReadModelsBuild> logger)
 {
@@ -13,16 +17,17 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     private const long BuildersLock = 0x68616d6972656164;
     private const int PageSize = 5000;
 
-    /// <summary>Builds unless read models of this program's shape are in force.</summary>
+    /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
     public async Task EnsureAsync(CancellationToken cancellationToken)
     {
         await using var connection = await LockAsync(cancellationToken);
-        if (await ReadRows.HeadAsync(connection, locked: false, cancellationToken) is not { } head || head.Shape < ReadTables.Shape)
+        var head = await ReadRows.HeadAsync(connection, locked: false, cancellationToken) ?? await PutEmptyInForceAsync(connection, cancellationToken);
+        if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalTables.PositionAsync(connection, cancellationToken) > 0))
             await BuildAsync(connection, cancellationToken);
     }
 
-    /// <summary>Builds, and puts in force, read models made from nothing but the log; returns how far they have folded it.</summary>
-    public async Task<long> RebuildAsync(CancellationToken cancellationToken)
+    /// <summary>Builds, and puts in force, read models made from nothing but the log.</summary>
+    public async Task<BuiltReadModels> RebuildAsync(CancellationToken cancellationToken)
     {
         await using var connection = await LockAsync(cancellationToken);
         return await BuildAsync(connection, cancellationToken);
@@ -34,7 +39,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
-            await using (var command = new NpgsqlCommand("select pg_advisory_lock($1)", connection) { Parameters = { new() { Value = BuildersLock } } })
+            await using (var command = new NpgsqlCommand("select pg_advisory_lock($1)", connection) { CommandTimeout = 0, Parameters = { new() { Value = BuildersLock } } })
                 await command.ExecuteNonQueryAsync(cancellationToken);
             await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
             return connection;
@@ -46,30 +51,43 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         }
     }
 
-    private async Task<long> BuildAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task<ReadHead> PutEmptyInForceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        const int First = 1;
+        await ExecuteAsync(connection, ReadSql.CreateTables(First), cancellationToken);
+        await ExecuteAsync(connection, ReadSql.CreateIndexes(First), cancellationToken);
+        await SwapAsync(connection, new(new ReadModels(OpenRows.None), First, LogPlace.Beginning, 0), cancellationToken);
+        return new(First, ReadTables.Shape, 0);
+    }
+
+    private async Task<BuiltReadModels> BuildAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
         var before = await ReadRows.HeadAsync(connection, locked: false, cancellationToken);
         var generation = (before?.Generation ?? 0) + 1;
         await ExecuteAsync(connection, ReadSql.CreateTables(generation), cancellationToken);
-        var pass = new Pass(new ReadModels(OpenRows.None), generation, 0, 0);
+        var pass = new Pass(new ReadModels(OpenRows.None), generation, LogPlace.Beginning, 0);
         pass = await FoldAsync(connection, pass, cancellationToken);
         await ExecuteAsync(connection, ReadSql.CreateIndexes(generation), cancellationToken);
         pass = await FoldAsync(connection, pass, cancellationToken);
-        await SwapAsync(connection, pass, cancellationToken);
+        pass = await SwapAsync(connection, pass, cancellationToken);
         if (before is not null)
             await ExecuteAsync(connection, $"drop schema if exists {ReadTables.SchemaOf(before.Generation)} cascade", cancellationToken);
-        LogBuilt(logger, generation, pass.Events, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        return pass.Position;
+        var built = new BuiltReadModels(generation, pass.Events, pass.Place.Position, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        LogBuilt(logger, built.Generation, built.Events, built.Seconds);
+        return built;
     }
 
     /// <summary>Nobody writes the generation in force from the first statement on, so none of what it has folded can be missed.</summary>
-    private async Task SwapAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
+    private async Task<Pass> SwapAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var inForce = await ReadRows.HeadAsync(connection, locked: true, cancellationToken);
-        while (pass.Position < (inForce?.Position ?? 0))
-            pass = await FoldPageAsync(connection, pass, cancellationToken) ?? throw new InvalidOperationException($"The log ends at {pass.Position}, but the read models in force have folded {inForce!.Position}.");
+        while (pass.Place.Position < inForce?.Position)
+        {
+            pass = await FoldPageAsync(connection, pass, cancellationToken)
+                ?? throw new InvalidOperationException($"The log ends before position {inForce.Position}, which the read models in force have folded.");
+        }
         await ExecuteAsync(connection, ReadSql.Show(pass.Generation), cancellationToken);
         await using var batch = new NpgsqlBatch(connection)
         {
@@ -77,17 +95,21 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
             {
                 new($"insert into {ReadTables.Head} (generation, shape, position) values ($1, $2, $3) on conflict (id) do update set generation = $1, shape = $2, position = $3")
                 {
-                    Parameters = { new() { Value = pass.Generation }, new() { Value = ReadTables.Shape }, new() { Value = pass.Position } },
-                },
-                // A daemon that starts here need not look at what is folded; one that is on its way skips it.
-                new($"insert into {MartenSetup.Schema}.mt_event_progression (name, last_seq_id) values ($1, $2) on conflict do nothing")
-                {
-                    Parameters = { new() { Value = $"{ReadModelsProjection.Name}:All" }, new() { Value = pass.Position } },
+                    Parameters = { new() { Value = pass.Generation }, new() { Value = ReadTables.Shape }, new() { Value = pass.Place.Position } },
                 },
             },
         };
+        if ((inForce?.Position ?? 0) == 0 && pass.Place.Position > 0)
+        {
+            // The daemon has not begun: it need not look at what is folded. One that is on its way skips it.
+            batch.BatchCommands.Add(new($"insert into {MartenSetup.Schema}.mt_event_progression (name, last_seq_id) values ($1, $2) on conflict do nothing")
+            {
+                Parameters = { new() { Value = $"{ReadModelsProjection.Name}:All" }, new() { Value = pass.Place.Position } },
+            });
+        }
         await batch.ExecuteNonQueryAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        return pass;
     }
 
     private async Task<Pass> FoldAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
@@ -101,18 +123,17 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     private async Task<Pass?> FoldPageAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
     {
         await using var session = store.QuerySession();
-        var events = await session.Events.QueryAllRawEvents()
-            .Where(e => e.Sequence > pass.Position).OrderBy(e => e.Sequence).Take(PageSize).ToListAsync(cancellationToken);
-        if (events.Count == 0)
+        var page = await LogReader.ReadOnAsync(session, pass.Place, PageSize, cancellationToken);
+        if (page.Events.Count == 0)
             return null;
-        foreach (var e in events)
-            pass.Models.Apply(e.Sequence, e.Timestamp, e.StreamKey!, e.Data);
-        await using var batch = new NpgsqlBatch(connection);
+        foreach (var e in page.Events)
+            pass.Models.Apply(e.Position, e.At, e.Stream, e.Event);
+        await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
         foreach (var (sql, json) in ReadSql.Write(pass.Models.TakeChanges(), pass.Generation, "$1"))
             batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = json } } });
         if (batch.BatchCommands.Count > 0)
             await batch.ExecuteNonQueryAsync(cancellationToken);
-        return pass with { Position = events[^1].Sequence, Events = pass.Events + events.Count };
+        return pass with { Place = page.End, Events = pass.Events + page.Events.Count };
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
@@ -122,7 +143,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     }
 
     /// <summary>How far a build has come.</summary>
-    private sealed record Pass(ReadModels Models, int Generation, long Position, long Events);
+    private sealed record Pass(ReadModels Models, int Generation, LogPlace Place, long Events);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Generation {Generation} of the read models is in force: {Events} events folded in {Seconds:F1} s.")]
     private static partial void LogBuilt(ILogger logger, int generation, long events, double seconds);

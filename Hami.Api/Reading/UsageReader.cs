@@ -26,8 +26,10 @@ internal sealed class UsageReader(NpgsqlDataSource database, TimeProvider time)
     {
         var until = time.GetUtcNow();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        // One snapshot: what is open follows on what is closed.
+        // One snapshot, and one generation: what is open follows on what is closed. In the order in which they are swapped, lest two wait for each other.
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        await using (var hold = new NpgsqlCommand($"lock table {ReadTables.Holdings}, {ReadTables.Devices}, {ReadTables.Usage}, {ReadTables.CardDays} in access share mode", connection))
+            await hold.ExecuteNonQueryAsync(cancellationToken);
         var usage = await SelectAsync<UsageRow>(
             $"""
             select row_to_json(t) from {ReadTables.Usage} t where day between $1 and $2 {OfCard}

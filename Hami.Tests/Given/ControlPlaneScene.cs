@@ -45,6 +45,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     private readonly int _metricsPort = Loopback.FreePort();
     private readonly string[] _flags;
     private ChildProcess? _api;
+    private bool _isReplica;
 
     private ControlPlaneScene(LabApiServer server, string database, string[] flags)
     {
@@ -92,6 +93,14 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
             await scene.AddNodeAsync($"n{n}", cards, memoryMiB, slots);
         await scene.StartApiAsync();
         return scene;
+    }
+
+    /// <summary>One more process of the control plane, over the same database and API server; it leaves both to the first.</summary>
+    public async Task<ControlPlaneScene> StartReplicaAsync(bool untilReady = true)
+    {
+        var replica = new ControlPlaneScene(Server, ConnectionString, _flags) { _isReplica = true };
+        await replica.StartApiAsync(untilReady);
+        return replica;
     }
 
     /// <param name="isOurs">Whether the node agent is ours; HAMi's device plugin is there otherwise.</param>
@@ -307,7 +316,8 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     {
         await KillApiAsync();
         Kubernetes.Dispose();
-        await Server.DisposeAsync();
+        if (!_isReplica)
+            await Server.DisposeAsync();
         await Database.DisposeAsync();
         _http.Dispose();
         _folder.Delete(recursive: true);

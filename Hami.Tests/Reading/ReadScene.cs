@@ -13,7 +13,7 @@ namespace Hami.Tests.Reading;
 /// <summary>A journal, the read models and, where a test starts it, the daemon that feeds them.</summary>
 internal sealed class ReadScene : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
     private readonly FakeTimeProvider _time;
 

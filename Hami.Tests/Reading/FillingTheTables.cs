@@ -1,13 +1,18 @@
+using Hami.Api.Plumbing;
 using Hami.Api.Reading;
 using Hami.Domain.Ledger;
+using Hami.Domain.Reading;
 using JasperFx;
 using Marten;
+using Marten.Events.Daemon.Coordination;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace Hami.Tests.Reading;
 
 /// <summary>The read models in PostgreSQL: whatever stops and starts, they are what the log says.</summary>
-public sealed class FollowingTheLog
+public sealed class FillingTheTables
 {
     private const int Steps = 150;
 
@@ -60,6 +65,40 @@ public sealed class FollowingTheLog
 
         Assert.Equal(await scene.FoldedTextAsync(), await scene.RowsAsync());
         Assert.Equal(swaps + 1, await scene.ScalarAsync<int>($"select generation from {ReadTables.Head}"));
+    }
+
+    [Fact]
+    public async Task Use_that_goes_on_is_counted_up_to_the_moment_it_is_asked_for()
+    {
+        await using var scene = await ReadScene.StartAsync();
+        var log = new AnyLog(9, Steps);
+        using (var daemon = await scene.StartDaemonAsync())
+        {
+            await scene.WriteAsync(log.Events);
+            await daemon.WaitForNonStaleData(ReadScene.Patience);
+            await daemon.StopAllAsync();
+        }
+        var now = new FakeTimeProvider(log.End.AddHours(50));
+        var (first, last) = (DateOnly.FromDateTime(log.Events[0].At.UtcDateTime), DateOnly.FromDateTime(log.End.AddHours(50).UtcDateTime));
+        var reader = new UsageReader(scene.Journal.Database, now);
+
+        var all = await reader.ReadAsync(new(first, last), CancellationToken.None);
+        var days = new List<UsageLedger>();
+        for (var day = first; day <= last; day = day.AddDays(1))
+            days.Add(await reader.ReadAsync(new(day, day), CancellationToken.None));
+        var team = await reader.ReadAsync(new(first, last, Namespace: "team-a"), CancellationToken.None);
+        var node = await reader.ReadAsync(new(first, last, Node: "n1"), CancellationToken.None);
+
+        var given = all.Usage.GroupBy(u => (u.Day, u.Node, u.DeviceUuid)).ToDictionary(u => u.Key, u => u.Sum(x => x.GpuMicroseconds));
+        Assert.All(all.Cards, c => Assert.Equal(c.RegisteredMicroseconds, c.IdleMicroseconds + given.GetValueOrDefault((c.Day, c.Node, c.DeviceUuid))));
+        var wholeDay = last.AddDays(-1);
+        Assert.All(all.Cards.Where(c => c.Day == wholeDay), c => Assert.Equal(24m, Hours.Of(c.RegisteredMicroseconds)));
+        Assert.NotEmpty(all.Cards.Where(c => c.Day == wholeDay));
+        Assert.Equal(all.Usage, days.SelectMany(d => d.Usage));
+        Assert.Equal(all.Cards, days.SelectMany(d => d.Cards));
+        Assert.Equal(all.Usage.Where(u => u.Namespace == "team-a"), team.Usage);
+        Assert.Equal(all.Usage.Where(u => u.Node == "n1"), node.Usage);
+        Assert.Equal(all.Cards.Where(u => u.Node == "n1"), node.Cards);
     }
 
     [Fact]
@@ -132,23 +171,33 @@ public sealed class FollowingTheLog
     }
 
     [Fact]
-    public async Task A_writer_that_holds_the_journals_lock_or_gave_up_its_numbers_holds_nobody_up()
+    public async Task A_writer_that_hangs_with_the_journals_lock_and_numbers_that_were_given_up_hold_the_leader_up_no_longer_than_the_writer_lives()
     {
         await using var scene = await ReadScene.StartAsync();
         var events = new AnyLog(8, 60).Events;
-        using var daemon = await scene.StartDaemonAsync();
-        await scene.WriteAsync(events.Take(events.Count / 2));
+        // As the service runs it: the leader keeps a transaction open for as long as it leads.
+        var leader = new ProjectionCoordinator(scene.Journal.Store, NullLogger<ProjectionCoordinator>.Instance);
+        await leader.StartAsync(CancellationToken.None);
+        await scene.WriteAsync(events.Take(events.Count / 3));
+        await scene.CaughtUpAsync();
         // Numbers taken by a transaction that was rolled back.
         await scene.ExecuteAsync("select nextval('hami.mt_events_sequence') from generate_series(1, 20)");
-        await scene.WriteAsync(events.Skip(events.Count / 2));
+        await scene.WriteAsync(events.Skip(events.Count / 3).Take(events.Count / 3));
+        await scene.CaughtUpAsync();
+
+        await scene.ExecuteAsync("select nextval('hami.mt_events_sequence') from generate_series(1, 20)");
+        await scene.WriteAsync(events.Skip(events.Count / 3 * 2));
         await using (var holder = await scene.Journal.Database.OpenConnectionAsync())
         {
-            await using var transaction = await holder.BeginTransactionAsync();
-            await using var hold = new NpgsqlCommand("select pg_advisory_xact_lock(1751215465)", holder);
-            await hold.ExecuteNonQueryAsync();
+            var transaction = await holder.BeginTransactionAsync();
+            await JournalTables.LockAsync(transaction, CancellationToken.None);
+            await using (var sooner = new NpgsqlCommand("set local idle_in_transaction_session_timeout = '2s'", holder))
+                await sooner.ExecuteNonQueryAsync();
             await scene.CaughtUpAsync();
+            // What it had not written, it cannot write any more.
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => transaction.CommitAsync());
         }
-        await daemon.StopAllAsync();
+        await leader.StopAsync(CancellationToken.None);
 
         Assert.Equal(await scene.FoldedTextAsync(), await scene.RowsAsync());
     }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Npgsql;
 
-namespace Hami.Bench.Throughput;
+namespace Hami.Bench;
 
 /// <summary>PostgreSQL as it says it is set, and what it has done so far.</summary>
 /// <param name="Version">Its <c>server_version</c>.</param>

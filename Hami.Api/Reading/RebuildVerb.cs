@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.Text.Json;
+using Hami.Api.Commands;
+using Hami.Api.Plumbing;
+using Marten;
+using Npgsql;
+
+namespace Hami.Api.Reading;
+
+/// <summary><c>hami-api rebuild</c>: all read models from nothing but the log, while the service goes on.</summary>
+internal static class RebuildVerb
+{
+    public static Command Command()
+    {
+        var database = new DatabaseFlag();
+        var json = new Option<bool>("--json") { Description = "Print one JSON document." };
+        var command = new Command("rebuild", "Fold the whole log into new tables of the read models beside those in force, then put them in force.") { json };
+        database.AddTo(command);
+        command.SetAction((parsed, cancellationToken) => RunAsync(database.Read(parsed), parsed.GetValue(json), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string postgres, bool json, CancellationToken cancellationToken)
+    {
+        using var logging = LoggerFactory.Create(_ => { });
+        using var store = DocumentStore.For(options => MartenSetup.Configure(options, postgres));
+        await using var database = NpgsqlDataSource.Create(postgres);
+        try
+        {
+            var built = await new ReadModelsBuild(store, database, logging.CreateLogger<ReadModelsBuild>()).RebuildAsync(cancellationToken);
+            Console.WriteLine(json
+                ? JsonSerializer.Serialize(built, JsonSerializerOptions.Web)
+                : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"Generation {built.Generation} of the read models is in force: {built.Events} events folded in {built.Seconds:F1} s."));
+            return 0;
+        }
+        catch (NpgsqlException e)
+        {
+            await Console.Error.WriteLineAsync($"The read models in force stay as they are: {e.Message}");
+            return 1;
+        }
+    }
+}
