@@ -66,6 +66,7 @@ internal sealed class Conditions
 public sealed class Rows : IDisposable
 {
     private const string QueryCancelled = "57014";
+    private const string UndefinedTable = "42P01";
 
     private readonly NpgsqlDataSource _database;
 
@@ -125,6 +126,10 @@ public sealed class Rows : IDisposable
         catch (PostgresException e) when (e.SqlState is QueryCancelled && !cancellationToken.IsCancellationRequested)
         {
             throw new ExecutionError($"The question took PostgreSQL longer than {Limits.Statement.TotalSeconds} s: ask for less, with a filter, a shorter time or without totalCount.") { Code = "TOO_LONG" };
+        }
+        catch (PostgresException e) when (e.SqlState is UndefinedTable)
+        {
+            throw new ExecutionError("The read models are being put in place: ask again in a while.") { Code = "UNAVAILABLE" };
         }
         // A text that PostgreSQL cannot hold, such as one with NUL, is in no row.
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))
