@@ -17,7 +17,8 @@ internal static class CommandLine
 
     private static Command Serve()
     {
-        var (listen, cluster, placement, signing, idle) = (new ListenFlags(), new ClusterFlags(), new PlacementFlags(), new SigningFlags(), new IdleFlags());
+        var (listen, cluster, placement, signing, access, idle) =
+            (new ListenFlags(), new ClusterFlags(), new PlacementFlags(), new SigningFlags(), new AccessFlags(), new IdleFlags());
         var (database, heads) = (new DatabaseFlag(), new HeadFlags());
         var legacyMetrics = Flag.Switch("--legacy-metrics", false, "Also offer metrics under the names they had before HAMi v2.9.");
         var profiling = Flag.Switch("--profiling", false, "Answer /debug at the extender's listener: the runtime's counters, its configuration, a forced collection.");
@@ -28,11 +29,12 @@ internal static class CommandLine
         cluster.AddTo(serve);
         placement.AddTo(serve);
         signing.AddTo(serve);
+        access.AddTo(serve);
         heads.AddTo(serve);
         idle.AddTo(serve);
         serve.SetAction((parsed, cancellationToken) => Server.RunAsync(
             new(
-                listen.Read(parsed), cluster.Read(parsed), placement.Read(parsed), signing.Read(parsed), database.Read(parsed),
+                listen.Read(parsed), cluster.Read(parsed), placement.Read(parsed), signing.Read(parsed), access.Read(parsed), database.Read(parsed),
                 parsed.GetValue(legacyMetrics), parsed.GetValue(profiling), idle.Given(parsed), heads.Read(parsed)),
             cancellationToken));
         return serve;

@@ -1,3 +1,4 @@
+using Hami.Api.Access;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
@@ -16,7 +17,7 @@ namespace Hami.Api;
 /// <param name="Idle">Flags that were given and change nothing here.</param>
 /// <param name="Heads">Where the log's head is exported to; null for nowhere.</param>
 internal sealed record ServeOptions(
-    ListenOptions Listen, ClusterOptions Cluster, PlacementOptions Placement, ResultOptions Results, string Postgres, bool LegacyMetrics, bool Profiling,
+    ListenOptions Listen, ClusterOptions Cluster, PlacementOptions Placement, ResultOptions Results, AccessOptions Access, string Postgres, bool LegacyMetrics, bool Profiling,
     IReadOnlyList<string> Idle, HeadExportOptions? Heads = null);
 
 /// <summary>How pods are admitted, placed and bound.</summary>

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
-using GraphQL;
+using Hami.Api.Access;
 using Hami.Api.Admitting;
+using Hami.Api.Asking;
 using Hami.Api.Binding;
 using Hami.Api.Measuring;
 using Hami.Api.Observing;
@@ -17,6 +18,7 @@ using Hami.Api.Releasing;
 using Hami.Api.Replaying;
 using Hami.Domain.Admitting;
 using Hami.Domain.Placing;
+using Marten;
 using Microsoft.AspNetCore.Connections;
 using Npgsql;
 using Serilog;
@@ -58,6 +60,7 @@ internal static partial class Server
             scheduler.MapDiagnostics();
 
         options.Listen.Say(app.Logger);
+        options.Access.Say(app.Logger);
         if (options.Idle.Count > 0)
             LogIdle(app.Logger, string.Join(' ', options.Idle));
         try
@@ -94,11 +97,15 @@ internal static partial class Server
         services.AddHosted<ProjectionLag>();
         services.AddSingleton<OwnFamilies>();
         services.AddMediator(mediator => mediator.ServiceLifetime = ServiceLifetime.Singleton);
-        services.AddGraphQL(graphql => graphql
-            .AddAutoSchema<Query>()
-            .AddSystemTextJson()
-            .AddErrorInfoProvider(errors => errors.ExposeExceptionDetails = false));
-        GlobalSwitches.EnableReadDescriptionFromXmlDocumentation = true;
+        services.AddAccess(options.Access);
+        services.AddQuestions();
+        services.AddSingleton(_ => new Rows(options.Postgres));
+        services.AddSingleton<ChangeFeed>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ChangeFeed>());
+        services.AddSingleton(s => new Resuming(
+            s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new UsageQuestions(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new History(new(s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>())));
+        services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>();
     }
 
     private static void AddRooms(IServiceCollection services, ServeOptions options)

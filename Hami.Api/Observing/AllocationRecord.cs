@@ -4,35 +4,77 @@ using Hami.Domain.Reading;
 namespace Hami.Api.Observing;
 
 /// <summary>One allocation from its decision to its end.</summary>
-public sealed record AllocationRecord(
-    Guid Id, string PodUid, string Namespace, string Pod, string Node, IReadOnlyList<Share> Shares, PlacementReason? Because, DateTimeOffset PlacedAt)
+public sealed class AllocationRecord
 {
+    private readonly AllocationRow _row;
+    private readonly PlacementReasons _reasons;
+
+    internal AllocationRecord(AllocationRow row, PlacementReasons reasons)
+    {
+        (_row, _reasons) = (row, reasons);
+        reasons.MayBeAskedFor(row.PlacedPosition);
+    }
+
+    /// <summary>Id of the allocation.</summary>
+    public Guid Id => _row.Id;
+
+    /// <summary>UID of the pod.</summary>
+    public string PodUid => _row.PodUid;
+
+    /// <summary>Its namespace.</summary>
+    public string Namespace => _row.Namespace;
+
+    /// <summary>Its name.</summary>
+    public string Pod => _row.Pod;
+
+    /// <summary>Kind of what the pod belongs to, such as <c>Job</c>; null for a pod of its own.</summary>
+    public string? OwnerKind => _row.OwnerKind;
+
+    /// <summary>Name of what the pod belongs to; null for a pod of its own.</summary>
+    public string? OwnerName => _row.OwnerName;
+
+    /// <summary>Name of the node.</summary>
+    public string Node => _row.Node;
+
+    /// <summary>Number of the pod's containers, init containers included.</summary>
+    public int Containers => _row.Containers;
+
+    /// <summary>Device memory in MiB as placed, summed over all cards.</summary>
+    public long MemoryMiB => _row.MemoryMiB;
+
+    /// <summary>Percent of one card as placed, summed over all cards.</summary>
+    public long Cores => _row.Cores;
+
+    /// <summary>The parts of cards, as they were placed.</summary>
+    public IReadOnlyList<Share> Shares => _row.Shares;
+
+    /// <summary>When it was decided.</summary>
+    public DateTimeOffset PlacedAt => _row.PlacedAt;
+
+    /// <summary>Position in the log of the event that placed it.</summary>
+    public long PlacedPosition => _row.PlacedPosition;
+
+    /// <summary>When the pod was first refused; null when it never waited.</summary>
+    public DateTimeOffset? WaitingSince => _row.WaitingSince;
+
     /// <summary>Where the shares were read when another scheduler placed the pod; null when we did.</summary>
-    public string? AdoptedFrom { get; init; }
+    public string? AdoptedFrom => _row.AdoptedFrom;
 
     /// <summary>When the API server had the pod on its node; null before.</summary>
-    public DateTimeOffset? BoundAt { get; init; }
+    public DateTimeOffset? BoundAt => _row.BoundAt;
 
     /// <summary>When the node agent had handed out the devices; null before.</summary>
-    public DateTimeOffset? AttachedAt { get; init; }
+    public DateTimeOffset? AttachedAt => _row.AttachedAt;
 
     /// <summary>When what only its init containers needed was given back; null before, or when they needed no more.</summary>
-    public DateTimeOffset? ShrunkAt { get; init; }
+    public DateTimeOffset? ShrunkAt => _row.ShrunkAt;
 
     /// <summary>When the shares were given back; null while they are held.</summary>
-    public DateTimeOffset? ReleasedAt { get; init; }
+    public DateTimeOffset? ReleasedAt => _row.ReleasedAt;
 
     /// <summary>Why they were given back; null while they are held.</summary>
-    public ReleaseReason? ReleaseReason { get; init; }
+    public ReleaseReason? ReleaseReason => _row.ReleaseReason;
 
-    internal static AllocationRecord Of(AllocationRow row, PlacementReason? because) =>
-        new(row.Id, row.PodUid, row.Namespace, row.Pod, row.Node, row.Shares, because, row.PlacedAt)
-        {
-            AdoptedFrom = row.AdoptedFrom,
-            BoundAt = row.BoundAt,
-            AttachedAt = row.AttachedAt,
-            ShrunkAt = row.ShrunkAt,
-            ReleasedAt = row.ReleasedAt,
-            ReleaseReason = row.ReleaseReason,
-        };
+    /// <summary>What the decision saw; null when another scheduler made it. Without other pods' reservations where you do not see all namespaces.</summary>
+    public Task<PlacementReason?> Because(CancellationToken cancellationToken) => _reasons.OfAsync(_row.PlacedPosition, cancellationToken);
 }

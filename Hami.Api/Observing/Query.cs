@@ -1,45 +1,51 @@
 using GraphQL;
+using Hami.Api.Access;
+using Hami.Api.Asking;
 using Hami.Api.Observing;
 using Hami.Api.Plumbing;
-using Hami.Api.Reading;
-using Hami.Domain.Ledger;
-using Hami.Domain.Reading;
 using Marten;
-using Npgsql;
 
 namespace Hami.Api;
 
 public sealed partial class Query
 {
-    private const int LargestPage = 500;
-
     /// <summary>Number of events in the log.</summary>
     public static long EventCount([FromServices] Journal journal) => journal.Ledger.EventCount;
 
-    /// <summary>Allocations with the times of each step, the newest first.</summary>
-    /// <param name="live">True for those held now, false for those given back, null for all.</param>
-    /// <param name="namespace">Only pods of this namespace.</param>
-    /// <param name="pod">Only pods of this name.</param>
-    /// <param name="node">Only allocations on this node.</param>
-    /// <param name="first">At most so many, up to 500.</param>
-    public static async Task<IReadOnlyList<AllocationRecord>> Allocations(
-        [FromServices] IQuerySession session, [FromServices] NpgsqlDataSource database, CancellationToken cancellationToken,
-        bool? live = null, string? @namespace = null, string? pod = null, string? node = null, int first = 100)
-    {
-        await using var select = database.CreateCommand(
-            $"""
-            select row_to_json(t) from {ReadTables.Allocations} t
-            where ($1::boolean is null or (released_at is null) = $1) and ($2::text is null or namespace = $2) and ($3::text is null or pod = $3) and ($4::text is null or node = $4)
-            order by placed_position desc limit $5
-            """);
-        foreach (var value in new object?[] { live, @namespace, pod, node, Math.Clamp(first, 0, LargestPage) })
-            select.Parameters.Add(new() { Value = value ?? DBNull.Value });
-        var rows = await ReadRows.ReadAsync<AllocationRow>(select, cancellationToken);
+    /// <summary>Position in the log of its last event.</summary>
+    public static long LogPosition([FromServices] Journal journal) => journal.Ledger.Position;
 
-        // Why they were placed stands in the log.
-        List<long> positions = [.. rows.Select(r => r.PlacedPosition)];
-        var events = await session.Events.QueryAllRawEvents().Where(e => positions.Contains(e.Sequence)).ToListAsync(cancellationToken);
-        var because = events.ToDictionary(e => e.Sequence, e => (e.Data as NodeEvent.AllocationPlaced)?.Because);
-        return [.. rows.Select(r => AllocationRecord.Of(r, because.GetValueOrDefault(r.PlacedPosition)))];
+    /// <summary>Allocations, live and past, with the times of each step.</summary>
+    /// <param name="filter">Which allocations.</param>
+    /// <param name="sort">What they are sorted by.</param>
+    /// <param name="descending">Whether the latest, or largest, comes first.</param>
+    /// <param name="first">At most so many, up to 500.</param>
+    /// <param name="after">Cursor of the row to go on behind.</param>
+    public static Task<Connection<AllocationRecord>> Allocations(
+        [FromServices] Rows rows, [FromServices] IDocumentStore store, [FromServices] Asker asker, CancellationToken cancellationToken, AllocationFilter? filter = null,
+        AllocationSort sort = AllocationSort.PlacedAt, bool descending = true, int first = Pages.Usual, string? after = null)
+    {
+        asker.MustSee(filter?.Namespace);
+        asker.Note("allocations", filter?.Namespace, filter?.From, filter?.To);
+        var page = Page<AllocationRecord>.Of(first, after, AllocationRows.Orders[sort] with { Descending = descending });
+        var reasons = new PlacementReasons(store, asker.Scope);
+        return rows.PageAsync(
+            AllocationRows.Columns, AllocationRows.Table, "a.id", () => (filter ?? new()).Conditions(asker.Scope), page, r => AllocationRows.Of(r, reasons), cancellationToken);
+    }
+
+    /// <summary>The log itself: what happened, when, in its order.</summary>
+    /// <param name="filter">Which events.</param>
+    /// <param name="descending">Whether the newest comes first.</param>
+    /// <param name="first">At most so many, up to 500.</param>
+    /// <param name="after">Cursor of the row to go on behind.</param>
+    public static Task<Connection<LogEvent>> Events(
+        [FromServices] Rows rows, [FromServices] Asker asker, CancellationToken cancellationToken, EventFilter? filter = null, bool descending = true,
+        int first = Pages.Usual, string? after = null)
+    {
+        asker.MustSee(filter?.Namespace);
+        asker.Note("events", filter?.Namespace, filter?.From, filter?.To);
+        var page = Page<LogEvent>.Of(first, after, LogEvent.Order with { Descending = descending });
+        return rows.PageAsync(
+            LogEvent.Columns, LogEvent.Table, "e.seq_id", () => (filter ?? new()).Conditions(asker.Scope), page, r => LogEvent.Of(r, asker.Scope), cancellationToken);
     }
 }

@@ -148,12 +148,13 @@ public sealed partial class Journal(
         }
     }
 
+    /// <summary>What waits, stream by stream: Marten appends in that order, and what is decided one after another must be read so.</summary>
     private List<JournalCommand> TakeGroup()
     {
         var group = new List<JournalCommand>();
         while (group.Count < LargestGroup && _waiting.Reader.TryRead(out var command))
             group.Add(command);
-        return group;
+        return [.. group.GroupBy(command => command.Stream, StringComparer.Ordinal).SelectMany(commands => commands)];
     }
 
     private async Task LoadAsync(CancellationToken cancellationToken)

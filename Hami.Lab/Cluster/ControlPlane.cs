@@ -4,9 +4,15 @@ using System.Text.Json.Nodes;
 namespace Hami.Lab.Cluster;
 
 /// <summary>The control plane as its users see it: is it ready, and what does GraphQL say.</summary>
-public sealed class ControlPlane(Uri address) : IDisposable
+/// <param name="token">Who asks; null where nobody is asked who they are.</param>
+public sealed class ControlPlane(Uri address, string? token = null) : IDisposable
 {
-    private readonly HttpClient _http = new() { BaseAddress = address, Timeout = TimeSpan.FromSeconds(10) };
+    private readonly HttpClient _http = new()
+    {
+        BaseAddress = address,
+        Timeout = TimeSpan.FromSeconds(10),
+        DefaultRequestHeaders = { Authorization = token is null ? null : new("Bearer", token) },
+    };
 
     public Uri GraphQL { get; } = new(address, "graphql");
 
@@ -31,9 +37,9 @@ public sealed class ControlPlane(Uri address) : IDisposable
     }
 
     /// <summary>Asks GraphQL and returns <c>data</c>; throws with GraphQL's own words when it refuses.</summary>
-    public async Task<JsonObject> QueryAsync(string query, CancellationToken ct)
+    public async Task<JsonObject> QueryAsync(string query, CancellationToken ct, object? variables = null)
     {
-        using var answer = await _http.PostAsJsonAsync(GraphQL, new { query }, ct);
+        using var answer = await _http.PostAsJsonAsync(GraphQL, new { query, variables }, ct);
         var body = JsonNode.Parse(await answer.Content.ReadAsStringAsync(ct)) as JsonObject;
         if (body?["errors"] is JsonArray { Count: > 0 } errors)
             throw new InvalidOperationException($"GraphQL refused the query: {errors[0]?["message"]}");

@@ -42,25 +42,37 @@ public static class ControlPlaneQuestions
 
     public static Task<IReadOnlyList<NodeAnswer>> NodesAsync(this ControlPlane control, CancellationToken ct) =>
         control.ListAsync<NodeAnswer>(
-            "nodes",
-            "{ nodes { name devices { uuid index type memoryMiB usedMemoryMiB cores usedCores slots usedSlots healthy } } }",
+            "nodes(",
+            "name devices { uuid index type memoryMiB usedMemoryMiB cores usedCores slots usedSlots healthy }",
             ct);
 
     public static Task<IReadOnlyList<AllocationAnswer>> LiveAllocationsAsync(this ControlPlane control, CancellationToken ct) =>
         control.ListAsync<AllocationAnswer>(
-            "allocations",
-            "{ allocations(live: true) { id podUid namespace pod node shares { container deviceUuid memoryMiB cores } placedAt boundAt attachedAt releasedAt releaseReason } }",
+            "allocations(filter: { live: true }, ",
+            "id podUid namespace pod node shares { container deviceUuid memoryMiB cores } placedAt boundAt attachedAt releasedAt releaseReason",
             ct);
 
     public static Task<IReadOnlyList<PendingAnswer>> PendingPodsAsync(this ControlPlane control, CancellationToken ct) =>
         control.ListAsync<PendingAnswer>(
-            "pendingPods",
-            "{ pendingPods { podUid namespace pod message reasons { reason cards exampleNodes } refusedAt } }",
+            "pendingPods(",
+            "podUid namespace pod message reasons { reason cards exampleNodes } refusedAt",
             ct);
 
     public static async Task<long> EventCountAsync(this ControlPlane control, CancellationToken ct) =>
         (await control.QueryAsync("{ eventCount }", ct))["eventCount"]!.GetValue<long>();
 
-    private static async Task<IReadOnlyList<T>> ListAsync<T>(this ControlPlane control, string field, string query, CancellationToken ct) =>
-        (await control.QueryAsync(query, ct))[field].Deserialize<List<T>>(Web) ?? [];
+    /// <summary>All rows of a list, page by page.</summary>
+    private static async Task<IReadOnlyList<T>> ListAsync<T>(this ControlPlane control, string field, string fields, CancellationToken ct)
+    {
+        var rows = new List<T>();
+        string? after = null;
+        do
+        {
+            var page = (await control.QueryAsync($"query($after: String) {{ page: {field}first: 500, after: $after) {{ items {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }} }}", ct, new { after }))["page"]!;
+            rows.AddRange(page["items"].Deserialize<List<T>>(Web) ?? []);
+            after = page["pageInfo"]!["hasNextPage"]!.GetValue<bool>() ? page["pageInfo"]!["endCursor"]!.GetValue<string>() : null;
+        }
+        while (after is not null);
+        return rows;
+    }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Hami.Lab.ApiServer;
 using Hami.Lab.Hollow;
 using Hami.Lab.Kubelet;
 using Hami.Lab.Scheduler;
@@ -23,6 +24,7 @@ public sealed class LabCluster : IAsyncDisposable
     private readonly Stack<IAsyncDisposable> _running = new();
     private readonly List<LabNodeRun> _nodes = [];
     private LabGround _ground = null!;
+    private readonly string? _token;
     private SupervisedProcess _api = null!;
     private SupervisedProcess? _agents;
 
@@ -35,7 +37,8 @@ public sealed class LabCluster : IAsyncDisposable
         Ports = options.Existing is { } existing
             ? LabPorts.Any.Chosen() with { Extender = existing.ExternalScheduler ? Loopback.ThisPort(existing.ExtenderPort) : Loopback.FreePort(0) }
             : options.Ports.Chosen();
-        ControlPlane = new ControlPlane(new Uri($"http://127.0.0.1:{Ports.Http}/"));
+        _token = options.Existing is { } cluster ? LabToken.Of(cluster.Kubeconfig) : Guard.AdminToken;
+        ControlPlane = new ControlPlane(new Uri($"http://127.0.0.1:{Ports.Http}/"), _token);
     }
 
     public LabPorts Ports { get; private set; }
@@ -186,6 +189,8 @@ public sealed class LabCluster : IAsyncDisposable
             "--signing-key-file", _paths.SigningKey,
             "--postgres", Postgres.ConnectionString,
             "--kubeconfig", _ground.Kubeconfig,
+            // Who comes with a certificate has no token to show.
+            "--auth-mode", _token is null ? "none" : "kubernetes",
             "--scheduler-name", _ground.SchedulerName,
             "--node-scheduler-policy", "binpack",
             "--gpu-scheduler-policy", "spread",

@@ -29,7 +29,7 @@ internal static class StatusVerb
             return NotRunning;
         }
 
-        using var control = new ControlPlane(state.ControlPlane);
+        using var control = new ControlPlane(state.ControlPlane, LabToken.Of(state.Kubeconfig));
         var ready = await control.IsReadyAsync(ct);
         var nodes = ready ? await control.NodesAsync(ct) : [];
         if (json)

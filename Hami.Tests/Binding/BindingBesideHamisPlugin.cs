@@ -161,7 +161,7 @@ public sealed class BindingBesideHamisPlugin
     }
 
     private static Task KnownAsync(ControlPlaneScene scene, string node) => ControlPlaneScene.UntilAsync(
-        async () => (await scene.QueryAsync("{ nodes { name } }"))["nodes"]!.AsArray().Any(n => n!["name"]!.GetValue<string>() == node), () => $"{node} is not known:\n{scene.Log}");
+        async () => (await scene.QueryAsync("{ nodes { items { name } } }"))["nodes"]!["items"]!.AsArray().Any(n => n!["name"]!.GetValue<string>() == node), () => $"{node} is not known:\n{scene.Log}");
 
     private static async Task<string?> LockAsync(ControlPlaneScene scene, string? takenBy = null)
     {

@@ -167,7 +167,7 @@ public sealed class BindingThroughTheApi
         await scene.CreatePodAsync("p2");
         await scene.FilterAsync("p2", "n1");
         await ControlPlaneScene.UntilAsync(
-            async () => (await scene.QueryAsync("{ pendingPods { pod message } }"))["pendingPods"]!.AsArray().Count == 1, () => "p2 is not known to wait");
+            async () => (await scene.QueryAsync("{ pendingPods { items { pod message } } }"))["pendingPods"]!["items"]!.AsArray().Count == 1, () => "p2 is not known to wait");
 
         await scene.DeletePodAsync("p1");
 
@@ -176,7 +176,7 @@ public sealed class BindingThroughTheApi
         Assert.Equal("n1", Chosen(await scene.FilterAsync("p2", "n1")));
         await scene.DeletePodAsync("p2");
         await ControlPlaneScene.UntilAsync(
-            async () => (await scene.QueryAsync("{ pendingPods { pod } }"))["pendingPods"]!.AsArray().Count == 0, () => "p2 still waits");
+            async () => (await scene.QueryAsync("{ pendingPods { items { pod } } }"))["pendingPods"]!["items"]!.AsArray().Count == 0, () => "p2 still waits");
         await scene.AssertBooksAgreeAsync();
     }
 
@@ -214,7 +214,7 @@ public sealed class BindingThroughTheApi
             async () => (await scene.ColumnAsync("select type from hami.mt_events where stream_id like 'pod/%' order by seq_id")).SequenceEqual(
                 ["placement_refused", "workload_withdrawn"]),
             () => $"the refusal is not withdrawn:\n{scene.Log}");
-        Assert.Empty((await scene.QueryAsync("{ pendingPods { pod } }"))["pendingPods"]!.AsArray());
+        Assert.Empty((await scene.QueryAsync("{ pendingPods { items { pod } } }"))["pendingPods"]!["items"]!.AsArray());
     }
 
     [Fact]
@@ -235,8 +235,8 @@ public sealed class BindingThroughTheApi
             async () =>
             {
                 var data = await scene.QueryAsync(
-                    """{ allocations(pod: "p1", live: false) { node shares { container deviceUuid memoryMiB } because { candidates runnersUp { node } } placedAt boundAt attachedAt releasedAt releaseReason } }""");
-                told = data["allocations"]!.AsArray().SingleOrDefault();
+                    """{ allocations(filter: { pod: "p1", live: false }) { items { node shares { container deviceUuid memoryMiB } because { candidates runnersUp { node } } placedAt boundAt attachedAt releasedAt releaseReason } } }""");
+                told = data["allocations"]!["items"]!.AsArray().SingleOrDefault();
                 return told is not null;
             },
             () => $"the history does not tell of the release:\n{scene.Log}");

@@ -235,9 +235,9 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     /// <summary>MiB held of each card, by the ledger; cards without use are left out.</summary>
     public async Task<SortedDictionary<string, long>> HeldByLedgerAsync()
     {
-        var data = await QueryAsync("{ nodes { devices { uuid memoryMiB usedMemoryMiB usedSlots slots } } }");
+        var data = await QueryAsync("{ nodes(first: 500) { items { devices { uuid memoryMiB usedMemoryMiB usedSlots slots } } } }");
         var held = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach (var device in data["nodes"]!.AsArray().SelectMany(n => n!["devices"]!.AsArray()))
+        foreach (var device in data["nodes"]!["items"]!.AsArray().SelectMany(n => n!["devices"]!.AsArray()))
         {
             var used = device!["usedMemoryMiB"]!.GetValue<long>();
             Assert.InRange(used, 0, device["memoryMiB"]!.GetValue<long>());

@@ -205,7 +205,7 @@ public sealed class FilteringThroughTheApi(FilteringThroughTheApi.RecordedNodes 
                 });
             }
             await ControlPlaneScene.UntilAsync(
-                async () => (await Scene.QueryAsync("{ nodes { name } }"))["nodes"]!.AsArray().Count == nodes.Count, () => Scene.Log);
+                async () => (await Scene.QueryAsync("{ nodes(first: 500) { items { name } } }"))["nodes"]!["items"]!.AsArray().Count == nodes.Count, () => Scene.Log);
         }
 
         public ValueTask DisposeAsync() => Scene.DisposeAsync();

@@ -39,7 +39,7 @@ public sealed class AnsweringMalformedRequests
     public async Task A_register_annotation_that_cannot_be_read_keeps_the_cards_known_before(string annotation)
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 2);
-        var before = (await scene.QueryAsync("{ eventCount nodes { devices { uuid } } }")).ToJsonString();
+        var before = (await scene.QueryAsync("{ eventCount nodes { items { devices { uuid } } } }")).ToJsonString();
 
         await scene.Kubernetes.CoreV1.PatchNodeAsync(
             new V1Patch(
@@ -48,7 +48,7 @@ public sealed class AnsweringMalformedRequests
             "n1");
         await ControlPlaneScene.UntilAsync(() => Task.FromResult(scene.Log.Contains("keeps the cards known before", StringComparison.Ordinal)), () => scene.Log);
 
-        Assert.Equal(before, (await scene.QueryAsync("{ eventCount nodes { devices { uuid } } }")).ToJsonString());
+        Assert.Equal(before, (await scene.QueryAsync("{ eventCount nodes { items { devices { uuid } } } }")).ToJsonString());
         await scene.CreatePodAsync("p1");
         Assert.NotNull((await scene.FilterAsync("p1", "n1"))["NodeNames"]);
     }

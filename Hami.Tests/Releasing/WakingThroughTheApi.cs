@@ -25,7 +25,7 @@ public sealed class WakingThroughTheApi
         await CordonAsync(scene, "GPU-n1-0");
         await RefusedAsync(scene, "p1");
         await ControlPlaneScene.UntilAsync(
-            async () => (await scene.QueryAsync("{ pendingPods { pod } }"))["pendingPods"]!.AsArray().Count == 1, () => "p1 is not known to wait");
+            async () => (await scene.QueryAsync("{ pendingPods { items { pod } } }"))["pendingPods"]!["items"]!.AsArray().Count == 1, () => "p1 is not known to wait");
         await scene.KillApiAsync();
         await scene.StartApiAsync();
         await CordonAsync(scene, "");

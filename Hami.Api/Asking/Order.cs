@@ -1,0 +1,61 @@
+using GraphQL;
+
+namespace Hami.Api.Asking;
+
+/// <summary>An order of a list: by one value, and by the id where that is the same.</summary>
+/// <param name="Name">The word clients ask for it with.</param>
+/// <param name="Key">The value: a text, a <see cref="long"/> or a time.</param>
+/// <param name="Id">What no two rows have in common.</param>
+/// <param name="Sql">The value as PostgreSQL computes it; null for lists in memory.</param>
+internal sealed record Order<T>(string Name, Type Kind, Func<T, object> Key, Func<T, string> Id, string? Sql = null)
+{
+    public bool Descending { get; init; }
+
+    public string Label => Descending ? Name + "-" : Name;
+
+    public Cursor CursorOf(T row) => new(Label, Key(row), Id(row));
+
+    public static Order<T> Text(string name, Func<T, string> key, Func<T, string> id, string? sql = null) => new(name, typeof(string), key, id, sql);
+
+    public static Order<T> Number(string name, Func<T, long> key, Func<T, string> id, string? sql = null) => new(name, typeof(long), r => key(r), id, sql);
+
+    public static Order<T> Time(string name, Func<T, DateTimeOffset> key, Func<T, string> id, string? sql = null) => new(name, typeof(DateTimeOffset), r => key(r), id, sql);
+
+    /// <summary>Compares places in the list.</summary>
+    public int Compare(Cursor a, Cursor b)
+    {
+        var order = (a.Key, b.Key) switch
+        {
+            (string x, string y) => string.CompareOrdinal(x, y),
+            (long x, long y) => x.CompareTo(y),
+            (DateTimeOffset x, DateTimeOffset y) => x.CompareTo(y),
+            _ => 0,
+        };
+        if (order == 0)
+            order = string.CompareOrdinal(a.Id, b.Id);
+        return Descending ? -order : order;
+    }
+}
+
+/// <summary>Which page of a list is asked for.</summary>
+internal sealed record Page<T>(int First, Cursor? After, Order<T> Order)
+{
+    /// <exception cref="ExecutionError">There is no such page.</exception>
+    public static Page<T> Of(int first, string? after, Order<T> order) => first is < 1 or > Limits.LargestPage
+        ? throw new ExecutionError($"first: {first} is not between 1 and {Limits.LargestPage}: ask for the next page with after.")
+        : new(first, after is null ? null : Cursor.Decode(after, order.Label, order.Kind), order);
+
+    /// <summary>The page of a list in memory.</summary>
+    public Connection<T> Of(IEnumerable<T> rows)
+    {
+        var all = rows.Select(r => (Row: r, Cursor: Order.CursorOf(r))).ToList();
+        all.Sort((a, b) => Order.Compare(a.Cursor, b.Cursor));
+        var from = After is { } after ? all.FindIndex(r => Order.Compare(r.Cursor, after) > 0) : 0;
+        var page = from < 0 ? [] : all.Skip(from).Take(First + 1).ToList();
+        return Cut(page, _ => Task.FromResult((long)all.Count));
+    }
+
+    /// <summary>The page of rows that were read up to one more than it has.</summary>
+    public Connection<T> Cut(IReadOnlyList<(T Row, Cursor Cursor)> rows, Func<CancellationToken, Task<long>> count) =>
+        new([.. rows.Take(First).Select(r => new Edge<T>(r.Cursor.Encode(), r.Row))], rows.Count > First, count);
+}

@@ -1,0 +1,64 @@
+using Hami.Api.Asking;
+using Hami.Domain.Ledger;
+
+namespace Hami.Api.Placing;
+
+/// <summary>A pod that waits because no node has what it asks.</summary>
+/// <param name="PodUid">UID of the pod.</param>
+/// <param name="Namespace">Its namespace.</param>
+/// <param name="Pod">Its name.</param>
+/// <param name="Message">Why it waits, in a sentence.</param>
+/// <param name="Reasons">How many cards refused it for which reason.</param>
+/// <param name="RefusedAt">When these reasons were first found.</param>
+/// <param name="LogPosition">Position in the log of the state that refused it.</param>
+public sealed record PendingPod(
+    string PodUid, string Namespace, string Pod, string Message, IReadOnlyList<RefusalCount> Reasons, DateTimeOffset RefusedAt, long LogPosition)
+{
+    internal static readonly Dictionary<PendingSort, Order<PendingPod>> Orders = new()
+    {
+        [PendingSort.RefusedAt] = Order<PendingPod>.Time("refusedAt", p => p.RefusedAt, p => p.PodUid),
+        [PendingSort.Pod] = Order<PendingPod>.Text("pod", p => $"{p.Namespace}/{p.Pod}", p => p.PodUid),
+    };
+
+    internal static PendingPod Of(WaitingPod waiting) => new(
+        waiting.Refusal.PodUid, waiting.Refusal.Namespace, waiting.Refusal.Pod, waiting.Refusal.Message, waiting.Refusal.Reasons, waiting.At, waiting.Refusal.LogPosition);
+}
+
+/// <summary>Which waiting pods; what is left out is not asked for.</summary>
+public sealed class PendingFilter
+{
+    /// <summary>Only pods of this namespace.</summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>Only the pod of this name.</summary>
+    public string? Pod { get; init; }
+
+    /// <summary>Only pods in whose name this occurs.</summary>
+    public string? PodContains { get; init; }
+
+    /// <summary>Only the pod of this UID.</summary>
+    public string? PodUid { get; init; }
+
+    /// <summary>Only pods that wait for this reason among others, such as <c>CardInsufficientMemory</c>.</summary>
+    public string? Reason { get; init; }
+
+    internal bool Takes(PendingPod pod) =>
+        Match.Is(Namespace, pod.Namespace) && Match.Is(Pod, pod.Pod) && Match.Has(PodContains, pod.Pod) && Match.Is(PodUid, pod.PodUid)
+        && (Reason is null || pod.Reasons.Any(r => r.Reason == Reason));
+}
+
+/// <summary>What waiting pods are sorted by.</summary>
+public enum PendingSort
+{
+    /// <summary>When the reasons were first found.</summary>
+    RefusedAt,
+
+    /// <summary>Namespace and name.</summary>
+    Pod,
+}
+
+/// <summary>A policy of placement.</summary>
+/// <param name="NodePolicy">Over nodes, such as <c>binpack</c>.</param>
+/// <param name="GpuPolicy">Over the cards of a node, such as <c>spread</c>.</param>
+/// <param name="Version">How often it was changed.</param>
+public sealed record Policy(string NodePolicy, string GpuPolicy, int Version);

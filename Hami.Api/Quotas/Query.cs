@@ -1,0 +1,27 @@
+using GraphQL;
+using Hami.Api.Access;
+using Hami.Api.Asking;
+using Hami.Api.Plumbing;
+using Hami.Api.Quotas;
+
+namespace Hami.Api;
+
+public sealed partial class Query
+{
+    /// <summary>What namespaces hold and what their ResourceQuotas allow them, as of the last event.</summary>
+    /// <param name="filter">Which namespaces.</param>
+    /// <param name="sort">What they are sorted by.</param>
+    /// <param name="descending">Whether the largest comes first.</param>
+    /// <param name="first">At most so many, up to 500.</param>
+    /// <param name="after">Cursor of the row to go on behind.</param>
+    public static Connection<QuotaState> Quotas(
+        [FromServices] Journal journal, [FromServices] Asker asker, QuotaFilter? filter = null, QuotaSort sort = QuotaSort.Namespace, bool descending = false,
+        int first = Pages.Usual, string? after = null)
+    {
+        asker.MustSee(filter?.Namespace);
+        var ledger = journal.Ledger;
+        return Page<QuotaState>.Of(first, after, QuotaState.Orders[sort] with { Descending = descending }).Of(
+            ledger.Quotas.Keys.Union(ledger.Used.Keys, StringComparer.Ordinal).Where(asker.Scope.Sees)
+                .Select(n => QuotaState.Of(ledger, n)).Where(q => filter is null || filter.Takes(q)));
+    }
+}

@@ -1,0 +1,53 @@
+using Hami.Api.Asking;
+using Hami.Domain.Ledger;
+
+namespace Hami.Api.Quotas;
+
+/// <summary>What a namespace holds, and what it may.</summary>
+/// <param name="Namespace">Its name.</param>
+/// <param name="UsedMemoryMiB">Device memory in MiB that its live allocations hold, over all cards.</param>
+/// <param name="UsedCores">Percent of one card that they hold, summed over all cards.</param>
+/// <param name="RoomMemoryMiB">Device memory in MiB that it may still take; null when nothing limits it.</param>
+/// <param name="RoomCores">Percent of one card that it may still take; null when nothing limits it.</param>
+/// <param name="Limits">Its ResourceQuotas that limit accelerators; all of them hold at once.</param>
+public sealed record QuotaState(
+    string Namespace, long UsedMemoryMiB, long UsedCores, long? RoomMemoryMiB, long? RoomCores, IReadOnlyList<NamespaceQuota> Limits)
+{
+    internal static readonly Dictionary<QuotaSort, Order<QuotaState>> Orders = new()
+    {
+        [QuotaSort.Namespace] = Order<QuotaState>.Text("namespace", q => q.Namespace, q => q.Namespace),
+        [QuotaSort.UsedMemory] = Order<QuotaState>.Number("usedMemory", q => q.UsedMemoryMiB, q => q.Namespace),
+        [QuotaSort.UsedCores] = Order<QuotaState>.Number("usedCores", q => q.UsedCores, q => q.Namespace),
+    };
+
+    internal static QuotaState Of(ClusterLedger ledger, string @namespace)
+    {
+        var (used, room) = (ledger.Used.GetValueOrDefault(@namespace, QuotaUse.None), ledger.RoomOf(@namespace));
+        return new(@namespace, used.MemoryMiB, used.Cores, room.MemoryMiB, room.Cores, ledger.Quotas.GetValueOrDefault(@namespace, []));
+    }
+}
+
+/// <summary>Which namespaces; what is left out is not asked for.</summary>
+public sealed class QuotaFilter
+{
+    /// <summary>Only this namespace.</summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>Only namespaces that a ResourceQuota limits, or only others.</summary>
+    public bool? Limited { get; init; }
+
+    internal bool Takes(QuotaState quota) => Match.Is(Namespace, quota.Namespace) && Match.Is(Limited, quota.Limits.Count > 0);
+}
+
+/// <summary>What quotas are sorted by.</summary>
+public enum QuotaSort
+{
+    /// <summary>Name of the namespace.</summary>
+    Namespace,
+
+    /// <summary>Device memory held.</summary>
+    UsedMemory,
+
+    /// <summary>Compute held.</summary>
+    UsedCores,
+}

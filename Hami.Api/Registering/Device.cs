@@ -1,0 +1,166 @@
+using GraphQL;
+using Hami.Api.Access;
+using Hami.Api.Asking;
+using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
+
+namespace Hami.Api.Registering;
+
+/// <summary>One card and what is allocated of it.</summary>
+public sealed class Device
+{
+    private readonly NodeLedger _ledger;
+    private readonly Card _card;
+    private readonly CardUse _use;
+
+    private Device(string node, NodeLedger ledger, Card card, CardUse use) => (Node, _ledger, _card, _use) = (node, ledger, card, use);
+
+    internal static readonly Dictionary<DeviceSort, Order<Device>> Orders = new()
+    {
+        [DeviceSort.Node] = Order<Device>.Text("node", d => d.Node, Place),
+        [DeviceSort.Type] = Order<Device>.Text("type", d => d.Type, Place),
+        [DeviceSort.Memory] = Order<Device>.Number("memory", d => d.MemoryMiB, Place),
+        [DeviceSort.UsedMemory] = Order<Device>.Number("usedMemory", d => d.UsedMemoryMiB, Place),
+        [DeviceSort.FreeMemory] = Order<Device>.Number("freeMemory", d => d.FreeMemoryMiB, Place),
+        [DeviceSort.UsedCores] = Order<Device>.Number("usedCores", d => d.UsedCores, Place),
+        [DeviceSort.UsedSlots] = Order<Device>.Number("usedSlots", d => d.UsedSlots, Place),
+    };
+
+    /// <summary>Name of the Kubernetes node.</summary>
+    public string Node { get; }
+
+    /// <summary>UUID of the physical card.</summary>
+    public string Uuid => _card.Uuid;
+
+    /// <summary>NVML index.</summary>
+    public int Index => _card.Index;
+
+    /// <summary>Product name as registered.</summary>
+    public string Type => _card.Model;
+
+    /// <summary><c>hami-core</c>, <c>mig</c> or <c>mps</c>.</summary>
+    public string Mode => _card.Mode;
+
+    /// <summary>NUMA node; 0 also when unknown.</summary>
+    public int Numa => _card.Numa;
+
+    /// <summary>Device memory in MiB, memory scaling applied.</summary>
+    public long MemoryMiB => _card.MemoryMiB;
+
+    /// <summary>Device memory in MiB held by allocations.</summary>
+    public long UsedMemoryMiB => _use.MemoryMiB;
+
+    /// <summary>Device memory in MiB that nobody holds.</summary>
+    public long FreeMemoryMiB => Math.Max(0, _card.MemoryMiB - _use.MemoryMiB);
+
+    /// <summary>Percent of compute; 100 is one whole card.</summary>
+    public int Cores => _card.Cores;
+
+    /// <summary>Percent of compute held by allocations; a pod that asked for none holds none.</summary>
+    public int UsedCores => _use.Cores;
+
+    /// <summary>How many containers may share the card.</summary>
+    public int Slots => _card.Slots;
+
+    /// <summary>How many do.</summary>
+    public int UsedSlots => _use.Slots;
+
+    /// <summary>False when the node agent reported it unhealthy.</summary>
+    public bool Healthy => _card.Healthy;
+
+    /// <summary>True when an admin took it out of placement.</summary>
+    public bool Cordoned => _ledger.Cordoned.Contains(_card.Uuid);
+
+    /// <summary>The instances a card in mode <c>mig</c> can be cut into; empty for other modes.</summary>
+    public IReadOnlyList<MigProfile> MigProfiles => _card.MigProfiles ?? [];
+
+    /// <summary>Who holds which part of it now, of the namespaces that you may see.</summary>
+    public IEnumerable<DeviceShare> Shares([FromServices] Asker asker) => _ledger.Allocations.Values
+        .Where(a => asker.Scope.Sees(a.Namespace))
+        .SelectMany(a => a.Held.Where(s => s.DeviceUuid == _card.Uuid)
+            .Select(s => new DeviceShare(a.Id, a.PodUid, a.Namespace, a.Pod, s.Container, s.MemoryMiB, s.Cores, s.Mig)))
+        .OrderBy(s => s.Namespace, StringComparer.Ordinal).ThenBy(s => s.Pod, StringComparer.Ordinal).ThenBy(s => s.Container, StringComparer.Ordinal);
+
+    internal static IEnumerable<Device> Of(string node, NodeLedger ledger)
+    {
+        var use = NodeUse.Of(node, ledger);
+        for (var i = 0; i < use.Cards.Length; i++)
+            yield return new(node, ledger, use.Cards[i], use.Uses[i]);
+    }
+
+    // Two nodes may claim one card.
+    private static string Place(Device device) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{device.Node}/{device.Index:D6}/{device.Uuid}");
+}
+
+/// <summary>A container's part of a card.</summary>
+/// <param name="AllocationId">Id of the pod's allocation.</param>
+/// <param name="PodUid">UID of the pod.</param>
+/// <param name="Namespace">Its namespace.</param>
+/// <param name="Pod">Its name.</param>
+/// <param name="Container">Name of the container.</param>
+/// <param name="MemoryMiB">Device memory in MiB.</param>
+/// <param name="Cores">Percent of the card.</param>
+/// <param name="Mig">The MIG instance, on a card in mode <c>mig</c>; else null.</param>
+public sealed record DeviceShare(
+    Guid AllocationId, string PodUid, string Namespace, string Pod, string Container, long MemoryMiB, int Cores, MigSlice? Mig);
+
+/// <summary>Which cards; what is left out is not asked for.</summary>
+public sealed class DeviceFilter
+{
+    /// <summary>Only cards of this node.</summary>
+    public string? Node { get; init; }
+
+    /// <summary>Only the card of this UUID.</summary>
+    public string? Uuid { get; init; }
+
+    /// <summary>Only cards in whose UUID this occurs.</summary>
+    public string? UuidContains { get; init; }
+
+    /// <summary>Only cards in whose product name this occurs.</summary>
+    public string? TypeContains { get; init; }
+
+    /// <summary>Only cards of this mode: <c>hami-core</c>, <c>mig</c> or <c>mps</c>.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>Only healthy cards, or only others.</summary>
+    public bool? Healthy { get; init; }
+
+    /// <summary>Only cards taken out of placement, or only others.</summary>
+    public bool? Cordoned { get; init; }
+
+    /// <summary>Only cards of which somebody holds a part, or only others.</summary>
+    public bool? Used { get; init; }
+
+    /// <summary>Only cards with so much device memory in MiB that nobody holds.</summary>
+    public long? FreeMemoryMiB { get; init; }
+
+    internal bool Takes(Device device) =>
+        Match.Is(Node, device.Node) && Match.Is(Uuid, device.Uuid) && Match.Has(UuidContains, device.Uuid) && Match.Has(TypeContains, device.Type)
+        && Match.Is(Mode, device.Mode) && Match.Is(Healthy, device.Healthy) && Match.Is(Cordoned, device.Cordoned) && Match.Is(Used, device.UsedSlots > 0)
+        && (FreeMemoryMiB is not { } free || device.FreeMemoryMiB >= free);
+}
+
+/// <summary>What cards are sorted by.</summary>
+public enum DeviceSort
+{
+    /// <summary>Node, and the index on it.</summary>
+    Node,
+
+    /// <summary>Product name.</summary>
+    Type,
+
+    /// <summary>Device memory.</summary>
+    Memory,
+
+    /// <summary>Device memory held.</summary>
+    UsedMemory,
+
+    /// <summary>Device memory that nobody holds.</summary>
+    FreeMemory,
+
+    /// <summary>Compute held.</summary>
+    UsedCores,
+
+    /// <summary>Containers that share it.</summary>
+    UsedSlots,
+}

@@ -1,0 +1,56 @@
+using GraphQL;
+using Hami.Api.Access;
+using Hami.Api.Asking;
+using Hami.Api.Replaying;
+using Hami.Domain.Placing;
+using Hami.Domain.Replaying;
+
+namespace Hami.Api;
+
+public sealed partial class Query
+{
+    /// <summary>The cluster as it was: nodes, cards, who held what, and who waited.</summary>
+    /// <param name="time">The moment; what happened at it counts.</param>
+    /// <param name="node">Only this node, and the pods that waited.</param>
+    [Complexity(50)]
+    public static Task<ClusterPicture> ClusterAt(
+        [FromServices] History history, [FromServices] Asker asker, CancellationToken cancellationToken, DateTimeOffset time, string? node = null)
+    {
+        asker.MustSeeNodes(node);
+        asker.Note("clusterAt", null, time, time);
+        return history.AtAsync(time, node, asker.Scope, cancellationToken);
+    }
+
+    /// <summary>Why a pod is, or was, where it is, or why it is nowhere and what would let it fit; null when the log does not know it.</summary>
+    /// <param name="pod">Its UID, or <c>namespace/name</c>.</param>
+    /// <param name="at">As of this moment; now when not given.</param>
+    [Complexity(50)]
+    public static Task<PodExplanation?> Explain(
+        [FromServices] History history, [FromServices] Asker asker, [FromServices] TimeProvider clock, CancellationToken cancellationToken, string pod, DateTimeOffset? at = null)
+    {
+        var @namespace = pod.Split('/') is [var first, _] ? first : null;
+        asker.MustSee(@namespace);
+        asker.Note("explain", @namespace, at, at);
+        return history.ExplainAsync(pod, at ?? clock.GetUtcNow(), asker.Scope, cancellationToken);
+    }
+
+    /// <summary>Runs the arrivals of a time again under another policy, and compares refusals, waiting and what was allocated.</summary>
+    /// <param name="policy">Over nodes, and after a slash over the cards of a node: <c>spread/binpack</c>; <c>spread</c> over cards when not given.</param>
+    /// <param name="from">Begin of the time.</param>
+    /// <param name="to">Its end; now when not given.</param>
+    [Complexity(1000)]
+    public static Task<WhatIfReport> WhatIf(
+        [FromServices] History history, [FromServices] Asker asker, [FromServices] TimeProvider clock, CancellationToken cancellationToken,
+        string policy, DateTimeOffset from, DateTimeOffset? to = null)
+    {
+        asker.MustSeeCluster("what another policy would have made of all pods");
+        asker.Note("whatIf", null, from, to);
+        var parts = policy.Split('/', 2);
+        if (NodePolicies.TryParse(parts[0]) is not { } nodes || CardPolicy.TryParse(parts.Length == 2 ? parts[1] : "spread") is not { } cards)
+            throw new ExecutionError($"policy: {policy} is not a policy over nodes ({NodePolicies.Words}), and after a slash one over cards ({CardPolicy.Words}).");
+        var until = to ?? clock.GetUtcNow();
+        return from < until
+            ? history.WhatIfAsync(new(nodes, cards), from, until, cancellationToken)
+            : throw new ExecutionError("from is not before to: give a time that has a length.");
+    }
+}

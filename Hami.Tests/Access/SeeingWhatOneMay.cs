@@ -1,0 +1,139 @@
+using System.Text.Json.Nodes;
+using Hami.Tests.Given;
+
+namespace Hami.Tests.Access;
+
+/// <summary>The API server says who asks; they see the rows of the namespaces whose pods they may list.</summary>
+public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessScene>
+{
+    private const string Everything =
+        """
+        {
+          nodes { items { name devices { uuid usedMemoryMiB shares { namespace } } allocations { namespace } } } devices { totalCount }
+          allocations { totalCount items { namespace } } pendingPods { totalCount items { namespace } } quotas { totalCount items { namespace } }
+          usage { totalCount items { namespace } } events(first: 500) { totalCount items { type stream body } }
+          clusterAt(time: "2100-01-01T00:00:00Z") { nodes { cards { holders { namespace } } } waiting { namespace } }
+        }
+        """;
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("Bearer")]
+    [InlineData("Bearer wrong")]
+    [InlineData("Bearer a.b.c")]
+    [InlineData("Basic bGFiOmxhYg==")]
+    public async Task Whoever_has_no_good_token_sees_nothing(string? token)
+    {
+        var (status, body, headers) = await given.AskAsync(token, "{ eventCount }");
+
+        Assert.Equal(401, status);
+        Assert.Equal("Bearer", headers.WwwAuthenticate.Single().Scheme);
+        Assert.Null(body["data"]);
+        Assert.True(body["errors"]![0]!["message"]!.GetValue<string>().Length > 20);
+    }
+
+    [Fact]
+    public async Task A_token_in_the_address_is_none()
+    {
+        using var http = new HttpClient();
+        using var answer = await http.PostAsync(new Uri(given.Scene.Address, "graphql?access_token=lab&token=lab"), new StringContent("""{"query":"{ eventCount }"}"""));
+
+        Assert.Equal(401, (int)answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Who_may_list_the_pods_of_one_namespace_sees_its_rows_and_nothing_of_others()
+    {
+        var (status, body, _) = await given.AskAsync(given.OfTeamA, Everything);
+
+        Assert.True(body["errors"] is null, body["errors"]?.ToJsonString());
+        Assert.Equal(200, status);
+        Assert.DoesNotContain("default", body.ToJsonString(), StringComparison.Ordinal);
+        var data = body["data"]!;
+        Assert.Empty(data["nodes"]!["items"]!.AsArray());
+        Assert.Equal(0, data["devices"]!["totalCount"]!.GetValue<int>());
+        foreach (var list in (string[])["allocations", "pendingPods", "quotas", "usage"])
+            Assert.Equal("team-a", Assert.Single(data[list]!["items"]!.AsArray())!["namespace"]!.GetValue<string>());
+        Assert.Equal(["allocation_bound", "allocation_placed", "placement_refused"], data["events"]!["items"]!.AsArray().Select(e => e!["type"]!.GetValue<string>()).Order(StringComparer.Ordinal));
+        Assert.Equal("team-a", Assert.Single(data["clusterAt"]!["waiting"]!.AsArray())!["namespace"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("""{ allocations(filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("""{ events(filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("""{ pendingPods(filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("""{ quotas(filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("""{ usage(filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("""{ explain(pod: "default/holds-in-default") { pod } }""")]
+    [InlineData("""{ nodes(filter: { name: "n1" }) { totalCount } }""")]
+    [InlineData("""{ devices(filter: { uuid: "GPU-n1-0" }) { totalCount } }""")]
+    [InlineData("{ cardDays { totalCount } }")]
+    [InlineData("""{ clusterAt(time: "2100-01-01T00:00:00Z", node: "n1") { position } }""")]
+    [InlineData("""{ whatIf(policy: "spread", from: "2001-01-01T00:00:00Z") { approximates } }""")]
+    public async Task What_is_not_ones_own_is_refused_when_it_is_asked_for_by_name(string query)
+    {
+        var (_, body, _) = await given.AskAsync(given.OfTeamA, query);
+
+        Assert.Equal("FORBIDDEN", body["errors"]![0]!["extensions"]!["code"]!.GetValue<string>());
+        Assert.Contains("You may not see", body["errors"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_pod_of_another_namespace_is_not_there_when_it_is_asked_for_by_its_uid()
+    {
+        var foreign = (await given.Scene.QueryAsync("""{ allocations(filter: { namespace: "default" }) { items { id podUid } } }"""))["allocations"]!["items"]![0]!;
+
+        var (_, body, _) = await given.AskAsync(
+            given.OfTeamA, $$"""{ allocations(filter: { podUid: "{{foreign["podUid"]}}" }) { totalCount } explain(pod: "{{foreign["podUid"]}}") { pod } events(filter: { allocationId: "{{foreign["id"]}}" }) { totalCount } }""");
+
+        Assert.Equal("""{"allocations":{"totalCount":0},"explain":null,"events":{"totalCount":0}}""", body["data"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Who_may_list_pods_everywhere_sees_all_rows_and_no_nodes()
+    {
+        var (_, body, _) = await given.AskAsync(given.Viewer, "{ you { name allNamespaces nodes } nodes { totalCount } allocations { totalCount } events(first: 500) { items { stream type } } }");
+
+        var data = body["data"]!;
+        Assert.Equal("""{"name":"system:serviceaccount:default:viewer","allNamespaces":true,"nodes":false}""", data["you"]!.ToJsonString());
+        Assert.Equal((0, 2), (data["nodes"]!["totalCount"]!.GetValue<int>(), data["allocations"]!["totalCount"]!.GetValue<int>()));
+        Assert.DoesNotContain(data["events"]!["items"]!.AsArray(), e => e!["type"]!.GetValue<string>() is "devices_registered" or "policy_changed");
+    }
+
+    [Fact]
+    public async Task Who_may_list_nothing_sees_empty_lists()
+    {
+        var (status, body, _) = await given.AskAsync(given.Stranger, Everything);
+
+        Assert.True(body["errors"] is null, body["errors"]?.ToJsonString());
+        Assert.Equal(200, status);
+        Assert.DoesNotContain("team-a", body.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("default", body.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_admin_sees_the_cluster()
+    {
+        var data = (await given.AskAsync("Bearer lab", Everything)).Body["data"]!;
+
+        Assert.Equal(2, data["allocations"]!["totalCount"]!.GetValue<int>());
+        Assert.Equal(["default", "team-a"], data["nodes"]!["items"]![0]!["allocations"]!.AsArray().Select(a => a!["namespace"]!.GetValue<string>()));
+        Assert.Contains(data["events"]!["items"]!.AsArray(), e => e!["type"]!.GetValue<string>() == "devices_registered");
+        Assert.Equal(["default", "team-a"], data["clusterAt"]!["nodes"]![0]!["cards"]!.AsArray().SelectMany(c => c!["holders"]!.AsArray()).Select(h => h!["namespace"]!.GetValue<string>()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_log_says_who_asked_for_which_history_and_never_with_which_token()
+    {
+        await given.AskAsync(given.OfTeamA, """{ allocations(filter: { namespace: "team-a\nforged line", from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z" }) { totalCount } }""");
+        await given.AskAsync(given.OfTeamA, """{ allocations(filter: { namespace: "team-a", from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z" }) { totalCount } }""");
+        await given.AskAsync("Bearer secret-of-somebody", "{ eventCount }");
+
+        const string Line = "system:serviceaccount:default:of-team-a allocations in team-a from 2026-01-01T00:00:00.0000000Z to 2026-02-01T00:00:00.0000000Z: answered";
+        await ControlPlaneScene.UntilAsync(() => Task.FromResult(given.Scene.Log.Contains(Line, StringComparison.Ordinal)), () => given.Scene.Log);
+        await ControlPlaneScene.UntilAsync(() => Task.FromResult(given.Scene.Log.Contains("Not let in to GraphQL", StringComparison.Ordinal)), () => given.Scene.Log);
+        Assert.DoesNotContain(given.OfTeamA["Bearer ".Length..], given.Scene.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret-of-somebody", given.Scene.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain(given.Scene.Log.Split('\n'), line => line.StartsWith("forged line", StringComparison.Ordinal));
+    }
+}
