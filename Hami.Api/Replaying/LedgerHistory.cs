@@ -45,13 +45,14 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
     public async Task<PodExplanation?> ExplainAsync(string pod, long position, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var indexed = await LogRows.IndexedToAsync(connection, cancellationToken);
         var uid = pod.Split('/') is [var @namespace, var name]
-            ? await LogRows.PodUidAsync(connection, @namespace, name, position, cancellationToken)
+            ? await LogRows.PodUidAsync(connection, @namespace, name, position, indexed, cancellationToken)
             : pod;
         if (uid is null)
             return null;
         var about = new List<Recorded>();
-        await foreach (var row in LogRows.AboutPodAsync(connection, uid, position, cancellationToken))
+        await foreach (var row in LogRows.AboutPodAsync(connection, uid, position, indexed, cancellationToken))
             about.Add(events.Read(row));
         var explained = ExplainPod.Of(uid, about, position);
         // Only one that waits is tried on the cluster; of others their own events tell all.

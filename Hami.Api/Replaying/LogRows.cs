@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Hami.Api.Plumbing;
+using Hami.Api.Reading;
+using Hami.Domain.Ledger;
 using Npgsql;
 
 namespace Hami.Api.Replaying;
@@ -34,15 +36,25 @@ internal static class LogRows
         QueryAsync(database, $"select {Columns} from {Table} where seq_id > $1 and seq_id <= $2 order by seq_id", cancellationToken, after, upTo);
 
     /// <summary>Rows that tell of one pod, up to a position.</summary>
-    public static IAsyncEnumerable<LogRow> AboutPodAsync(NpgsqlConnection database, string podUid, long upTo, CancellationToken cancellationToken) => QueryAsync(
+    /// <param name="indexedTo">Up to where the read models find them, see <see cref="IndexedToAsync"/>; after it the rows themselves are looked through.</param>
+    public static IAsyncEnumerable<LogRow> AboutPodAsync(NpgsqlConnection database, string podUid, long upTo, long indexedTo, CancellationToken cancellationToken) => QueryAsync(
         database,
         $"""
-        select {Columns} from {Table}
-        where seq_id <= $2 and (stream_id = 'pod/' || $1 or data->>'podUid' = $1 or headers->>'allocationId' in (
-            select data->>'allocationId' from {Table} where data->>'podUid' = $1 and type in ('allocation_placed', 'allocation_adopted')))
+        with known as ({(indexedTo == 0
+            ? "select '' as id, '' as stream where false"
+            : $"select id::text as id, 'node/' || node || '/{Streams.FirstEpoch}' as stream from {ReadTables.Allocations} where pod_uid = $1")}),
+        latest as (select data->>'allocationId' as id from {Table} where seq_id > $3 and data->>'podUid' = $1 and type in ('allocation_placed', 'allocation_adopted'))
+        select {Columns} from (
+            select * from {Table} where stream_id = 'pod/' || $1
+            union all
+            select e.* from known join {Table} e on e.stream_id = known.stream and e.headers->>'allocationId' = known.id and e.seq_id <= $3
+            union all
+            select * from {Table} where seq_id > $3 and stream_id <> 'pod/' || $1
+                and (data->>'podUid' = $1 or headers->>'allocationId' in (select id from known union all select id from latest))) e
+        where seq_id <= $2
         order by seq_id
         """,
-        cancellationToken, podUid, upTo);
+        cancellationToken, podUid, upTo, indexedTo);
 
     /// <summary>Rows that tell of allocations which have shares of one card.</summary>
     public static IAsyncEnumerable<LogRow> AboutCardAsync(NpgsqlConnection database, string deviceUuid, DateTimeOffset upTo, CancellationToken cancellationToken) => QueryAsync(
@@ -59,18 +71,36 @@ internal static class LogRows
         cancellationToken, deviceUuid, upTo.ToUniversalTime());
 
     /// <summary>UID of the pod that had this name last; null when none had it.</summary>
-    public static async Task<string?> PodUidAsync(NpgsqlConnection database, string @namespace, string pod, long upTo, CancellationToken cancellationToken)
+    public static async Task<string?> PodUidAsync(NpgsqlConnection database, string @namespace, string pod, long upTo, long indexedTo, CancellationToken cancellationToken)
     {
+        var indexed = indexedTo == 0 ? "" :
+            $"""
+            (select pod_uid, placed_position as position from {ReadTables.Allocations} where namespace = $1 and pod = $2 and placed_position <= $3 order by placed_position desc limit 1)
+            union all
+            (select pod_uid, position from {ReadTables.Refusals} where namespace = $1 and pod = $2 and position <= $3 order by position desc limit 1)
+            union all
+            """;
         await using var command = Command(
             database,
             $"""
-            select data->>'podUid' from {Table}
-            where seq_id <= $3 and type in ('allocation_placed', 'allocation_adopted', 'placement_refused', 'preemption_planned')
-                and data->>'namespace' = $1 and data->>'pod' = $2
-            order by seq_id desc limit 1
+            select pod_uid from (
+                {indexed}
+                (select data->>'podUid' as pod_uid, seq_id as position from {Table}
+                where seq_id > $4 and seq_id <= $3 and type in ('allocation_placed', 'allocation_adopted', 'placement_refused', 'preemption_planned')
+                    and data->>'namespace' = $1 and data->>'pod' = $2
+                order by seq_id desc limit 1)) p
+            order by position desc limit 1
             """,
-            @namespace, pod, upTo);
+            @namespace, pod, upTo, indexedTo);
         return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
+    /// <summary>Up to which position the read models can be asked where something stands; 0 when there are none.</summary>
+    public static async Task<long> IndexedToAsync(NpgsqlConnection database, CancellationToken cancellationToken)
+    {
+        await using var command = Command(database, $"select to_regclass('{ReadTables.Head}') is not null");
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!
+            && await ReadRows.HeadAsync(database, locked: false, cancellationToken) is { Shape: ReadTables.Shape } head ? head.Position : 0;
     }
 
     /// <summary>The highest position whose time is not after that; 0 when there is none.</summary>

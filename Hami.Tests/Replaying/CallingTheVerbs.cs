@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
-using Hami.Api.Plumbing;
-using Hami.Api.Replaying;
+using Hami.Api.Reading;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Tests.Given;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hami.Tests.Replaying;
 
@@ -21,6 +21,8 @@ public sealed class CallingTheVerbs : IAsyncLifetime
         await journal.Journal.DecideAsync<NodeEvent>(Streams.Node("n1"), _ => new NodeEvent.DevicesRegistered("n1", [Asks.Card("GPU-1", memoryMiB: 10_000)]));
         var command = Asks.Place(Asks.Pod("p1", memoryMiB: 8000), "n1");
         await journal.Journal.DecideAsync(Streams.Node("n1"), ledger => PlaceAllocationDecider.Decide(command, ledger));
+        // What came later is found without the read models.
+        await new ReadModelsBuild(journal.Store, journal.Database, NullLogger<ReadModelsBuild>.Instance).EnsureAsync(CancellationToken.None);
         var refused = Asks.Pod("p2", memoryMiB: 5000);
         await journal.Journal.DecideAsync<PodEvent>(Streams.Pod("p2"), ledger => RefusePlacementDecider.Decide(
             new(refused, RefusedNodes.Of(refused, [NodeUse.Of("n1", ledger.Node("n1"))], Terms.Plain), 0, ledger.Position), ledger));
@@ -61,6 +63,13 @@ public sealed class CallingTheVerbs : IAsyncLifetime
         var json = JsonNode.Parse((await CallAsync("audit", "explain", "p1", "--json")).Output)!;
         Assert.Equal("Holding", (string?)json["standing"]);
         Assert.Contains(json["whyThere"]!.AsArray(), line => ((string?)line)!.Contains("the policy spread", StringComparison.Ordinal));
+
+        var (byName, later) = ((await CallAsync("audit", "explain", "default/p1")).Output, (await CallAsync("audit", "explain", "default/p2")).Output);
+        await using (var database = Npgsql.NpgsqlDataSource.Create(_database))
+        await using (var drop = database.CreateCommand("drop schema hami_read cascade; drop table hami.read_models"))
+            await drop.ExecuteNonQueryAsync();
+        Assert.Contains("placed on n1", byName, StringComparison.Ordinal);
+        Assert.Equal([byName, later], [(await CallAsync("audit", "explain", "default/p1")).Output, (await CallAsync("audit", "explain", "default/p2")).Output]);
     }
 
     [Fact]
