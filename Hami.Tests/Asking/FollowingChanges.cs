@@ -52,8 +52,9 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
         later = await PlaceAsync();
         var next = await after.TakeAsync(2, e => e["allocationChanged"]!["pod"]!.ToString() is var pod && (pod == first || pod == missed || pod == later));
 
+        string[] steps = [$"{first} RELEASED", $"{missed} BOUND", $"{missed} PLACED", $"{missed} RELEASED"];
         Assert.Equal(
-            [$"{first} RELEASED", $"{missed} BOUND", $"{missed} PLACED", $"{missed} RELEASED"],
+            steps.Order(StringComparer.Ordinal),
             told.Select(t => $"{t.Data["allocationChanged"]!["pod"]} {t.Data["allocationChanged"]!["step"]}").Order(StringComparer.Ordinal));
         Assert.Equal(told.Select(t => long.Parse(t.Id!, System.Globalization.CultureInfo.InvariantCulture)).Order(), told.Select(t => long.Parse(t.Id!, System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Equal([$"{later} PLACED", $"{later} BOUND"], next.Select(t => $"{t.Data["allocationChanged"]!["pod"]} {t.Data["allocationChanged"]!["step"]}"));
