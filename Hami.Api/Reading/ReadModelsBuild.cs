@@ -23,14 +23,14 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         await using var connection = await LockAsync(cancellationToken);
         var head = await ReadRows.HeadAsync(connection, locked: false, cancellationToken) ?? await PutEmptyInForceAsync(connection, cancellationToken);
         if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalTables.PositionAsync(connection, cancellationToken) > 0))
-            await BuildAsync(connection, cancellationToken);
+            await BuildAsync(connection, isFirst: head.Position == 0, cancellationToken);
     }
 
     /// <summary>Builds, and puts in force, read models made from nothing but the log.</summary>
     public async Task<BuiltReadModels> RebuildAsync(CancellationToken cancellationToken)
     {
         await using var connection = await LockAsync(cancellationToken);
-        return await BuildAsync(connection, cancellationToken);
+        return await BuildAsync(connection, isFirst: false, cancellationToken);
     }
 
     /// <summary>One builder at a time, until the connection is given back.</summary>
@@ -56,11 +56,11 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         const int First = 1;
         await ExecuteAsync(connection, ReadSql.CreateTables(First), cancellationToken);
         await ExecuteAsync(connection, ReadSql.CreateIndexes(First), cancellationToken);
-        await SwapAsync(connection, new(new ReadModels(OpenRows.None), First, LogPlace.Beginning, 0), cancellationToken);
+        await SwapAsync(connection, new(new ReadModels(OpenRows.None), First, LogPlace.Beginning, 0), isFirst: false, cancellationToken);
         return new(First, ReadTables.Shape, 0);
     }
 
-    private async Task<BuiltReadModels> BuildAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task<BuiltReadModels> BuildAsync(NpgsqlConnection connection, bool isFirst, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
         var before = await ReadRows.HeadAsync(connection, locked: false, cancellationToken);
@@ -70,7 +70,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         pass = await FoldAsync(connection, pass, cancellationToken);
         await ExecuteAsync(connection, ReadSql.CreateIndexes(generation), cancellationToken);
         pass = await FoldAsync(connection, pass, cancellationToken);
-        pass = await SwapAsync(connection, pass, cancellationToken);
+        pass = await SwapAsync(connection, pass, isFirst, cancellationToken);
         if (before is not null)
             await ExecuteAsync(connection, $"drop schema if exists {ReadTables.SchemaOf(before.Generation)} cascade", cancellationToken);
         var built = new BuiltReadModels(generation, pass.Events, pass.Place.Position, Stopwatch.GetElapsedTime(start).TotalSeconds);
@@ -79,7 +79,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     }
 
     /// <summary>Nobody writes the generation in force from the first statement on, so none of what it has folded can be missed.</summary>
-    private async Task<Pass> SwapAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
+    private async Task<Pass> SwapAsync(NpgsqlConnection connection, Pass pass, bool isFirst, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var inForce = await ReadRows.HeadAsync(connection, locked: true, cancellationToken);
@@ -101,7 +101,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
                 },
             },
         };
-        if ((inForce?.Position ?? 0) == 0 && pass.Place.Position > 0)
+        if (isFirst)
         {
             // The daemon has not begun: it need not look at what is folded. One that is on its way skips it.
             batch.BatchCommands.Add(new($"insert into {MartenSetup.Schema}.mt_event_progression (name, last_seq_id) values ($1, $2) on conflict do nothing")
