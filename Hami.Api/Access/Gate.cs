@@ -5,6 +5,7 @@ namespace Hami.Api.Access;
 /// <summary>Finds out who asks, and what they may see.</summary>
 internal interface IGate
 {
+    /// <summary>Who asks, and what they may see.</summary>
     /// <exception cref="AccessRefusedException">It is not known who asks.</exception>
     ValueTask<Viewer> AdmitAsync(HttpContext http);
 }
@@ -29,6 +30,7 @@ internal static class BearerToken
 {
     private const string Prefix = "Bearer ";
 
+    /// <summary>The bearer token of a request.</summary>
     /// <exception cref="AccessRefusedException">There is none.</exception>
     public static string Of(HttpRequest request)
     {

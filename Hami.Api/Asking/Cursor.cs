@@ -23,6 +23,7 @@ internal sealed record Cursor(string Order, object Key, string Id)
         return Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(new[] { Order, kind + key, Id }));
     }
 
+    /// <summary>Reads what a page before has given out.</summary>
     /// <exception cref="ExecutionError">It is none of ours, or of another order.</exception>
     public static Cursor Decode(string text, string order, Type key)
     {

@@ -40,6 +40,7 @@ internal sealed record Order<T>(string Name, Type Kind, Func<T, object> Key, Fun
 /// <summary>Which page of a list is asked for.</summary>
 internal sealed record Page<T>(int First, Cursor? After, Order<T> Order)
 {
+    /// <summary>The page that is asked for.</summary>
     /// <exception cref="ExecutionError">There is no such page.</exception>
     public static Page<T> Of(int first, string? after, Order<T> order) => first is < 1 or > Limits.LargestPage
         ? throw new ExecutionError($"first: {first} is not between 1 and {Limits.LargestPage}: ask for the next page with after.")

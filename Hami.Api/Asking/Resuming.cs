@@ -22,6 +22,7 @@ public sealed class Resuming
 
     internal Resuming(ChangeFeed feed, IDocumentStore store, Rows rows, TimeProvider time) => (_feed, _store, _rows, _time) = (feed, store, rows, time);
 
+    /// <summary>Tells what has happened since, and what happens from now on.</summary>
     /// <param name="after">Position in the log; null to begin now.</param>
     /// <param name="tell">What of a commit is told; it is given what is known of allocations that were placed before.</param>
     internal IAsyncEnumerable<T> FollowAsync<T>(long? after, Func<Change, Known, IEnumerable<T>> tell, CancellationToken cancellationToken)

@@ -125,20 +125,20 @@ public sealed class Rows : IDisposable
         }
         catch (PostgresException e) when (e.SqlState is QueryCancelled && !cancellationToken.IsCancellationRequested)
         {
-            throw new ExecutionError($"The question took PostgreSQL longer than {Limits.Statement.TotalSeconds} s: ask for less, with a filter, a shorter time or without totalCount.") { Code = "TOO_LONG" };
+            throw new ExecutionError($"The question took PostgreSQL longer than {Limits.Statement.TotalSeconds} s: ask for less, with a filter, a shorter time or without totalCount.", e) { Code = "TOO_LONG" };
         }
         catch (PostgresException e) when (e.SqlState is UndefinedTable)
         {
-            throw new ExecutionError("The read models are being put in place: ask again in a while.") { Code = "UNAVAILABLE" };
+            throw new ExecutionError("The read models are being put in place: ask again in a while.", e) { Code = "UNAVAILABLE" };
         }
         // A text that PostgreSQL cannot hold, such as one with NUL, is in no row.
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))
         {
-            throw new ExecutionError("A filter holds what no row can hold, such as a NUL character: give plain text.") { Code = "BAD_FILTER" };
+            throw new ExecutionError("A filter holds what no row can hold, such as a NUL character: give plain text.", e) { Code = "BAD_FILTER" };
         }
         catch (NpgsqlException e) when (e is not PostgresException)
         {
-            throw new ExecutionError("PostgreSQL does not answer, or all connections for questions are busy: ask again in a while.") { Code = "UNAVAILABLE" };
+            throw new ExecutionError("PostgreSQL does not answer, or all connections for questions are busy: ask again in a while.", e) { Code = "UNAVAILABLE" };
         }
     }
 

@@ -10,6 +10,7 @@ internal sealed class HeadsCheck
     private long _intact;
     private bool _isBroken;
 
+    /// <summary>Takes the heads whose signatures hold.</summary>
     /// <param name="heads">In the order of the file; null for a line that is none.</param>
     /// <param name="keys">Null to believe heads without their signature.</param>
     public HeadsCheck(IReadOnlyList<ExportedHead?> heads, HeadKeys? keys)

@@ -7,7 +7,7 @@ using Hami.Domain.Replaying;
 namespace Hami.Api.Replaying;
 
 /// <summary>The past, for questions: a few at a time, as each may fold much of the log, and of it what the asker may see.</summary>
-public sealed class History
+public sealed class History : IDisposable
 {
     private const int MostAtOnce = 2;
     private const long MostSimulated = 200_000;
@@ -16,6 +16,9 @@ public sealed class History
     private readonly SemaphoreSlim _turn = new(MostAtOnce);
 
     internal History(LedgerHistory log) => _log = log;
+
+    /// <inheritdoc />
+    public void Dispose() => _turn.Dispose();
 
     internal Task<ClusterPicture> AtAsync(DateTimeOffset at, string? node, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
         async () => Shown(ClusterPicture.Of(await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), at, node), scope), cancellationToken);

@@ -9,6 +9,7 @@ namespace Hami.Api.Replaying;
 /// <summary>What the verbs that read the log have in common.</summary>
 internal static class LogVerb
 {
+    /// <summary>A verb with the options all of them have.</summary>
     /// <param name="run">Returns the exit code.</param>
     public static Command Create(string name, string description, IEnumerable<Symbol> symbols, Func<Asked, Task<int>> run)
     {

@@ -26,6 +26,7 @@ internal sealed record VerifyReport(
 /// <summary>Replays the whole log and compares everything that is derived from it.</summary>
 internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents events)
 {
+    /// <summary>Verifies the log as it is at one moment.</summary>
     /// <param name="heads">As exported; read before this is called, so that the log is not older than they are.</param>
     /// <param name="keys">What the heads are signed with; null to believe them unsigned.</param>
     public async Task<VerifyReport> RunAsync(IReadOnlyList<ExportedHead?> heads, HeadKeys? keys, CancellationToken cancellationToken)

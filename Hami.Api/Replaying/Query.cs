@@ -7,6 +7,8 @@ using Hami.Domain.Replaying;
 
 namespace Hami.Api;
 
+#pragma warning disable CA1068 // What a question may leave out stands behind what it may not.
+
 public sealed partial class Query
 {
     /// <summary>The cluster as it was: nodes, cards, who held what, and who waited.</summary>

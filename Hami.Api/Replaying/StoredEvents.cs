@@ -19,6 +19,7 @@ internal sealed class StoredEvents
 
     public ISerializer Serializer => _store.Options.Serializer();
 
+    /// <summary>Reads the event of a row.</summary>
     /// <exception cref="FormatException">No event of ours is stored so.</exception>
     public Recorded Read(LogRow row)
     {

@@ -10,6 +10,8 @@ namespace Hami.Tests.Ledger;
 
 public sealed class KeepingCheckpoints
 {
+    private static readonly JsonSerializerOptions Readable = new(Checkpoints.Json) { WriteIndented = true };
+
     [Fact]
     public async Task A_start_from_a_checkpoint_is_a_start_from_the_whole_log()
     {
@@ -81,7 +83,7 @@ public sealed class KeepingCheckpoints
     public void The_shape_of_a_checkpoint_is_approved_with_its_format()
     {
         var ledger = LogScript.Of(seed: 7, steps: 60).Aggregate(ClusterLedger.Empty, (l, e) => ClusterLedger.Evolve(l, e.Stream, e.At, e.Event));
-        ApprovedText.Is($"checkpoint.{LedgerSnapshot.Format}.json", JsonSerializer.Serialize(LedgerSnapshot.Of(ledger), new JsonSerializerOptions(Checkpoints.Json) { WriteIndented = true }));
+        ApprovedText.Is($"checkpoint.{LedgerSnapshot.Format}.json", JsonSerializer.Serialize(LedgerSnapshot.Of(ledger), Readable));
     }
 
     private static string Text(ClusterLedger ledger) => JsonSerializer.Serialize(LedgerSnapshot.Of(ledger), Checkpoints.Json);

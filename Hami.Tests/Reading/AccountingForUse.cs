@@ -61,7 +61,7 @@ public sealed class AccountingForUse
 
         Assert.Equal([("x", 0.5m), ("y", 0.5m)], Gpu(tables));
         Assert.Equal((2m, 1m, 0m), Card(tables));
-        Assert.Equal((500m / 1024, 20m), (tables.Usage.First().MemoryGiBHours, tables.Usage.First().CoreHours));
+        Assert.Equal((500m / 1024, 20m), (tables.Usage[0].MemoryGiBHours, tables.Usage[0].CoreHours));
     }
 
     [Fact]

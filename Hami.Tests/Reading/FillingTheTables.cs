@@ -95,7 +95,7 @@ public sealed class FillingTheTables
         Assert.All(all.Cards, c => Assert.Equal(c.RegisteredMicroseconds, c.IdleMicroseconds + given.GetValueOrDefault((c.Day, c.Node, c.DeviceUuid))));
         var wholeDay = last.AddDays(-1);
         Assert.All(all.Cards.Where(c => c.Day == wholeDay), c => Assert.Equal(24m, Hours.Of(c.RegisteredMicroseconds)));
-        Assert.NotEmpty(all.Cards.Where(c => c.Day == wholeDay));
+        Assert.Contains(all.Cards, c => c.Day == wholeDay);
         Assert.Equal(all.Usage, days.SelectMany(d => d.Usage));
         Assert.Equal(all.Cards, days.SelectMany(d => d.Cards));
         Assert.Equal(all.Usage.Where(u => u.Namespace == "team-a"), team.Usage);

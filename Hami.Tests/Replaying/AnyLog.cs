@@ -71,6 +71,6 @@ internal sealed class AnyLog(int seed)
         return Decide(journal, Streams.Node(node), ledger => PlaceAllocationDecider.Decide(command, ledger));
     }
 
-    private static Task Decide<T>(TestJournal journal, string stream, Func<ClusterLedger, Verdict<T>> decide) where T : notnull =>
+    private static Task<Verdict<T>> Decide<T>(TestJournal journal, string stream, Func<ClusterLedger, Verdict<T>> decide) where T : notnull =>
         journal.Journal.DecideAsync(stream, decide);
 }

@@ -90,7 +90,7 @@ public sealed class ExportingHeads : IDisposable
 
     private IReadOnlyList<ExportedHead?> Heads() => File.Exists(_file) ? HeadsFile.Read(_file) : [];
 
-    private static Task Register(TestJournal journal, string node) => journal.Journal.DecideAsync<NodeEvent>(
+    private static Task<Verdict<NodeEvent>> Register(TestJournal journal, string node) => journal.Journal.DecideAsync<NodeEvent>(
         Streams.Node(node), _ => new NodeEvent.DevicesRegistered(node, [Asks.Card($"GPU-{node}")]));
 
     private static async Task Eventually(Func<bool> isSo)
