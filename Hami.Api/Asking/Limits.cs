@@ -9,8 +9,11 @@ internal static class Limits
     /// <summary>Fields within fields; the introspection of the usual tools needs 15.</summary>
     public const int Depth = 16;
 
-    /// <summary>Values in the answer, estimated: a page counts as full, a list within a row as five.</summary>
+    /// <summary>Values in the answer, estimated: a page counts as full, a list within a row as <see cref="RowsWithinARow"/>.</summary>
     public const int Complexity = 60_000;
+
+    /// <summary>What a list within a row counts as: a node has eight cards, a pod a share or two.</summary>
+    public const int RowsWithinARow = 8;
 
     /// <summary>Bytes of one request.</summary>
     public const int BodyBytes = 1 << 20;

@@ -18,6 +18,7 @@ internal static class QuestionSetup
             {
                 limits.MaxDepth = Limits.Depth;
                 limits.MaxComplexity = Limits.Complexity;
+                limits.DefaultListImpactMultiplier = Limits.RowsWithinARow;
                 var usual = limits.DefaultComplexityImpactDelegate;
                 // Looking at the schema costs nothing: it has its size.
                 limits.DefaultComplexityImpactDelegate = field => field.FieldDefinition.Name.StartsWith("__", StringComparison.Ordinal) ? new(0, 0) : usual(field);

@@ -17,7 +17,7 @@ public sealed class TamperedLog : IAsyncLifetime
     private static readonly string[] Tables =
     [
         "hami.mt_events", "hami.mt_streams", "hami.journal_head", "hami.live_allocation", "hami.checkpoint", "hami.read_models",
-        .. ReadTables.All.Select(t => $"{ReadTables.SchemaOf(1)}.{t.Name}"),
+        .. ReadTables.All.Select(t => $"{ReadTables.SchemaOf(2)}.{t.Name}"),
     ];
 
     private readonly List<ExportedHead?> _heads = [];
