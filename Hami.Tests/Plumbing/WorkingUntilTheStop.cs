@@ -53,7 +53,7 @@ public sealed class WorkingUntilTheStop
             .SelectMany(project => Directory.EnumerateFiles(Path.Combine(root, project), "*.cs", SearchOption.AllDirectories))
             .Where(file => !file.Contains("/obj/", StringComparison.Ordinal))
             .Select(file => (File: Path.GetFileName(file), Text: File.ReadAllText(file)))
-            .Where(f => f.Text.Contains("Task ExecuteAsync(", StringComparison.Ordinal))
+            .Where(f => f.Text.Contains("override Task ExecuteAsync(", StringComparison.Ordinal) || f.Text.Contains("override async Task ExecuteAsync(", StringComparison.Ordinal))
             .ToList();
 
         Assert.NotEmpty(services);
