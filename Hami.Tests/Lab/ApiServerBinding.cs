@@ -100,7 +100,7 @@ public sealed class ApiServerBinding
         var held = lab.Server.Faults.HoldNext(r => r.Path == "/api/v1/namespaces/default/pods");
         var sending = lab.Create(Pod("p"));
         await held.Arrived;
-        await lab.Server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10), Cancellation);
+        await lab.Server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
         await Assert.ThrowsAnyAsync<Exception>(() => sending);
     }
 

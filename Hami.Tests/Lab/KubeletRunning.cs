@@ -13,9 +13,9 @@ public sealed class KubeletRunning
         await using var scene = await KubeletScene.Start(withPlugin: false);
 
         await scene.Run("a1", Container("c0", 0, "sleep", "100"));
-        var status = (await scene.Until("a1", "Running")).Status;
+        var status = (await scene.Until("a1", p => p.Status.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true)).Status;
 
-        Assert.Equal("127.0.0.1", status.PodIP);
+        Assert.Equal(("Running", "127.0.0.1"), (status.Phase, status.PodIP));
         Assert.Equal(
             ["ContainersReady=True", "Initialized=True", "PodReadyToStartContainers=True", "Ready=True"],
             status.Conditions.Where(c => c.Type != "PodScheduled").Select(c => $"{c.Type}={c.Status}").Order(StringComparer.Ordinal));
