@@ -83,7 +83,7 @@ internal static partial class Server
         services.AddHosted(s => new Checkpoints(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<ILogger<Checkpoints>>()));
         services.AddHosted<LogListener>();
         services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
-        services.AddSingleton<ReadModelsBuild>().AddSingleton<UsageReader>();
+        services.AddSingleton<ReadModelsBuild>();
         services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());
         services.AddSingleton<KeyedLock>();
         services.AddSingleton<PodEvents>();

@@ -77,7 +77,7 @@ public sealed class Resuming
             .Where(e => e.Sequence > from && e.Sequence <= to).OrderBy(e => e.Sequence).Take(Limits.CatchUp + 1).ToListAsync(cancellationToken);
         return events.Count > Limits.CatchUp
             ? throw new ExecutionError($"Last-Event-ID {from} is more than {Limits.CatchUp} events ago: ask anew for what there is, and subscribe without it.") { Code = "BAD_EVENT_ID" }
-            : [.. events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))];
+            : [.. events.Select(LogReader.Recorded)];
     }
 
     /// <summary>What the events that were missed do not say themselves, and the ledger no longer.</summary>

@@ -243,7 +243,7 @@ public sealed partial class Journal(
             foreach (var statement in statements.Append(JournalTables.MoveHead(newHead)).Append(JournalTables.Tell(newHead)))
                 batch.BatchCommands.Add(statement);
             await batch.ExecuteNonQueryAsync(cancellationToken);
-            recorded.AddRange(events.Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data)));
+            recorded.AddRange(events.Select(LogReader.Recorded));
             after = after with { Position = newHead.Position };
             place = new(newHead.Position, newHead.Hash);
         }

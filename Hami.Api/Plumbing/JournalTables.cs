@@ -57,13 +57,6 @@ internal static class JournalTables
     public static NpgsqlBatchCommand Tell(JournalHead head) =>
         new($"select pg_notify('{Channel}', $1)") { Parameters = { new() { Value = head.Position.ToString(CultureInfo.InvariantCulture) } } };
 
-    /// <summary>Where the log ends now, as far as it is committed.</summary>
-    public static async Task<long> PositionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var read = new NpgsqlCommand($"select position from {MartenSetup.Schema}.journal_head", connection);
-        return (long)(await read.ExecuteScalarAsync(cancellationToken))!;
-    }
-
     public static NpgsqlBatchCommand MoveHead(JournalHead head) =>
         new($"update {MartenSetup.Schema}.journal_head set position = $1, hash = $2, at = $3")
         {

@@ -25,7 +25,7 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 while (true)
                 {
-                    journal.ReadOnTo(await JournalTables.PositionAsync(connection, stoppingToken));
+                    journal.ReadOnTo((await JournalHeads.ReadAsync(connection, stoppingToken))?.Position ?? 0);
                     await connection.WaitAsync(LookAnyway, stoppingToken);
                 }
             }

@@ -33,9 +33,12 @@ internal static class LogReader
         if (again > 0 && (events.Count == 0 || PlaceOf(events[0]) != from))
             throw new AnotherLogException(from.Position);
         return new(
-            [.. events.Skip(again).Select(e => new Recorded(e.Sequence, e.Timestamp, e.StreamKey!, e.Data))],
+            [.. events.Skip(again).Select(Recorded)],
             events.Count > again ? PlaceOf(events[^1]) : from);
     }
+
+    /// <summary>An event of Marten's as the fold takes it.</summary>
+    public static Recorded Recorded(IEvent e) => new(e.Sequence, e.Timestamp, e.StreamKey!, e.Data);
 
     private static LogPlace PlaceOf(IEvent e) => new(e.Sequence, e.GetHeader("hash")?.ToString() ?? "");
 }

@@ -22,7 +22,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     {
         await using var connection = await LockAsync(cancellationToken);
         var head = await ReadRows.HeadAsync(connection, locked: false, cancellationToken) ?? await PutEmptyInForceAsync(connection, cancellationToken);
-        if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalTables.PositionAsync(connection, cancellationToken) > 0))
+        if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalHeads.ReadAsync(connection, cancellationToken) is not null))
             await BuildAsync(connection, isFirst: head.Position == 0, cancellationToken);
     }
 

@@ -1,3 +1,4 @@
+using Hami.Api.Plumbing;
 using Hami.Api.Reading;
 using Hami.Api.Replaying;
 using Hami.Domain.Ledger;

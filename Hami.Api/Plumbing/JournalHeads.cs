@@ -1,7 +1,6 @@
-using Hami.Api.Plumbing;
 using Npgsql;
 
-namespace Hami.Api.Replaying;
+namespace Hami.Api.Plumbing;
 
 /// <summary>Reads where the log ends, without the writers' lock.</summary>
 internal static class JournalHeads
