@@ -137,7 +137,7 @@ internal sealed class ControlPlaneInside : IAsyncDisposable
         }
         await ((IAsyncDisposable)_host).DisposeAsync();
         await _postgres.DisposeAsync();
-        await NothingLate;
+        await _kubernetes.DisposeAsync();
     }
 
     private T Get<T>() where T : notnull => _host.Services.GetRequiredService<T>();

@@ -4,17 +4,27 @@ using System.Net.Http.Headers;
 namespace Hami.Tests.Crashing;
 
 /// <summary>What stands between a process and the API server: a handler within the process's client.</summary>
-internal sealed class KubernetesWire() : Wire(Possible)
+internal sealed class KubernetesWire() : Wire(Possible), IAsyncDisposable
 {
     private static readonly Fault[] Possible = [Fault.Delay, Fault.LoseRequest, Fault.LoseReply, Fault.CutReply, Fault.Repeat, Fault.ComeLate];
 
     private readonly InFlight _late = new();
+
+    // What comes late outlives the client that gave it up.
+    private readonly HttpMessageInvoker _network = new(new SocketsHttpHandler());
 
     /// <summary>Completes when nothing is on its way whose sender has given it up.</summary>
     public Task NothingLate => _late.Nothing;
 
     /// <summary>The handler of a new client.</summary>
     public DelegatingHandler Handler() => new Carrier(this);
+
+    public async ValueTask DisposeAsync()
+    {
+        Cut();
+        await NothingLate;
+        _network.Dispose();
+    }
 
     private sealed class Carrier(KubernetesWire wire) : DelegatingHandler
     {
@@ -36,7 +46,7 @@ internal sealed class KubernetesWire() : Wire(Possible)
                         (await base.SendAsync(again, either.Token)).Dispose();
                         break;
                     case Fault.ComeLate when await CopyAsync(request) is { } late:
-                        wire._late.Add(ComeLateAsync(late, fate.Late));
+                        wire._late.Add(wire.ComeLateAsync(late, fate.Late));
                         throw wire.Lost(fate);
                 }
                 var answer = await base.SendAsync(request, either.Token);
@@ -55,19 +65,6 @@ internal sealed class KubernetesWire() : Wire(Possible)
             }
         }
 
-        private async Task ComeLateAsync(HttpRequestMessage request, TimeSpan late)
-        {
-            await Task.Delay(late, CancellationToken.None);
-            try
-            {
-                (await base.SendAsync(request, CancellationToken.None)).Dispose();
-            }
-            catch (HttpRequestException)
-            {
-                // Nobody waits for it.
-            }
-        }
-
         /// <summary>The request once more; null for a watch, whose answer has no end.</summary>
         private static async Task<HttpRequestMessage?> CopyAsync(HttpRequestMessage request)
         {
@@ -82,6 +79,19 @@ internal sealed class KubernetesWire() : Wire(Possible)
                 copy.Content.Headers.ContentType = request.Content.Headers.ContentType is { } type ? MediaTypeHeaderValue.Parse(type.ToString()) : null;
             }
             return copy;
+        }
+    }
+
+    private async Task ComeLateAsync(HttpRequestMessage request, TimeSpan late)
+    {
+        await Task.Delay(late, CancellationToken.None);
+        try
+        {
+            (await _network.SendAsync(request, CancellationToken.None)).Dispose();
+        }
+        catch (HttpRequestException)
+        {
+            // Nobody waits for it.
         }
     }
 
