@@ -27,7 +27,7 @@ internal static class MartenSetup
         options.Connection(connectionString);
         options.DatabaseSchemaName = Schema;
         options.AutoCreateSchemaObjects = AutoCreate.All;
-        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase);
+        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase, json => json.IgnoreReadOnlyProperties = true);
 
         options.Events.StreamIdentity = StreamIdentity.AsString;
         // Despite its name: the mode that keeps the time we set on an event. Plain Quick takes the database's.
@@ -59,6 +59,7 @@ internal static class MartenSetup
         options.Events.MapEventType<NodeEvent.AllocationAttached>("allocation_attached");
         options.Events.MapEventType<NodeEvent.AllocationShrunk>("allocation_shrunk");
         options.Events.MapEventType<NodeEvent.AllocationReleased>("allocation_released");
+        options.Events.MapEventType<NodeEvent.NodeCarriedForward>("node_carried_forward");
         options.Events.MapEventType<PodEvent.PlacementRefused>("placement_refused");
         options.Events.MapEventType<PodEvent.WorkloadWithdrawn>("workload_withdrawn");
         options.Events.MapEventType<PodEvent.PreemptionPlanned>("preemption_planned");

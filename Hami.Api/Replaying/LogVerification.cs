@@ -44,6 +44,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
         await foreach (var row in LogRows.ReadAsync(connection, 0, long.MaxValue, cancellationToken))
         {
             count++;
+            var previous = chain.Last.Hash;
             chain.Next(row);
             exported.Next(row);
             try
@@ -51,6 +52,8 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
                 var e = events.Read(row);
                 log.Next(e);
                 readModels.Next(e);
+                if (e.Event is NodeEvent.NodeCarriedForward carried && carried.PreviousHash != previous)
+                    others.Add(new(row.Position, row.Stream, "it does not carry the hash of the row before it"));
                 if (row.AllocationId != AllocationIds.Of(e.Event)?.ToString())
                     others.Add(new(row.Position, row.Stream, $"the allocation beside its body is {row.AllocationId ?? "missing"}, not that of the body"));
             }
@@ -67,7 +70,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
         [
             .. chain.Findings, .. exported.Findings, .. others, .. log.Findings, .. checkpoints.Findings,
             .. await CompanionCheck.HeadAsync(connection, chain.Last, cancellationToken),
-            .. await CompanionCheck.StreamsAsync(connection, chain.Versions, cancellationToken),
+            .. await CompanionCheck.StreamsAsync(connection, chain.Versions, log.Ledger, cancellationToken),
             .. await CompanionCheck.LiveAllocationsAsync(connection, log.Ledger, cancellationToken),
             .. await readModels.CompareAsync(connection, cancellationToken),
         ];
