@@ -65,7 +65,7 @@ internal sealed class SimulatedCluster(int nodes, int seed)
             In(Hours(_chance.NextDouble() * 48), () => Break(number));
         }
         foreach (var limited in Namespaces[^2..])
-            Write<QuotaEvent>(Streams.Quota(limited), new QuotaEvent.QuotaChanged(limited, [new("gpu", 40L * 81920, 4000)]));
+            Write<QuotaEvent>(Streams.Quota(limited), new QuotaEvent.QuotaChanged(limited, [new("gpu", 120L * 81920, 12_000)]));
         In(TimeSpan.Zero, Arrive);
     }
 
@@ -129,7 +129,7 @@ internal sealed class SimulatedCluster(int nodes, int seed)
     {
         if (!_waiting.Contains(ask))
             return;
-        Write(Streams.Pod(ask.Uid), RefusePlacementDecider.Decide(new(ask, RefusedNodes.Of(ask, _uses, _cluster.TermsFor(ask.Namespace)), 0, _cluster.Position), _cluster));
+        Write(Streams.Pod(ask.Uid), RefusePlacementDecider.Decide(new(ask, RefusedNodes.Of(ask, _uses, _cluster.TermsFor(ask.Namespace).For(ask, 81920)), 0, _cluster.Position), _cluster));
         In(TimeSpan.FromMinutes(30), () => Refuse(ask));
     }
 
