@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hami.Api.Archiving;
 using Hami.Api.Plumbing;
 using Hami.Domain.Reading;
 using Marten;
@@ -14,7 +15,7 @@ internal sealed record BuiltReadModels(int Generation, long Events, long Positio
 internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSource database, ILogger<ReadModelsBuild> logger)
 {
     // Any number will do that nobody else in this database locks: "hami read" in ASCII.
-    private const long BuildersLock = 0x68616d6972656164;
+    internal const long BuildersLock = 0x68616d6972656164;
     private const int PageSize = 5000;
 
     /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
@@ -66,7 +67,9 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         var before = await ReadRows.HeadAsync(connection, locked: false, cancellationToken);
         var generation = (before?.Generation ?? 0) + 1;
         await ExecuteAsync(connection, ReadSql.CreateTables(generation), cancellationToken);
-        var pass = new Pass(new ReadModels(OpenRows.None), generation, LogPlace.Beginning, 0);
+        var (begin, rows) = await BaseRows.BeginAsync(connection, cancellationToken);
+        var pass = new Pass(new ReadModels(rows.Open), generation, begin, 0);
+        await WriteAsync(connection, generation, rows.ToChanges(), cancellationToken);
         pass = await FoldAsync(connection, pass, cancellationToken);
         await ExecuteAsync(connection, ReadSql.CreateIndexes(generation), cancellationToken);
         pass = await FoldAsync(connection, pass, cancellationToken);
@@ -136,12 +139,17 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
     {
         foreach (var e in page.Events)
             pass.Models.Apply(e.Position, e.At, e.Stream, e.Event);
+        await WriteAsync(connection, pass.Generation, pass.Models.TakeChanges(), cancellationToken);
+        return pass with { Place = page.End, Events = pass.Events + page.Events.Count };
+    }
+
+    private static async Task WriteAsync(NpgsqlConnection connection, int generation, ReadChanges changes, CancellationToken cancellationToken)
+    {
         await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
-        foreach (var (sql, json) in ReadSql.Write(pass.Models.TakeChanges(), pass.Generation, "$1"))
+        foreach (var (sql, json) in ReadSql.Write(changes, generation, "$1"))
             batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = json } } });
         if (batch.BatchCommands.Count > 0)
             await batch.ExecuteNonQueryAsync(cancellationToken);
-        return pass with { Place = page.End, Events = pass.Events + page.Events.Count };
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
