@@ -1,6 +1,5 @@
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
-using Hami.Domain.Placing;
 using Npgsql;
 
 namespace Hami.Api.Placing;
@@ -23,36 +22,36 @@ internal sealed class LiveAllocationTable : ICompanionTable
         create index if not exists live_allocation_namespace on {Table} (namespace);
         """;
 
-    public IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, object happened)
+    public IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, ClusterLedger after, IEnumerable<object> happened)
     {
-        switch (happened)
+        var pods = happened.Select(PodOf).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        string[] gone = [.. pods.Where(before.LiveByPod.ContainsKey)];
+        if (gone.Length > 0)
+            yield return new($"delete from {Table} where pod_uid = any($1)") { Parameters = { new() { Value = gone } } };
+        List<(string Node, Allocation Held)> there = [.. pods.Where(after.LiveByPod.ContainsKey).Select(pod => (after.LiveByPod[pod].Node, after.AllocationOf(pod)!))];
+        if (there.Count > 0)
         {
-            case NodeEvent.AllocationPlaced e:
-                yield return Insert(e.PodUid, e.Node, e.Namespace, CardUse.Sum(e.Shares));
-                break;
-            case NodeEvent.AllocationAdopted e:
-                yield return Insert(e.PodUid, e.Node, e.Namespace, CardUse.Sum(e.Shares));
-                break;
-            case NodeEvent.AllocationShrunk e when before.AllocationOf(e.PodUid) is { } allocation:
-                var use = (allocation with { InitsEnded = true }).Use;
-                yield return new($"update {Table} set memory_mib = $2, cores = $3 where pod_uid = $1")
+            yield return new($"insert into {Table} (pod_uid, node, namespace, memory_mib, cores) select * from unnest($1, $2, $3, $4, $5)")
+            {
+                Parameters =
                 {
-                    Parameters = { new() { Value = e.PodUid }, new() { Value = use.MemoryMiB }, new() { Value = (int)use.Cores } },
-                };
-                break;
-            case NodeEvent.AllocationReleased e:
-                yield return new($"delete from {Table} where pod_uid = $1") { Parameters = { new() { Value = e.PodUid } } };
-                break;
+                    new() { Value = there.Select(t => t.Held.PodUid).ToArray() },
+                    new() { Value = there.Select(t => t.Node).ToArray() },
+                    new() { Value = there.Select(t => t.Held.Namespace).ToArray() },
+                    new() { Value = there.Select(t => t.Held.Use.MemoryMiB).ToArray() },
+                    new() { Value = there.Select(t => (int)t.Held.Use.Cores).ToArray() },
+                },
+            };
         }
     }
 
-    private static NpgsqlBatchCommand Insert(string podUid, string node, string @namespace, QuotaUse use) =>
-        new($"insert into {Table} (pod_uid, node, namespace, memory_mib, cores) values ($1, $2, $3, $4, $5)")
-        {
-            Parameters =
-            {
-                new() { Value = podUid }, new() { Value = node }, new() { Value = @namespace },
-                new() { Value = use.MemoryMiB }, new() { Value = (int)use.Cores },
-            },
-        };
+    /// <summary>The pod that holds something else from this event on; null for another event.</summary>
+    private static string? PodOf(object happened) => happened switch
+    {
+        NodeEvent.AllocationPlaced e => e.PodUid,
+        NodeEvent.AllocationAdopted e => e.PodUid,
+        NodeEvent.AllocationShrunk e => e.PodUid,
+        NodeEvent.AllocationReleased e => e.PodUid,
+        _ => null,
+    };
 }

@@ -1,8 +1,6 @@
-using System.Text.Json;
 using System.Threading.Channels;
 using Hami.Api.Measuring;
 using Hami.Domain.Ledger;
-using JasperFx.Events;
 using Marten;
 using Npgsql;
 
@@ -17,9 +15,10 @@ public interface ICompanionTable
     /// <summary>SQL that creates the table when it is missing.</summary>
     string Create { get; }
 
-    /// <summary>The statements that keep the table in step with one event.</summary>
+    /// <summary>The statements that keep the table in step with what is appended at once.</summary>
     /// <param name="before">What was true before it.</param>
-    IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, object happened);
+    /// <param name="after">What is true after all of it.</param>
+    IEnumerable<NpgsqlBatchCommand> Follow(ClusterLedger before, ClusterLedger after, IEnumerable<object> happened);
 }
 
 /// <summary>What is true now.</summary>
@@ -55,6 +54,7 @@ public sealed partial class Journal(
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly ILogFollower[] _followers = [.. followers];
+    private readonly LogEntries _entries = new(store);
     private readonly Channel<JournalCommand> _waiting = Channel.CreateBounded<JournalCommand>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ClusterLedger _ledger = ClusterLedger.Empty;
@@ -148,13 +148,12 @@ public sealed partial class Journal(
         }
     }
 
-    /// <summary>What waits, stream by stream: Marten appends in that order, and what is decided one after another must be read so.</summary>
     private List<JournalCommand> TakeGroup()
     {
         var group = new List<JournalCommand>();
         while (group.Count < LargestGroup && _waiting.Reader.TryRead(out var command))
             group.Add(command);
-        return [.. group.GroupBy(command => command.Stream, StringComparer.Ordinal).SelectMany(commands => commands)];
+        return group;
     }
 
     private async Task LoadAsync(CancellationToken cancellationToken)
@@ -227,25 +226,17 @@ public sealed partial class Journal(
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var head = await JournalTables.LockAsync(transaction, cancellationToken);
-        await using var session = store.LightweightSession(Marten.Services.SessionOptions.ForTransaction(transaction));
-
-        var recorded = await UpToAsync(head, session, cancellationToken);
+        var recorded = await UpToAsync(head, cancellationToken);
         var ledger = recorded.Aggregate(_ledger, Fold) with { Position = head.Position };
         var place = new LogPlace(head.Position, head.Hash);
-        head = head with { At = NextTime(head.At) };
-        var (decided, after, statements) = Decide(group, ledger, head.At);
-        if (decided.Count > 0)
+        var at = NextTime(head.At);
+        var (entries, after) = Decide(group, ledger, head.Hash, at);
+        if (entries.Count > 0)
         {
-            var (events, hash) = Append(session, head, decided);
-            await session.SaveChangesAsync(cancellationToken);
-            var newHead = head with { Position = events.Max(e => e.Sequence), Hash = hash };
-            await using var batch = new NpgsqlBatch(connection, transaction);
-            foreach (var statement in statements.Append(JournalTables.MoveHead(newHead)).Append(JournalTables.Tell(newHead)))
-                batch.BatchCommands.Add(statement);
-            await batch.ExecuteNonQueryAsync(cancellationToken);
-            recorded.AddRange(events.Select(LogReader.Recorded));
-            after = after with { Position = newHead.Position };
-            place = new(newHead.Position, newHead.Hash);
+            var positions = await AppendAsync(transaction, entries, at, companion.Follow(ledger, after, entries.Select(e => e.Event)), cancellationToken);
+            recorded.AddRange(entries.Zip(positions, (entry, position) => new Recorded(position, at, entry.Stream, entry.Event)));
+            place = new(positions[^1], entries[^1].Hash);
+            after = after with { Position = place.Position };
         }
         // Not to be cut off: a commit whose answer is thrown away would leave callers without theirs.
         await transaction.CommitAsync(CancellationToken.None);
@@ -253,6 +244,8 @@ public sealed partial class Journal(
         Publish(after, place, recorded);
         foreach (var command in group)
             command.Complete();
+        // Who was just answered and asks again is then in the next group, not in the one after it.
+        await Task.Yield();
     }
 
     private void Publish(ClusterLedger ledger, LogPlace place, List<Recorded> recorded)
@@ -266,59 +259,48 @@ public sealed partial class Journal(
     }
 
     /// <summary>What other processes have appended up to the head.</summary>
-    private async Task<List<Recorded>> UpToAsync(JournalHead head, IQuerySession session, CancellationToken cancellationToken)
+    private async Task<List<Recorded>> UpToAsync(JournalHead head, CancellationToken cancellationToken)
     {
         if (head.Position < _place.Position || head.Position == _place.Position && head.Hash != _place.Hash)
             throw new AnotherLogException(_place.Position);
-        return head.Position == _place.Position ? [] : (await LogReader.ReadOnAsync(session, _place, int.MaxValue - 1, cancellationToken)).Events;
+        if (head.Position == _place.Position)
+            return [];
+        await using var session = store.QuerySession();
+        return (await LogReader.ReadOnAsync(session, _place, int.MaxValue - 1, cancellationToken)).Events;
     }
 
-    private (List<Decided> Decided, ClusterLedger After, List<NpgsqlBatchCommand> Statements) Decide(
-        List<JournalCommand> group, ClusterLedger ledger, DateTimeOffset at)
+    private (List<LogEntry> Entries, ClusterLedger After) Decide(List<JournalCommand> group, ClusterLedger ledger, string hash, DateTimeOffset at)
     {
-        var decided = new List<Decided>();
-        var statements = new List<NpgsqlBatchCommand>();
+        var entries = new List<LogEntry>();
         foreach (var command in group)
         {
-            List<Decided> events = [.. command.Decide(ledger).Select(e => new Decided(command.Stream, e, store.Options.Serializer().ToCleanJson(e)))];
-            if (events.Exists(e => HoldsNul(e.Json)))
+            var before = entries.Count;
+            try
             {
-                command.Reject(new InvalidOperationException("The event holds a NUL character, which PostgreSQL cannot store."));
+                foreach (var happened in command.Decide(ledger))
+                    entries.Add(_entries.After(entries.Count > 0 ? entries[^1].Hash : hash, at, command.Stream, happened));
+            }
+            catch (InvalidOperationException e)
+            {
+                command.Reject(e);
+                entries.RemoveRange(before, entries.Count - before);
                 continue;
             }
-            decided.AddRange(events);
-            foreach (var happened in events.Select(e => e.Event))
-            {
-                statements.AddRange(companion.Follow(ledger, happened));
-                ledger = ClusterLedger.Evolve(ledger, command.Stream, at, happened);
-            }
+            foreach (var entry in entries.Skip(before))
+                ledger = ClusterLedger.Evolve(ledger, entry.Stream, at, entry.Event);
         }
-        return (decided, ledger, statements);
+        return (entries, ledger);
     }
 
-    /// <summary>
-    /// One append per stream; the chain follows the order in which Marten writes them, stream by stream. No expected version:
-    /// the lock is ours and everything up to the head is folded, so nobody can have been faster.
-    /// </summary>
-    private static (List<IEvent> Events, string Hash) Append(IDocumentSession session, JournalHead head, List<Decided> decided)
+    /// <summary>Appends, moves the head, tells the others; answers with the positions.</summary>
+    private static async Task<long[]> AppendAsync(
+        NpgsqlTransaction transaction, List<LogEntry> entries, DateTimeOffset at, IEnumerable<NpgsqlBatchCommand> companions, CancellationToken cancellationToken)
     {
-        var hash = head.Hash;
-        var all = new List<IEvent>(decided.Count);
-        foreach (var stream in decided.GroupBy(d => d.Stream))
-        {
-            var events = stream.Select(d => session.Events.BuildEvent(d.Event)).ToList();
-            foreach (var (e, json) in events.Zip(stream.Select(d => d.Json)))
-            {
-                hash = EventHash.Of(hash, head.At, stream.Key, e.EventTypeName, Body(json));
-                e.Timestamp = head.At;
-                e.SetHeader("hash", hash);
-                if (AllocationIds.Of(e.Data) is { } allocation)
-                    e.SetHeader("allocationId", allocation);
-            }
-            session.Events.Append(stream.Key, events);
-            all.AddRange(events);
-        }
-        return (all, hash);
+        await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { LogAppend.Of(entries, at) } };
+        foreach (var companion in companions)
+            batch.BatchCommands.Add(companion);
+        await batch.PrepareAsync(cancellationToken);
+        return (long[])(await batch.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Now in whole microseconds, as PostgreSQL keeps it, and never before the last event.</summary>
@@ -329,31 +311,7 @@ public sealed partial class Journal(
         return now > last ? now : last;
     }
 
-    private static JsonElement Body(string text)
-    {
-        using var json = JsonDocument.Parse(text);
-        return json.RootElement.Clone();
-    }
-
-    private static bool HoldsNul(string json)
-    {
-        const string Nul = @"\u0000";
-        for (var at = json.IndexOf(Nul, StringComparison.Ordinal); at >= 0; at = json.IndexOf(Nul, at + 1, StringComparison.Ordinal))
-        {
-            // After a backslash of its own it is text.
-            var backslashes = 0;
-            while (json[at - 1 - backslashes] == '\\')
-                backslashes++;
-            if (backslashes % 2 == 0)
-                return true;
-        }
-        return false;
-    }
-
     private static ClusterLedger Fold(ClusterLedger ledger, Recorded e) => ClusterLedger.Evolve(ledger, e.Stream, e.At, e.Event);
-
-    /// <summary>An event to be appended, as it will be stored.</summary>
-    private sealed record Decided(string Stream, object Event, string Json);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Folded the log up to {Position}; {Live} allocations are live.")]
     private static partial void LogLoaded(ILogger logger, long position, int live);

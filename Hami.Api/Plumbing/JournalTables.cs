@@ -1,4 +1,3 @@
-using System.Globalization;
 using Npgsql;
 
 namespace Hami.Api.Plumbing;
@@ -49,17 +48,4 @@ internal static class JournalTables
         await row.ReadAsync(cancellationToken);
         return new(row.GetInt64(0), row.GetString(1), row.GetFieldValue<DateTimeOffset>(2));
     }
-
-    /// <summary>Channel on which the other processes are told of a commit; the payload is its position.</summary>
-    public const string Channel = "hami_log";
-
-    /// <summary>Sent by PostgreSQL with the commit, to whoever listens.</summary>
-    public static NpgsqlBatchCommand Tell(JournalHead head) =>
-        new($"select pg_notify('{Channel}', $1)") { Parameters = { new() { Value = head.Position.ToString(CultureInfo.InvariantCulture) } } };
-
-    public static NpgsqlBatchCommand MoveHead(JournalHead head) =>
-        new($"update {MartenSetup.Schema}.journal_head set position = $1, hash = $2, at = $3")
-        {
-            Parameters = { new() { Value = head.Position }, new() { Value = head.Hash }, new() { Value = head.At.ToUniversalTime() } },
-        };
 }

@@ -21,7 +21,7 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
             {
                 await using var connection = await database.OpenConnectionAsync(stoppingToken);
                 connection.Notification += (_, told) => journal.ReadOnTo(long.Parse(told.Payload, CultureInfo.InvariantCulture));
-                await using (var listen = new NpgsqlCommand($"listen {JournalTables.Channel}", connection))
+                await using (var listen = new NpgsqlCommand($"listen {LogAppend.Channel}", connection))
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 while (true)
                 {

@@ -75,7 +75,7 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         pass = await FoldAsync(connection, pass, cancellationToken);
         pass = await SwapAsync(connection, pass, isFirst, cancellationToken);
         if (before is not null)
-            await ExecuteAsync(connection, $"drop schema if exists {ReadTables.SchemaOf(before.Generation)} cascade", cancellationToken);
+            await DropAsync(connection, before.Generation, cancellationToken);
         var built = new BuiltReadModels(generation, pass.Events, pass.Place.Position, Stopwatch.GetElapsedTime(start).TotalSeconds);
         LogBuilt(logger, built.Generation, built.Events, built.Seconds);
         return built;
@@ -150,6 +150,15 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
             batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = json } } });
         if (batch.BatchCommands.Count > 0)
             await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Table by table: who holds the lock of one while waiting for another can meet a reader who does so the other way round.</summary>
+    private static async Task DropAsync(NpgsqlConnection connection, int generation, CancellationToken cancellationToken)
+    {
+        var schema = ReadTables.SchemaOf(generation);
+        foreach (var table in ReadTables.All)
+            await ExecuteAsync(connection, $"drop table if exists {schema}.{table.Name} cascade", cancellationToken);
+        await ExecuteAsync(connection, $"drop schema if exists {schema} cascade", cancellationToken);
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
