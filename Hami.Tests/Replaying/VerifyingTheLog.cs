@@ -22,7 +22,7 @@ public sealed class VerifyingTheLog
         var head = (await JournalHeads.ReadAsync(journal.Database, CancellationToken.None))!;
         await journal.Checkpoints.StoreAsync(journal.Journal.Ledger, new(head.Position, head.Hash), CancellationToken.None);
 
-        var build = new ReadModelsBuild(journal.Store, journal.Database, NullLogger<ReadModelsBuild>.Instance);
+        var build = new ReadModelsBuild(journal.Database, new StoredEvents(), NullLogger<ReadModelsBuild>.Instance);
         await build.EnsureAsync(CancellationToken.None);
 
         var report = await new LogVerification(journal.Database, new StoredEvents()).RunAsync([], null, CancellationToken.None);
