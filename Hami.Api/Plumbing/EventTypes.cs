@@ -45,7 +45,7 @@ internal sealed class EventTypes
     /// <summary>With one more name of an earlier meaning.</summary>
     /// <param name="name">What it was stored under.</param>
     /// <param name="lift">Makes today's event of the stored body.</param>
-    public EventTypes With<T>(string name, Func<JsonElement, T> lift) where T : notnull => new(
+    public EventTypes With<T>(string name, Func<JsonElement, T> lift) where T : class => new(
         _types, new(_lifted, StringComparer.Ordinal) { [name] = new(body => lift(body), options => options.Events.Upcast<T>(name, JsonTransformations.Upcast<T>(json => lift(json.RootElement)))) });
 
     /// <summary>Teaches Marten to write and read them.</summary>

@@ -10,6 +10,7 @@ internal sealed class ChainCheck(LogPlace start)
     // How far back it is looked for the row that another one really follows.
     private const int Remembered = 64;
 
+    private readonly bool _isWhole = start == LogPlace.Beginning;
     private readonly List<Finding> _findings = [];
     private readonly Dictionary<string, long> _versions = new(StringComparer.Ordinal);
     private readonly Queue<LogPlace> _before = new([start]);
@@ -56,7 +57,7 @@ internal sealed class ChainCheck(LogPlace start)
     private string WhereItStands(LogRow row)
     {
         // Of a log that does not begin with its first event, the first of a stream that is seen may be any.
-        if (!_versions.TryGetValue(row.Stream, out var before) && start != LogPlace.Beginning)
+        if (!_versions.TryGetValue(row.Stream, out var before) && !_isWhole)
             return "";
         return row.Version == before + 1 ? ""
             : row.Version > before + 1 ? $"; its stream lacks {(row.Version == before + 2 ? $"event {before + 1}" : $"events {before + 1} to {row.Version - 1}")} before it"
