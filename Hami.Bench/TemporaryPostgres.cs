@@ -7,6 +7,7 @@ internal sealed class TemporaryPostgres(string folder, PostgresServer server, bo
 {
     public string ConnectionString => server.ConnectionString + ";Maximum Pool Size=32";
 
+    /// <summary>Starts one.</summary>
     /// <param name="keep">Folder where the data stays, and is found again; null for none.</param>
     public static async Task<TemporaryPostgres> StartAsync(CancellationToken ct, string? keep = null)
     {

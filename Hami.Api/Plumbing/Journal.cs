@@ -54,7 +54,7 @@ public sealed partial class Journal(
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly ILogFollower[] _followers = [.. followers];
-    private readonly LogEntries _entries = new(store);
+    private readonly LogEntries _entries = new(store.Options.Serializer());
     private readonly Channel<JournalCommand> _waiting = Channel.CreateBounded<JournalCommand>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ClusterLedger _ledger = ClusterLedger.Empty;

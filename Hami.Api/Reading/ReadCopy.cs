@@ -70,8 +70,9 @@ internal sealed class ReadCopy(NpgsqlConnection connection, int generation, int 
         _sums = open;
     }
 
-    /// <summary>Nothing is added any more to a day before the one that its card is accounted for.</summary>
-    private bool IsPast(DateOnly day, string node, string device) => day < DateOnly.FromDateTime(_devices.Open[(node, device)].AccountedTo.UtcDateTime);
+    /// <summary>Nothing is added any more to a day before the one that its card is accounted for; one that was forgotten at the log's horizon may come back.</summary>
+    private bool IsPast(DateOnly day, string node, string device) =>
+        _devices.Open.TryGetValue((node, device), out var card) && day < DateOnly.FromDateTime(card.AccountedTo.UtcDateTime);
 
     private async Task WriteAsync(CancellationToken cancellationToken)
     {

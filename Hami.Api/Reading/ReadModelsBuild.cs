@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Hami.Api.Archiving;
 using Hami.Api.Plumbing;
 using Hami.Api.Replaying;
 using Hami.Domain.Ledger;
@@ -19,7 +20,7 @@ internal sealed partial class ReadModelsBuild(
     NpgsqlDataSource database, StoredEvents events, ILogger<ReadModelsBuild> logger, int eventsAtOnce = 1000, int rowsAtOnce = 20_000)
 {
     // Any number will do that nobody else in this database locks: "hami read" in ASCII.
-    private const long BuildersLock = 0x68616d6972656164;
+    internal const long BuildersLock = 0x68616d6972656164;
     private const int PagesAhead = 4;
 
     /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
@@ -71,8 +72,11 @@ internal sealed partial class ReadModelsBuild(
         var before = await ReadRows.HeadAsync(connection, locked: false, cancellationToken);
         var generation = (before?.Generation ?? 0) + 1;
         await ExecuteAsync(connection, ReadSql.CreateTables(generation), cancellationToken);
-        var pass = new Pass(new ReadModels(OpenRows.None), generation, LogPlace.Beginning, 0);
+        // At the log's horizon, with the rows of then.
+        var (begin, rows) = await BaseRows.BeginAsync(connection, cancellationToken);
+        var pass = new Pass(new ReadModels(rows.Open), generation, begin, 0);
         var copy = new ReadCopy(connection, generation, rowsAtOnce);
+        await copy.AddAsync(rows.ToChanges(), cancellationToken);
         pass = await FoldAsync(pass, changes => copy.AddAsync(changes, cancellationToken), cancellationToken);
         await copy.EndAsync(cancellationToken);
         await ExecuteAsync(connection, ReadSql.CreateIndexes(generation), cancellationToken);

@@ -43,6 +43,10 @@ public sealed record LedgerSnapshot(
     LearnedSnapshot Learned)
 {
     /// <summary>Version of this shape; a checkpoint of another is not read.</summary>
+    /// <remarks>
+    /// A log whose begin was archived is folded from the checkpoint at its horizon and from nothing else: who raises this must go on reading that of
+    /// the version before, or have operators put the log back before they upgrade (<c>hami-api archive --restore</c>).
+    /// </remarks>
     public const int Format = 2;
 
     public static LedgerSnapshot Of(ClusterLedger ledger)

@@ -12,14 +12,19 @@ namespace Hami.Domain.Replaying;
 /// Commands of one commit are decided one after another but stand in the log stream by stream; they share their time. What depends on
 /// other streams, such as a namespace's quota, is therefore judged when the commit is over.
 /// </remarks>
-public sealed class LogCheck
+/// <param name="start">What was true before the first event that is given.</param>
+public sealed class LogCheck(ClusterLedger start)
 {
     private readonly List<Finding> _findings = [];
-    private CommitCheck _commit = new(ClusterLedger.Empty);
+    private CommitCheck _commit = new(start);
     private Recorded? _last;
 
+    public LogCheck() : this(ClusterLedger.Empty)
+    {
+    }
+
     /// <summary>Everything folded so far.</summary>
-    public ClusterLedger Ledger { get; private set; } = ClusterLedger.Empty;
+    public ClusterLedger Ledger { get; private set; } = start;
 
     /// <summary>What must not be so, in the order it was found.</summary>
     public IReadOnlyList<Finding> Findings => _findings;
