@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hami.Api.Archiving;
 using Hami.Api.Commands;
 using Hami.Api.Observing;
 using Hami.Api.Reading;
@@ -12,7 +13,7 @@ internal static class CommandLine
     public static RootCommand Create() =>
         new("HAMi on events: the control plane that shares accelerators among pods.")
         {
-            Serve(), ReplayVerb.Command(), AuditVerb.Command(), WhatIfVerb.Command(), ImportVerb.Command(), RebuildVerb.Command(), VersionVerb.Command(),
+            Serve(), ReplayVerb.Command(), AuditVerb.Command(), WhatIfVerb.Command(), ImportVerb.Command(), RebuildVerb.Command(), ArchiveVerb.Command(), VersionVerb.Command(),
         };
 
     private static Command Serve()

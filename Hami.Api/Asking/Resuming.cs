@@ -72,6 +72,8 @@ public sealed class Resuming
 
     private async Task<List<Recorded>> MissedAsync(long from, long to, CancellationToken cancellationToken)
     {
+        if (await Rows.AnsweredAsync(() => Horizon.ReadAsync(_rows.Database, cancellationToken), cancellationToken) is { } horizon && from < horizon.Position)
+            throw new ExecutionError($"Last-Event-ID {from} is before the horizon of the log, event {horizon.Position}: ask anew for what there is, and subscribe without it.") { Code = "BAD_EVENT_ID" };
         await using var session = _store.QuerySession();
         var events = await session.Events.QueryAllRawEvents()
             .Where(e => e.Sequence > from && e.Sequence <= to).OrderBy(e => e.Sequence).Take(Limits.CatchUp + 1).ToListAsync(cancellationToken);

@@ -1,5 +1,6 @@
 using Hami.Api.Plumbing;
 using Hami.Domain.Protocol;
+using k8s.Models;
 
 namespace Hami.Api.Binding;
 
@@ -15,6 +16,31 @@ internal sealed partial class ResultSigner(SigningKey? key, ILogger<ResultSigner
         var mig = annotations.TryGetValue(HamiKeys.MigAllocations, out var text) ? MigAllocations.Decode(text) : [];
         var signed = AllocationSignature.MessageOf(podUid, node, annotations[HamiKeys.AllocationId], annotations[HamiKeys.DevicesAllocated], mig);
         annotations[HamiKeys.AllocationSignature] = new AllocationSignature(key.Id, key.Sign(signed)).Encode();
+    }
+
+    /// <summary>Name of the key that results are signed with; null when they go out unsigned.</summary>
+    public string? KeyId => key?.Id;
+
+    /// <summary>Why the annotations of a pod are not what we have written for it on its node, in a sentence's part; null when they are.</summary>
+    public string? WhyNotOurs(V1Pod pod)
+    {
+        if (key is null)
+            return "there is no --signing-key-file to know our results by";
+        if (AllocationSignature.TryDecode(pod.GetAnnotation(HamiKeys.AllocationSignature) ?? "") is not { } signature)
+            return "its signature cannot be read";
+        if (signature.KeyId != key.Id)
+            return $"it is signed with the key {signature.KeyId}, and ours is {key.Id}";
+        try
+        {
+            var mig = pod.GetAnnotation(HamiKeys.MigAllocations) is { } text ? MigAllocations.Decode(text) : [];
+            var message = AllocationSignature.MessageOf(
+                pod.Uid(), pod.Spec.NodeName ?? "", pod.GetAnnotation(HamiKeys.AllocationId) ?? "", pod.GetAnnotation(HamiKeys.DevicesAllocated) ?? "", mig);
+            return key.Verify(signature, message) ? null : "its signature is not valid for this pod, on this node, with these shares";
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
     }
 
     public Task StartAsync(CancellationToken cancellationToken)

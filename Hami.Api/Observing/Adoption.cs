@@ -1,17 +1,23 @@
 using System.Collections.Concurrent;
+using Hami.Api.Binding;
 using Hami.Api.Plumbing;
+using Hami.Api.Plumbing.Kubernetes;
 using Hami.Domain.Ledger;
 using Hami.Domain.Observing;
 using Hami.Domain.Protocol;
 
 namespace Hami.Api.Observing;
 
-/// <summary>Takes over what pods hold that HAMi placed; only where asked for, as annotations can be written by others too.</summary>
+/// <summary>
+/// Takes over what pods hold without the log's knowing: what HAMi placed, only where asked for, as annotations can be written by others too; and
+/// what we placed ourselves and have signed, where the log came back from an older backup.
+/// </summary>
 /// <remarks>
 /// HAMi's scheduler and ours take turns: what it placed stood there before we started. A pod that was created later is ours to place,
 /// and what its annotations say is its author's.
 /// </remarks>
-internal sealed partial class Adoption(Journal journal, Readiness readiness, DuePods due, ResultOptions options, TimeProvider time, ILogger<Adoption> logger)
+internal sealed partial class Adoption(
+    Journal journal, Readiness readiness, DuePods due, ResultOptions options, ResultSigner signer, PodBinder binder, NvidiaConfig nvidia, TimeProvider time, ILogger<Adoption> logger)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -20,10 +26,13 @@ internal sealed partial class Adoption(Journal journal, Readiness readiness, Due
 
     /// <summary>True for a pod that holds cards without our knowing. Terminating ones do until they are gone; without a node none does.</summary>
     public bool Wants(SeenPod pod) =>
-        options.Adopt && pod is { Foreign: not null, Node.Length: > 0, IsTerminal: false } && !journal.Ledger.LiveByPod.ContainsKey(pod.Uid);
+        pod is { Node.Length: > 0, IsTerminal: false } && (pod.IsSigned ? signer.KeyId is not null : options.Adopt && pod.Foreign is not null)
+        && !journal.Ledger.LiveByPod.ContainsKey(pod.Uid);
 
     public async Task AdoptAsync(SeenPod pod, CancellationToken cancellationToken)
     {
+        if (pod.IsSigned)
+            await AdoptOursAsync(pod, cancellationToken);
         if (pod.Foreign is not { } found)
             return;
         // What it holds is looked up among the cards of its node.
@@ -49,6 +58,30 @@ internal sealed partial class Adoption(Journal journal, Readiness readiness, Due
             LogNotAsked(logger, others);
     }
 
+    private async Task AdoptOursAsync(SeenPod seen, CancellationToken cancellationToken)
+    {
+        // To the end of the log first: most were placed by another process a moment ago.
+        await journal.DecideAsync(Streams.Node(seen.Node), _ => Verdict<NodeEvent>.Nothing, cancellationToken);
+        if (!Wants(seen))
+            return;
+        await readiness.NodesKnown.WaitAsync(cancellationToken);
+        // As the API server has it now: what was seen a while ago may have been released since, for good reason.
+        if (await binder.FindAsync(seen.Namespace, seen.Name, cancellationToken) is not { } now || SeenPod.Of(now, nvidia) is not { } pod || pod.Uid != seen.Uid || !Wants(pod))
+            return;
+        if (signer.WhyNotOurs(now) is { } why)
+            Leave(pod, why);
+        else if (SeenPod.ForeignSharesOf(now, nvidia) is not { } found)
+            Leave(pod, "its annotations do not say on which node");
+        else if (found.Fault is { } fault)
+            Leave(pod, fault);
+        else
+        {
+            await AdoptAsync(
+                pod with { Owner = PodReading.Owner(now) },
+                found with { Source = $"our own signature by key {signer.KeyId} over allocation {pod.AllocationId}, of which the log knew nothing" }, cancellationToken);
+        }
+    }
+
     private async Task AdoptAsync(SeenPod pod, ForeignShares found, CancellationToken cancellationToken)
     {
         var adopt = new AdoptAllocation(
@@ -63,7 +96,9 @@ internal sealed partial class Adoption(Journal journal, Readiness readiness, Due
         var verdict = await journal.DecideAsync(Streams.Node(pod.Node), ledger => AdoptAllocationDecider.Decide(adopt, ledger), cancellationToken);
         if (verdict.Refusal is null)
             Forget(pod.Uid);
-        if (verdict.Events is [NodeEvent.AllocationAdopted adopted])
+        if (verdict.Events is [NodeEvent.AllocationAdopted ours] && pod.IsSigned)
+            LogOurs(logger, pod.Namespace, pod.Name, pod.Node, ours.Shares.Count, ours.Source);
+        else if (verdict.Events is [NodeEvent.AllocationAdopted adopted])
             LogAdopted(logger, pod.Namespace, pod.Name, pod.Node, adopted.Shares.Count, adopted.Source);
     }
 
@@ -75,6 +110,9 @@ internal sealed partial class Adoption(Journal journal, Readiness readiness, Due
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Namespace}/{Pod} on {Node}, placed by HAMi, is adopted with {Shares} shares by {Source}.")]
     private static partial void LogAdopted(ILogger logger, string @namespace, string pod, string node, int shares, string source);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Namespace}/{Pod} on {Node} is counted again with {Shares} shares by {Source}.")]
+    private static partial void LogOurs(ILogger logger, string @namespace, string pod, string node, int shares, string source);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "What {Namespace}/{Pod} holds on {Node} is not counted: {Why}. Until then its cards may be given away a second time.")]
     private static partial void LogLeft(ILogger logger, string @namespace, string pod, string node, string why);

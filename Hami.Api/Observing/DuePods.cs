@@ -6,7 +6,7 @@ using Hami.Domain.Ledger;
 namespace Hami.Api.Observing;
 
 /// <summary>UIDs of pods to be reconciled.</summary>
-internal sealed class DuePods : ILogFollower
+internal sealed class DuePods(SeenPods seen) : ILogFollower
 {
     private readonly Channel<string> _due = Channel.CreateUnbounded<string>();
 
@@ -21,6 +21,14 @@ internal sealed class DuePods : ILogFollower
     public void Forget(string podUid) => _nodes.TryRemove(podUid, out _);
 
     public IAsyncEnumerable<string> ReadAllAsync(CancellationToken cancellationToken) => _due.Reader.ReadAllAsync(cancellationToken);
+
+    /// <inheritdoc />
+    public void Began(ClusterLedger from)
+    {
+        // Another log may lack what pods hold that it once had; at the first start nobody has been seen yet.
+        foreach (var pod in seen.WithAllocation)
+            Add(pod.Uid);
+    }
 
     /// <inheritdoc />
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)

@@ -15,7 +15,7 @@ public sealed partial class Query
     /// <summary>Position in the log of its last event.</summary>
     public static long LogPosition([FromServices] Journal journal) => journal.Ledger.Position;
 
-    /// <summary>Allocations, live and past, with the times of each step.</summary>
+    /// <summary>Allocations, live and past, with the times of each step; of those that ended by the horizon only usage is left.</summary>
     /// <param name="filter">Which allocations.</param>
     /// <param name="sort">What they are sorted by.</param>
     /// <param name="descending">Whether the latest, or largest, comes first.</param>
@@ -33,7 +33,7 @@ public sealed partial class Query
             AllocationRows.Columns, AllocationRows.Table, "a.id", () => (filter ?? new()).Conditions(asker.Scope), page, r => AllocationRows.Of(r, reasons), cancellationToken);
     }
 
-    /// <summary>The log itself: what happened, when, in its order.</summary>
+    /// <summary>The log itself: what happened, when, in its order; up to the horizon only what tells of pods that held cards there, or waited.</summary>
     /// <param name="filter">Which events.</param>
     /// <param name="descending">Whether the newest comes first.</param>
     /// <param name="first">At most so many, up to 500.</param>

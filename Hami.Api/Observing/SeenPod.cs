@@ -15,6 +15,9 @@ internal sealed record SeenPod(
     string Uid, string Namespace, string Name, string Node, string Phase, bool IsBeingDeleted, string AllocationId, string BindPhase,
     bool InitsEnded, int Priority, DateTimeOffset CreatedAt, ForeignShares? Foreign)
 {
+    /// <summary>True when it carries an allocation of ours with a signature; whether that is valid is looked at only where it matters.</summary>
+    public bool IsSigned { get; init; }
+
     /// <summary>What a pod with foreign shares belongs to; null for others.</summary>
     public WorkloadOwner? Owner { get; init; }
 
@@ -32,6 +35,7 @@ internal sealed record SeenPod(
             foreign)
         {
             Owner = foreign is null ? null : PodReading.Owner(pod),
+            IsSigned = allocationId.Length > 0 && !string.IsNullOrEmpty(pod.GetAnnotation(HamiKeys.AllocationSignature)),
         };
     }
 
@@ -53,7 +57,8 @@ internal sealed record SeenPod(
         status.Started is true || status.State?.Running is not null
         || status.State?.Terminated?.StartedAt is not null || status.LastState?.Terminated?.StartedAt is not null;
 
-    private static ForeignShares? ForeignSharesOf(V1Pod pod, NvidiaConfig nvidia)
+    /// <summary>What the annotations say that a pod with a node holds; null when they say nothing.</summary>
+    public static ForeignShares? ForeignSharesOf(V1Pod pod, NvidiaConfig nvidia)
     {
         if (pod.GetAnnotation(HamiKeys.DevicesAllocated) is null)
             return null;

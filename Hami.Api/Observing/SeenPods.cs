@@ -9,6 +9,9 @@ internal sealed class SeenPods
 
     public SeenPod? Find(string podUid) => _pods.GetValueOrDefault(podUid);
 
+    /// <summary>Pods that carry an allocation of ours.</summary>
+    public IEnumerable<SeenPod> WithAllocation => _pods.Values.Where(p => p.AllocationId.Length > 0);
+
     public void See(SeenPod pod) => _pods[pod.Uid] = pod;
 
     public void Forget(string podUid) => _pods.TryRemove(podUid, out _);

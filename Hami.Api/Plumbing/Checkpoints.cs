@@ -12,7 +12,7 @@ namespace Hami.Api.Plumbing;
 
 /// <summary>
 /// The ledger as it was at some places of the log, so that a start, or a look at the past, folds only what follows. They can all
-/// be lost: the log has everything.
+/// be lost where the log has everything; where it was archived, what follows is folded from the one at the <see cref="Horizon"/>.
 /// </summary>
 public sealed partial class Checkpoints(NpgsqlDataSource database, ILogger<Checkpoints> logger, int every = Checkpoints.Every) : BackgroundService
 {
@@ -41,6 +41,7 @@ public sealed partial class Checkpoints(NpgsqlDataSource database, ILogger<Check
             digest bytea not null,
             body bytea not null,
             primary key (position, format));
+        {Horizon.Create}
         """;
 
     /// <summary>Has the ledger stored when enough has happened since the last one; costs the caller nothing.</summary>
@@ -53,16 +54,21 @@ public sealed partial class Checkpoints(NpgsqlDataSource database, ILogger<Check
     }
 
     /// <summary>The newest usable checkpoint at or before a position; the empty ledger when there is none.</summary>
+    /// <exception cref="ArchivedHistoryException">The position is before the log's horizon, or nothing can be folded from there on.</exception>
     internal async Task<(ClusterLedger Ledger, LogPlace Place)> NearestAsync(long position, CancellationToken cancellationToken)
     {
+        var horizon = await Horizon.ReadAsync(database, cancellationToken);
+        if (position < horizon?.Position)
+            throw horizon.Before($"Event {position}");
         // The event must stand there with the same hash: a checkpoint of another log is of no use.
         await using var command = database.CreateCommand($"""
             select c.position, c.hash, c.digest, c.body
             from {MartenSetup.Schema}.checkpoint c join {MartenSetup.Schema}.mt_events e on e.seq_id = c.position and e.headers ->> 'hash' = c.hash
-            where c.format = $1 and c.position <= $2 order by c.position desc
+            where c.format = $1 and c.position between $3 and $2 order by c.position desc
             """);
         command.Parameters.Add(new() { Value = LedgerSnapshot.Format });
         command.Parameters.Add(new() { Value = position });
+        command.Parameters.Add(new() { Value = horizon?.Position ?? 0 });
         await using var rows = await command.ExecuteReaderAsync(System.Data.CommandBehavior.SequentialAccess, cancellationToken);
         while (await rows.ReadAsync(cancellationToken))
         {
@@ -73,7 +79,7 @@ public sealed partial class Checkpoints(NpgsqlDataSource database, ILogger<Check
             Interlocked.Exchange(ref _last, ledger.EventCount);
             return (ledger, place);
         }
-        return (ClusterLedger.Empty, LogPlace.Beginning);
+        return horizon is null ? (ClusterLedger.Empty, LogPlace.Beginning) : throw horizon.WithoutCheckpoint();
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(StoreAsync, TimeProvider.System, logger, stoppingToken);
@@ -112,15 +118,29 @@ public sealed partial class Checkpoints(NpgsqlDataSource database, ILogger<Check
     {
         try
         {
+            return Open(place, digest, body);
+        }
+        catch (InvalidDataException e)
+        {
+            LogUnusable(logger, place.Position, e);
+            return null;
+        }
+    }
+
+    /// <summary>The ledger that a checkpoint holds.</summary>
+    /// <exception cref="InvalidDataException">It cannot be used.</exception>
+    internal static ClusterLedger Open(LogPlace place, byte[] digest, byte[] body)
+    {
+        try
+        {
             if (!digest.AsSpan().SequenceEqual(Digest(place, body)))
                 throw new InvalidDataException("its digest is another");
             var snapshot = Unpack(body);
             return snapshot.Position == place.Position ? snapshot.ToLedger() : throw new InvalidDataException($"it holds position {snapshot.Position}");
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException or ArgumentException or NullReferenceException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or ArgumentException or NullReferenceException or InvalidOperationException)
         {
-            LogUnusable(logger, place.Position, e);
-            return null;
+            throw new InvalidDataException(e.Message, e);
         }
     }
 

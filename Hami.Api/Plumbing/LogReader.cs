@@ -24,6 +24,7 @@ internal static class LogReader
 {
     /// <summary>The next events, at most so many.</summary>
     /// <exception cref="AnotherLogException">The event at the place is missing or another one.</exception>
+    /// <exception cref="ArchivedHistoryException">What follows the place was archived.</exception>
     public static async Task<LogPage> ReadOnAsync(IQuerySession session, LogPlace from, int most, CancellationToken cancellationToken)
     {
         // The event at the place is read once more: were it another, what follows would not fit what we know.
@@ -32,6 +33,9 @@ internal static class LogReader
             .Where(e => e.Sequence >= from.Position).OrderBy(e => e.Sequence).Take(most + again).ToListAsync(cancellationToken);
         if (again > 0 && (events.Count == 0 || PlaceOf(events[0]) != from))
             throw new AnotherLogException(from.Position);
+        // Rows are missing where positions are: either they were never given to an event, or the events were archived.
+        if (events.Count > 0 && events[^1].Sequence - from.Position + again != events.Count && await HorizonAsync(session, cancellationToken) is { } horizon && from.Position < horizon.Position)
+            throw horizon.Before($"What follows event {from.Position}");
         return new(
             [.. events.Skip(again).Select(Recorded)],
             events.Count > again ? PlaceOf(events[^1]) : from);
@@ -39,6 +43,14 @@ internal static class LogReader
 
     /// <summary>An event of Marten's as the fold takes it.</summary>
     public static Recorded Recorded(IEvent e) => new(e.Sequence, e.Timestamp, e.StreamKey!, e.Data);
+
+    // Over a connection of its own: the session's may have begun a snapshot before the rows were taken away.
+    private static async Task<Horizon?> HorizonAsync(IQuerySession session, CancellationToken cancellationToken)
+    {
+        await using var connection = session.Database.CreateConnection();
+        await connection.OpenAsync(cancellationToken);
+        return await Horizon.ReadAsync(connection, cancellationToken);
+    }
 
     private static LogPlace PlaceOf(IEvent e) => new(e.Sequence, e.GetHeader("hash")?.ToString() ?? "");
 }

@@ -1,4 +1,3 @@
-using Hami.Domain.Ledger;
 using JasperFx;
 using JasperFx.Events;
 using JasperFx.Events.Daemon;
@@ -21,19 +20,20 @@ internal static class MartenSetup
         services.AddHostedService(s => ActivatorUtilities.CreateInstance<ProjectionHost>(s, () => DocumentStore.For(options => Configure(options, connectionString))));
     }
 
-    internal static void Configure(StoreOptions options, string connectionString)
+    /// <param name="events">The events of the log; null for those of this program.</param>
+    internal static void Configure(StoreOptions options, string connectionString, EventTypes? events = null)
     {
         options.Connection(connectionString);
         options.DatabaseSchemaName = Schema;
         options.AutoCreateSchemaObjects = AutoCreate.All;
-        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase);
+        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase, json => json.IgnoreReadOnlyProperties = true);
 
         options.Events.StreamIdentity = StreamIdentity.AsString;
         // Despite its name: the mode that keeps the time we set on an event. Plain Quick takes the database's.
         options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
         options.Events.MetadataConfig.HeadersEnabled = true;
         options.Events.UseAdvisoryLockTransaction = true;
-        NameEvents(options);
+        (events ?? EventTypes.Today).Name(options);
 
         // A read model that skips what it cannot read is wrong without saying so.
         options.Projections.AsyncMode = DaemonMode.HotCold;
@@ -44,25 +44,5 @@ internal static class MartenSetup
         options.Projections.RebuildErrors.SkipApplyErrors = false;
         options.Projections.RebuildErrors.SkipSerializationErrors = false;
         options.Projections.RebuildErrors.SkipUnknownEvents = false;
-    }
-
-    private static void NameEvents(StoreOptions options)
-    {
-        options.Events.MapEventType<NodeEvent.DevicesRegistered>("devices_registered");
-        options.Events.MapEventType<NodeEvent.NodeRemoved>("node_removed");
-        options.Events.MapEventType<NodeEvent.DeviceCordoned>("device_cordoned");
-        options.Events.MapEventType<NodeEvent.DeviceUncordoned>("device_uncordoned");
-        options.Events.MapEventType<NodeEvent.AllocationPlaced>("allocation_placed");
-        options.Events.MapEventType<NodeEvent.AllocationAdopted>("allocation_adopted");
-        options.Events.MapEventType<NodeEvent.AllocationBound>("allocation_bound");
-        options.Events.MapEventType<NodeEvent.AllocationAttached>("allocation_attached");
-        options.Events.MapEventType<NodeEvent.AllocationShrunk>("allocation_shrunk");
-        options.Events.MapEventType<NodeEvent.AllocationReleased>("allocation_released");
-        options.Events.MapEventType<PodEvent.PlacementRefused>("placement_refused");
-        options.Events.MapEventType<PodEvent.WorkloadWithdrawn>("workload_withdrawn");
-        options.Events.MapEventType<PodEvent.PreemptionPlanned>("preemption_planned");
-        options.Events.MapEventType<QuotaEvent.QuotaChanged>("quota_changed");
-        options.Events.MapEventType<PolicyEvent.PolicyChanged>("policy_changed");
-        options.Events.MapEventType<PolicyEvent.WorkloadMixLearned>("workload_mix_learned");
     }
 }

@@ -40,6 +40,10 @@ internal sealed class SigningKey
         }
     }
 
+    /// <summary>True when this key made the signature.</summary>
+    public bool Verify(AllocationSignature signature, byte[] message) =>
+        signature.KeyId == Id && _key.GeneratePublicKey().Verify(Ed25519.Algorithm.Ed25519, null, message, 0, message.Length, signature.Signature, 0);
+
     /// <summary>Signs a message, RFC 8032; 64 bytes.</summary>
     public byte[] Sign(byte[] message)
     {

@@ -1,7 +1,10 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Hami.Api.Archiving;
 using Hami.Api.Plumbing;
+using Hami.Api.Replaying;
+using Hami.Domain.Ledger;
 using Hami.Domain.Reading;
-using Marten;
 using Npgsql;
 
 namespace Hami.Api.Reading;
@@ -11,11 +14,14 @@ namespace Hami.Api.Reading;
 internal sealed record BuiltReadModels(int Generation, long Events, long Position, double Seconds);
 
 /// <summary>Folds the whole log into a new generation of the read models, beside the one in force, and swaps them.</summary>
-internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSource database, ILogger<ReadModelsBuild> logger)
+/// <param name="eventsAtOnce">Events that are folded before their rows are looked at.</param>
+/// <param name="rowsAtOnce">Rows of a new generation that are written together.</param>
+internal sealed partial class ReadModelsBuild(
+    NpgsqlDataSource database, StoredEvents events, ILogger<ReadModelsBuild> logger, int eventsAtOnce = 1000, int rowsAtOnce = 20_000)
 {
     // Any number will do that nobody else in this database locks: "hami read" in ASCII.
-    private const long BuildersLock = 0x68616d6972656164;
-    private const int PageSize = 5000;
+    internal const long BuildersLock = 0x68616d6972656164;
+    private const int PagesAhead = 4;
 
     /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
     public async Task EnsureAsync(CancellationToken cancellationToken)
@@ -67,10 +73,15 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         var before = await ReadRows.HeadAsync(connection, locked: false, cancellationToken);
         var generation = (before?.Generation ?? 0) + 1;
         await ExecuteAsync(connection, ReadSql.CreateTables(generation), cancellationToken);
-        var pass = new Pass(new ReadModels(OpenRows.None), generation, LogPlace.Beginning, 0);
-        pass = await FoldAsync(connection, pass, cancellationToken);
+        // At the log's horizon, with the rows of then.
+        var (begin, rows) = await BaseRows.BeginAsync(connection, cancellationToken);
+        var pass = new Pass(new ReadModels(rows.Open), generation, begin, 0);
+        var copy = new ReadCopy(connection, generation, rowsAtOnce);
+        await copy.AddAsync(rows.ToChanges(), cancellationToken);
+        pass = await FoldAsync(pass, changes => copy.AddAsync(changes, cancellationToken), cancellationToken);
+        await copy.EndAsync(cancellationToken);
         await ExecuteAsync(connection, ReadSql.CreateIndexes(generation), cancellationToken);
-        pass = await FoldAsync(connection, pass, cancellationToken);
+        pass = await FoldOnAsync(connection, pass, cancellationToken);
         pass = await SwapAsync(connection, pass, isFirst, cancellationToken);
         if (before is not null)
             await DropAsync(connection, before.Generation, cancellationToken);
@@ -85,12 +96,10 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var inForce = await ReadRows.HeadAsync(connection, locked: true, cancellationToken);
         // What the builder's last look at the log was too early for.
-        while (pass.Place.Position < inForce?.Position)
-        {
-            if (await ReadAsync(pass.Place, cancellationToken) is not { Events.Count: > 0 } page)
-                throw new InvalidOperationException($"The log ends before position {inForce.Position}, which the read models in force have folded.");
-            pass = await WriteAsync(connection, pass, page, cancellationToken);
-        }
+        if (pass.Place.Position < inForce?.Position)
+            pass = await FoldOnAsync(connection, pass, cancellationToken);
+        if (pass.Place.Position < inForce?.Position)
+            throw new InvalidOperationException($"The log ends before position {inForce.Position}, which the read models in force have folded.");
         await ExecuteAsync(connection, ReadSql.Show(pass.Generation), cancellationToken);
         await using var batch = new NpgsqlBatch(connection)
         {
@@ -115,34 +124,49 @@ internal sealed partial class ReadModelsBuild(IDocumentStore store, NpgsqlDataSo
         return pass;
     }
 
-    /// <summary>Folds to the end of the log. The next page is read while the last is written.</summary>
-    private async Task<Pass> FoldAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken)
-    {
-        var next = ReadAsync(pass.Place, cancellationToken);
-        while (await next is { Events.Count: > 0 } page)
+    /// <summary>Folds to the end of the log what came after the rows were written.</summary>
+    private Task<Pass> FoldOnAsync(NpgsqlConnection connection, Pass pass, CancellationToken cancellationToken) => FoldAsync(
+        pass,
+        async changes =>
         {
-            next = ReadAsync(page.End, cancellationToken);
-            pass = await WriteAsync(connection, pass, page, cancellationToken);
+            await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
+            foreach (var (sql, json) in ReadSql.Write(changes, pass.Generation, "$1"))
+                batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = json } } });
+            if (batch.BatchCommands.Count > 0)
+                await batch.ExecuteNonQueryAsync(cancellationToken);
+        },
+        cancellationToken);
+
+    private async Task<Pass> FoldAsync(Pass pass, Func<ReadChanges, Task> write, CancellationToken cancellationToken)
+    {
+        await foreach (var page in ReadOnAsync(pass.Place, cancellationToken).Chunk(eventsAtOnce).MadeAheadAsync(PagesAhead, cancellationToken))
+        {
+            foreach (var (e, _) in page)
+                pass.Models.Apply(e.Position, e.At, e.Stream, e.Event);
+            await write(pass.Models.TakeChanges());
+            pass = pass with { Place = page[^1].Place, Events = pass.Events + page.Length };
         }
         return pass;
     }
 
-    private async Task<LogPage> ReadAsync(LogPlace from, CancellationToken cancellationToken)
+    /// <summary>The log from a place to where it ends now.</summary>
+    private async IAsyncEnumerable<(Recorded Event, LogPlace Place)> ReadOnAsync(LogPlace from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var session = store.QuerySession();
-        return await LogReader.ReadOnAsync(session, from, PageSize, cancellationToken);
-    }
-
-    private static async Task<Pass> WriteAsync(NpgsqlConnection connection, Pass pass, LogPage page, CancellationToken cancellationToken)
-    {
-        foreach (var e in page.Events)
-            pass.Models.Apply(e.Position, e.At, e.Stream, e.Event);
-        await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
-        foreach (var (sql, json) in ReadSql.Write(pass.Models.TakeChanges(), pass.Generation, "$1"))
-            batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = json } } });
-        if (batch.BatchCommands.Count > 0)
-            await batch.ExecuteNonQueryAsync(cancellationToken);
-        return pass with { Place = page.End, Events = pass.Events + page.Events.Count };
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var isThere = from == LogPlace.Beginning;
+        await foreach (var row in LogRows.ReadAsync(connection, from.Position - 1, long.MaxValue, cancellationToken))
+        {
+            var place = new LogPlace(row.Position, row.Hash ?? "");
+            if (isThere)
+                yield return (events.Read(row), place);
+            // The event at the place is read once more: were it another, what follows would not fit what was folded.
+            else if (place == from)
+                isThere = true;
+            else
+                break;
+        }
+        if (!isThere)
+            throw new AnotherLogException(from.Position);
     }
 
     /// <summary>Table by table: who holds the lock of one while waiting for another can meet a reader who does so the other way round.</summary>

@@ -32,17 +32,18 @@ internal static class ReadSql
     /// <remarks>Parameters: generation, position before, position after.</remarks>
     public static string Advance(string first, string second, string third) => $"select {ReadTables.Head}_advance({first}, {second}, {third})";
 
-    /// <summary>The tables of a generation, with their keys.</summary>
+    /// <summary>The tables of a generation, to be filled.</summary>
     public static string CreateTables(int generation) =>
         $"""
         drop schema if exists {ReadTables.SchemaOf(generation)} cascade;
         create schema {ReadTables.SchemaOf(generation)};
-        {string.Join('\n', ReadTables.All.Select(t => $"create table {Name(t, generation)} ({string.Join(", ", t.Columns.Select(c => $"{c.Name} {c.Type}"))}, primary key ({string.Join(", ", t.Key)}));"))}
+        {string.Join('\n', ReadTables.All.Select(t => $"create table {Name(t, generation)} ({string.Join(", ", t.Columns.Select(c => $"{c.Name} {c.Type}"))});"))}
         """;
 
-    /// <summary>What makes them quick to ask; slower to fill, so last.</summary>
+    /// <summary>Their keys, and what makes them quick to ask; slower to fill, so last.</summary>
     public static string CreateIndexes(int generation) =>
-        string.Join('\n', ReadTables.All.Select(t => $"{string.Join('\n', t.Indexes.Select(i => $"create index on {Name(t, generation)} {i};"))}\nanalyze {Name(t, generation)};"));
+        string.Join('\n', ReadTables.All.Select(t =>
+            $"alter table {Name(t, generation)} add primary key ({string.Join(", ", t.Key)});\n{string.Join('\n', t.Indexes.Select(i => $"create index on {Name(t, generation)} {i};"))}\nanalyze {Name(t, generation)};"));
 
     /// <summary>Shows everybody the tables of this generation.</summary>
     public static string Show(int generation) =>
@@ -67,6 +68,10 @@ internal static class ReadSql
         if (changes.Usage.Cards.Count > 0)
             yield return (Upsert(ReadTables.CardDay, generation, parameter), ReadJson.Rows(changes.Usage.Cards));
     }
+
+    /// <summary>Takes rows of a table of a generation that are new to it.</summary>
+    public static string Copy(ReadTable table, int generation) =>
+        $"copy {Name(table, generation)} ({string.Join(", ", table.Columns.Select(c => c.Name))}) from stdin (format binary)";
 
     private static string Name(ReadTable table, int generation) => $"{ReadTables.SchemaOf(generation)}.{table.Name}";
 

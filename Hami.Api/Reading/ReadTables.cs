@@ -23,6 +23,7 @@ internal static class ReadTables
     public const string Schema = "hami_read";
 
     /// <summary>Raised with every change of the tables or of what is folded into them: a process that starts then builds a new generation.</summary>
+    /// <remarks>Of a log that begins at a horizon it builds on rows of the shape of then: see <see cref="Archiving.BaseRows"/> for what is to be done about those.</remarks>
     public const int Shape = 1;
 
     public const string Allocations = $"{Schema}.allocation";

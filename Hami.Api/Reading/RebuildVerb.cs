@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Hami.Api.Commands;
 using Hami.Api.Plumbing;
-using Marten;
+using Hami.Api.Replaying;
 using Npgsql;
 
 namespace Hami.Api.Reading;
@@ -23,17 +23,16 @@ internal static class RebuildVerb
     private static async Task<int> RunAsync(string postgres, bool json, CancellationToken cancellationToken)
     {
         using var logging = LoggerFactory.Create(_ => { });
-        using var store = DocumentStore.For(options => MartenSetup.Configure(options, postgres));
         await using var database = NpgsqlDataSource.Create(postgres);
         try
         {
-            var built = await new ReadModelsBuild(store, database, logging.CreateLogger<ReadModelsBuild>()).RebuildAsync(cancellationToken);
+            var built = await new ReadModelsBuild(database, new StoredEvents(), logging.CreateLogger<ReadModelsBuild>()).RebuildAsync(cancellationToken);
             Console.WriteLine(json
                 ? JsonSerializer.Serialize(built, JsonSerializerOptions.Web)
                 : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"Generation {built.Generation} of the read models is in force: {built.Events} events folded in {built.Seconds:F1} s."));
             return 0;
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (e is NpgsqlException or FormatException or AnotherLogException)
         {
             await Console.Error.WriteLineAsync($"The read models in force stay as they are: {e.Message}");
             return 1;

@@ -18,7 +18,7 @@ internal static class AuditVerb
             var position = await asked.History.PositionAtAsync(asked.Parsed.GetValue(at), asked.CancellationToken);
             if (await asked.History.ExplainAsync(asked.Parsed.GetValue(pod)!, position, asked.CancellationToken) is not { } explained)
             {
-                await asked.Error.WriteLineAsync($"The log knows no pod {asked.Parsed.GetValue(pod)} up to event {position}: give namespace/name or its UID; a pod that was never asked about, or asks for no cards, is not in it.");
+                await asked.Error.WriteLineAsync($"The log knows no pod {asked.Parsed.GetValue(pod)} up to event {position}: give namespace/name or its UID; a pod that was never asked about, or asks for no cards, is not in it.{(await asked.History.HorizonAsync(asked.CancellationToken) is { } horizon ? $" One that ended by {Printed.Moment(horizon.At)} was moved to {horizon.File} or a file before it." : "")}");
                 return ExitCode.No;
             }
             if (asked.Json)
@@ -33,11 +33,12 @@ internal static class AuditVerb
     {
         var heads = new Option<string?>("--heads-file") { Description = "File of exported heads, as serve --heads-file writes it: whoever rewrote the whole log is found by it." };
         var keys = new Option<string[]>("--head-key-file") { Description = "PEM file with the key, public or private, that heads are signed with; may be repeated.", DefaultValueFactory = _ => [] };
-        return LogVerb.Create("verify", "Replay the whole log and compare everything that is derived from it; ends with 0 when all is intact, else with 1.", [heads, keys], async asked =>
+        var archive = new Option<string?>("--archive") { Description = "Folder with the files that hami-api archive wrote: the log is read from its first event on, and what was kept of them is compared. From its horizon on when not given." };
+        return LogVerb.Create("verify", "Replay the whole log and compare everything that is derived from it; ends with 0 when all is intact, else with 1.", [heads, keys, archive], async asked =>
         {
             var (file, keyFiles) = (asked.Parsed.GetValue(heads), asked.Parsed.GetValue(keys)!);
             var exported = file is null ? [] : HeadsFile.Read(file);
-            var report = await new LogVerification(asked.Database, asked.Events).RunAsync(exported, keyFiles.Length == 0 ? null : HeadKeys.Read(keyFiles), asked.CancellationToken);
+            var report = await new LogVerification(asked.Database, asked.Events).RunAsync(exported, keyFiles.Length == 0 ? null : HeadKeys.Read(keyFiles), asked.CancellationToken, asked.Parsed.GetValue(archive));
             if (asked.Json)
                 Printed.Json(asked.Output, report);
             else
@@ -49,6 +50,12 @@ internal static class AuditVerb
     private static void Print(TextWriter output, VerifyReport report)
     {
         output.WriteLine($"{report.Events} events up to position {report.Position} were replayed, {report.Redecided} placements decided again{(report.NotRedecided > 0 ? $" ({report.NotRedecided} are too old for that)" : "")}.");
+        if (report.Horizon is { } horizon)
+        {
+            output.WriteLine(horizon.Read is { } read
+                ? $"{read} of them were read from the archive, up to event {horizon.Position} of {Printed.Moment(horizon.At)}; {horizon.Kept} rows that were kept of it were compared with their twins."
+                : $"The log in the database begins after its horizon, event {horizon.Position} of {Printed.Moment(horizon.At)}: {horizon.Kept} rows kept of history before it were counted, not chained{(horizon.HeadsBefore > 0 ? $", {horizon.HeadsBefore} exported heads were not compared" : "")}; it is in {horizon.File} and the files before it, which --archive reads.");
+        }
         output.WriteLine(report.ReadModelsTo is { } to
             ? $"Checkpoints, live_allocation and, up to event {to}, the read models were compared with a fresh fold."
             : "Checkpoints and live_allocation were compared with a fresh fold; there are no read models of this version to compare.");
@@ -75,7 +82,10 @@ internal static class AuditVerb
         return LogVerb.Create("who", "Tell who held a card, when, and how much of it.", [device, from, to], async asked =>
         {
             var uuid = asked.Parsed.GetValue(device)!;
-            var held = await asked.History.WhoHeldAsync(uuid, asked.Parsed.GetValue(from), asked.Parsed.GetValue(to), asked.CancellationToken);
+            DateTimeOffset? begin = asked.Parsed.GetValue(from) is var given && given > DateTimeOffset.MinValue ? given : null;
+            if (begin is null && await asked.History.HorizonAsync(asked.CancellationToken) is { } horizon)
+                await asked.Error.WriteLineAsync($"From {Printed.Moment(horizon.At)} on, the horizon of the log; what was before is in {horizon.File} and the files before it.");
+            var held = await asked.History.WhoHeldAsync(uuid, begin, asked.Parsed.GetValue(to), asked.CancellationToken);
             if (asked.Json)
             {
                 Printed.Json(asked.Output, held);

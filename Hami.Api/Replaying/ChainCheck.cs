@@ -4,22 +4,24 @@ using Hami.Domain.Replaying;
 namespace Hami.Api.Replaying;
 
 /// <summary>Looks whether every row of the log follows, by its hash and its number in its stream, from those before it.</summary>
-internal sealed class ChainCheck
+/// <param name="start">The place before the first row that is given.</param>
+internal sealed class ChainCheck(LogPlace start)
 {
     // How far back it is looked for the row that another one really follows.
     private const int Remembered = 64;
 
+    private readonly bool _isWhole = start == LogPlace.Beginning;
     private readonly List<Finding> _findings = [];
     private readonly Dictionary<string, long> _versions = new(StringComparer.Ordinal);
-    private readonly Queue<(long Position, string Hash)> _before = new([(0, EventHash.Genesis)]);
+    private readonly Queue<LogPlace> _before = new([start]);
 
     public IReadOnlyList<Finding> Findings => _findings;
 
     /// <summary>The last event of each stream, by its number there.</summary>
     public IReadOnlyDictionary<string, long> Versions => _versions;
 
-    /// <summary>Position and hash of the last row.</summary>
-    public (long Position, string Hash) Last { get; private set; } = (0, EventHash.Genesis);
+    /// <summary>Where the last row is.</summary>
+    public LogPlace Last { get; private set; } = start;
 
     public void Next(LogRow row)
     {
@@ -34,7 +36,7 @@ internal sealed class ChainCheck
         if (row.IsArchived)
             Found(row, "it is marked as archived, which hides it from processes that start");
 
-        Last = (row.Position, row.Hash ?? expected);
+        Last = new(row.Position, row.Hash ?? expected);
         _versions[row.Stream] = row.Version;
         if (_before.Count == Remembered)
             _before.Dequeue();
@@ -54,7 +56,9 @@ internal sealed class ChainCheck
     /// <summary>What its number in its stream, and its position, say beside the hash; empty for nothing.</summary>
     private string WhereItStands(LogRow row)
     {
-        var before = _versions.GetValueOrDefault(row.Stream);
+        // Of a log that does not begin with its first event, the first of a stream that is seen may be any.
+        if (!_versions.TryGetValue(row.Stream, out var before) && !_isWhole)
+            return "";
         return row.Version == before + 1 ? ""
             : row.Version > before + 1 ? $"; its stream lacks {(row.Version == before + 2 ? $"event {before + 1}" : $"events {before + 1} to {row.Version - 1}")} before it"
             : $"; it is event {row.Version} of its stream, but stands after event {before}";

@@ -9,7 +9,7 @@ namespace Hami.Api.Replaying;
 internal static class CompanionCheck
 {
     /// <summary>The row that says where the log ends.</summary>
-    public static async Task<IReadOnlyList<Finding>> HeadAsync(NpgsqlConnection database, (long Position, string Hash) last, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<Finding>> HeadAsync(NpgsqlConnection database, LogPlace last, CancellationToken cancellationToken)
     {
         var head = await JournalHeads.ReadAsync(database, cancellationToken);
         var (position, hash) = head is null ? (0, EventHash.Genesis) : (head.Position, head.Hash);
@@ -19,24 +19,33 @@ internal static class CompanionCheck
             : [];
     }
 
-    /// <summary>The numbers that the streams have come to.</summary>
+    /// <summary>The numbers that the streams have come to, and which of them are closed.</summary>
+    /// <param name="versions">The last event of each stream.</param>
+    /// <param name="sinceHorizon">Streams with events after the log's horizon; null when there is none. Others may have no row, and those of pods may be forgotten.</param>
+    /// <param name="ledger">What the log folds to; null when that is not known.</param>
     public static async Task<IReadOnlyList<Finding>> StreamsAsync(
-        NpgsqlConnection database, IReadOnlyDictionary<string, long> versions, CancellationToken cancellationToken)
+        NpgsqlConnection database, IReadOnlyDictionary<string, long> versions, IReadOnlySet<string>? sinceHorizon, ClusterLedger? ledger, CancellationToken cancellationToken)
     {
         var findings = new List<Finding>();
         var missing = new HashSet<string>(versions.Keys, StringComparer.Ordinal);
-        await using var command = new NpgsqlCommand($"select id, version from {MartenSetup.Schema}.mt_streams order by id", database);
+        await using var command = new NpgsqlCommand($"select id, version, is_archived from {MartenSetup.Schema}.mt_streams order by id", database);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken);
         while (await rows.ReadAsync(cancellationToken))
         {
             var (stream, version) = (rows.GetString(0), rows.GetInt64(1));
             missing.Remove(stream);
+            if (ledger is not null && rows.GetBoolean(2) != (ledger.Current(stream) != stream))
+                findings.Add(new(null, stream, rows.GetBoolean(2) ? "the stream is marked as closed, and no other goes on from it" : "the stream is not marked as closed, though another goes on from it"));
             var found = versions.GetValueOrDefault(stream);
+            if (found == 0 && sinceHorizon is not null)
+                continue;
             if (found == 0)
                 findings.Add(new(null, stream, $"the stream had {version} {(version == 1 ? "event" : "events")}, and none is there any more"));
             else if (found != version)
                 findings.Add(new(null, stream, $"the stream had come to event {version}, but its last event is {found}"));
         }
+        if (sinceHorizon is not null)
+            missing.RemoveWhere(s => Streams.IsOfPod(s) && !sinceHorizon.Contains(s));
         findings.AddRange(missing.Order(StringComparer.Ordinal).Select(s => new Finding(null, s, "the log has events of the stream, but mt_streams does not have it")));
         return findings;
     }

@@ -13,7 +13,8 @@ internal sealed class HeadsCheck
     /// <summary>Takes the heads whose signatures hold.</summary>
     /// <param name="heads">In the order of the file; null for a line that is none.</param>
     /// <param name="keys">Null to believe heads without their signature.</param>
-    public HeadsCheck(IReadOnlyList<ExportedHead?> heads, HeadKeys? keys)
+    /// <param name="from">First position that will be given; heads before it are not compared.</param>
+    public HeadsCheck(IReadOnlyList<ExportedHead?> heads, HeadKeys? keys, long from = 0)
     {
         var believed = new List<ExportedHead>();
         for (var i = 0; i < heads.Count; i++)
@@ -22,18 +23,24 @@ internal sealed class HeadsCheck
                 _findings.Add(new(null, null, $"line {i + 1} of the heads file is no exported head"));
             else if (keys?.WhyNot(head) is { } why)
                 _findings.Add(new(head.Position, null, $"the head in line {i + 1} of the heads file is not believed: {why}"));
+            else if (head.Position < from)
+                NotCompared++;
             else
                 believed.Add(head);
         }
+        _intact = Math.Max(from - 1, 0);
         Last = believed.Count == 0 ? null : believed.MaxBy(h => h.Position);
         Count = believed.Count;
         _heads = new(believed.OrderBy(h => h.Position).ThenBy(h => h.Hash, StringComparer.Ordinal));
     }
 
-    /// <summary>Heads that are believed.</summary>
+    /// <summary>Heads that are believed and compared.</summary>
     public int Count { get; }
 
-    /// <summary>The furthest of them; null for none.</summary>
+    /// <summary>Heads of rows that are not there any more.</summary>
+    public int NotCompared { get; }
+
+    /// <summary>The furthest of those compared; null for none.</summary>
     public ExportedHead? Last { get; }
 
     public IReadOnlyList<Finding> Findings => _findings;

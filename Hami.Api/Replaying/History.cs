@@ -1,6 +1,7 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
+using Hami.Api.Plumbing;
 using Hami.Domain.Placing;
 using Hami.Domain.Replaying;
 
@@ -22,6 +23,8 @@ public sealed class History : IDisposable
 
     internal Task<ClusterPicture> AtAsync(DateTimeOffset at, string? node, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
         async () => Shown(ClusterPicture.Of(await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), at, node), scope), cancellationToken);
+
+    internal Task<Horizon?> HorizonAsync(CancellationToken cancellationToken) => Rows.AnsweredAsync(() => _log.HorizonAsync(cancellationToken), cancellationToken);
 
     internal Task<PodExplanation?> ExplainAsync(string pod, DateTimeOffset at, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
         async () => Shown(await _log.ExplainAsync(pod, await _log.PositionAtAsync(at, cancellationToken), cancellationToken), scope), cancellationToken);
@@ -61,6 +64,10 @@ public sealed class History : IDisposable
         {
             // On a thread of the pool: folding does not wait for anything, and would hold up the request's other fields.
             return await Rows.AnsweredAsync(() => Task.Run(ask, cancellationToken), cancellationToken);
+        }
+        catch (ArchivedHistoryException e)
+        {
+            throw new ExecutionError(e.Message, e) { Code = "ARCHIVED" };
         }
         finally
         {

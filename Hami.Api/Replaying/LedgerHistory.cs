@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Replaying;
@@ -17,9 +18,12 @@ internal interface IKnownStates
 internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents events, IKnownStates known)
 {
     /// <summary>The highest position whose time is not after that; 0 when there is none.</summary>
+    /// <exception cref="ArchivedHistoryException">What was then was archived.</exception>
     public async Task<long> PositionAtAsync(DateTimeOffset at, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        if (await Horizon.ReadAsync(connection, cancellationToken) is { } horizon && at < horizon.At)
+            throw horizon.Before($"{at.UtcDateTime:yyyy-MM-dd HH:mm:ss'Z'}");
         return await LogRows.PositionAtAsync(connection, at, cancellationToken);
     }
 
@@ -29,8 +33,12 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
         var ledger = await known.NearestAsync(position, cancellationToken);
         await foreach (var e in ReadAsync(ledger.Position, position, cancellationToken))
             ledger = Replay.Next(ledger, e);
-        return ledger;
+        // Looked at last: what is archived meanwhile may have been missing.
+        return await HorizonAsync(cancellationToken) is { } horizon && position < horizon.Position ? throw horizon.Before($"Event {position}") : ledger;
     }
+
+    /// <summary>Where the log begins; null when it has everything.</summary>
+    public Task<Horizon?> HorizonAsync(CancellationToken cancellationToken) => Horizon.ReadAsync(database, cancellationToken);
 
     /// <summary>What happened after one position, up to another.</summary>
     public async IAsyncEnumerable<Recorded> ReadAsync(
@@ -60,13 +68,17 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
     }
 
     /// <summary>Who held a card in a time.</summary>
-    public async Task<IReadOnlyList<CardHolding>> WhoHeldAsync(string deviceUuid, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    /// <param name="from">Null for the begin of the log.</param>
+    /// <exception cref="ArchivedHistoryException">The time begins before the log does.</exception>
+    public async Task<IReadOnlyList<CardHolding>> WhoHeldAsync(string deviceUuid, DateTimeOffset? from, DateTimeOffset to, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        if (await Horizon.ReadAsync(connection, cancellationToken) is { } horizon)
+            from = from is not { } begin ? horizon.At : begin >= horizon.At ? begin : throw horizon.Before($"{begin.UtcDateTime:yyyy-MM-dd HH:mm:ss'Z'}");
         var about = new List<Recorded>();
         await foreach (var row in LogRows.AboutCardAsync(connection, deviceUuid, to, cancellationToken))
             about.Add(events.Read(row));
-        return WhoHeld.Of(about, deviceUuid, from, to);
+        return WhoHeld.Of(about, deviceUuid, from ?? DateTimeOffset.MinValue, to);
     }
 
     /// <summary>Runs the arrivals of a time again under another policy.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hami.Api.Archiving;
 using Hami.Api.Commands;
 using Hami.Api.Plumbing;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -36,6 +37,11 @@ internal static class LogVerb
             catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedColumn)
             {
                 return await Unanswered(parsed, $"the database holds no log of hami-api's: {e.MessageText}");
+            }
+            catch (Exception e) when (e is ArchivedHistoryException or NotArchivedException)
+            {
+                await Unanswered(parsed, e.Message);
+                return ExitCode.No;
             }
             catch (Exception e) when (e is NpgsqlException or IOException or UnauthorizedAccessException or FormatException)
             {

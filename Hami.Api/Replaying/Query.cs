@@ -11,6 +11,10 @@ namespace Hami.Api;
 
 public sealed partial class Query
 {
+    /// <summary>Where history in the database begins; null while none was archived. Lists of what ended before it are shorter, and the cluster, or a pod, before it is answered with where its history is.</summary>
+    public static async Task<HistoryHorizon?> Horizon([FromServices] History history, CancellationToken cancellationToken) =>
+        await history.HorizonAsync(cancellationToken) is { } horizon ? new(horizon.Position, horizon.At, horizon.File) : null;
+
     /// <summary>The cluster as it was: nodes, cards, who held what, and who waited.</summary>
     /// <param name="time">The moment; what happened at it counts.</param>
     /// <param name="node">Only this node, and the pods that waited.</param>

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Hami.Api.Archiving;
 using Hami.Api.Plumbing;
 using Hami.Api.Reading;
 using Hami.Domain.Ledger;
@@ -16,23 +17,49 @@ internal sealed class ReadModelsCheck
     private const int TakenAtOnce = 1000;
 
     private readonly ReadHead? _head;
-    private readonly ReadModels _models = new(OpenRows.None);
+    private readonly ReadModels _models;
     private readonly UsageSums _usage = new();
     private readonly Dictionary<(string Table, string Key), UInt128> _expected = [];
     private long _last;
     private int _folded;
     private string? _broken;
 
-    private ReadModelsCheck(ReadHead? head) => _head = head;
+    private readonly List<Finding> _findings = [];
+
+    private ReadModelsCheck(ReadHead? head, BaseRows from)
+    {
+        (_head, _models) = (head, new(from.Open));
+        Take(from.ToChanges());
+    }
 
     /// <summary>Up to which event they were compared; null when there are none of this program's shape.</summary>
     public long? Position => _head?.Position;
 
-    public static async Task<ReadModelsCheck> ReadAsync(NpgsqlConnection database, CancellationToken cancellationToken)
+    /// <param name="horizon">Where the rows that will be given begin; null for the first event.</param>
+    public static async Task<ReadModelsCheck> ReadAsync(NpgsqlConnection database, Horizon? horizon, CancellationToken cancellationToken)
     {
         await using var exists = new NpgsqlCommand($"select to_regclass('{ReadTables.Head}') is not null", database);
         var head = (bool)(await exists.ExecuteScalarAsync(cancellationToken))! ? await ReadRows.HeadAsync(database, locked: false, cancellationToken) : null;
-        return new(head is { Shape: ReadTables.Shape } ? head : null);
+        if (head is not { Shape: ReadTables.Shape })
+            return new(null, BaseRows.None);
+        if (horizon is null)
+            return new(head, BaseRows.None);
+        return await BaseRows.ReadAsync(database, horizon, cancellationToken) is { } from
+            ? new(head, from) { _last = horizon.Position }
+            : new(head, BaseRows.None) { _broken = $"the read models cannot be compared: their rows as they were at the horizon, event {horizon.Position}, are missing or of another version" };
+    }
+
+    /// <summary>The rows given so far were archived: of those in the read models only what could still change was kept.</summary>
+    public async Task PassedHorizonAsync(NpgsqlConnection database, CancellationToken cancellationToken)
+    {
+        if (_head is null || _broken is not null)
+            return;
+        Take(_models.TakeChanges());
+        _expected.Clear();
+        Take(ReadChanges.Of(_models.Open));
+        var expected = new Dictionary<(string Table, string Key), UInt128>(_expected);
+        ExpectSums(expected);
+        await CompareAsync(database, BaseRows.Generation, expected, "rows kept of the horizon, in ", _findings, cancellationToken);
     }
 
     public void Next(Recorded e)
@@ -59,14 +86,17 @@ internal sealed class ReadModelsCheck
             return [];
         if (_broken is not null)
             return [new(null, null, _broken)];
-        var findings = new List<Finding>();
         if (_last < _head.Position)
-            findings.Add(new(_head.Position, null, $"the read models have folded event {_head.Position}, which the log does not have"));
+            _findings.Add(new(_head.Position, null, $"the read models have folded event {_head.Position}, which the log does not have"));
         Take(_models.TakeChanges());
-        foreach (var row in _usage.Usage)
-            Expect(ReadTables.UsageTable, row);
-        foreach (var row in _usage.Cards)
-            Expect(ReadTables.CardDay, row);
+        ExpectSums(_expected);
+        await CompareAsync(database, _head.Generation, _expected, "", _findings, cancellationToken);
+        return _findings;
+    }
+
+    private static async Task CompareAsync(
+        NpgsqlConnection database, int generation, Dictionary<(string Table, string Key), UInt128> expected, string which, List<Finding> findings, CancellationToken cancellationToken)
+    {
         await CompareAsync<AllocationRow>(ReadTables.Allocation);
         await CompareAsync<HoldingRow>(ReadTables.Holding);
         await CompareAsync<NodeRow>(ReadTables.Node);
@@ -74,22 +104,29 @@ internal sealed class ReadModelsCheck
         await CompareAsync<RefusalRow>(ReadTables.Refusal);
         await CompareAsync<UsageRow>(ReadTables.UsageTable);
         await CompareAsync<CardDayRow>(ReadTables.CardDay);
-        findings.AddRange(_expected.Keys.Select(k => new Finding(null, null, $"the read model {k.Table} lacks the row {k.Key}")));
-        return findings;
+        findings.AddRange(expected.Keys.Select(k => new Finding(null, null, $"{which}the read model {k.Table} lacks the row {k.Key}")));
 
         async Task CompareAsync<T>(ReadTable table)
         {
-            await using var command = new NpgsqlCommand($"select row_to_json(t) from {ReadTables.SchemaOf(_head.Generation)}.{table.Name} t", database);
+            await using var command = new NpgsqlCommand($"select row_to_json(t) from {ReadTables.SchemaOf(generation)}.{table.Name} t", database);
             await using var rows = await command.ExecuteReaderAsync(cancellationToken);
             while (await rows.ReadAsync(cancellationToken))
             {
                 var (key, digest) = Digest(table, ReadJson.Row<T>(rows.GetString(0)));
-                if (!_expected.Remove((table.Name, key), out var expected))
-                    findings.Add(new(null, null, $"the read model {table.Name} has the row {key}, of which the log knows nothing"));
-                else if (expected != digest)
-                    findings.Add(new(null, null, $"the read model {table.Name} has the row {key} otherwise than the log"));
+                if (!expected.Remove((table.Name, key), out var meant))
+                    findings.Add(new(null, null, $"{which}the read model {table.Name} has the row {key}, of which the log knows nothing"));
+                else if (meant != digest)
+                    findings.Add(new(null, null, $"{which}the read model {table.Name} has the row {key} otherwise than the log"));
             }
         }
+    }
+
+    private void ExpectSums(Dictionary<(string Table, string Key), UInt128> expected)
+    {
+        foreach (var row in _usage.Usage)
+            Expect(ReadTables.UsageTable, row, expected);
+        foreach (var row in _usage.Cards)
+            Expect(ReadTables.CardDay, row, expected);
     }
 
     private void Take(ReadChanges changes)
@@ -110,10 +147,12 @@ internal sealed class ReadModelsCheck
             _usage.Add(row);
     }
 
-    private void Expect<T>(ReadTable table, T row)
+    private void Expect<T>(ReadTable table, T row) => Expect(table, row, _expected);
+
+    private static void Expect<T>(ReadTable table, T row, Dictionary<(string Table, string Key), UInt128> expected)
     {
         var (key, digest) = Digest(table, row);
-        _expected[(table.Name, key)] = digest;
+        expected[(table.Name, key)] = digest;
     }
 
     private static (string Key, UInt128 Digest) Digest<T>(ReadTable table, T row)

@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Marten;
@@ -9,13 +7,20 @@ namespace Hami.Api.Replaying;
 /// <summary>Reads events as they are stored, by the names and the serializer of the event store.</summary>
 internal sealed class StoredEvents
 {
-    // Never connects: only its names and its serializer are asked.
-    private readonly DocumentStore _store = DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere"));
-    private readonly Dictionary<string, Type> _types;
+    private readonly EventTypes _types;
 
-    public StoredEvents() => _types = ((IDocumentStore)_store).Options.Events.AllKnownEventTypes()
-        .Where(t => t.EventType.Assembly == typeof(NodeEvent).Assembly)
-        .ToDictionary(t => t.EventTypeName, t => t.EventType, StringComparer.Ordinal);
+    // Never connects: only its serializer is asked.
+    private readonly DocumentStore _store;
+
+    public StoredEvents() : this(EventTypes.Today)
+    {
+    }
+
+    internal StoredEvents(EventTypes types)
+    {
+        _types = types;
+        _store = DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere", types));
+    }
 
     public ISerializer Serializer => _store.Options.Serializer();
 
@@ -23,16 +28,21 @@ internal sealed class StoredEvents
     /// <exception cref="FormatException">No event of ours is stored so.</exception>
     public Recorded Read(LogRow row)
     {
-        if (!_types.TryGetValue(row.Type, out var type))
-            throw new FormatException($"no event is stored under the name {row.Type}");
         try
         {
-            using var body = new MemoryStream(Encoding.UTF8.GetBytes(row.Body));
-            return new(row.Position, row.At, row.Stream, Serializer.FromJson(type, body));
+            return new(row.Position, row.At, row.Stream, _types.Read(row.Type, row.Body, Serializer));
         }
-        catch (JsonException e)
+        catch (FormatException e)
         {
-            throw new FormatException($"its body is no {row.Type}: {e.Message}", e);
+            throw new UnreadableEventException(row.Position, e.Message, e);
         }
     }
+}
+
+/// <summary>An event of the log that this program cannot read; it is never passed over.</summary>
+/// <param name="why">What is wrong with it.</param>
+internal sealed class UnreadableEventException(long position, string why, Exception inner) : FormatException($"event {position} of the log cannot be read: {why}", inner)
+{
+    /// <summary>What is wrong with it, where the position is said already.</summary>
+    public string Why => why;
 }

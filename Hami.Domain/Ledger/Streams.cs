@@ -17,6 +17,9 @@ public static class Streams
 
     public static string Pod(string uid) => PodPrefix + uid;
 
+    /// <summary>True for the stream of a pod.</summary>
+    public static bool IsOfPod(string stream) => stream.StartsWith(PodPrefix, StringComparison.Ordinal);
+
     public static string Quota(string @namespace) => QuotaPrefix + @namespace;
 
     /// <summary>The node a stream belongs to; null for another kind of stream.</summary>

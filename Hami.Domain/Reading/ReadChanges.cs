@@ -22,6 +22,24 @@ public sealed class ReadChanges
     /// <summary>What the usage ledger grew by.</summary>
     public UsageSums Usage { get; } = new();
 
+    /// <summary>Rows that were taken from elsewhere, as if they had all changed.</summary>
+    public static ReadChanges Of(OpenRows open)
+    {
+        ArgumentNullException.ThrowIfNull(open);
+        var changes = new ReadChanges();
+        foreach (var row in open.Allocations)
+            changes.Put(row);
+        foreach (var row in open.Holdings)
+            changes.Put(row);
+        foreach (var row in open.Nodes)
+            changes.Put(row);
+        foreach (var row in open.Devices)
+            changes.Put(row);
+        foreach (var row in open.Refusals)
+            changes.Put(row);
+        return changes;
+    }
+
     internal void Put(AllocationRow row) => _allocations[row.Id] = row;
 
     internal void Put(HoldingRow row) => _holdings[(row.AllocationId, row.DeviceUuid, row.Part)] = row;

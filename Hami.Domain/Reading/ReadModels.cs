@@ -36,6 +36,12 @@ public sealed class ReadModels
             CardsOf(device.Node)[device.Uuid] = new(device, [.. holders[(device.Node, device.Uuid)]]);
     }
 
+    /// <summary>The rows that can still change, as they are now.</summary>
+    public OpenRows Open => new(
+        [.. _nodes.Values], [.. Accounts.Select(c => c.Row)], [.. _live.Values], [.. Accounts.SelectMany(c => c.Holders)], [.. _waiting.Values]);
+
+    private IEnumerable<CardAccount> Accounts => _cards.Values.SelectMany(cards => cards.Values);
+
     /// <summary>What changed since this was last asked.</summary>
     public ReadChanges TakeChanges()
     {
@@ -94,7 +100,7 @@ public sealed class ReadModels
             case WorkloadWithdrawn e:
                 EndWaiting(e.PodUid, WaitingEnd.Withdrawn, at);
                 break;
-            case PreemptionPlanned or QuotaEvent or PolicyEvent:
+            case NodeCarriedForward or PreemptionPlanned or QuotaEvent or PolicyEvent:
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(happened), happened, "The read models do not know the event.");

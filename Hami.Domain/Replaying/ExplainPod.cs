@@ -59,7 +59,7 @@ public static class ExplainPod
                 case AllocationAdopted a when a.PodUid == podUid:
                     (name, standing) = ((a.Namespace, a.Pod), PodStanding.Holding);
                     ids.Add(a.AllocationId);
-                    Step(e, $"adopted on {a.Node}, where another scheduler had placed it ({a.Source}): {Shares(a.Shares)}");
+                    Step(e, $"adopted on {a.Node}, where it was found ({a.Source}): {Shares(a.Shares)}");
                     break;
                 case PlacementRefused r when r.PodUid == podUid:
                     (name, standing, refused) = ((r.Namespace, r.Pod), PodStanding.Waiting, r);

@@ -12,14 +12,19 @@ namespace Hami.Domain.Replaying;
 /// Commands of one commit are decided one after another but stand in the log stream by stream; they share their time. What depends on
 /// other streams, such as a namespace's quota, is therefore judged when the commit is over.
 /// </remarks>
-public sealed class LogCheck
+/// <param name="start">What was true before the first event that is given.</param>
+public sealed class LogCheck(ClusterLedger start)
 {
     private readonly List<Finding> _findings = [];
-    private CommitCheck _commit = new(ClusterLedger.Empty);
+    private CommitCheck _commit = new(start);
     private Recorded? _last;
 
+    public LogCheck() : this(ClusterLedger.Empty)
+    {
+    }
+
     /// <summary>Everything folded so far.</summary>
-    public ClusterLedger Ledger { get; private set; } = ClusterLedger.Empty;
+    public ClusterLedger Ledger { get; private set; } = start;
 
     /// <summary>What must not be so, in the order it was found.</summary>
     public IReadOnlyList<Finding> Findings => _findings;
@@ -45,6 +50,8 @@ public sealed class LogCheck
         _last = e;
         if (StreamFor(e.Event, e.Stream) is { } expected && expected != e.Stream)
             Found(e, $"it belongs into the stream {expected}");
+        if (e.Event is NodeEvent and not NodeCarriedForward && Ledger.Current(e.Stream) is var current && current != e.Stream)
+            Found(e, $"its stream was closed, {current} is the one after it");
 
         var (before, fault) = (Ledger, (string?)null);
         try
@@ -87,6 +94,7 @@ public sealed class LogCheck
     {
         DevicesRegistered e => OfNode(e.Node, stream),
         NodeRemoved e => OfNode(e.Node, stream),
+        NodeCarriedForward e => Streams.Node(e.Node, e.Epoch),
         AllocationPlaced e => OfNode(e.Node, stream),
         AllocationAdopted e => OfNode(e.Node, stream),
         NodeEvent => Streams.NodeOf(stream) is null ? "of its node" : stream,

@@ -32,7 +32,8 @@ public sealed class ReconcilingPods
         // Nobody's next turn ever comes.
         var time = new FakeTimeProvider();
         using var nowhere = new Kubernetes(new KubernetesClientConfiguration { Host = "http://127.0.0.1:1" });
-        var (pods, due) = (new SeenPods(), new DuePods());
+        var pods = new SeenPods();
+        var due = new DuePods(pods);
         using var settling = Settling(journal.Journal, nowhere, time);
         using var reconciler = Reconciler(journal.Journal, nowhere, pods, due, settling, time);
         await reconciler.StartAsync(CancellationToken.None);
@@ -48,7 +49,7 @@ public sealed class ReconcilingPods
 
     private static PodReconciler Reconciler(Journal journal, IKubernetes kubernetes, SeenPods pods, DuePods due, Settling settling, TimeProvider time) => new(
         journal, pods, due, new(time), new(), Binder(kubernetes, time), settling,
-        new(journal, new(journal), due, new(null, Adopt: false), time, NullLogger<Adoption>.Instance), NvidiaConfig.Hami, time, NullLogger<PodReconciler>.Instance);
+        new(journal, new(journal), due, new(null, Adopt: false), new(null, NullLogger<ResultSigner>.Instance), Binder(kubernetes, time), NvidiaConfig.Hami, time, NullLogger<Adoption>.Instance), NvidiaConfig.Hami, time, NullLogger<PodReconciler>.Instance);
 
     private static Settling Settling(Journal journal, IKubernetes kubernetes, TimeProvider time) => new(
         journal, Binder(kubernetes, time),

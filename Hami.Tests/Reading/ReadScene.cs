@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hami.Api.Reading;
+using Hami.Api.Replaying;
 using Hami.Domain.Ledger;
 using Hami.Domain.Reading;
 using Hami.Tests.Given;
@@ -21,7 +22,8 @@ internal sealed class ReadScene : IAsyncDisposable
     {
         Journal = journal;
         _time = time;
-        Build = new(journal.Store, journal.Database, NullLogger<ReadModelsBuild>.Instance);
+        // Small, so that a build writes many times.
+        Build = new(journal.Database, new StoredEvents(), NullLogger<ReadModelsBuild>.Instance, eventsAtOnce: 10, rowsAtOnce: 25);
     }
 
     public TestJournal Journal { get; }

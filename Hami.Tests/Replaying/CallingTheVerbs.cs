@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Hami.Api.Reading;
+using Hami.Api.Replaying;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Tests.Given;
@@ -22,7 +23,7 @@ public sealed class CallingTheVerbs : IAsyncLifetime
         var command = Asks.Place(Asks.Pod("p1", memoryMiB: 8000), "n1");
         await journal.Journal.DecideAsync(Streams.Node("n1"), ledger => PlaceAllocationDecider.Decide(command, ledger));
         // What came later is found without the read models.
-        await new ReadModelsBuild(journal.Store, journal.Database, NullLogger<ReadModelsBuild>.Instance).EnsureAsync(CancellationToken.None);
+        await new ReadModelsBuild(journal.Database, new StoredEvents(), NullLogger<ReadModelsBuild>.Instance).EnsureAsync(CancellationToken.None);
         var refused = Asks.Pod("p2", memoryMiB: 5000);
         await journal.Journal.DecideAsync<PodEvent>(Streams.Pod("p2"), ledger => RefusePlacementDecider.Decide(
             new(refused, RefusedNodes.Of(refused, [NodeUse.Of("n1", ledger.Node("n1"))], Terms.Plain), 0, ledger.Position), ledger));

@@ -61,7 +61,7 @@ public sealed class TamperedLog : IAsyncLifetime
             await ExportAsync();
             var head = await JournalHeads.ReadAsync(_database, CancellationToken.None);
             await journal.Checkpoints.StoreAsync(journal.Journal.Ledger, new(head!.Position, head.Hash), CancellationToken.None);
-            await new ReadModelsBuild(journal.Store, journal.Database, NullLogger<ReadModelsBuild>.Instance).EnsureAsync(CancellationToken.None);
+            await new ReadModelsBuild(journal.Database, new StoredEvents(), NullLogger<ReadModelsBuild>.Instance).EnsureAsync(CancellationToken.None);
         }
         foreach (var table in Tables)
             await SqlAsync($"create table {Kept(table)} as table {table}");
