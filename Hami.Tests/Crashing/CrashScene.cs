@@ -62,7 +62,8 @@ internal sealed class CrashScene : IAsyncDisposable
             await scene.AddNodeAsync(node);
         for (var i = 0; i < replicas; i++)
             await scene.StartProcessAsync(i, FaultPlan.Quiet, FaultPlan.Quiet);
-        await scene.UntilAsync(() => scene._processes.All(p => p.WhyNotReady is null), () => $"they do not start:\n{scene.Logs}");
+        // Also the read models: while the first ones are swapped for those of the log, nobody can compare them.
+        await scene.UntilAsync(async () => scene._processes.All(p => p.WhyNotReady is null) && await scene.LagAsync() == 0, () => $"they do not start:\n{scene.Logs}");
         return scene;
     }
 
@@ -213,8 +214,16 @@ internal sealed class CrashScene : IAsyncDisposable
     /// <summary>Events that the read models have not folded yet.</summary>
     private async Task<long> LagAsync()
     {
-        await using var command = _rows.CreateCommand($"select h.position - r.position from {MartenSetup.Schema}.journal_head h, {ReadTables.Head} r");
-        return (long)(await command.ExecuteScalarAsync())!;
+        try
+        {
+            await using var command = _rows.CreateCommand($"select h.position - r.position from {MartenSetup.Schema}.journal_head h, {ReadTables.Head} r");
+            return await command.ExecuteScalarAsync() as long? ?? long.MaxValue;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable)
+        {
+            // Not there yet.
+            return long.MaxValue;
+        }
     }
 
     private async Task AddNodeAsync(string name)
