@@ -99,6 +99,9 @@ internal sealed class ControlPlaneInside : IAsyncDisposable
         _kubernetes.Follow(toKubernetes);
     }
 
+    /// <summary>What may happen to its messages to PostgreSQL, instead of the usual.</summary>
+    public void LetHappen(params Fault[] toPostgres) => _postgres.Possible = toPostgres;
+
     /// <summary>As <c>kill -9</c> looks from without.</summary>
     public void Crash()
     {
