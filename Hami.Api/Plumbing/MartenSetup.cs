@@ -21,6 +21,7 @@ internal static class MartenSetup
         services.AddHostedService<ProjectionHost>();
     }
 
+    /// <summary>How the event store is used.</summary>
     /// <param name="events">The events of the log; null for those of this program.</param>
     internal static void Configure(StoreOptions options, string connectionString, EventTypes? events = null)
     {
