@@ -92,8 +92,8 @@ public sealed partial class Journal(
     /// <summary>Has what another process appended up to this position folded soon.</summary>
     public void ReadOnTo(long position)
     {
-        // When the queue is full, its commands read on anyway.
-        if (position > _ledger.Position)
+        // When the queue is full, its commands read on anyway. A log that ends earlier than what was followed is another one.
+        if (position != _ledger.Position)
             _waiting.Writer.TryWrite(new ReadOn());
     }
 

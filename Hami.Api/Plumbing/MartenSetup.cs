@@ -4,7 +4,6 @@ using JasperFx.Events.Daemon;
 using Hami.Api.Reading;
 using JasperFx.Events.Projections;
 using Marten;
-using Marten.Events.Daemon.Coordination;
 using Weasel.Core;
 
 namespace Hami.Api.Plumbing;
@@ -17,8 +16,8 @@ internal static class MartenSetup
     public static void AddEventStore(this IServiceCollection services, string connectionString)
     {
         services.AddMarten(options => Configure(options, connectionString)).UseLightweightSessions();
-        services.AddSingleton<ProjectionCoordinator>();
-        services.AddHostedService<ProjectionHost>();
+        services.AddSingleton<AnotherLog>().AddSingleton<ILogFollower>(s => s.GetRequiredService<AnotherLog>());
+        services.AddHostedService(s => ActivatorUtilities.CreateInstance<ProjectionHost>(s, () => DocumentStore.For(options => Configure(options, connectionString))));
     }
 
     /// <summary>How the event store is used.</summary>

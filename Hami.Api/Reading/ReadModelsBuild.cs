@@ -48,6 +48,7 @@ internal sealed partial class ReadModelsBuild(
             await using (var command = new NpgsqlCommand("select pg_advisory_lock($1)", connection) { CommandTimeout = 0, Parameters = { new() { Value = BuildersLock } } })
                 await command.ExecuteNonQueryAsync(cancellationToken);
             await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
+            await ForeignReadModels.ForgetAsync(connection, cancellationToken);
             return connection;
         }
         catch
@@ -104,7 +105,7 @@ internal sealed partial class ReadModelsBuild(
         {
             BatchCommands =
             {
-                new($"insert into {ReadTables.Head} (generation, shape, position) values ($1, $2, $3) on conflict (id) do update set generation = $1, shape = $2, position = $3")
+                new($"insert into {ReadTables.Head} (generation, shape, position, hash) values ($1, $2, $3, {ReadSql.HashAt("$3")}) on conflict (id) do update set generation = $1, shape = $2, position = $3, hash = excluded.hash")
                 {
                     Parameters = { new() { Value = pass.Generation }, new() { Value = ReadTables.Shape }, new() { Value = pass.Place.Position } },
                 },
