@@ -64,7 +64,8 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var about = new List<Recorded>();
-        await foreach (var row in LogRows.AboutCardAsync(connection, deviceUuid, to, cancellationToken))
+        var indexed = await LogRows.IndexedToAsync(connection, cancellationToken);
+        await foreach (var row in LogRows.AboutCardAsync(connection, deviceUuid, from, to, indexed, cancellationToken))
             about.Add(events.Read(row));
         return WhoHeld.Of(about, deviceUuid, from, to);
     }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Reading;
@@ -18,9 +17,7 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
     private const int PagesAhead = 8;
     private const string Tenant = "*DEFAULT*";
 
-    private readonly Dictionary<Type, (string Name, string DotNet)> _types = store.Options.Events.AllKnownEventTypes()
-        .ToDictionary(t => t.EventType, t => (t.EventTypeName, t.DotNetTypeName));
-
+    private readonly LogEntries _entries = new(store);
     private readonly Dictionary<string, (long Version, DateTimeOffset From, DateTimeOffset To)> _streams = new(StringComparer.Ordinal);
     private string _hash = EventHash.Genesis;
 
@@ -46,7 +43,7 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
                 foreach (var row in page.Where(r => r.Happening.After.EventCount % CheckpointEvery == 0))
                 {
                     await storing;
-                    storing = checkpoints.StoreAsync(row.Happening.After, new(row.Happening.Event.Position, row.Hash), ct);
+                    storing = checkpoints.StoreAsync(row.Happening.After, new(row.Happening.Event.Position, row.Entry.Hash), ct);
                 }
             }
             await copy.CompleteAsync(ct);
@@ -54,10 +51,14 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
         await storing;
         if (last is null)
             return 0;
-        await WriteStreamsAsync(connection, ct);
+        await WriteStreamsAsync(connection, last.After, ct);
         await WriteLiveAsync(connection, last.After, ct);
-        await using (var head = new NpgsqlBatch(connection) { BatchCommands = { JournalTables.MoveHead(new(last.Event.Position, _hash, last.Event.At)) } })
+        await using (var head = new NpgsqlCommand($"update {MartenSetup.Schema}.journal_head set position = $1, hash = $2, at = $3", connection))
+        {
+            foreach (var value in new object[] { last.Event.Position, _hash, last.Event.At })
+                head.Parameters.Add(new() { Value = value });
             await head.ExecuteNonQueryAsync(ct);
+        }
         await ExecuteAsync(
             connection,
             $"""
@@ -86,14 +87,12 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
     private StoredRow Row(Happening happening)
     {
         var e = happening.Event;
-        var (name, dotnet) = _types[e.Event.GetType()];
-        var body = store.Options.Serializer().ToCleanJson(e.Event);
-        using (var json = JsonDocument.Parse(body))
-            _hash = EventHash.Of(_hash, e.At, e.Stream, name, json.RootElement);
+        // Who simulates does not know the chain.
+        var entry = _entries.After(_hash, e.At, e.Stream, e.Event is NodeEvent.NodeCarriedForward carried ? carried with { PreviousHash = _hash } : e.Event);
+        _hash = entry.Hash;
         var stream = _streams.GetValueOrDefault(e.Stream, (0, e.At, e.At));
         _streams[e.Stream] = (stream.Version + 1, stream.From, e.At);
-        var headers = AllocationIds.Of(e.Event) is { } allocation ? $$"""{"hash":"{{_hash}}","allocationId":"{{allocation}}"}""" : $$"""{"hash":"{{_hash}}"}""";
-        return new(happening, stream.Version + 1, name, dotnet, body, headers, _hash);
+        return new(happening, stream.Version + 1, entry, entry.Headers);
     }
 
     private static async Task WriteAsync(NpgsqlBinaryImporter copy, StoredRow row, CancellationToken ct)
@@ -105,16 +104,16 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
         await copy.WriteAsync(new Guid((int)e.Position, (short)(e.Position >> 32), 0x4000, [0x80, 0, 0, 0, 0, 0, 0, 0]), NpgsqlDbType.Uuid, ct);
         await copy.WriteAsync(e.Stream, NpgsqlDbType.Varchar, ct);
         await copy.WriteAsync(row.Version, NpgsqlDbType.Bigint, ct);
-        await copy.WriteAsync(row.Body, NpgsqlDbType.Jsonb, ct);
-        await copy.WriteAsync(row.Type, NpgsqlDbType.Varchar, ct);
+        await copy.WriteAsync(row.Entry.Json, NpgsqlDbType.Jsonb, ct);
+        await copy.WriteAsync(row.Entry.Type, NpgsqlDbType.Varchar, ct);
         await copy.WriteAsync(e.At, NpgsqlDbType.TimestampTz, ct);
         await copy.WriteAsync(Tenant, NpgsqlDbType.Varchar, ct);
-        await copy.WriteAsync(row.DotNetType, NpgsqlDbType.Varchar, ct);
+        await copy.WriteAsync(row.Entry.DotNetType, NpgsqlDbType.Varchar, ct);
         await copy.WriteAsync(row.Headers, NpgsqlDbType.Jsonb, ct);
         await copy.WriteAsync(false, NpgsqlDbType.Boolean, ct);
     }
 
-    private async Task WriteStreamsAsync(NpgsqlConnection connection, CancellationToken ct)
+    private async Task WriteStreamsAsync(NpgsqlConnection connection, ClusterLedger ledger, CancellationToken ct)
     {
         await using var copy = await connection.BeginBinaryImportAsync(
             $"copy {MartenSetup.Schema}.mt_streams (id, version, created, timestamp, tenant_id, is_archived) from stdin (format binary)", ct);
@@ -126,7 +125,8 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
             await copy.WriteAsync(stream.From, NpgsqlDbType.TimestampTz, ct);
             await copy.WriteAsync(stream.To, NpgsqlDbType.TimestampTz, ct);
             await copy.WriteAsync(Tenant, NpgsqlDbType.Varchar, ct);
-            await copy.WriteAsync(false, NpgsqlDbType.Boolean, ct);
+            // Closed when another goes on from it.
+            await copy.WriteAsync(ledger.Current(id) != id, NpgsqlDbType.Boolean, ct);
         }
         await copy.CompleteAsync(ct);
     }
@@ -157,5 +157,5 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
         }
     }
 
-    private sealed record StoredRow(Happening Happening, long Version, string Type, string DotNetType, string Body, string Headers, string Hash);
+    private sealed record StoredRow(Happening Happening, long Version, LogEntry Entry, string Headers);
 }
