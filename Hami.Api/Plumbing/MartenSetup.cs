@@ -34,6 +34,8 @@ internal static class MartenSetup
         options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
         options.Events.MetadataConfig.HeadersEnabled = true;
         options.Events.UseAdvisoryLockTransaction = true;
+        // It would drop what it does not know.
+        options.Events.IgnoreIndex(JournalTables.AllocationIndex);
         (events ?? EventTypes.Today).Name(options);
 
         // A read model that skips what it cannot read is wrong without saying so.
