@@ -56,6 +56,7 @@ internal sealed class Restoring(NpgsqlDataSource database, ReadModelsBuild build
         }
         try
         {
+            await RenumberAsync(connection, transaction, files[^1].Position, cancellationToken);
             await Pruning.ExecuteAsync(
                 connection, $"insert into {MartenSetup.Schema}.mt_streams (id, version) select stream_id, max(version) from archived group by stream_id on conflict do nothing", cancellationToken);
             var restored = await Pruning.ExecuteAsync(connection, $"insert into {Events} ({Columns}) select {Columns} from archived order by seq_id on conflict (seq_id) do nothing", cancellationToken);
@@ -69,6 +70,34 @@ internal sealed class Restoring(NpgsqlDataSource database, ReadModelsBuild build
         }
 
         static string Row(string of) => string.Join(", ", Columns.Split(", ").Select(c => $"{of}.{c}"));
+    }
+
+    /// <summary>A pod of whom nothing was heard for long, and then something again, has begun to count anew: its later events follow on the archived ones.</summary>
+    private static async Task RenumberAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, long horizon, CancellationToken cancellationToken)
+    {
+        const string Events = $"{MartenSetup.Schema}.mt_events";
+        await Pruning.ExecuteAsync(
+            connection,
+            $"""
+            create temporary table again on commit drop as
+            select stream_id, max(a.version) as before from archived a
+            where exists (select from {Events} e where e.stream_id = a.stream_id and e.version = 1 and e.seq_id > {horizon}) group by stream_id
+            """, cancellationToken);
+        await using (var any = new NpgsqlCommand("select exists (select from again)", connection))
+        {
+            if (!(bool)(await any.ExecuteScalarAsync(cancellationToken))!)
+                return;
+        }
+        // Nobody appends to them meanwhile.
+        await JournalTables.LockAsync(transaction, cancellationToken);
+        // By way of numbers that nobody has, as each must be another than all others at any time.
+        await Pruning.ExecuteAsync(
+            connection,
+            $"""
+            update {Events} e set version = -(e.version + again.before) from again where e.stream_id = again.stream_id and e.seq_id > {horizon};
+            update {Events} e set version = -e.version from again where e.stream_id = again.stream_id and e.version < 0;
+            update {MartenSetup.Schema}.mt_streams s set version = s.version + again.before from again where s.id = again.stream_id;
+            """, cancellationToken);
     }
 
     private static async Task CopyAsync(NpgsqlConnection connection, string copy, string folder, List<Horizon> files, CancellationToken cancellationToken)
