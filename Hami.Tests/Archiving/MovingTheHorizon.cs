@@ -3,6 +3,7 @@ using Hami.Api.Archiving;
 using Hami.Api.Plumbing;
 using Hami.Api.Reading;
 using Hami.Domain.Ledger;
+using Hami.Domain.Replaying;
 using Hami.Tests.Given;
 
 namespace Hami.Tests.Archiving;
@@ -151,7 +152,9 @@ public sealed class MovingTheHorizon
     private static async Task<List<string>> AnswersAsync(ArchiveScene scene, DateTimeOffset horizon, List<DateTimeOffset> moments)
     {
         var answers = new List<string>();
-        var live = moments.Count == 0 ? [] : scene.Journal.Journal.Ledger.LiveByPod.Keys.Concat(scene.Journal.Journal.Ledger.Waiting.Keys).Order(StringComparer.Ordinal).Take(3).ToList();
+        // The script names pods again that have ended; in a cluster a UID comes once.
+        var (now, then) = (scene.Journal.Journal.Ledger, scene.Log.Where(e => e.At <= horizon).Aggregate(ClusterLedger.Empty, Replay.Next));
+        var live = now.LiveByPod.Keys.Concat(now.Waiting.Keys).Where(p => then.LiveByPod.ContainsKey(p) || then.Waiting.ContainsKey(p)).Order(StringComparer.Ordinal).Take(3).ToList();
         foreach (var at in moments.Select(ArchiveScene.Text))
         {
             answers.Add($"{await scene.AskAsync("replay", "--at", at)}");
