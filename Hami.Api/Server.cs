@@ -158,7 +158,7 @@ internal static partial class Server
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
 
-        services.AddSingleton<StoredEvents>().AddSingleton<IKnownStates, KeptCheckpoints>().AddSingleton<LedgerHistory>();
+        services.AddSingleton<StoredEvents>().AddSingleton<KeptCheckpoints>().AddSingleton<IKnownStates, LiveState>().AddSingleton<LedgerHistory>();
         if (options.Heads is { } heads)
             services.AddSingleton(heads).AddHosted<HeadExport>();
     }

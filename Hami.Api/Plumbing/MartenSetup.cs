@@ -20,6 +20,7 @@ internal static class MartenSetup
         services.AddHostedService(s => ActivatorUtilities.CreateInstance<ProjectionHost>(s, () => DocumentStore.For(options => Configure(options, connectionString))));
     }
 
+    /// <summary>How the event store is used.</summary>
     /// <param name="events">The events of the log; null for those of this program.</param>
     internal static void Configure(StoreOptions options, string connectionString, EventTypes? events = null)
     {
@@ -33,6 +34,8 @@ internal static class MartenSetup
         options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
         options.Events.MetadataConfig.HeadersEnabled = true;
         options.Events.UseAdvisoryLockTransaction = true;
+        // It would drop what it does not know.
+        options.Events.IgnoreIndex(JournalTables.AllocationIndex);
         (events ?? EventTypes.Today).Name(options);
 
         // A read model that skips what it cannot read is wrong without saying so.

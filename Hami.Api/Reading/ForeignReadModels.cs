@@ -30,7 +30,7 @@ internal static class ForeignReadModels
         select exists (select from foreign_ones)
         """;
 
-    /// <returns>Whether there were any.</returns>
+    /// <summary>Whether there were any; they are forgotten, so that they are built anew.</summary>
     public static async Task<bool> ForgetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         return await IsTrueAsync(AreTablesThere) && await IsTrueAsync(Forget);

@@ -51,11 +51,12 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
         await storing;
         if (last is null)
             return 0;
-        await WriteStreamsAsync(connection, ct);
+        await WriteStreamsAsync(connection, last.After, ct);
         await WriteLiveAsync(connection, last.After, ct);
         await using (var head = new NpgsqlCommand($"update {MartenSetup.Schema}.journal_head set position = $1, hash = $2, at = $3", connection))
         {
-            head.Parameters.AddRange(new NpgsqlParameter[] { new() { Value = last.Event.Position }, new() { Value = _hash }, new() { Value = last.Event.At } });
+            foreach (var value in new object[] { last.Event.Position, _hash, last.Event.At })
+                head.Parameters.Add(new() { Value = value });
             await head.ExecuteNonQueryAsync(ct);
         }
         await ExecuteAsync(
@@ -86,11 +87,12 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
     private StoredRow Row(Happening happening)
     {
         var e = happening.Event;
-        var entry = _entries.After(_hash, e.At, e.Stream, e.Event);
+        // Who simulates does not know the chain.
+        var entry = _entries.After(_hash, e.At, e.Stream, e.Event is NodeEvent.NodeCarriedForward carried ? carried with { PreviousHash = _hash } : e.Event);
         _hash = entry.Hash;
         var stream = _streams.GetValueOrDefault(e.Stream, (0, e.At, e.At));
         _streams[e.Stream] = (stream.Version + 1, stream.From, e.At);
-        return new(happening, stream.Version + 1, entry);
+        return new(happening, stream.Version + 1, entry, entry.Headers);
     }
 
     private static async Task WriteAsync(NpgsqlBinaryImporter copy, StoredRow row, CancellationToken ct)
@@ -107,11 +109,11 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
         await copy.WriteAsync(e.At, NpgsqlDbType.TimestampTz, ct);
         await copy.WriteAsync(Tenant, NpgsqlDbType.Varchar, ct);
         await copy.WriteAsync(row.Entry.DotNetType, NpgsqlDbType.Varchar, ct);
-        await copy.WriteAsync(row.Entry.Headers, NpgsqlDbType.Jsonb, ct);
+        await copy.WriteAsync(row.Headers, NpgsqlDbType.Jsonb, ct);
         await copy.WriteAsync(false, NpgsqlDbType.Boolean, ct);
     }
 
-    private async Task WriteStreamsAsync(NpgsqlConnection connection, CancellationToken ct)
+    private async Task WriteStreamsAsync(NpgsqlConnection connection, ClusterLedger ledger, CancellationToken ct)
     {
         await using var copy = await connection.BeginBinaryImportAsync(
             $"copy {MartenSetup.Schema}.mt_streams (id, version, created, timestamp, tenant_id, is_archived) from stdin (format binary)", ct);
@@ -123,7 +125,8 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
             await copy.WriteAsync(stream.From, NpgsqlDbType.TimestampTz, ct);
             await copy.WriteAsync(stream.To, NpgsqlDbType.TimestampTz, ct);
             await copy.WriteAsync(Tenant, NpgsqlDbType.Varchar, ct);
-            await copy.WriteAsync(false, NpgsqlDbType.Boolean, ct);
+            // Closed when another goes on from it.
+            await copy.WriteAsync(ledger.Current(id) != id, NpgsqlDbType.Boolean, ct);
         }
         await copy.CompleteAsync(ct);
     }
@@ -154,5 +157,5 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
         }
     }
 
-    private sealed record StoredRow(Happening Happening, long Version, LogEntry Entry);
+    private sealed record StoredRow(Happening Happening, long Version, LogEntry Entry, string Headers);
 }

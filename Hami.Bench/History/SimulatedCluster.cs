@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hami.Api.Plumbing;
 using Hami.Domain.Allocating;
 using Hami.Domain.Binding;
 using Hami.Domain.Ledger;
@@ -164,12 +165,19 @@ internal sealed class SimulatedCluster(int nodes, int seed)
     private void Write<T>(string stream, Verdict<T> verdict) where T : notnull
     {
         foreach (var happened in verdict.Events)
-        {
-            _cluster = ClusterLedger.Evolve(_cluster, stream, _now, happened) with { Position = _cluster.Position + 1 };
-            _happened.Add(new(new(_cluster.Position, _now, stream, happened), _cluster));
-        }
-        if (verdict.Events.Count > 0 && Streams.NodeOf(stream) is { } node && verdict.Events is not [NodeEvent.AllocationBound or NodeEvent.AllocationAttached])
+            Write(_cluster.Current(stream), happened);
+        if (verdict.Events.Count == 0 || Streams.NodeOf(stream) is not { } node)
+            return;
+        if (Epochs.Next(_cluster, stream, Epochs.Longest, EventHash.Genesis) is { } next)
+            Write(Streams.Node(node, next.Epoch), next);
+        if (verdict.Events is not [NodeEvent.AllocationBound or NodeEvent.AllocationAttached])
             _uses[_index[node]] = NodeUse.Of(node, _cluster.Node(node));
+    }
+
+    private void Write(string stream, object happened)
+    {
+        _cluster = ClusterLedger.Evolve(_cluster, stream, _now, happened) with { Position = _cluster.Position + 1 };
+        _happened.Add(new(new(_cluster.Position, _now, stream, happened), _cluster));
     }
 
     // In whole microseconds, as PostgreSQL keeps them.

@@ -24,7 +24,7 @@ internal sealed class CrashScene : IAsyncDisposable
     private readonly string _database;
     private readonly int _checkpointEvery;
     private readonly Kubernetes _kubernetes;
-    private readonly IDocumentStore _store;
+    private readonly DocumentStore _store;
     private readonly NpgsqlDataSource _rows;
     private readonly BooksCheck _books;
     private readonly ControlPlaneInside[] _processes;

@@ -42,10 +42,14 @@ internal sealed class LogScript(int seed)
     {
         var script = new LogScript(seed);
         for (var step = 0; step < steps; step++)
-        {
-            var (stream, decide) = script.Next(journal.Journal.Ledger);
-            await journal.Journal.DecideAsync<object>(stream, ledger => new([.. decide(ledger)], null));
-        }
+            await script.StepAsync(journal);
+    }
+
+    /// <summary>Lets the next thing happen through a journal.</summary>
+    public async Task StepAsync(TestJournal journal)
+    {
+        var (stream, decide) = Next(journal.Journal.Ledger);
+        await journal.Journal.DecideAsync<object>(stream, ledger => new([.. decide(ledger)], null));
     }
 
     private (string Stream, Func<ClusterLedger, IEnumerable<object>> Decide) Next(ClusterLedger now)

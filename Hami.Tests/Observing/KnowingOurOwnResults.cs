@@ -84,15 +84,16 @@ public sealed class KnowingOurOwnResults : IDisposable
             """);
         await scene.StartApiAsync();
 
-        var held = Assert.Single(await scene.HeldByLedgerAsync());
-        Assert.Equal(3000, held.Value);
+        // Ready is said only when all pods are reconciled.
+        const string Held = "select pod_uid || ' ' || memory_mib from hami.live_allocation";
+        Assert.Equal($"{ours.Metadata.Uid} 3000", Assert.Single(await scene.ColumnAsync(Held)));
         var source = Assert.Single(await scene.ColumnAsync("select data->>'source' from hami.mt_events where type = 'allocation_adopted' and data->>'pod' = 'ours'"));
         Assert.StartsWith("our own signature by key ", source, StringComparison.Ordinal);
         Assert.Contains(annotations[HamiKeys.AllocationId], source, StringComparison.Ordinal);
         Assert.Contains("What default/copied holds on n1 is not counted: its signature is not valid for this pod", scene.Log, StringComparison.Ordinal);
 
         await scene.DeletePodAsync("ours");
-        await ControlPlaneScene.UntilAsync(async () => (await scene.HeldByLedgerAsync()).Count == 0, () => scene.Log);
+        await ControlPlaneScene.UntilAsync(async () => (await scene.ColumnAsync(Held)).Count == 0, () => scene.Log);
     }
 
     private static ResultSigner Signer(string? key) => new(key is null ? null : SigningKey.Read(key), NullLogger<ResultSigner>.Instance);
