@@ -39,8 +39,7 @@ internal static partial class Server
             .MinimumLevel.Override("System.Net.Http", Serilog.Events.LogEventLevel.Warning)
             .WriteTo.Console(outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {SourceContext} {Message:lj}{NewLine}{Exception}"));
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.ListenAt(options.Listen));
-        AddPlumbing(builder.Services, options);
-        AddRooms(builder.Services, options);
+        AddServices(builder.Services, options);
 
         await using var app = builder.Build();
         app.UseListeners();
@@ -73,6 +72,13 @@ internal static partial class Server
             await Console.Error.WriteLineAsync(e.Message);
             return 1;
         }
+    }
+
+    /// <summary>Everything but the listeners.</summary>
+    internal static void AddServices(IServiceCollection services, ServeOptions options)
+    {
+        AddPlumbing(services, options);
+        AddRooms(services, options);
     }
 
     private static void AddPlumbing(IServiceCollection services, ServeOptions options)
@@ -152,7 +158,7 @@ internal static partial class Server
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
 
-        services.AddSingleton<StoredEvents>().AddSingleton<IKnownStates, KeptCheckpoints>().AddSingleton<LedgerHistory>();
+        services.AddSingleton<StoredEvents>().AddSingleton<KeptCheckpoints>().AddSingleton<IKnownStates, LiveState>().AddSingleton<LedgerHistory>();
         if (options.Heads is { } heads)
             services.AddSingleton(heads).AddHosted<HeadExport>();
     }

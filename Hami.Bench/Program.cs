@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hami.Bench.Filter;
+using Hami.Bench.History;
 using Hami.Bench.Journaling;
 using Hami.Bench.Placement;
 using Hami.Bench.Throughput;
@@ -8,6 +9,7 @@ using Hami.Bench.Throughput;
 var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.")
 {
     FilterVerb.Command(),
+    HistoryVerb.Command(),
     JournalVerb.Command(),
     PlacementVerb.Command(),
     ThroughputVerb.Command(),

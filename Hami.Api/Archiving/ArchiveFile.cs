@@ -12,6 +12,8 @@ namespace Hami.Api.Archiving;
 /// <summary>A file that events are archived into: gzip, a line of JSON for each, in the log's order. It has its name only when it is whole and on the disk.</summary>
 internal sealed class ArchiveFile : IDisposable
 {
+    private static readonly JsonSerializerOptions Readable = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
     private static readonly JsonWriterOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly string _path;
@@ -86,7 +88,7 @@ internal sealed class ArchiveFile : IDisposable
         using (var manifest = new FileStream(path, FileMode.Create, FileAccess.Write))
         {
             JsonSerializer.Serialize(
-                manifest, new { file.File, file.First, Last = file.Position, file.Events, file.At, file.Hash, file.Sha256 }, new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true });
+                manifest, new { file.File, file.First, Last = file.Position, file.Events, file.At, file.Hash, file.Sha256 }, Readable);
             manifest.Flush(flushToDisk: true);
         }
         Durable.Flush(folder);

@@ -8,6 +8,7 @@ internal static class Durable
 {
     private const int ReadOnly = 0;
 
+    /// <summary>Returns when they are there.</summary>
     /// <exception cref="IOException">It cannot be done.</exception>
     public static void Flush(string folder)
     {

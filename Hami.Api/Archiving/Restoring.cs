@@ -18,6 +18,7 @@ internal sealed class Restoring(NpgsqlDataSource database, ReadModelsBuild build
 {
     private const int MostNamed = 5;
 
+    /// <summary>Puts back what all files of a folder hold.</summary>
     /// <exception cref="NotArchivedException">A file is missing, or is not what was written.</exception>
     public async Task<RestoreReport> RunAsync(string folder, CancellationToken cancellationToken)
     {

@@ -44,6 +44,8 @@ internal sealed partial class BindHandler(
         }
         catch (JournalUnavailableException e)
         {
+            // It may be written all the same, and nobody may ask again.
+            settling.Later(command.PodUid);
             return new(e.Message);
         }
         catch (Exception e) when (e is HttpOperationException or HttpRequestException or IOException)

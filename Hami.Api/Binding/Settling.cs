@@ -62,6 +62,8 @@ internal sealed partial class Settling(Journal journal, PodBinder binder, NodeLo
         async token =>
         {
             using var turn = await podLock.AcquireAsync(podUid, token);
+            // What was written although its answer was lost is known once the journal has been at the head of the log again.
+            await journal.DecideAsync(Streams.Pod(podUid), _ => Verdict<PodEvent>.Nothing, token);
             await SettleAsync(podUid, token);
         },
         (pause, e) => LogUnsettled(logger, podUid, pause.TotalSeconds, e),

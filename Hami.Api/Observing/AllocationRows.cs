@@ -88,7 +88,8 @@ public sealed class AllocationFilter
             .And($"exists (select from {ReadTables.Holdings} h where h.allocation_id = a.id and h.device_uuid = ?)", DeviceUuid)
             .And("a.release_reason = ?", ReleaseReason?.ToString())
             .And("(a.released_at is null or a.released_at >= ?)", From)
-            .And("a.placed_at < ?", To)
+            // The order of time is that of positions, by which pages are read: those after the time are not looked at.
+            .And($"a.placed_position < coalesce((select placed_position from {ReadTables.Allocations} where placed_at >= ? order by placed_at, placed_position limit 1), {long.MaxValue})", To)
             .And("a.namespace = any(?)", scope.AllNamespaces ? null : scope.Namespaces.ToArray());
         return Live is { } live ? conditions.And(live ? "a.released_at is null" : "a.released_at is not null") : conditions;
     }

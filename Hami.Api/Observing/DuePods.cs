@@ -33,13 +33,21 @@ internal sealed class DuePods(SeenPods seen) : ILogFollower
     /// <inheritdoc />
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
-        // kube-scheduler may ask once more for a pod that has just been deleted; its refusal must not outlive it.
-        foreach (var refused in recorded.Select(r => r.Event).OfType<PodEvent.PlacementRefused>())
-            Add(refused.PodUid);
+        // kube-scheduler may ask once more for a pod that has just been deleted; neither its refusal nor its shares must outlive it.
+        // And who was placed may be heard of only after the pod is gone: from another process, or by a commit whose answer was lost.
+        foreach (var uid in recorded.Select(r => PodOf(r.Event)).OfType<string>())
+            Add(uid);
         foreach (var registered in recorded.Select(r => r.Event).OfType<NodeEvent.DevicesRegistered>())
         {
             foreach (var waiting in _nodes.Where(n => n.Value == registered.Node))
                 Add(waiting.Key);
         }
     }
+
+    private static string? PodOf(object happened) => happened switch
+    {
+        PodEvent.PlacementRefused e => e.PodUid,
+        NodeEvent.AllocationPlaced e => e.PodUid,
+        _ => null,
+    };
 }

@@ -36,6 +36,7 @@ internal sealed class EventTypes
             ["allocation_attached"] = typeof(NodeEvent.AllocationAttached),
             ["allocation_shrunk"] = typeof(NodeEvent.AllocationShrunk),
             ["allocation_released"] = typeof(NodeEvent.AllocationReleased),
+            ["node_carried_forward"] = typeof(NodeEvent.NodeCarriedForward),
             ["placement_refused"] = typeof(PodEvent.PlacementRefused),
             ["workload_withdrawn"] = typeof(PodEvent.WorkloadWithdrawn),
             ["preemption_planned"] = typeof(PodEvent.PreemptionPlanned),
@@ -47,8 +48,10 @@ internal sealed class EventTypes
 
     private readonly Dictionary<string, Type> _types;
     private readonly Dictionary<string, LiftedEvent> _lifted;
+    private readonly Dictionary<Type, string> _names;
 
-    private EventTypes(Dictionary<string, Type> types, Dictionary<string, LiftedEvent> lifted) => (_types, _lifted) = (types, lifted);
+    private EventTypes(Dictionary<string, Type> types, Dictionary<string, LiftedEvent> lifted) =>
+        (_types, _lifted, _names) = (types, lifted, types.ToDictionary(t => t.Value, t => t.Key));
 
     /// <summary>With one more name of an earlier meaning.</summary>
     /// <param name="name">What it was stored under.</param>
@@ -58,6 +61,9 @@ internal sealed class EventTypes
 
     /// <summary>What is said of a name that stands for no event.</summary>
     public static string Unknown(string name) => $"no event is stored under the name {name}";
+
+    /// <summary>What events of a type are stored under from now on.</summary>
+    public string NameOf(Type type) => _names[type];
 
     /// <summary>Teaches Marten to write and read them.</summary>
     public void Name(StoreOptions options)

@@ -46,7 +46,7 @@ public interface ILogFollower
 /// </summary>
 public sealed partial class Journal(
     IDocumentStore store, NpgsqlDataSource database, ICompanionTable companion, Checkpoints checkpoints, IEnumerable<ILogFollower> followers, TimeProvider time,
-    ILogger<Journal> logger) : BackgroundService, ILedgerReader
+    ILogger<Journal> logger, int longestEpoch = Epochs.Longest) : BackgroundService, ILedgerReader
 {
     private const int LargestGroup = 256;
     private const int MostWaiting = 4096; // further callers wait to be let in
@@ -54,7 +54,7 @@ public sealed partial class Journal(
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly ILogFollower[] _followers = [.. followers];
-    private readonly LogEntries _entries = new(store);
+    private readonly LogEntries _entries = new(store.Options.Serializer());
     private readonly Channel<JournalCommand> _waiting = Channel.CreateBounded<JournalCommand>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ClusterLedger _ledger = ClusterLedger.Empty;
@@ -92,8 +92,8 @@ public sealed partial class Journal(
     /// <summary>Has what another process appended up to this position folded soon.</summary>
     public void ReadOnTo(long position)
     {
-        // When the queue is full, its commands read on anyway.
-        if (position > _ledger.Position)
+        // When the queue is full, its commands read on anyway. A log that ends earlier than what was followed is another one.
+        if (position != _ledger.Position)
             _waiting.Writer.TryWrite(new ReadOn());
     }
 
@@ -278,7 +278,7 @@ public sealed partial class Journal(
             try
             {
                 foreach (var happened in command.Decide(ledger))
-                    entries.Add(_entries.After(entries.Count > 0 ? entries[^1].Hash : hash, at, command.Stream, happened));
+                    entries.Add(_entries.After(Last(), at, ledger.Current(command.Stream), happened));
             }
             catch (InvalidOperationException e)
             {
@@ -288,8 +288,15 @@ public sealed partial class Journal(
             }
             foreach (var entry in entries.Skip(before))
                 ledger = ClusterLedger.Evolve(ledger, entry.Stream, at, entry.Event);
+            if (Epochs.Next(ledger, command.Stream, longestEpoch, Last()) is { } next)
+            {
+                entries.Add(_entries.After(Last(), at, Streams.Node(next.Node, next.Epoch), next));
+                ledger = ClusterLedger.Evolve(ledger, entries[^1].Stream, at, next);
+            }
         }
         return (entries, ledger);
+
+        string Last() => entries.Count > 0 ? entries[^1].Hash : hash;
     }
 
     /// <summary>Appends, moves the head, tells the others; answers with the positions.</summary>
@@ -299,6 +306,8 @@ public sealed partial class Journal(
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { LogAppend.Of(entries, at) } };
         foreach (var companion in companions)
             batch.BatchCommands.Add(companion);
+        if (LogAppend.Close(entries) is { } close)
+            batch.BatchCommands.Add(close);
         await batch.PrepareAsync(cancellationToken);
         return (long[])(await batch.ExecuteScalarAsync(cancellationToken))!;
     }

@@ -14,6 +14,9 @@ internal static class JournalTables
     // Any number will do that nobody else in this database locks: "hami" in ASCII.
     private const long WriterLock = 0x68616d69;
 
+    /// <summary>Finds the events of an allocation. Every append pays for it, so it is the only one of ours there.</summary>
+    public const string AllocationIndex = "log_allocation";
+
     private const string Create = $"""
         create table if not exists {MartenSetup.Schema}.journal_head (
             id integer primary key default 1 check (id = 1),
@@ -21,6 +24,7 @@ internal static class JournalTables
             hash text not null,
             at timestamptz not null);
         insert into {MartenSetup.Schema}.journal_head (position, hash, at) values (0, '', '-infinity') on conflict do nothing;
+        create index if not exists {AllocationIndex} on {MartenSetup.Schema}.mt_events ((headers->>'allocationId'));
         """;
 
     public static async Task EnsureAsync(NpgsqlDataSource database, string companionTables, CancellationToken cancellationToken)

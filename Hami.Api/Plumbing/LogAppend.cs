@@ -1,3 +1,4 @@
+using Hami.Domain.Ledger;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -49,6 +50,13 @@ internal static class LogAppend
             new() { Value = entries[^1].Hash },
         },
     };
+
+    /// <summary>Marks the streams that others go on from; null when there are none.</summary>
+    public static NpgsqlBatchCommand? Close(IEnumerable<LogEntry> entries)
+    {
+        string[] closed = [.. entries.Select(e => e.Event).OfType<NodeEvent.NodeCarriedForward>().Select(e => Streams.Node(e.Node, e.Epoch - 1))];
+        return closed.Length == 0 ? null : new($"update {MartenSetup.Schema}.mt_streams set is_archived = true where id = any($1)") { Parameters = { new() { Value = closed } } };
+    }
 
     private static NpgsqlParameter Texts(IEnumerable<string> values) => new() { Value = values.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
 

@@ -17,22 +17,19 @@ internal sealed record LogEntry(string Stream, object Event, string Type, string
 }
 
 /// <summary>Writes events down as the event store keeps them.</summary>
-internal sealed class LogEntries(IDocumentStore store)
+internal sealed class LogEntries(ISerializer serializer)
 {
-    private readonly ISerializer _serializer = store.Options.Serializer();
-    private readonly Dictionary<Type, (string Name, string DotNetName)> _types =
-        store.Options.Events.AllKnownEventTypes().ToDictionary(t => t.EventType, t => (t.EventTypeName, t.DotNetTypeName));
-
     /// <summary>The entry that follows one with that hash.</summary>
     /// <exception cref="InvalidOperationException">PostgreSQL cannot store it.</exception>
     public LogEntry After(string hash, DateTimeOffset at, string stream, object happened)
     {
-        var (type, dotNetType) = _types[happened.GetType()];
-        var json = _serializer.ToCleanJson(happened);
+        var clr = happened.GetType();
+        var type = EventTypes.Today.NameOf(clr);
+        var json = serializer.ToCleanJson(happened);
         if (HoldsNul(json))
             throw new InvalidOperationException("The event holds a NUL character, which PostgreSQL cannot store.");
         using var body = JsonDocument.Parse(json);
-        return new(stream, happened, type, dotNetType, json, EventHash.Of(hash, at, stream, type, body.RootElement));
+        return new(stream, happened, type, $"{clr.FullName}, {clr.Assembly.GetName().Name}", json, EventHash.Of(hash, at, stream, type, body.RootElement));
     }
 
     private static bool HoldsNul(string json)

@@ -4,7 +4,6 @@ using JasperFx.Events.Daemon;
 using Hami.Api.Reading;
 using JasperFx.Events.Projections;
 using Marten;
-using Marten.Events.Daemon.Coordination;
 using Weasel.Core;
 
 namespace Hami.Api.Plumbing;
@@ -17,23 +16,26 @@ internal static class MartenSetup
     public static void AddEventStore(this IServiceCollection services, string connectionString)
     {
         services.AddMarten(options => Configure(options, connectionString)).UseLightweightSessions();
-        services.AddSingleton<ProjectionCoordinator>();
-        services.AddHostedService<ProjectionHost>();
+        services.AddSingleton<AnotherLog>().AddSingleton<ILogFollower>(s => s.GetRequiredService<AnotherLog>());
+        services.AddHostedService(s => ActivatorUtilities.CreateInstance<ProjectionHost>(s, () => DocumentStore.For(options => Configure(options, connectionString))));
     }
 
+    /// <summary>How the event store is used.</summary>
     /// <param name="events">The events of the log; null for those of this program.</param>
     internal static void Configure(StoreOptions options, string connectionString, EventTypes? events = null)
     {
         options.Connection(connectionString);
         options.DatabaseSchemaName = Schema;
         options.AutoCreateSchemaObjects = AutoCreate.All;
-        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase);
+        options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase, json => json.IgnoreReadOnlyProperties = true);
 
         options.Events.StreamIdentity = StreamIdentity.AsString;
         // Despite its name: the mode that keeps the time we set on an event. Plain Quick takes the database's.
         options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
         options.Events.MetadataConfig.HeadersEnabled = true;
         options.Events.UseAdvisoryLockTransaction = true;
+        // It would drop what it does not know.
+        options.Events.IgnoreIndex(JournalTables.AllocationIndex);
         (events ?? EventTypes.Today).Name(options);
 
         // A read model that skips what it cannot read is wrong without saying so.

@@ -24,9 +24,8 @@ internal sealed partial class ReadModelsBuild(
     /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
     public async Task EnsureAsync(CancellationToken cancellationToken)
     {
-        await using var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
+        await using var turn = await TakeTurnAsync(cancellationToken);
         var connection = turn.Connection;
-        await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
         var head = await ReadRows.HeadAsync(connection, locked: false, cancellationToken) ?? await PutEmptyInForceAsync(connection, cancellationToken);
         if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalHeads.ReadAsync(connection, cancellationToken) is not null))
             await BuildAsync(connection, isFirst: head.Position == 0, cancellationToken);
@@ -35,9 +34,24 @@ internal sealed partial class ReadModelsBuild(
     /// <summary>Builds, and puts in force, read models made from nothing but the log.</summary>
     public async Task<BuiltReadModels> RebuildAsync(CancellationToken cancellationToken)
     {
-        await using var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
-        await ExecuteAsync(turn.Connection, ReadSql.CreateHead, cancellationToken);
+        await using var turn = await TakeTurnAsync(cancellationToken);
         return await BuildAsync(turn.Connection, isFirst: false, cancellationToken);
+    }
+
+    private async Task<BuildersTurn> TakeTurnAsync(CancellationToken cancellationToken)
+    {
+        var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
+        try
+        {
+            await ExecuteAsync(turn.Connection, ReadSql.CreateHead, cancellationToken);
+            await ForeignReadModels.ForgetAsync(turn.Connection, cancellationToken);
+            return turn;
+        }
+        catch
+        {
+            await turn.DisposeAsync();
+            throw;
+        }
     }
 
     private async Task<ReadHead> PutEmptyInForceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -87,7 +101,7 @@ internal sealed partial class ReadModelsBuild(
         {
             BatchCommands =
             {
-                new($"insert into {ReadTables.Head} (generation, shape, position) values ($1, $2, $3) on conflict (id) do update set generation = $1, shape = $2, position = $3")
+                new($"insert into {ReadTables.Head} (generation, shape, position, hash) values ($1, $2, $3, {ReadSql.HashAt("$3")}) on conflict (id) do update set generation = $1, shape = $2, position = $3, hash = excluded.hash")
                 {
                     Parameters = { new() { Value = pass.Generation }, new() { Value = ReadTables.Shape }, new() { Value = pass.Place.Position } },
                 },

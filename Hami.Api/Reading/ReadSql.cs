@@ -1,3 +1,4 @@
+using Hami.Api.Plumbing;
 using Hami.Domain.Reading;
 
 namespace Hami.Api.Reading;
@@ -13,15 +14,19 @@ internal static class ReadSql
             generation integer not null,
             shape integer not null,
             position bigint not null);
+        alter table {ReadTables.Head} add column if not exists hash text not null default '';
         create schema if not exists {ReadTables.Schema};
         create or replace function {ReadTables.Head}_advance(of_generation integer, from_position bigint, to_position bigint) returns void language plpgsql as $$
         begin
-            update {ReadTables.Head} set position = to_position where generation = of_generation and position = from_position;
+            update {ReadTables.Head} set position = to_position, hash = {HashAt("to_position")} where generation = of_generation and position = from_position;
             if not found then
                 raise exception 'generation % of the read models is not in force, or not at position %: somebody else wrote them', of_generation, from_position;
             end if;
         end $$;
         """;
+
+    /// <summary>The hash of the event at a position, by which it is known whether it is still the same one; empty where there is none.</summary>
+    public static string HashAt(string position) => $"coalesce((select e.headers ->> 'hash' from {MartenSetup.Schema}.mt_events e where e.seq_id = {position}), '')";
 
     /// <summary>Fails the transaction unless the generation is in force and stands where the writer thinks; nobody else moves it until the transaction ends.</summary>
     /// <remarks>Parameters: generation, position before, position after.</remarks>

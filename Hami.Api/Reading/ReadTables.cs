@@ -24,7 +24,7 @@ internal static class ReadTables
 
     /// <summary>Raised with every change of the tables or of what is folded into them: a process that starts then builds a new generation.</summary>
     /// <remarks>Of a log that begins at a horizon it builds on rows of the shape of then: see <see cref="Archiving.BaseRows"/> for what is to be done about those.</remarks>
-    public const int Shape = 1;
+    public const int Shape = 2;
 
     public const string Allocations = $"{Schema}.allocation";
     public const string Holdings = $"{Schema}.holding";
@@ -50,7 +50,7 @@ internal static class ReadTables
         // Newest first, all of them: the position is the order of time, and unique, so that pages need no second column.
         [
             "(placed_position desc)", "(namespace, placed_position desc)", "(namespace, pod, placed_position desc)", "(node, placed_position desc)",
-            "(pod_uid)", "(namespace, owner_kind, owner_name, placed_position desc)", "(placed_position desc) where released_at is null", "(placed_at)",
+            "(pod_uid)", "(namespace, owner_kind, owner_name, placed_position desc)", "(placed_position desc) where released_at is null", "(placed_at, placed_position)",
         ]);
 
     public static readonly ReadTable Holding = new(

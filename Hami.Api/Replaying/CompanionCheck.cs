@@ -19,20 +19,23 @@ internal static class CompanionCheck
             : [];
     }
 
-    /// <summary>The numbers that the streams have come to.</summary>
+    /// <summary>The numbers that the streams have come to, and which of them are closed.</summary>
     /// <param name="versions">The last event of each stream.</param>
     /// <param name="sinceHorizon">Streams with events after the log's horizon; null when there is none. Others may have no row, and those of pods may be forgotten.</param>
+    /// <param name="ledger">What the log folds to; null when that is not known.</param>
     public static async Task<IReadOnlyList<Finding>> StreamsAsync(
-        NpgsqlConnection database, IReadOnlyDictionary<string, long> versions, IReadOnlySet<string>? sinceHorizon, CancellationToken cancellationToken)
+        NpgsqlConnection database, IReadOnlyDictionary<string, long> versions, IReadOnlySet<string>? sinceHorizon, ClusterLedger? ledger, CancellationToken cancellationToken)
     {
         var findings = new List<Finding>();
         var missing = new HashSet<string>(versions.Keys, StringComparer.Ordinal);
-        await using var command = new NpgsqlCommand($"select id, version from {MartenSetup.Schema}.mt_streams order by id", database);
+        await using var command = new NpgsqlCommand($"select id, version, is_archived from {MartenSetup.Schema}.mt_streams order by id", database);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken);
         while (await rows.ReadAsync(cancellationToken))
         {
             var (stream, version) = (rows.GetString(0), rows.GetInt64(1));
             missing.Remove(stream);
+            if (ledger is not null && rows.GetBoolean(2) != (ledger.Current(stream) != stream))
+                findings.Add(new(null, stream, rows.GetBoolean(2) ? "the stream is marked as closed, and no other goes on from it" : "the stream is not marked as closed, though another goes on from it"));
             var found = versions.GetValueOrDefault(stream);
             if (found == 0 && sinceHorizon is not null)
                 continue;

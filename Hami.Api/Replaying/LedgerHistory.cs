@@ -60,7 +60,8 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
         if (uid is null)
             return null;
         var about = new List<Recorded>();
-        await foreach (var row in LogRows.AboutPodAsync(connection, uid, position, indexed, cancellationToken))
+        var kept = (await Horizon.ReadAsync(connection, cancellationToken))?.Position ?? 0;
+        await foreach (var row in LogRows.AboutPodAsync(connection, uid, position, indexed, kept, cancellationToken))
             about.Add(events.Read(row));
         var explained = ExplainPod.Of(uid, about, position);
         // Only one that waits is tried on the cluster; of others their own events tell all.
@@ -76,7 +77,8 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
         if (await Horizon.ReadAsync(connection, cancellationToken) is { } horizon)
             from = from is not { } begin ? horizon.At : begin >= horizon.At ? begin : throw horizon.Before($"{begin.UtcDateTime:yyyy-MM-dd HH:mm:ss'Z'}");
         var about = new List<Recorded>();
-        await foreach (var row in LogRows.AboutCardAsync(connection, deviceUuid, to, cancellationToken))
+        var indexed = await LogRows.IndexedToAsync(connection, cancellationToken);
+        await foreach (var row in LogRows.AboutCardAsync(connection, deviceUuid, from ?? DateTimeOffset.MinValue, to, indexed, cancellationToken))
             about.Add(events.Read(row));
         return WhoHeld.Of(about, deviceUuid, from ?? DateTimeOffset.MinValue, to);
     }

@@ -29,7 +29,12 @@ internal sealed record LogRow(
 internal static class LogRows
 {
     private const string Table = $"{MartenSetup.Schema}.mt_events";
-    private const string Columns = "seq_id, stream_id, version, type, data, timestamp, headers->>'hash', headers->>'allocationId', is_archived";
+    private const string Columns = $"seq_id, stream_id, version, type, data, timestamp, headers->>'hash', {AllocationId}, is_archived";
+
+    // As the index has it, see JournalTables.
+    private const string AllocationId = "(headers->>'allocationId')";
+
+    private const string Begin = "type in ('allocation_placed', 'allocation_adopted')";
 
     /// <summary>Rows after one position up to another, in order; the database hands them out as they are read.</summary>
     public static IAsyncEnumerable<LogRow> ReadAsync(NpgsqlConnection database, long after, long upTo, CancellationToken cancellationToken) =>
@@ -37,38 +42,39 @@ internal static class LogRows
 
     /// <summary>Rows that tell of one pod, up to a position.</summary>
     /// <param name="indexedTo">Up to where the read models find them, see <see cref="IndexedToAsync"/>; after it the rows themselves are looked through.</param>
-    public static IAsyncEnumerable<LogRow> AboutPodAsync(NpgsqlConnection database, string podUid, long upTo, long indexedTo, CancellationToken cancellationToken) => QueryAsync(
-        database,
-        $"""
-        with known as ({(indexedTo == 0
-            ? "select '' as id, '' as stream where false"
-            : $"select id::text as id, 'node/' || node || '/{Streams.FirstEpoch}' as stream from {ReadTables.Allocations} where pod_uid = $1")}),
-        latest as (select data->>'allocationId' as id from {Table} where seq_id > $3 and data->>'podUid' = $1 and type in ('allocation_placed', 'allocation_adopted'))
-        select {Columns} from (
-            select * from {Table} where stream_id = 'pod/' || $1
-            union all
-            select e.* from known join {Table} e on e.stream_id = known.stream and e.headers->>'allocationId' = known.id and e.seq_id <= $3
-            union all
-            select * from {Table} where seq_id > $3 and stream_id <> 'pod/' || $1
-                and (data->>'podUid' = $1 or headers->>'allocationId' in (select id from known union all select id from latest))) e
-        where seq_id <= $2
-        order by seq_id
-        """,
-        cancellationToken, podUid, upTo, indexedTo);
-
-    /// <summary>Rows that tell of allocations which have shares of one card.</summary>
-    public static IAsyncEnumerable<LogRow> AboutCardAsync(NpgsqlConnection database, string deviceUuid, DateTimeOffset upTo, CancellationToken cancellationToken) => QueryAsync(
+    /// <param name="keptTo">The log's horizon, or 0: of what ended before it the read models tell nothing, and the rows kept are few.</param>
+    public static IAsyncEnumerable<LogRow> AboutPodAsync(
+        NpgsqlConnection database, string podUid, long upTo, long indexedTo, long keptTo, CancellationToken cancellationToken) => QueryAsync(
         database,
         $"""
         with held as (
-            select data->>'allocationId' as id from {Table}
-            where type in ('allocation_placed', 'allocation_adopted') and data->'shares' @> jsonb_build_array(jsonb_build_object('deviceUuid', $1::text)))
-        select {Columns} from {Table}
-        where type in ('allocation_placed', 'allocation_adopted', 'allocation_shrunk', 'allocation_released') and timestamp <= $2
-            and data->>'allocationId' in (select id from held)
+            {(indexedTo == 0 ? "" : $"select id::text as id from {ReadTables.Allocations} where pod_uid = $1 union")}
+            select data->>'allocationId' as id from {Table} where (seq_id > $3 or seq_id <= $4) and data->>'podUid' = $1 and {Begin})
+        select {Columns} from (
+            select * from {Table} where stream_id = 'pod/' || $1
+            union all
+            select * from {Table} where {AllocationId} in (select id from held)) e
+        where seq_id <= $2
         order by seq_id
         """,
-        cancellationToken, deviceUuid, upTo.ToUniversalTime());
+        cancellationToken, podUid, upTo, indexedTo, keptTo);
+
+    /// <summary>Rows that tell of allocations which have shares of one card in a time.</summary>
+    /// <param name="indexedTo">As in <see cref="AboutPodAsync"/>.</param>
+    public static IAsyncEnumerable<LogRow> AboutCardAsync(
+        NpgsqlConnection database, string deviceUuid, DateTimeOffset from, DateTimeOffset upTo, long indexedTo, CancellationToken cancellationToken) => QueryAsync(
+        database,
+        $"""
+        with held as (
+            {(indexedTo == 0 ? "" :
+            $"select allocation_id::text as id from {ReadTables.Holdings} where device_uuid = $1 and held_from <= $3 and (held_until is null or held_until >= $2) union")}
+            select data->>'allocationId' as id from {Table}
+            where seq_id > $4 and {Begin} and data->'shares' @> jsonb_build_array(jsonb_build_object('deviceUuid', $1::text)))
+        select {Columns} from {Table}
+        where {AllocationId} in (select id from held) and timestamp <= $3 and type in ('allocation_placed', 'allocation_adopted', 'allocation_shrunk', 'allocation_released')
+        order by seq_id
+        """,
+        cancellationToken, deviceUuid, from.ToUniversalTime(), upTo.ToUniversalTime(), indexedTo);
 
     /// <summary>UID of the pod that had this name last; null when none had it.</summary>
     public static async Task<string?> PodUidAsync(NpgsqlConnection database, string @namespace, string pod, long upTo, long indexedTo, CancellationToken cancellationToken)

@@ -106,7 +106,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
         [
             .. rows.Findings, .. exported.Findings, .. others, .. checkpoints.Findings,
             .. await CompanionCheck.HeadAsync(connection, rows.Chain.Last, cancellationToken),
-            .. await CompanionCheck.StreamsAsync(connection, rows.Chain.Versions, horizon is null ? null : sinceHorizon, cancellationToken),
+            .. await CompanionCheck.StreamsAsync(connection, rows.Chain.Versions, horizon is null ? null : sinceHorizon, rows.Ledger, cancellationToken),
         ];
         if (rows.Ledger is { } ledger)
         {

@@ -35,6 +35,7 @@ internal sealed class ReadModelsCheck
     /// <summary>Up to which event they were compared; null when there are none of this program's shape.</summary>
     public long? Position => _head?.Position;
 
+    /// <summary>Begins a comparison with the read models in force.</summary>
     /// <param name="horizon">Where the rows that will be given begin; null for the first event.</param>
     public static async Task<ReadModelsCheck> ReadAsync(NpgsqlConnection database, Horizon? horizon, CancellationToken cancellationToken)
     {

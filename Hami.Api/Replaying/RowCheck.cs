@@ -29,6 +29,7 @@ internal sealed class RowCheck(StoredEvents events, LogPlace start, ClusterLedge
     /// <summary>The event of the next row; null when it cannot be read.</summary>
     public Recorded? Next(LogRow row)
     {
+        var previous = Chain.Last.Hash;
         Chain.Next(row);
         try
         {
@@ -36,6 +37,8 @@ internal sealed class RowCheck(StoredEvents events, LogPlace start, ClusterLedge
             _log?.Next(e);
             if (row.AllocationId != AllocationIds.Of(e.Event)?.ToString())
                 _others.Add(new(row.Position, row.Stream, $"the allocation beside its body is {row.AllocationId ?? "missing"}, not that of the body"));
+            if (e.Event is NodeEvent.NodeCarriedForward carried && carried.PreviousHash != previous)
+                _others.Add(new(row.Position, row.Stream, "it does not carry the hash of the row before it"));
             return e;
         }
         catch (UnreadableEventException e)

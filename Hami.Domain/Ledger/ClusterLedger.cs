@@ -31,6 +31,7 @@ public sealed record WorkloadInForce(WorkloadMix Mix, IReadOnlyDictionary<string
 /// <summary>Everything that is true now, folded from the whole log in its order.</summary>
 /// <param name="Position">Sequence of the last event folded.</param>
 /// <param name="Nodes">Nodes that have cards, or pods that hold some.</param>
+/// <param name="Epochs">Number of the stream that a node's events go to, where it is not the first; remembered of nodes that left, too.</param>
 /// <param name="LiveByPod">The one live allocation a pod may have, by pod UID.</param>
 /// <param name="Waiting">Latest refusal of each pod that still waits, by pod UID.</param>
 /// <param name="Quotas">ResourceQuotas that limit accelerators, by namespace.</param>
@@ -42,6 +43,7 @@ public sealed record WorkloadInForce(WorkloadMix Mix, IReadOnlyDictionary<string
 public sealed record ClusterLedger(
     long Position,
     ImmutableDictionary<string, NodeLedger> Nodes,
+    ImmutableDictionary<string, int> Epochs,
     ImmutableDictionary<string, LiveAllocation> LiveByPod,
     ImmutableDictionary<string, WaitingPod> Waiting,
     ImmutableDictionary<string, IReadOnlyList<NamespaceQuota>> Quotas,
@@ -54,6 +56,7 @@ public sealed record ClusterLedger(
     public static readonly ClusterLedger Empty = new(
         0,
         ImmutableDictionary<string, NodeLedger>.Empty,
+        ImmutableDictionary<string, int>.Empty,
         ImmutableDictionary<string, LiveAllocation>.Empty,
         ImmutableDictionary<string, WaitingPod>.Empty,
         ImmutableDictionary<string, IReadOnlyList<NamespaceQuota>>.Empty,
@@ -64,6 +67,10 @@ public sealed record ClusterLedger(
         0);
 
     public NodeLedger Node(string name) => Nodes.GetValueOrDefault(name, NodeLedger.Empty);
+
+    /// <summary>The stream that events of a stream's subject go to now: of a node, that of its epoch.</summary>
+    public string Current(string stream) =>
+        Streams.NodeOf(stream) is { } node ? Streams.Node(node, Epochs.GetValueOrDefault(node, Streams.FirstEpoch)) : stream;
 
     /// <summary>The live allocation of a pod, or null.</summary>
     public Allocation? AllocationOf(string podUid) =>
@@ -110,6 +117,7 @@ public sealed record ClusterLedger(
         {
             AllocationPlaced e => cluster.Holding(name, e.AllocationId, e.PodUid) with { Learned = Learn(e.Because.Ask) },
             AllocationAdopted e => cluster.Holding(name, e.AllocationId, e.PodUid),
+            NodeCarriedForward e => cluster with { Epochs = Epochs.SetItem(name, e.Epoch) },
             AllocationShrunk e => cluster.Using(before.Allocations[e.AllocationId], cluster.Node(name).Allocations[e.AllocationId]),
             AllocationReleased e => cluster.Using(before.Allocations[e.AllocationId], null) with { LiveByPod = LiveByPod.Remove(e.PodUid) },
             _ => cluster,

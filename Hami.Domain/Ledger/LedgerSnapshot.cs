@@ -4,8 +4,18 @@ using Hami.Domain.Placing.Fragmentation;
 namespace Hami.Domain.Ledger;
 
 /// <summary>A node in a snapshot.</summary>
+/// <param name="Events">How many events its stream has.</param>
 public sealed record NodeSnapshot(
-    string Name, IReadOnlyList<Card> Cards, IReadOnlyList<CardLink> Links, IReadOnlyList<string> Cordoned, IReadOnlyList<Allocation> Allocations);
+    string Name, IReadOnlyList<Card> Cards, IReadOnlyList<CardLink> Links, IReadOnlyList<string> Cordoned, IReadOnlyList<Allocation> Allocations, int Events)
+{
+    public static NodeSnapshot Of(string name, NodeLedger node) => new(
+        name, node.Cards, node.Links, [.. node.Cordoned.Order(StringComparer.Ordinal)], [.. node.Allocations.Values.OrderBy(a => a.Id)], node.Events);
+
+    public NodeLedger ToLedger() => new(Cards, Links, [.. Cordoned], Allocations.ToImmutableDictionary(a => a.Id), Events);
+}
+
+/// <summary>The number of a node's stream in a snapshot.</summary>
+public sealed record NodeEpoch(string Node, int Epoch);
 
 /// <summary>The quotas of a namespace in a snapshot.</summary>
 public sealed record NamespaceSnapshot(string Namespace, IReadOnlyList<NamespaceQuota> Quotas);
@@ -25,6 +35,7 @@ public sealed record LedgerSnapshot(
     long Position,
     long EventCount,
     IReadOnlyList<NodeSnapshot> Nodes,
+    IReadOnlyList<NodeEpoch> Epochs,
     IReadOnlyList<WaitingPod> Waiting,
     IReadOnlyList<NamespaceSnapshot> Quotas,
     PolicyInForce? Policy,
@@ -36,7 +47,7 @@ public sealed record LedgerSnapshot(
     /// A log whose begin was archived is folded from the checkpoint at its horizon and from nothing else: who raises this must go on reading that of
     /// the version before, or have operators put the log back before they upgrade (<c>hami-api archive --restore</c>).
     /// </remarks>
-    public const int Format = 1;
+    public const int Format = 2;
 
     public static LedgerSnapshot Of(ClusterLedger ledger)
     {
@@ -44,8 +55,8 @@ public sealed record LedgerSnapshot(
         return new(
             ledger.Position,
             ledger.EventCount,
-            [.. ledger.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal).Select(n => new NodeSnapshot(
-                n.Key, n.Value.Cards, n.Value.Links, [.. n.Value.Cordoned.Order(StringComparer.Ordinal)], [.. n.Value.Allocations.Values.OrderBy(a => a.Id)]))],
+            [.. ledger.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal).Select(n => NodeSnapshot.Of(n.Key, n.Value))],
+            [.. ledger.Epochs.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => new NodeEpoch(e.Key, e.Value))],
             [.. ledger.Waiting.OrderBy(w => w.Key, StringComparer.Ordinal).Select(w => w.Value)],
             [.. ledger.Quotas.OrderBy(q => q.Key, StringComparer.Ordinal).Select(q => new NamespaceSnapshot(q.Key, q.Value))],
             ledger.Policy,
@@ -60,8 +71,8 @@ public sealed record LedgerSnapshot(
         var held = Nodes.SelectMany(n => n.Allocations.Select(a => (Node: n.Name, Allocation: a))).ToList();
         return new(
             Position,
-            Nodes.ToImmutableDictionary(n => n.Name, n => new NodeLedger(
-                n.Cards, n.Links, [.. n.Cordoned], n.Allocations.ToImmutableDictionary(a => a.Id))),
+            Nodes.ToImmutableDictionary(n => n.Name, n => n.ToLedger()),
+            Epochs.ToImmutableDictionary(e => e.Node, e => e.Epoch),
             held.ToImmutableDictionary(h => h.Allocation.PodUid, h => new LiveAllocation(h.Allocation.Id, h.Node)),
             Waiting.ToImmutableDictionary(w => w.Refusal.PodUid),
             Quotas.ToImmutableDictionary(q => q.Namespace, q => q.Quotas),

@@ -44,6 +44,12 @@ public abstract record NodeEvent
     /// <summary>The pod no longer holds its shares.</summary>
     public sealed record AllocationReleased(Guid AllocationId, string PodUid, ReleaseReason Reason) : NodeEvent;
 
+    /// <summary>The node's stream had become long: a new one begins, with what was true then, and the old one is closed.</summary>
+    /// <param name="Epoch">Number of the stream that begins.</param>
+    /// <param name="PreviousHash">Hash of the event before it in the log, up to which the state is folded.</param>
+    /// <param name="State">What a fold of the streams before comes to.</param>
+    public sealed record NodeCarriedForward(string Node, int Epoch, string PreviousHash, NodeSnapshot State) : NodeEvent;
+
     private NodeEvent() { }
 }
 

@@ -29,12 +29,19 @@ public sealed record Allocation(
 
 /// <summary>The cards of one node and what is allocated of them.</summary>
 /// <param name="Cordoned">UUIDs of cards that take no new pods.</param>
+/// <param name="Events">How many events of its stream are folded; the stream of a new epoch begins again.</param>
 public sealed record NodeLedger(
-    IReadOnlyList<Card> Cards, IReadOnlyList<CardLink> Links, ImmutableHashSet<string> Cordoned, ImmutableDictionary<Guid, Allocation> Allocations)
+    IReadOnlyList<Card> Cards, IReadOnlyList<CardLink> Links, ImmutableHashSet<string> Cordoned, ImmutableDictionary<Guid, Allocation> Allocations,
+    int Events = 0)
 {
     public static readonly NodeLedger Empty = new([], [], [], ImmutableDictionary<Guid, Allocation>.Empty);
 
-    public static NodeLedger Evolve(NodeLedger node, NodeEvent happened) => happened switch
+    public static NodeLedger Evolve(NodeLedger node, NodeEvent happened) => Folded(node, happened) with
+    {
+        Events = happened is NodeCarriedForward ? 1 : node.Events + 1,
+    };
+
+    private static NodeLedger Folded(NodeLedger node, NodeEvent happened) => happened switch
     {
         DevicesRegistered e => node with { Cards = e.Cards, Links = e.Links ?? [] },
         NodeRemoved => node with { Cards = [], Links = [], Cordoned = [] },
@@ -49,6 +56,7 @@ public sealed record NodeLedger(
         AllocationAttached e => node.Holding(node.Allocations[e.AllocationId] with { Phase = AllocationPhase.Attached }),
         AllocationShrunk e => node.Holding(node.Allocations[e.AllocationId] with { InitsEnded = true }),
         AllocationReleased e => node with { Allocations = node.Allocations.Remove(e.AllocationId) },
+        NodeCarriedForward e => e.State.ToLedger(),
         _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "This ledger does not know the event."),
     };
 

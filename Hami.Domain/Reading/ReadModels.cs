@@ -100,7 +100,7 @@ public sealed class ReadModels
             case WorkloadWithdrawn e:
                 EndWaiting(e.PodUid, WaitingEnd.Withdrawn, at);
                 break;
-            case PreemptionPlanned or QuotaEvent or PolicyEvent:
+            case NodeCarriedForward or PreemptionPlanned or QuotaEvent or PolicyEvent:
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(happened), happened, "The read models do not know the event.");

@@ -50,6 +50,8 @@ public sealed class LogCheck(ClusterLedger start)
         _last = e;
         if (StreamFor(e.Event, e.Stream) is { } expected && expected != e.Stream)
             Found(e, $"it belongs into the stream {expected}");
+        if (e.Event is NodeEvent and not NodeCarriedForward && Ledger.Current(e.Stream) is var current && current != e.Stream)
+            Found(e, $"its stream was closed, {current} is the one after it");
 
         var (before, fault) = (Ledger, (string?)null);
         try
@@ -92,6 +94,7 @@ public sealed class LogCheck(ClusterLedger start)
     {
         DevicesRegistered e => OfNode(e.Node, stream),
         NodeRemoved e => OfNode(e.Node, stream),
+        NodeCarriedForward e => Streams.Node(e.Node, e.Epoch),
         AllocationPlaced e => OfNode(e.Node, stream),
         AllocationAdopted e => OfNode(e.Node, stream),
         NodeEvent => Streams.NodeOf(stream) is null ? "of its node" : stream,

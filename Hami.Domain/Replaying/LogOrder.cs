@@ -18,6 +18,8 @@ internal static class LogOrder
             AllocationBound b => OfHeld(b.AllocationId, node, held => Early(held, AllocationPhase.Placed, "bound")),
             AllocationAttached a => OfHeld(a.AllocationId, node, held => Early(held, AllocationPhase.Bound, "attached")),
             AllocationShrunk s => OfHeld(s.AllocationId, node, held => Anothers(held, s.PodUid) ?? (held.InitsEnded ? "it shrinks what had shrunk before" : null)),
+            NodeCarriedForward c => c.Epoch != before.Epochs.GetValueOrDefault(c.Node, Streams.FirstEpoch) + 1 ? $"it begins epoch {c.Epoch}, which is not the next"
+                : IsSame(c.State, NodeSnapshot.Of(c.Node, node)) ? null : "the state it carries forward is not what the log folds to",
             AllocationReleased r => OfHeld(r.AllocationId, node, held => Anothers(held, r.PodUid)),
             _ => null,
         };
@@ -29,6 +31,11 @@ internal static class LogOrder
         : use.Cores > card.Cores ? $"holds {use.Cores} % of compute of the {card.Cores} % that it has"
         : use.Slots > card.Slots ? $"is shared by {use.Slots} containers; it has {card.Slots} slots"
         : null;
+
+    private static bool IsSame(NodeSnapshot one, NodeSnapshot other) =>
+        (one.Name, one.Events, one.Allocations.Count) == (other.Name, other.Events, other.Allocations.Count)
+        && one.Cards.SequenceEqual(other.Cards) && one.Links.SequenceEqual(other.Links) && one.Cordoned.SequenceEqual(other.Cordoned)
+        && one.Allocations.Zip(other.Allocations).All(a => a.First with { Shares = a.Second.Shares } == a.Second && a.First.Shares.SequenceEqual(a.Second.Shares));
 
     private static string? Twice(string podUid, string what, ClusterLedger before) =>
         before.LiveByPod.TryGetValue(podUid, out var live) ? $"pod {podUid} is {what} though it holds allocation {live.Id} on node {live.Node}" : null;

@@ -45,7 +45,7 @@ internal sealed record Script(IReadOnlyList<Arrival> Arrivals, IReadOnlyList<Rec
                 case AllocationReleased r when placed.Contains(r.AllocationId):
                     pods[r.PodUid] = pods[r.PodUid] with { Holds = e.At - pods[r.PodUid].PlacedAt };
                     break;
-                case AllocationBound or AllocationAttached or PlacementRefused or PreemptionPlanned:
+                case AllocationBound or AllocationAttached or PlacementRefused or PreemptionPlanned or NodeCarriedForward:
                     break;
                 case WorkloadWithdrawn w:
                     if (pods.TryGetValue(w.PodUid, out var leaving))

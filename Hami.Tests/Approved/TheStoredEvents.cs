@@ -43,6 +43,9 @@ public sealed class TheStoredEvents
         new(["A100"], ["T4"], ["GPU-n1-0"], ["GPU-n1-9"], "hami-core", true),
         NodePolicy.Spread, new("binpack,numa"), new(1, 2, 3), "group-1", new(4000, 8192), new("Job", "train"));
 
+    // Once written though they follow from what stands beside them.
+    private static readonly string[] Computed = ["isMig", "mask", "isUnlimited"];
+
     // Never connects: only its names and its serializer are asked.
     private static readonly DocumentStore Store = DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere"));
 
@@ -62,6 +65,9 @@ public sealed class TheStoredEvents
         new AllocationAttached(Id),
         new AllocationShrunk(Id, PodUid),
         new AllocationReleased(Id, PodUid, ReleaseReason.BindFailed),
+        new NodeCarriedForward("n1", 3, "5d41", new(
+            "n1", [new("GPU-n1-0", 1, "NVIDIA A10", 23028, 100, 10, 2, "hami-core", true)], [new("GPU-n1-0", "GPU-n1-1", 100)], ["GPU-n1-1"],
+            [new(Id, PodUid, "default", "p1", 2, Shares, AllocationPhase.Attached, true, true)], 10000)),
         new PlacementRefused(
             PodUid, "default", "p1", "No node has what the pod asks: of 2 cards on 1 nodes, 2 cards: too little free memory.",
             [new("CardInsufficientMemory", 2, ["n1"])], 42, Ask),
@@ -177,7 +183,7 @@ public sealed class TheStoredEvents
         switch (then)
         {
             case JsonObject members:
-                Assert.All(members, m => AssertHolds(now?[m.Key], m.Value, $"{where}/{m.Key}"));
+                Assert.All(members.Where(m => !Computed.Contains(m.Key)), m => AssertHolds(now?[m.Key], m.Value, $"{where}/{m.Key}"));
                 break;
             case JsonArray items:
                 Assert.Equal(items.Count, now?.AsArray().Count);

@@ -1,5 +1,6 @@
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
 using Marten;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -30,12 +31,12 @@ internal sealed class TestJournal : IAsyncDisposable
     public Checkpoints Checkpoints { get; }
 
     public static async Task<TestJournal> StartAsync(
-        string connectionString, TimeProvider? time = null, int checkpointEvery = int.MaxValue, params ILogFollower[] followers)
+        string connectionString, TimeProvider? time = null, int checkpointEvery = int.MaxValue, int longestEpoch = Epochs.Longest, params ILogFollower[] followers)
     {
         var store = DocumentStore.For(options => MartenSetup.Configure(options, connectionString));
         var database = NpgsqlDataSource.Create(connectionString);
         var checkpoints = new Checkpoints(database, NullLogger<Checkpoints>.Instance, checkpointEvery);
-        var journal = new Journal(store, database, new LiveAllocationTable(), checkpoints, followers, time ?? TimeProvider.System, NullLogger<Journal>.Instance);
+        var journal = new Journal(store, database, new LiveAllocationTable(), checkpoints, followers, time ?? TimeProvider.System, NullLogger<Journal>.Instance, longestEpoch);
         var listener = new LogListener(database, journal, TimeProvider.System, NullLogger<LogListener>.Instance);
         IHostedService[] services = [checkpoints, listener, journal];
         foreach (var service in services)

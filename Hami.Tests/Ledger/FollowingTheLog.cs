@@ -17,7 +17,7 @@ public sealed class FollowingTheLog
         var connection = await TestPostgres.CreateDatabaseAsync();
         await using var writer = await TestJournal.StartAsync(connection);
         var view = new ClusterView(TimeProvider.System);
-        await using var reader = await TestJournal.StartAsync(connection, null, int.MaxValue, view);
+        await using var reader = await TestJournal.StartAsync(connection, followers: view);
 
         await LogScript.WriteAsync(writer, seed: 11, steps: 80);
         await UntilSame(writer, reader);
@@ -48,7 +48,7 @@ public sealed class FollowingTheLog
     {
         var connection = await TestPostgres.CreateDatabaseAsync();
         var view = new ClusterView(TimeProvider.System);
-        await using var followed = await TestJournal.StartAsync(connection, null, int.MaxValue, view);
+        await using var followed = await TestJournal.StartAsync(connection, followers: view);
         await LogScript.WriteAsync(followed, seed: 14, steps: 40);
         await Run(followed.Database, Backup);
         await LogScript.WriteAsync(followed, seed: 15, steps: 40);

@@ -54,12 +54,12 @@ public sealed class KeepingCheckpoints
     {
         var connection = await TestPostgres.CreateDatabaseAsync();
         var live = new ClusterView(TimeProvider.System);
-        await using var first = await TestJournal.StartAsync(connection, null, 10, live);
+        await using var first = await TestJournal.StartAsync(connection, checkpointEvery: 10, followers: live);
         await LogScript.WriteAsync(first, seed: 4, steps: 60);
         await EventuallyStored(first);
 
         var begun = new ClusterView(TimeProvider.System);
-        await using var second = await TestJournal.StartAsync(connection, null, int.MaxValue, begun);
+        await using var second = await TestJournal.StartAsync(connection, followers: begun);
 
         Assert.Equal(live.NodeNames.Order(StringComparer.Ordinal), begun.NodeNames.Order(StringComparer.Ordinal));
         Assert.All(live.NodeNames, name => Assert.Equal(live.Node(name)!.Uses, begun.Node(name)!.Uses));

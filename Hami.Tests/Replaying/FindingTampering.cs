@@ -39,6 +39,7 @@ public sealed class FindingTampering(TamperedLog log) : IClassFixture<TamperedLo
     [InlineData("delete from hami.mt_events where seq_id > 10", "15 : journal_head says the log ends at row 15, but its last row is 10")]
     [InlineData("update hami.journal_head set hash = 'x'", "15 : the hash in journal_head is not that of the last row")]
     [InlineData("update hami.mt_streams set version = 9 where id = 'node/n1/0'", " node/n1/0: the stream had come to event 9, but its last event is 7")]
+    [InlineData("update hami.mt_streams set is_archived = true where id = 'node/n1/0'", " node/n1/0: the stream is marked as closed, and no other goes on from it")]
     [InlineData("delete from hami.live_allocation where pod_uid = 'p5'", " node/n2/0: live_allocation lacks the row of pod p5")]
     [InlineData("update hami.live_allocation set memory_mib = 5 where pod_uid = 'p5'", " node/n2/0: live_allocation says of pod p5: n2, default, 5 MiB, 0 cores; by the log it is: n2, default, 1000 MiB, 0 cores")]
     [InlineData("insert into hami.live_allocation values ('ghost', 'n1', 'default', 1, 0)", " : live_allocation has a row of pod ghost")]

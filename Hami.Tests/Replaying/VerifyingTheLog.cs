@@ -17,7 +17,7 @@ public sealed class VerifyingTheLog
     [InlineData(3)]
     public async Task A_log_that_the_product_wrote_is_intact(int seed)
     {
-        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync(), checkpointEvery: 10);
+        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync(), checkpointEvery: 10, longestEpoch: 7);
         await new AnyLog(seed).WriteAsync(journal, steps: 40);
         var head = (await JournalHeads.ReadAsync(journal.Database, CancellationToken.None))!;
         await journal.Checkpoints.StoreAsync(journal.Journal.Ledger, new(head.Position, head.Hash), CancellationToken.None);
@@ -31,6 +31,7 @@ public sealed class VerifyingTheLog
         Assert.Equal([], report.Findings.Select(f => $"{f.Position} {f.Stream}: {f.What}"));
         Assert.Equal(journal.Journal.Ledger.EventCount, report.Events);
         Assert.Equal(journal.Journal.Ledger.Position, report.Position);
+        Assert.NotEmpty(journal.Journal.Ledger.Epochs);
         Assert.True(report.Redecided > 5, $"only {report.Redecided} placements were decided again");
     }
 

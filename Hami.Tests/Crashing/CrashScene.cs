@@ -1,0 +1,288 @@
+using System.Diagnostics;
+using System.Text;
+using Hami.Api.Plumbing;
+using Hami.Api.Reading;
+using Hami.Api.Replaying;
+using Hami.Domain.Protocol;
+using Hami.Lab.ApiServer;
+using Hami.Tests.Given;
+using k8s;
+using k8s.Models;
+using Marten;
+using Npgsql;
+
+namespace Hami.Tests.Crashing;
+
+/// <summary>Processes of the control plane over one log and one API server, and a kube-scheduler that lets round after round of pods live and end.</summary>
+internal sealed class CrashScene : IAsyncDisposable
+{
+    private const int Nodes = 3;
+    private const int MostTries = 6;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly LabApiServer _server;
+    private readonly string _database;
+    private readonly int _checkpointEvery;
+    private readonly Kubernetes _kubernetes;
+    private readonly IDocumentStore _store;
+    private readonly NpgsqlDataSource _rows;
+    private readonly BooksCheck _books;
+    private readonly ControlPlaneInside[] _processes;
+    private readonly List<Task> _dropped = [];
+    private int _started;
+
+    private CrashScene(LabApiServer server, string database, int replicas, int checkpointEvery)
+    {
+        (_server, _database, _checkpointEvery) = (server, database, checkpointEvery);
+        using var kubeconfig = new MemoryStream(Encoding.UTF8.GetBytes(server.Kubeconfig));
+        _kubernetes = new(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig));
+        _store = DocumentStore.For(options => MartenSetup.Configure(options, database));
+        _rows = NpgsqlDataSource.Create(database);
+        _books = new(_kubernetes, _store);
+        _processes = new ControlPlaneInside[replicas];
+    }
+
+    /// <summary>How often a process ended without a word.</summary>
+    public int Crashes { get; private set; }
+
+    /// <summary>Cuts of all kinds that the processes have lived through.</summary>
+    public NpgsqlDataSource Rows => _rows;
+
+    private static IReadOnlyList<string> NodeNames { get; } = [.. Enumerable.Range(1, Nodes).Select(n => $"n{n}")];
+
+    public static async Task<CrashScene> StartAsync(int replicas, int checkpointEvery = 40)
+    {
+        var scene = new CrashScene(await LabApiServer.StartAsync(new(), CancellationToken.None), await TestPostgres.CreateDatabaseAsync(), replicas, checkpointEvery);
+        foreach (var node in NodeNames)
+            await scene.AddNodeAsync(node);
+        for (var i = 0; i < replicas; i++)
+            await scene.StartProcessAsync(i, FaultPlan.Quiet, FaultPlan.Quiet);
+        await scene.UntilAsync(() => scene._processes.All(p => p.WhyNotReady is null), () => $"they do not start:\n{scene.Logs}");
+        return scene;
+    }
+
+    /// <summary>One round; at its end nothing is lost, doubled or left over, or the test fails with the seed.</summary>
+    public async Task RoundAsync(RoundPlan plan)
+    {
+        for (var i = 0; i < _processes.Length; i++)
+            _processes[i].Follow(plan.ToPostgres(i), plan.ToKubernetes(i));
+        using var over = new CancellationTokenSource();
+        var supervising = SuperviseAsync(plan, over.Token);
+        // What stands from rounds before ends within this one.
+        var before = (await _kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items;
+        await Task.WhenAll([.. plan.Pods.Select(p => LiveAsync(p, plan)), .. before.Select((p, i) => EndAsync(p, TimeSpan.FromMilliseconds(i * 5)))]).WaitAsync(Patience * 2);
+        await over.CancelAsync();
+        await supervising;
+
+        foreach (var process in _processes)
+        {
+            process.Follow(FaultPlan.Quiet, FaultPlan.Quiet);
+            await process.NothingLate;
+        }
+        await SettleAsync(plan);
+    }
+
+    /// <summary>At the end of many rounds: what is derived from the log behind its back is what the log says.</summary>
+    public async Task AssertDerivedAsync(int seed)
+    {
+        await UntilAsync(async () => await LagAsync() == 0, () => $"seed {seed}: the read models do not follow the log:\n{Logs}");
+        await AssertVerifiesAsync($"seed {seed}");
+    }
+
+    /// <summary>Ends all pods: then nobody holds anything.</summary>
+    public async Task AssertNothingLeaksAsync(int seed)
+    {
+        foreach (var pod in (await _kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items)
+            await DeleteAsync(pod);
+        await UntilAsync(
+            () => _processes.All(p => p.Journal.Ledger is { LiveByPod.IsEmpty: true, Waiting.IsEmpty: true }), () => $"seed {seed}: shares leaked:\n{Logs}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_processes.OfType<ControlPlaneInside>().Select(p => p.DisposeAsync().AsTask()));
+        await Task.WhenAll(_dropped);
+        _kubernetes.Dispose();
+        await _rows.DisposeAsync();
+        _store.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    private string Logs => string.Join("\n--\n", _processes.Select(p => $"{p.WhyNotReady ?? "ready"}\n{p.Log}"));
+
+    private async Task StartProcessAsync(int at, FaultPlan toPostgres, FaultPlan toKubernetes)
+    {
+        _started++;
+        _processes[at] = await ControlPlaneInside.StartAsync(_database, _server, toPostgres, toKubernetes, _checkpointEvery);
+    }
+
+    /// <summary>Starts anew what has ended, a while later.</summary>
+    private async Task SuperviseAsync(RoundPlan plan, CancellationToken over)
+    {
+        var ended = _processes[0].Ended;
+        await ended.WaitAsync(over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!ended.IsCompleted)
+            return;
+        Crashes++;
+        _dropped.Add(_processes[0].DisposeAsync().AsTask());
+        await Task.Delay(plan.RestartsAfter, CancellationToken.None);
+        await StartProcessAsync(0, plan.ToPostgres(_started + 10), plan.ToKubernetes(_started + 10));
+    }
+
+    /// <summary>As kube-scheduler does with a pod: again and again, until it is bound or gone.</summary>
+    private async Task LiveAsync(PodPlan plan, RoundPlan round)
+    {
+        await Task.Delay(plan.ComesAfter);
+        var pod = await CreatePodAsync(plan);
+        var ending = plan.End is PodEnd.DeletedEarly ? EndAsync(pod, plan.EndsAfter) : Task.CompletedTask;
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            var filtering = await ReadyAsync(plan.Filtering + tries, round);
+            if (await NowAsync(pod) is not { } now || !string.IsNullOrEmpty(now.Spec.NodeName))
+                break;
+            var (node, _) = await filtering.FilterAsync(now, NodeNames);
+            if (node is null)
+            {
+                await Task.Delay(10);
+                continue;
+            }
+            var binding = await ReadyAsync(plan.Binding + tries, round);
+            // Who asks one that has ended is told nothing.
+            var bound = binding.BindAsync(now, node);
+            if (await Task.WhenAny(bound, binding.Ended) == bound && (await bound).Length == 0)
+                break;
+        }
+        await ending;
+        if (plan.End is PodEnd.Deleted or PodEnd.Succeeded or PodEnd.Failed)
+        {
+            await Task.Delay(plan.EndsAfter);
+            if (plan.End is PodEnd.Deleted)
+                await DeleteAsync(pod);
+            else
+                await FinishAsync(pod, plan.End.ToString());
+        }
+    }
+
+    private async Task<ControlPlaneInside> ReadyAsync(int which, RoundPlan round)
+    {
+        ControlPlaneInside process;
+        // One that is not ready would say so; the next one may be.
+        await UntilAsync(() => _processes[which++ % _processes.Length].WhyNotReady is null, () => $"seed {round.Seed}: no process gets ready:\n{Logs}");
+        process = _processes[(which - 1) % _processes.Length];
+        return process;
+    }
+
+    private async Task SettleAsync(RoundPlan plan)
+    {
+        var differences = "";
+        await UntilAsync(
+            async () => (differences = await _books.DifferencesAsync(_processes)).Length == 0,
+            () => $"seed {plan.Seed}: the books do not agree: {differences}\n{Logs}");
+        await AssertVerifiesAsync($"seed {plan.Seed}");
+    }
+
+    private async Task AssertVerifiesAsync(string round)
+    {
+        var report = await new LogVerification(_rows, _processes[0].Events).RunAsync([], null, CancellationToken.None);
+        Assert.True(report.IsIntact, $"{round}: {string.Join('\n', report.Findings)}\n{Logs}");
+    }
+
+    /// <summary>Events that the read models have not folded yet.</summary>
+    private async Task<long> LagAsync()
+    {
+        await using var command = _rows.CreateCommand($"select h.position - r.position from {MartenSetup.Schema}.journal_head h, {ReadTables.Head} r");
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    private async Task AddNodeAsync(string name)
+    {
+        var devices = Enumerable.Range(0, 2).Select(c => new PublishedDevice
+        {
+            Id = $"GPU-{name}-{c}", Index = c, Count = 3, MemoryMiB = 8000, Cores = 100, Type = "NVIDIA A100-SXM4-40GB", Mode = "hami-core", Health = true,
+        }).ToList();
+        await _kubernetes.CoreV1.CreateNodeAsync(new()
+        {
+            Metadata = new()
+            {
+                Name = name,
+                Annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = NodeRegister.Encode(devices), [HamiKeys.NodeAgent] = "test" },
+            },
+        });
+        var status = new { status = new { allocatable = new { pods = "110" }, conditions = new[] { new { type = "Ready", status = "True" } } } };
+        await _kubernetes.CoreV1.PatchNodeStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), name);
+    }
+
+    private Task<V1Pod> CreatePodAsync(PodPlan plan) => _kubernetes.CoreV1.CreateNamespacedPodAsync(
+        new()
+        {
+            Metadata = new() { Name = plan.Name, NamespaceProperty = "default" },
+            Spec = new()
+            {
+                SchedulerName = "hami-scheduler",
+                Containers =
+                [
+                    new()
+                    {
+                        Name = "main", Image = "x",
+                        Resources = new()
+                        {
+                            Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)
+                            {
+                                ["nvidia.com/gpu"] = new($"{plan.Cards}"), ["nvidia.com/gpumem"] = new($"{plan.MemoryMiB}"),
+                            },
+                        },
+                    },
+                ],
+            },
+        },
+        "default");
+
+    private async Task<V1Pod?> NowAsync(V1Pod pod)
+    {
+        var found = await _kubernetes.CoreV1.ListNamespacedPodAsync("default", fieldSelector: $"metadata.name={pod.Name()}");
+        return found.Items.SingleOrDefault(p => p.Uid() == pod.Uid());
+    }
+
+    private async Task EndAsync(V1Pod pod, TimeSpan after)
+    {
+        await Task.Delay(after);
+        await DeleteAsync(pod);
+    }
+
+    private async Task DeleteAsync(V1Pod pod)
+    {
+        try
+        {
+            await _kubernetes.CoreV1.DeleteNamespacedPodAsync(pod.Name(), "default", gracePeriodSeconds: 0);
+        }
+        catch (k8s.Autorest.HttpOperationException e) when (e.Response.StatusCode is System.Net.HttpStatusCode.NotFound)
+        {
+            // Gone already.
+        }
+    }
+
+    private async Task FinishAsync(V1Pod pod, string phase)
+    {
+        try
+        {
+            await _kubernetes.CoreV1.PatchNamespacedPodStatusAsync(new V1Patch(new { status = new { phase } }, V1Patch.PatchType.MergePatch), pod.Name(), "default");
+        }
+        catch (k8s.Autorest.HttpOperationException e) when (e.Response.StatusCode is System.Net.HttpStatusCode.NotFound)
+        {
+            // Gone already.
+        }
+    }
+
+    private Task UntilAsync(Func<bool> holds, Func<string> otherwise) => UntilAsync(() => Task.FromResult(holds()), otherwise);
+
+    private async Task UntilAsync(Func<Task<bool>> holds, Func<string> otherwise)
+    {
+        var since = Stopwatch.GetTimestamp();
+        while (!await holds())
+        {
+            if (Stopwatch.GetElapsedTime(since) > Patience)
+                Assert.Fail(otherwise());
+            await Task.Delay(5);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+namespace Hami.Tests.Crashing;
+
+/// <summary>
+/// Requests and replies between the control plane, PostgreSQL and the API server are lost, cut, late and repeated, by seed, and processes
+/// end at any message; nothing is given twice, lost or left over.
+/// </summary>
+public sealed class LosingMessages
+{
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    public Task A_hundred_rounds_by_seed(int batch, int replicas) => RoundsAsync(batch, replicas, rounds: 100);
+
+    [Theory]
+    [Trait("Category", "Long")]
+    [InlineData(11, 1)]
+    [InlineData(12, 2)]
+    [InlineData(13, 3)]
+    public Task A_thousand_rounds_by_seed(int batch, int replicas) => RoundsAsync(batch, replicas, rounds: 1000);
+
+    private static async Task RoundsAsync(int batch, int replicas, int rounds)
+    {
+        const int CrashesEvery = 8;
+        await using var scene = await CrashScene.StartAsync(replicas);
+        for (var round = 0; round < rounds; round++)
+            await scene.RoundAsync(RoundPlan.Of(batch * 100_000 + round, mayCrash: round % CrashesEvery == CrashesEvery - 1));
+        await scene.AssertDerivedAsync(batch);
+        await scene.AssertNothingLeaksAsync(batch);
+        Assert.InRange(scene.Crashes, rounds / CrashesEvery / 2, rounds);
+    }
+}
