@@ -59,11 +59,11 @@ internal sealed class EventTypes
     public EventTypes With<T>(string name, Func<JsonElement, T> lift) where T : class => new(
         _types, new(_lifted, StringComparer.Ordinal) { [name] = new(body => lift(body), options => options.Events.Upcast<T>(name, JsonTransformations.Upcast<T>(json => lift(json.RootElement)))) });
 
-    /// <summary>What is said of a name that stands for no event.</summary>
-    public static string Unknown(string name) => $"no event is stored under the name {name}";
-
     /// <summary>What events of a type are stored under from now on.</summary>
     public string NameOf(Type type) => _names[type];
+
+    /// <summary>What is said of a name that stands for no event.</summary>
+    public static string Unknown(string name) => $"no event is stored under the name {name}";
 
     /// <summary>Teaches Marten to write and read them.</summary>
     public void Name(StoreOptions options)

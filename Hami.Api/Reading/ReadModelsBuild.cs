@@ -24,8 +24,9 @@ internal sealed partial class ReadModelsBuild(
     /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
     public async Task EnsureAsync(CancellationToken cancellationToken)
     {
-        await using var turn = await TakeTurnAsync(cancellationToken);
+        await using var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
         var connection = turn.Connection;
+        await PrepareAsync(connection, cancellationToken);
         var head = await ReadRows.HeadAsync(connection, locked: false, cancellationToken) ?? await PutEmptyInForceAsync(connection, cancellationToken);
         if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalHeads.ReadAsync(connection, cancellationToken) is not null))
             await BuildAsync(connection, isFirst: head.Position == 0, cancellationToken);
@@ -34,24 +35,15 @@ internal sealed partial class ReadModelsBuild(
     /// <summary>Builds, and puts in force, read models made from nothing but the log.</summary>
     public async Task<BuiltReadModels> RebuildAsync(CancellationToken cancellationToken)
     {
-        await using var turn = await TakeTurnAsync(cancellationToken);
+        await using var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
+        await PrepareAsync(turn.Connection, cancellationToken);
         return await BuildAsync(turn.Connection, isFirst: false, cancellationToken);
     }
 
-    private async Task<BuildersTurn> TakeTurnAsync(CancellationToken cancellationToken)
+    private static async Task PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
-        try
-        {
-            await ExecuteAsync(turn.Connection, ReadSql.CreateHead, cancellationToken);
-            await ForeignReadModels.ForgetAsync(turn.Connection, cancellationToken);
-            return turn;
-        }
-        catch
-        {
-            await turn.DisposeAsync();
-            throw;
-        }
+        await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
+        await ForeignReadModels.ForgetAsync(connection, cancellationToken);
     }
 
     private async Task<ReadHead> PutEmptyInForceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
