@@ -86,7 +86,7 @@ internal sealed class Archive(NpgsqlDataSource database, StoredEvents events, Ti
         using (var checkpoints = new Checkpoints(database, NullLogger<Checkpoints>.Instance))
             await checkpoints.StoreAsync(check.Ledger!, horizon.Place, cancellationToken);
         await fold.ToRows().WriteAsync(connection, cancellationToken);
-        IReadOnlyList<long> stay = [.. kept.Of(check.Ledger!).Where(p => p < last)];
+        IReadOnlyList<long> stay = [.. kept.Cut(check.Ledger!).Where(p => p < last)];
         var deleted = await Pruning.CutAsync(connection, horizon, stay, time.GetUtcNow(), cancellationToken);
         var forgotten = time.GetUtcNow() - horizon.At >= Rests ? await Pruning.ForgetStreamsAsync(connection, ForgottenAtOnce, cancellationToken) : 0;
         return new(

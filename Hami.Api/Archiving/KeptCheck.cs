@@ -12,6 +12,7 @@ internal sealed class KeptCheck
     private readonly HashSet<long> _archived = [];
     private readonly KeptRows _expected = new();
     private readonly List<Finding> _findings = [];
+    private IReadOnlyList<long> _kept = [];
 
     /// <summary>How many there are.</summary>
     public long Count { get; private set; }
@@ -48,13 +49,16 @@ internal sealed class KeptCheck
             _findings.Add(new(row.Log.Position, stored.Log.Stream, "the row that was kept in the database is another than the one in the archive"));
     }
 
-    /// <summary>What is wrong, once all files are read.</summary>
+    /// <summary>A file ends here.</summary>
     /// <param name="horizon">The state there.</param>
-    public IReadOnlyList<Finding> Compare(ClusterLedger horizon)
+    public void Ended(ClusterLedger horizon) => _kept = _expected.Cut(horizon);
+
+    /// <summary>What is wrong, once all files are read.</summary>
+    public IReadOnlyList<Finding> Compare()
     {
         _findings.AddRange(_stored.Values.Where(r => !_archived.Contains(r.Log.Position))
             .Select(r => new Finding(r.Log.Position, r.Log.Stream, "the row is before the horizon, and the archive does not have it: it was inserted")));
-        _findings.AddRange(_expected.Of(horizon).Where(p => !_stored.ContainsKey(p))
+        _findings.AddRange(_kept.Where(p => !_stored.ContainsKey(p))
             .Select(p => new Finding(p, null, "the row tells of a pod that held cards or waited at the horizon, so it was kept in the database; it is not there any more")));
         return _findings;
     }

@@ -28,20 +28,18 @@ internal sealed class KeptRows
                 break;
             case AllocationReleased released:
                 _podOf.Remove(released.AllocationId);
-                // One whose Binding was given up is asked for again, and is explained with all that it went through.
-                if (released.Reason is not ReleaseReason.BindFailed)
-                    _byPod.Remove(pod);
-                break;
-            case WorkloadWithdrawn:
-                _byPod.Remove(pod);
                 break;
         }
     }
 
-    /// <summary>Positions of the rows to keep, in order.</summary>
+    /// <summary>Forgets the rows that leave at a horizon; positions of those that stay, in order.</summary>
     /// <param name="horizon">The state after the last row taken.</param>
-    public IReadOnlyList<long> Of(ClusterLedger horizon) =>
-        [.. horizon.LiveByPod.Keys.Concat(horizon.Waiting.Keys).Distinct(StringComparer.Ordinal).SelectMany(pod => _byPod.GetValueOrDefault(pod, [])).Order()];
+    public IReadOnlyList<long> Cut(ClusterLedger horizon)
+    {
+        foreach (var ended in _byPod.Keys.Where(pod => !horizon.LiveByPod.ContainsKey(pod) && !horizon.Waiting.ContainsKey(pod)).ToList())
+            _byPod.Remove(ended);
+        return [.. _byPod.Values.SelectMany(rows => rows).Order()];
+    }
 
     private string? PodOf(object happened) => happened switch
     {

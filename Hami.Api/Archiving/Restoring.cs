@@ -57,6 +57,7 @@ internal sealed class Restoring(NpgsqlDataSource database, ReadModelsBuild build
         }
         try
         {
+            await RenumberAsync(connection, transaction, files[^1].Position, cancellationToken);
             await Pruning.ExecuteAsync(
                 connection, $"insert into {MartenSetup.Schema}.mt_streams (id, version) select stream_id, max(version) from archived group by stream_id on conflict do nothing", cancellationToken);
             var restored = await Pruning.ExecuteAsync(connection, $"insert into {Events} ({Columns}) select {Columns} from archived order by seq_id on conflict (seq_id) do nothing", cancellationToken);
@@ -70,6 +71,37 @@ internal sealed class Restoring(NpgsqlDataSource database, ReadModelsBuild build
         }
 
         static string Row(string of) => string.Join(", ", Columns.Split(", ").Select(c => $"{of}.{c}"));
+    }
+
+    /// <summary>A pod of whom nothing was heard for long, and then something again, has begun to count anew: its events get the numbers that they would have had.</summary>
+    private static async Task RenumberAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, long horizon, CancellationToken cancellationToken)
+    {
+        const string Events = $"{MartenSetup.Schema}.mt_events";
+        await Pruning.ExecuteAsync(
+            connection,
+            $"""
+            create temporary table again on commit drop as select stream_id from (
+                select stream_id, version from archived
+                union all select stream_id, version from {Events} where seq_id > {horizon} and starts_with(stream_id, 'pod/')) e
+            group by stream_id having count(*) > count(distinct version)
+            """, cancellationToken);
+        await using (var any = new NpgsqlCommand("select exists (select from again)", connection))
+        {
+            if (!(bool)(await any.ExecuteScalarAsync(cancellationToken))!)
+                return;
+        }
+        // Nobody appends to them meanwhile. By way of numbers that nobody has, as each must be another than all others at any time.
+        await JournalTables.LockAsync(transaction, cancellationToken);
+        await Pruning.ExecuteAsync(
+            connection,
+            $"""
+            create temporary table numbered on commit drop as select seq_id, stream_id, row_number() over (partition by stream_id order by seq_id) as version
+                from (select seq_id, stream_id from archived union select seq_id, stream_id from {Events}) e where stream_id in (select stream_id from again);
+            update archived a set version = n.version from numbered n where n.seq_id = a.seq_id;
+            update {Events} e set version = -n.version from numbered n where n.seq_id = e.seq_id;
+            update {Events} set version = -version where version < 0;
+            update {MartenSetup.Schema}.mt_streams s set version = (select max(version) from numbered n where n.stream_id = s.id) where s.id in (select stream_id from again);
+            """, cancellationToken);
     }
 
     private static async Task CopyAsync(NpgsqlConnection connection, string copy, string folder, List<Horizon> files, CancellationToken cancellationToken)

@@ -33,6 +33,9 @@ internal sealed class DuePods(SeenPods seen) : ILogFollower
     /// <inheritdoc />
     public void Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
     {
+        // Before the first list nothing is seen; that is compared with the whole ledger.
+        if (!seen.IsListed)
+            return;
         // kube-scheduler may ask once more for a pod that has just been deleted; neither its refusal nor its shares must outlive it.
         // And who was placed may be heard of only after the pod is gone: from another process, or by a commit whose answer was lost.
         foreach (var uid in recorded.Select(r => PodOf(r.Event)).OfType<string>())

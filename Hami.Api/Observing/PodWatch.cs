@@ -10,8 +10,8 @@ namespace Hami.Api.Observing;
 /// <summary>Follows the cluster's pods.</summary>
 internal sealed class PodWatch(
     IKubernetes kubernetes, Journal journal, PodReconciler reconciler, HostRooms hosts, Nominations nominations, WaitingPods waiting, AskReader asks,
-    Readiness readiness, NvidiaConfig nvidia, TimeProvider time, ILogger<PodWatch> logger)
-    : ListWatch<V1Pod>(time, logger)
+    Readiness readiness, NvidiaConfig nvidia, FollowedLog log, TimeProvider time, ILogger<PodWatch> logger)
+    : ListWatch<V1Pod>(log, time, logger)
 {
     protected override async Task<(IList<V1Pod> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
     {
@@ -25,10 +25,11 @@ internal sealed class PodWatch(
 
     protected override async Task ListedAsync(IList<V1Pod> items, CancellationToken cancellationToken)
     {
+        var compared = Log.Number;
         hosts.Replace(items);
         await reconciler.ListedAsync([.. items.Select(Seen)], cancellationToken);
         Remember(items);
-        readiness.PodsReconciled();
+        readiness.PodsReconciled(compared);
     }
 
     protected override Task ChangedAsync(WatchEventType type, V1Pod item, CancellationToken cancellationToken)

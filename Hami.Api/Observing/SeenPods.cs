@@ -7,6 +7,11 @@ internal sealed class SeenPods
 {
     private readonly ConcurrentDictionary<string, SeenPod> _pods = new(StringComparer.Ordinal);
 
+    private volatile bool _listed;
+
+    /// <summary>Whether a complete list was taken over once; before, that nothing is found means nothing.</summary>
+    public bool IsListed => _listed;
+
     public SeenPod? Find(string podUid) => _pods.GetValueOrDefault(podUid);
 
     /// <summary>Pods that carry an allocation of ours.</summary>
@@ -24,5 +29,6 @@ internal sealed class SeenPods
             Forget(uid);
         foreach (var pod in pods)
             See(pod);
+        _listed = true;
     }
 }

@@ -6,6 +6,14 @@ using Marten.Services.Json.Transformations.SystemTextJson;
 
 namespace Hami.Api.Plumbing;
 
+/// <summary>An event of the log that this program cannot read; it is never passed over.</summary>
+/// <param name="why">What is wrong with it.</param>
+internal sealed class UnreadableEventException(long position, string why, Exception inner) : FormatException($"event {position} of the log cannot be read: {why}", inner)
+{
+    /// <summary>What is wrong with it, where the position is said already.</summary>
+    public string Why => why;
+}
+
 /// <summary>Which event stands under which name in the log, and how one whose meaning has changed is read: as today's event.</summary>
 /// <remarks>
 /// The one table for everybody who reads: Marten, and <see cref="Replaying.StoredEvents"/>. When the meaning of an event changes, its type is
@@ -54,6 +62,9 @@ internal sealed class EventTypes
     /// <summary>What events of a type are stored under from now on.</summary>
     public string NameOf(Type type) => _names[type];
 
+    /// <summary>What is said of a name that stands for no event.</summary>
+    public static string Unknown(string name) => $"no event is stored under the name {name}";
+
     /// <summary>Teaches Marten to write and read them.</summary>
     public void Name(StoreOptions options)
     {
@@ -75,7 +86,7 @@ internal sealed class EventTypes
                 return lifted.Lift(json.RootElement);
             }
             if (!_types.TryGetValue(name, out var type))
-                throw new FormatException($"no event is stored under the name {name}");
+                throw new FormatException(Unknown(name));
             using var bytes = new MemoryStream(Encoding.UTF8.GetBytes(body));
             return serializer.FromJson(type, bytes);
         }

@@ -1,6 +1,7 @@
 using Hami.Domain.Ledger;
 using JasperFx.Events;
 using Marten;
+using Npgsql;
 
 namespace Hami.Api.Plumbing;
 
@@ -25,12 +26,13 @@ internal static class LogReader
     /// <summary>The next events, at most so many.</summary>
     /// <exception cref="AnotherLogException">The event at the place is missing or another one.</exception>
     /// <exception cref="ArchivedHistoryException">What follows the place was archived.</exception>
+    /// <exception cref="UnreadableEventException">There is an event that this program does not know.</exception>
     public static async Task<LogPage> ReadOnAsync(IQuerySession session, LogPlace from, int most, CancellationToken cancellationToken)
     {
         // The event at the place is read once more: were it another, what follows would not fit what we know.
         var again = from.Position > 0 ? 1 : 0;
-        var events = await session.Events.QueryAllRawEvents()
-            .Where(e => e.Sequence >= from.Position).OrderBy(e => e.Sequence).Take(most + again).ToListAsync(cancellationToken);
+        var events = await NamedAsync(session, from.Position, () => session.Events.QueryAllRawEvents()
+            .Where(e => e.Sequence >= from.Position).OrderBy(e => e.Sequence).Take(most + again).ToListAsync(cancellationToken), cancellationToken);
         if (again > 0 && (events.Count == 0 || PlaceOf(events[0]) != from))
             throw new AnotherLogException(from.Position);
         // Rows are missing where positions are: either they were never given to an event, or the events were archived.
@@ -43,6 +45,27 @@ internal static class LogReader
 
     /// <summary>An event of Marten's as the fold takes it.</summary>
     public static Recorded Recorded(IEvent e) => new(e.Sequence, e.Timestamp, e.StreamKey!, e.Data);
+
+    /// <summary>Marten names the .NET type of an event it does not know; people know it by its place and the name it is stored under.</summary>
+    private static async Task<T> NamedAsync<T>(IQuerySession session, long from, Func<Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (Exception e) when (e is Marten.Exceptions.UnknownEventTypeException or JasperFx.Events.UnknownEventTypeException)
+        {
+            await using var connection = session.Database.CreateConnection();
+            await connection.OpenAsync(cancellationToken);
+            await using var command = new NpgsqlCommand($"select seq_id, type from {MartenSetup.Schema}.mt_events where seq_id >= $1 and type <> all($2) order by seq_id limit 1", connection);
+            command.Parameters.Add(new() { Value = from });
+            command.Parameters.Add(new() { Value = session.DocumentStore.Options.Events.AllKnownEventTypes().Select(t => t.EventTypeName).ToArray() });
+            await using var row = await command.ExecuteReaderAsync(cancellationToken);
+            if (!await row.ReadAsync(cancellationToken))
+                throw;
+            throw new UnreadableEventException(row.GetInt64(0), EventTypes.Unknown(row.GetString(1)), e);
+        }
+    }
 
     // Over a connection of its own: the session's may have begun a snapshot before the rows were taken away.
     private static async Task<Horizon?> HorizonAsync(IQuerySession session, CancellationToken cancellationToken)

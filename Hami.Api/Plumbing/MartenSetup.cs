@@ -16,7 +16,7 @@ internal static class MartenSetup
     public static void AddEventStore(this IServiceCollection services, string connectionString)
     {
         services.AddMarten(options => Configure(options, connectionString)).UseLightweightSessions();
-        services.AddSingleton<AnotherLog>().AddSingleton<ILogFollower>(s => s.GetRequiredService<AnotherLog>());
+        services.AddSingleton<FollowedLog>().AddSingleton<ILogFollower>(s => s.GetRequiredService<FollowedLog>());
         services.AddHostedService(s => ActivatorUtilities.CreateInstance<ProjectionHost>(s, () => DocumentStore.For(options => Configure(options, connectionString))));
     }
 

@@ -9,7 +9,7 @@ namespace Hami.Api.Plumbing;
 /// the place of the one that was followed, they begin anew, with a store of their own: Marten's daemon remembers in it how far it was.
 /// </summary>
 internal sealed partial class ProjectionHost(
-    Func<DocumentStore> open, Journal journal, AnotherLog another, ReadModelsBuild readModels, TimeProvider time, ILoggerFactory loggers, ILogger<ProjectionHost> logger)
+    Func<DocumentStore> open, Journal journal, FollowedLog log, ReadModelsBuild readModels, TimeProvider time, ILoggerFactory loggers, ILogger<ProjectionHost> logger)
     : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(FollowAsync, time, logger, stoppingToken);
@@ -19,27 +19,22 @@ internal sealed partial class ProjectionHost(
         await journal.Loaded.WaitAsync(stoppingToken);
         while (true)
         {
-            // Taken before anything is read: what begins in between is not missed.
-            var begunAnew = another.BegunAnew;
+            // Asked before anything is read: what begins in between is not missed.
+            using var ends = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, log.Ends);
             await readModels.EnsureAsync(stoppingToken);
-            await RunAsync(begunAnew, stoppingToken);
+            await RunAsync(ends.Token);
+            stoppingToken.ThrowIfCancellationRequested();
             LogAnew(logger);
         }
     }
 
-    private async Task RunAsync(Task until, CancellationToken stoppingToken)
+    private async Task RunAsync(CancellationToken ends)
     {
         using var store = open();
         var coordinator = new ProjectionCoordinator(store, loggers.CreateLogger<ProjectionCoordinator>());
-        await coordinator.StartAsync(stoppingToken);
-        try
-        {
-            await until.WaitAsync(stoppingToken);
-        }
-        finally
-        {
-            await coordinator.StopAsync(CancellationToken.None);
-        }
+        await coordinator.StartAsync(ends);
+        await Task.Delay(Timeout.Infinite, ends).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await coordinator.StopAsync(CancellationToken.None);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The read models begin anew with the log.")]

@@ -8,11 +8,11 @@ public interface IReadiness
 }
 
 /// <summary>May we decide yet? Not before the log is folded and has been reconciled with the cluster once.</summary>
-public sealed class Readiness(Journal journal) : IReadiness
+internal sealed class Readiness(Journal journal, FollowedLog log) : IReadiness
 {
     private readonly TaskCompletionSource _nodesListed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _quotasListed;
-    private volatile bool _podsReconciled;
+    private volatile int _podsReconciled; // with which log
 
     /// <summary>Completes when the cluster's nodes have been listed once.</summary>
     public Task NodesKnown => _nodesListed.Task;
@@ -21,14 +21,15 @@ public sealed class Readiness(Journal journal) : IReadiness
 
     public void QuotasListed() => _quotasListed = true;
 
-    public void PodsReconciled() => _podsReconciled = true;
+    /// <summary>All pods are reconciled with a log; should another one have begun meanwhile, they are not.</summary>
+    public void PodsReconciled(int log) => _podsReconciled = log;
 
     /// <inheritdoc />
     public string? WhyNot =>
         !journal.Loaded.IsCompletedSuccessfully ? "hami is reading its log from PostgreSQL"
         : !NodesKnown.IsCompletedSuccessfully ? "hami has not listed the cluster's nodes yet"
         : !_quotasListed ? "hami has not listed the cluster's resource quotas yet"
-        : !_podsReconciled ? "hami is reconciling its log with the cluster's pods"
+        : _podsReconciled != log.Number ? "hami is reconciling its log with the cluster's pods"
         : !journal.IsWritable ? "hami cannot write its log: PostgreSQL is away"
         : null;
 }

@@ -10,8 +10,8 @@ namespace Hami.Api.Quotas;
 
 /// <summary>Follows what the cluster's ResourceQuotas say about accelerators.</summary>
 internal sealed partial class QuotaWatch(
-    IKubernetes kubernetes, Journal journal, Readiness readiness, NvidiaConfig nvidia, TimeProvider time, ILogger<QuotaWatch> logger)
-    : ListWatch<V1ResourceQuota>(time, logger)
+    IKubernetes kubernetes, Journal journal, Readiness readiness, NvidiaConfig nvidia, FollowedLog log, TimeProvider time, ILogger<QuotaWatch> logger)
+    : ListWatch<V1ResourceQuota>(log, time, logger)
 {
     // A quota's status moves with every pod of its namespace; what it limits seldom does.
     private readonly Dictionary<(string Namespace, string Name), NamespaceQuota?> _recorded = [];

@@ -12,14 +12,14 @@ internal static class ForeignReadModels
     private const string AreTablesThere =
         $"select to_regclass('{MartenSetup.Schema}.journal_head') is not null and to_regclass('{MartenSetup.Schema}.mt_event_progression') is not null";
 
-    // They are ahead of the log, or the event they stand at is another one there; or the daemon is ahead of the numbers, and would pass over what
+    // They are ahead of the log, or the event they stand at is not there or another one; or the daemon is ahead of the numbers, and would pass over what
     // is appended next. (It may be ahead of the last event: numbers that were given up stand behind that.)
     private const string Forget = $"""
         with head as (select h.position, s.last_value as number from {MartenSetup.Schema}.journal_head h, {MartenSetup.Schema}.mt_events_sequence s),
         foreign_ones as (
             update {ReadTables.Head} r set position = 0, shape = 0, hash = '' from head
             where r.position > head.position
-                or r.hash <> '' and exists (select from {MartenSetup.Schema}.mt_events e where e.seq_id = r.position and e.headers ->> 'hash' <> r.hash)
+                or r.hash <> '' and not exists (select from {MartenSetup.Schema}.mt_events e where e.seq_id = r.position and e.headers ->> 'hash' = r.hash)
                 or exists (select from {MartenSetup.Schema}.mt_event_progression p where p.last_seq_id > head.number)
             returning 1),
         daemon as (
@@ -30,7 +30,7 @@ internal static class ForeignReadModels
         select exists (select from foreign_ones)
         """;
 
-    /// <returns>Whether there were any.</returns>
+    /// <summary>Whether there were any; they are forgotten, so that they are built anew.</summary>
     public static async Task<bool> ForgetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         return await IsTrueAsync(AreTablesThere) && await IsTrueAsync(Forget);

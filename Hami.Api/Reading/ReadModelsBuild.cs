@@ -19,14 +19,14 @@ internal sealed record BuiltReadModels(int Generation, long Events, long Positio
 internal sealed partial class ReadModelsBuild(
     NpgsqlDataSource database, StoredEvents events, ILogger<ReadModelsBuild> logger, int eventsAtOnce = 1000, int rowsAtOnce = 20_000)
 {
-    // Any number will do that nobody else in this database locks: "hami read" in ASCII.
-    internal const long BuildersLock = 0x68616d6972656164;
     private const int PagesAhead = 4;
 
     /// <summary>Builds unless read models of this program's shape are in force; those who read meanwhile find the earlier ones, or empty tables.</summary>
     public async Task EnsureAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await LockAsync(cancellationToken);
+        await using var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
+        var connection = turn.Connection;
+        await PrepareAsync(connection, cancellationToken);
         var head = await ReadRows.HeadAsync(connection, locked: false, cancellationToken) ?? await PutEmptyInForceAsync(connection, cancellationToken);
         if (head.Shape < ReadTables.Shape || (head.Position == 0 && await JournalHeads.ReadAsync(connection, cancellationToken) is not null))
             await BuildAsync(connection, isFirst: head.Position == 0, cancellationToken);
@@ -35,27 +35,15 @@ internal sealed partial class ReadModelsBuild(
     /// <summary>Builds, and puts in force, read models made from nothing but the log.</summary>
     public async Task<BuiltReadModels> RebuildAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await LockAsync(cancellationToken);
-        return await BuildAsync(connection, isFirst: false, cancellationToken);
+        await using var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
+        await PrepareAsync(turn.Connection, cancellationToken);
+        return await BuildAsync(turn.Connection, isFirst: false, cancellationToken);
     }
 
-    /// <summary>One builder at a time, until the connection is given back.</summary>
-    private async Task<NpgsqlConnection> LockAsync(CancellationToken cancellationToken)
+    private static async Task PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var connection = await database.OpenConnectionAsync(cancellationToken);
-        try
-        {
-            await using (var command = new NpgsqlCommand("select pg_advisory_lock($1)", connection) { CommandTimeout = 0, Parameters = { new() { Value = BuildersLock } } })
-                await command.ExecuteNonQueryAsync(cancellationToken);
-            await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
-            await ForeignReadModels.ForgetAsync(connection, cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
+        await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
+        await ForeignReadModels.ForgetAsync(connection, cancellationToken);
     }
 
     private async Task<ReadHead> PutEmptyInForceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

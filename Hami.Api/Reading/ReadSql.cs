@@ -13,8 +13,15 @@ internal static class ReadSql
             id integer primary key default 1 check (id = 1),
             generation integer not null,
             shape integer not null,
-            position bigint not null);
-        alter table {ReadTables.Head} add column if not exists hash text not null default '';
+            position bigint not null,
+            hash text not null default '');
+        do $$
+        begin
+            -- A table of before; to alter one waits for all who use it, so only then.
+            if not exists (select from pg_attribute where attrelid = '{ReadTables.Head}'::regclass and attname = 'hash') then
+                alter table {ReadTables.Head} add column hash text not null default '';
+            end if;
+        end $$;
         create schema if not exists {ReadTables.Schema};
         create or replace function {ReadTables.Head}_advance(of_generation integer, from_position bigint, to_position bigint) returns void language plpgsql as $$
         begin

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Text.Json;
+using System.Globalization;
 using Hami.Api.Commands;
 using Hami.Api.Plumbing;
 using Hami.Api.Replaying;
@@ -16,25 +16,26 @@ internal static class RebuildVerb
         var json = new Option<bool>("--json") { Description = "Print one JSON document." };
         var command = new Command("rebuild", "Fold the whole log into new tables of the read models beside those in force, then put them in force.") { json };
         database.AddTo(command);
-        command.SetAction((parsed, cancellationToken) => RunAsync(database.Read(parsed), parsed.GetValue(json), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(database.Read(parsed), parsed.GetValue(json), parsed.InvocationConfiguration, cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(string postgres, bool json, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(string postgres, bool json, InvocationConfiguration to, CancellationToken cancellationToken)
     {
         using var logging = LoggerFactory.Create(_ => { });
         await using var database = NpgsqlDataSource.Create(postgres);
         try
         {
             var built = await new ReadModelsBuild(database, new StoredEvents(), logging.CreateLogger<ReadModelsBuild>()).RebuildAsync(cancellationToken);
-            Console.WriteLine(json
-                ? JsonSerializer.Serialize(built, JsonSerializerOptions.Web)
-                : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"Generation {built.Generation} of the read models is in force: {built.Events} events folded in {built.Seconds:F1} s."));
+            if (json)
+                Printed.Json(to.Output, built);
+            else
+                await to.Output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"Generation {built.Generation} of the read models is in force: {built.Events} events folded in {built.Seconds:F1} s."));
             return 0;
         }
         catch (Exception e) when (e is NpgsqlException or FormatException or AnotherLogException)
         {
-            await Console.Error.WriteLineAsync($"The read models in force stay as they are: {e.Message}");
+            await to.Error.WriteLineAsync($"The read models in force stay as they are: {e.Message}");
             return 1;
         }
     }

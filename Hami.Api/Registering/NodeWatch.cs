@@ -12,8 +12,8 @@ namespace Hami.Api.Registering;
 /// <summary>Follows the register annotation of the cluster's nodes.</summary>
 /// <remarks>With <c>--node-label-selector</c> a node that has not its labels, or loses them, is none of ours.</remarks>
 internal sealed partial class NodeWatch(
-    IKubernetes kubernetes, ClusterOptions cluster, Journal journal, SeenNodes nodes, HostRooms hosts, Readiness readiness, TimeProvider time, ILogger<NodeWatch> logger)
-    : ListWatch<V1Node>(time, logger)
+    IKubernetes kubernetes, ClusterOptions cluster, Journal journal, SeenNodes nodes, HostRooms hosts, Readiness readiness, FollowedLog log, TimeProvider time, ILogger<NodeWatch> logger)
+    : ListWatch<V1Node>(log, time, logger)
 {
     private readonly string? _selector = cluster.NodeSelector is { Length: > 0 } selector ? selector : null;
 

@@ -1,4 +1,5 @@
 using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
 using Hami.Domain.Replaying;
 
 namespace Hami.Api.Replaying;
@@ -13,6 +14,7 @@ internal sealed class ChainCheck(LogPlace start)
     private readonly bool _isWhole = start == LogPlace.Beginning;
     private readonly List<Finding> _findings = [];
     private readonly Dictionary<string, long> _versions = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _mayBeginAgain = new(StringComparer.Ordinal);
     private readonly Queue<LogPlace> _before = new([start]);
 
     public IReadOnlyList<Finding> Findings => _findings;
@@ -22,6 +24,9 @@ internal sealed class ChainCheck(LogPlace start)
 
     /// <summary>Where the last row is.</summary>
     public LogPlace Last { get; private set; } = start;
+
+    /// <summary>The rows given so far were archived: numbers of pods' streams that had ended may have been forgotten, so that they begin again.</summary>
+    public void PassedHorizon() => _mayBeginAgain.UnionWith(_versions.Keys.Where(Streams.IsOfPod));
 
     public void Next(LogRow row)
     {
@@ -58,6 +63,8 @@ internal sealed class ChainCheck(LogPlace start)
     {
         // Of a log that does not begin with its first event, the first of a stream that is seen may be any.
         if (!_versions.TryGetValue(row.Stream, out var before) && !_isWhole)
+            return "";
+        if (_mayBeginAgain.Remove(row.Stream) && row.Version == 1)
             return "";
         return row.Version == before + 1 ? ""
             : row.Version > before + 1 ? $"; its stream lacks {(row.Version == before + 2 ? $"event {before + 1}" : $"events {before + 1} to {row.Version - 1}")} before it"

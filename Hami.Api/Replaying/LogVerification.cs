@@ -63,7 +63,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
         var kept = new KeptCheck();
         if (horizon is not null)
         {
-            await foreach (var row in StoredRow.ReadAsync(connection, 0, horizon.Position, cancellationToken))
+            await foreach (var row in StoredRow.ReadAsync(connection, long.MinValue, horizon.Position, cancellationToken))
                 kept.Stored(row);
             others.AddRange(kept.Anchor(horizon));
             if (begin is not null && start is not null)
@@ -82,10 +82,12 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
                     read++;
                     kept.Archived(row, Next(row.Log));
                 }
+                kept.Ended(rows.Ledger!);
+                rows.Chain.PassedHorizon();
                 if (read - before != file.Events || rows.Chain.Last != file.Place)
                     others.Add(new(file.Position, null, $"{file.File} has {read - before} events and ends at event {rows.Chain.Last.Position}; when it was written it had {file.Events} and ended at event {file.Position}, with another hash"));
             }
-            others.AddRange(kept.Compare(rows.Ledger!));
+            others.AddRange(kept.Compare());
             await readModels.PassedHorizonAsync(connection, cancellationToken);
         }
 

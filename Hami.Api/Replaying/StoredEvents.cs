@@ -38,11 +38,3 @@ internal sealed class StoredEvents
         }
     }
 }
-
-/// <summary>An event of the log that this program cannot read; it is never passed over.</summary>
-/// <param name="why">What is wrong with it.</param>
-internal sealed class UnreadableEventException(long position, string why, Exception inner) : FormatException($"event {position} of the log cannot be read: {why}", inner)
-{
-    /// <summary>What is wrong with it, where the position is said already.</summary>
-    public string Why => why;
-}

@@ -1,10 +1,7 @@
 using System.Diagnostics;
-using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
-using Marten;
-using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -21,12 +18,8 @@ internal sealed class JournalRun(int callers, TimeSpan length)
     {
         await using var postgres = await TemporaryPostgres.StartAsync(ct);
         await using var database = NpgsqlDataSource.Create(postgres.ConnectionString);
-        using var store = DocumentStore.For(options => MartenSetup.Configure(options, postgres.ConnectionString));
-        using var checkpoints = new Checkpoints(database, NullLogger<Checkpoints>.Instance);
-        using var journal = new Journal(store, database, new LiveAllocationTable(), checkpoints, [new ClusterView(TimeProvider.System)], TimeProvider.System, NullLogger<Journal>.Instance);
-        await checkpoints.StartAsync(ct);
-        await journal.StartAsync(ct);
-        await journal.Loaded.WaitAsync(ct);
+        await using var writer = await RunningJournal.StartAsync(postgres.ConnectionString, ct);
+        var journal = writer.Journal;
         await Task.WhenAll(Enumerable.Range(0, Nodes).Select(n => journal.DecideAsync<NodeEvent>(
             Streams.Node(Name(n)), _ => new NodeEvent.DevicesRegistered(Name(n), [.. Enumerable.Range(0, 8).Select(i => Card(n, i))]), ct)));
 
@@ -36,13 +29,27 @@ internal sealed class JournalRun(int callers, TimeSpan length)
         var committed = (await Database.LookAsync(database, ct)).Commits;
         var group = await RunAsync(journal, callers, until => until.Elapsed >= length, ct);
         var looked = await Database.LookAsync(database, ct);
+        var followed = await FollowAsync(writer, postgres.ConnectionString, ct);
         var copied = await CopyAsync(database, before, ct);
-
-        await journal.StopAsync(ct);
-        await checkpoints.StopAsync(ct);
         return new(
-            single.PerSecond, single.At(0.5), single.At(0.99), group.PerSecond, group.At(0.5), group.At(0.99), copied.PerSecond,
+            single.PerSecond, single.At(0.5), single.At(0.99), group.PerSecond, group.At(0.5), group.At(0.99), followed.At(0.5), followed.At(0.99), copied.PerSecond,
             (double)group.Calls / Math.Max(1, looked.Commits - committed), copied.Bytes, looked.Version, looked.Fsync, looked.SynchronousCommit);
+    }
+
+    /// <summary>How long after the answer another process knows of a placement.</summary>
+    private async Task<Times> FollowAsync(RunningJournal writer, string connectionString, CancellationToken ct)
+    {
+        await using var follower = await RunningJournal.StartAsync(connectionString, ct);
+        var times = new Times();
+        while (times.Elapsed < length)
+        {
+            await TimeAsync(new Times(), Place(writer.Journal, ct));
+            var began = Stopwatch.GetTimestamp();
+            await follower.ReachedAsync(writer.Journal.Ledger.Position, ct);
+            times.Add(Stopwatch.GetElapsedTime(began));
+        }
+        times.Stop();
+        return times;
     }
 
     /// <summary>Every caller places one pod after another: one event each.</summary>
@@ -53,11 +60,7 @@ internal sealed class JournalRun(int callers, TimeSpan length)
             async () =>
             {
                 while (!isOver(times))
-                {
-                    var pod = Interlocked.Increment(ref _pods);
-                    var (node, uid) = (Name(pod % Nodes), $"3f0e{pod:x28}");
-                    await TimeAsync(times, Place(journal, node, uid, ct));
-                }
+                    await TimeAsync(times, Place(journal, ct));
             },
             ct)));
         times.Stop();
@@ -73,8 +76,10 @@ internal sealed class JournalRun(int callers, TimeSpan length)
         times.Add(Stopwatch.GetElapsedTime(began));
     }
 
-    private static Task<Verdict<NodeEvent>> Place(Journal journal, string node, string uid, CancellationToken ct)
+    private Task<Verdict<NodeEvent>> Place(Journal journal, CancellationToken ct)
     {
+        var pod = Interlocked.Increment(ref _pods);
+        var (node, uid) = (Name(pod % Nodes), $"3f0e{pod:x28}");
         var ask = new PodAsk(uid, "team-a", "train-7d9c5b6f4-x2x8z", [new("main", false, 1, 100, 0, 0)], CardWish.Any, NodePolicy.Binpack, new("spread"));
         var command = new PlaceAllocation(Guid.CreateVersion7(), ask, node, Nodes, [new("gpu-node-0001", 4.2m)], []);
         return journal.DecideAsync(Streams.Node(node), ledger => PlaceAllocationDecider.Decide(command, ledger), ct);

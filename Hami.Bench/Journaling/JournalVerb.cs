@@ -31,6 +31,7 @@ internal static class JournalVerb
         var table = new Table().AddColumns("", "Events a second", "p50 ms", "p99 ms");
         table.AddRow("one at a time", $"{report.SingleEventsPerSecond:F0}", $"{report.SingleP50Ms:F2}", $"{report.SingleP99Ms:F2}");
         table.AddRow($"{callers} callers at once", $"{report.GroupEventsPerSecond:F0}", $"{report.GroupP50Ms:F2}", $"{report.GroupP99Ms:F2}");
+        table.AddRow("until another process knows", "", $"{report.FollowerP50Ms:F2}", $"{report.FollowerP99Ms:F2}");
         table.AddRow("COPY of the same rows", $"{report.CopyEventsPerSecond:F0}", "", "");
         AnsiConsole.Write(table);
         AnsiConsole.MarkupLineInterpolated($"PostgreSQL {report.Postgres}, fsync {report.Fsync}, synchronous_commit {report.SynchronousCommit}; {report.BytesPerEvent} bytes of JSON an event; {report.EventsPerGroup:F1} events a commit.");
@@ -39,6 +40,7 @@ internal static class JournalVerb
 
 /// <summary>What was measured.</summary>
 /// <param name="GroupP50Ms">From asking for a placement to its being durable.</param>
+/// <param name="FollowerP50Ms">From there until another process on the same database has folded it.</param>
 internal sealed record JournalReport(
     double SingleEventsPerSecond, double SingleP50Ms, double SingleP99Ms, double GroupEventsPerSecond, double GroupP50Ms, double GroupP99Ms,
-    double CopyEventsPerSecond, double EventsPerGroup, long BytesPerEvent, string Postgres, string Fsync, string SynchronousCommit);
+    double FollowerP50Ms, double FollowerP99Ms, double CopyEventsPerSecond, double EventsPerGroup, long BytesPerEvent, string Postgres, string Fsync, string SynchronousCommit);

@@ -10,7 +10,8 @@ public sealed class ControlPlane(Uri address, string? token = null) : IDisposabl
     private readonly HttpClient _http = new()
     {
         BaseAddress = address,
-        Timeout = TimeSpan.FromSeconds(10),
+        // Longer than the control plane itself takes before it says that a question takes too long.
+        Timeout = TimeSpan.FromSeconds(60),
         DefaultRequestHeaders = { Authorization = token is null ? null : new("Bearer", token) },
     };
 

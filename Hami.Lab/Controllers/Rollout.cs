@@ -155,7 +155,8 @@ internal sealed class Rollout
             result[set.Uid()] -= broken;
             may -= broken;
         }
-        var spare = _sets.Sum(s => s.Status?.AvailableReplicas ?? 0) - least;
+        // What a set has more than it shall have is on its way out, though its status may not say so yet.
+        var spare = _sets.Sum(s => Math.Min(s.Status?.AvailableReplicas ?? 0, s.Spec.Replicas ?? 0)) - least;
         foreach (var set in old)
         {
             var less = Math.Clamp(spare, 0, result[set.Uid()]);

@@ -67,6 +67,9 @@ internal sealed class ArchiveScene : IAsyncDisposable
             Log.Add(e);
     }
 
+    /// <summary>The time of an event, by how far it is from the first to the last.</summary>
+    public DateTimeOffset At(double part) => Log[(int)(Log.Count * part)].At;
+
     public Task<ArchiveReport> ArchiveAsync(DateTimeOffset before) => new Archive(Journal.Database, new StoredEvents(), Time).RunAsync(before, Folder, CancellationToken.None);
 
     public Task<RestoreReport> RestoreAsync() => new Restoring(Journal.Database, Build).RunAsync(Folder, CancellationToken.None);

@@ -10,8 +10,8 @@ public sealed class WritingTheFile
     {
         await using var scene = await ArchiveScene.StartAsync(61, steps: 40);
         var rows = await scene.RowsAsync();
-        var before = ArchiveScene.Text(scene.Log[20].At);
-        var name = ArchiveFile.NameOf(1, scene.Log.Last(e => e.At <= scene.Log[20].At).Position);
+        var before = ArchiveScene.Text(scene.At(0.5));
+        var name = ArchiveFile.NameOf(1, scene.Log.Last(e => e.At <= scene.At(0.5)).Position);
 
         await RefusedAsync(1, "The folder /nowhere/at/all is not there", "--before", before, "--to", "/nowhere/at/all");
         await RefusedAsync(1, "There is nothing to archive", "--before", "2020-01-01", "--to", scene.Folder);
@@ -71,7 +71,7 @@ public sealed class WritingTheFile
     public async Task A_file_that_a_killed_run_has_left_is_taken_over()
     {
         await using var scene = await ArchiveScene.StartAsync(63, steps: 40);
-        var before = scene.Log[20].At;
+        var before = scene.At(0.5);
         // Killed before its transaction: the file is there, and so is everything in the database.
         await scene.SqlAsync("create function hami.fail() returns trigger language plpgsql as 'begin raise exception ''killed''; end'; create trigger fails before insert on hami.horizon execute function hami.fail()");
         await Assert.ThrowsAsync<Npgsql.PostgresException>(() => scene.ArchiveAsync(before));
@@ -89,12 +89,12 @@ public sealed class WritingTheFile
     {
         await using var scene = await ArchiveScene.StartAsync(64, steps: 60);
         var (rows, models) = (await scene.RowsAsync(), await scene.ReadModelsAsync());
-        await scene.ArchiveAsync(scene.Log[40].At);
+        await scene.ArchiveAsync(scene.At(0.7));
         // Killed after the rows were put back, before the read models were built.
         await scene.SqlAsync("create function hami.fail() returns trigger language plpgsql as 'begin raise exception ''killed''; end'; create trigger fails before update on hami.read_models for each row when (new.generation <> old.generation) execute function hami.fail()");
         await Assert.ThrowsAsync<Npgsql.PostgresException>(scene.RestoreAsync);
         await scene.SqlAsync("drop trigger fails on hami.read_models");
-        var refused = await Assert.ThrowsAsync<NotArchivedException>(() => scene.ArchiveAsync(scene.Log[30].At));
+        var refused = await Assert.ThrowsAsync<NotArchivedException>(() => scene.ArchiveAsync(scene.At(0.9)));
         Assert.Contains("being put back", refused.Message, StringComparison.Ordinal);
 
         Assert.Equal(0, (await scene.RestoreAsync()).Rows);

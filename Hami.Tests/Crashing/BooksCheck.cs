@@ -15,6 +15,9 @@ internal sealed class BooksCheck(IKubernetes kubernetes, IDocumentStore store)
     private ClusterLedger _ledger = ClusterLedger.Empty;
     private LogPlace _place = LogPlace.Beginning;
 
+    /// <summary>Forgets what was read of a log that is no more.</summary>
+    public void BeginAnew() => (_ledger, _place) = (ClusterLedger.Empty, LogPlace.Beginning);
+
     /// <summary>What does not agree; empty when all does.</summary>
     public async Task<string> DifferencesAsync(IReadOnlyList<ControlPlaneInside> processes)
     {

@@ -24,11 +24,12 @@ internal sealed class CrashScene : IAsyncDisposable
     private readonly string _database;
     private readonly int _checkpointEvery;
     private readonly Kubernetes _kubernetes;
-    private readonly IDocumentStore _store;
+    private readonly DocumentStore _store;
     private readonly NpgsqlDataSource _rows;
     private readonly BooksCheck _books;
     private readonly ControlPlaneInside[] _processes;
     private readonly List<Task> _dropped = [];
+    private volatile bool _isQuiet = true;
     private int _started;
 
     private CrashScene(LabApiServer server, string database, int replicas, int checkpointEvery)
@@ -36,8 +37,12 @@ internal sealed class CrashScene : IAsyncDisposable
         (_server, _database, _checkpointEvery) = (server, database, checkpointEvery);
         using var kubeconfig = new MemoryStream(Encoding.UTF8.GetBytes(server.Kubeconfig));
         _kubernetes = new(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig));
-        _store = DocumentStore.For(options => MartenSetup.Configure(options, database));
         _rows = NpgsqlDataSource.Create(database);
+        _store = DocumentStore.For(options =>
+        {
+            MartenSetup.Configure(options, database);
+            options.Connection(_rows);
+        });
         _books = new(_kubernetes, _store);
         _processes = new ControlPlaneInside[replicas];
     }
@@ -45,8 +50,8 @@ internal sealed class CrashScene : IAsyncDisposable
     /// <summary>How often a process ended without a word.</summary>
     public int Crashes { get; private set; }
 
-    /// <summary>Cuts of all kinds that the processes have lived through.</summary>
-    public NpgsqlDataSource Rows => _rows;
+    /// <summary>Connection string that leads past all wires.</summary>
+    public string Database => _database;
 
     private static IReadOnlyList<string> NodeNames { get; } = [.. Enumerable.Range(1, Nodes).Select(n => $"n{n}")];
 
@@ -57,13 +62,15 @@ internal sealed class CrashScene : IAsyncDisposable
             await scene.AddNodeAsync(node);
         for (var i = 0; i < replicas; i++)
             await scene.StartProcessAsync(i, FaultPlan.Quiet, FaultPlan.Quiet);
-        await scene.UntilAsync(() => scene._processes.All(p => p.WhyNotReady is null), () => $"they do not start:\n{scene.Logs}");
+        // Also the read models: while the first ones are swapped for those of the log, nobody can compare them.
+        await scene.UntilAsync(async () => scene._processes.All(p => p.WhyNotReady is null) && await scene.LagAsync() == 0, () => $"they do not start:\n{scene.Logs}");
         return scene;
     }
 
     /// <summary>One round; at its end nothing is lost, doubled or left over, or the test fails with the seed.</summary>
     public async Task RoundAsync(RoundPlan plan)
     {
+        _isQuiet = false;
         for (var i = 0; i < _processes.Length; i++)
             _processes[i].Follow(plan.ToPostgres(i), plan.ToKubernetes(i));
         using var over = new CancellationTokenSource();
@@ -71,15 +78,16 @@ internal sealed class CrashScene : IAsyncDisposable
         // What stands from rounds before ends within this one.
         var before = (await _kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items;
         await Task.WhenAll([.. plan.Pods.Select(p => LiveAsync(p, plan)), .. before.Select((p, i) => EndAsync(p, TimeSpan.FromMilliseconds(i * 5)))]).WaitAsync(Patience * 2);
-        await over.CancelAsync();
-        await supervising;
 
+        _isQuiet = true;
         foreach (var process in _processes)
         {
             process.Follow(FaultPlan.Quiet, FaultPlan.Quiet);
             await process.NothingLate;
         }
         await SettleAsync(plan);
+        await over.CancelAsync();
+        await supervising;
     }
 
     /// <summary>At the end of many rounds: what is derived from the log behind its back is what the log says.</summary>
@@ -87,6 +95,20 @@ internal sealed class CrashScene : IAsyncDisposable
     {
         await UntilAsync(async () => await LagAsync() == 0, () => $"seed {seed}: the read models do not follow the log:\n{Logs}");
         await AssertVerifiesAsync($"seed {seed}");
+    }
+
+    /// <summary>Where the log ends.</summary>
+    public async Task<long> HeadAsync() => (await JournalHeads.ReadAsync(_rows, CancellationToken.None))?.Position ?? 0;
+
+    /// <summary>After the database was shut for a while: connections that were kept lead nowhere.</summary>
+    public void Reconnect() => _rows.Clear();
+
+    /// <summary>The log is another one, that ends before a position: every process notices without being asked anything.</summary>
+    public async Task AssertBeginsAnewAsync(long before)
+    {
+        _books.BeginAnew();
+        await UntilAsync(
+            async () => (await _books.DifferencesAsync(_processes)).Length == 0 && await HeadAsync() < before, () => $"another log is not noticed:\n{Logs}");
     }
 
     /// <summary>Ends all pods: then nobody holds anything.</summary>
@@ -127,6 +149,8 @@ internal sealed class CrashScene : IAsyncDisposable
         _dropped.Add(_processes[0].DisposeAsync().AsTask());
         await Task.Delay(plan.RestartsAfter, CancellationToken.None);
         await StartProcessAsync(0, plan.ToPostgres(_started + 10), plan.ToKubernetes(_started + 10));
+        if (_isQuiet)
+            _processes[0].Follow(FaultPlan.Quiet, FaultPlan.Quiet);
     }
 
     /// <summary>As kube-scheduler does with a pod: again and again, until it is bound or gone.</summary>
@@ -190,8 +214,16 @@ internal sealed class CrashScene : IAsyncDisposable
     /// <summary>Events that the read models have not folded yet.</summary>
     private async Task<long> LagAsync()
     {
-        await using var command = _rows.CreateCommand($"select h.position - r.position from {MartenSetup.Schema}.journal_head h, {ReadTables.Head} r");
-        return (long)(await command.ExecuteScalarAsync())!;
+        try
+        {
+            await using var command = _rows.CreateCommand($"select h.position - r.position from {MartenSetup.Schema}.journal_head h, {ReadTables.Head} r");
+            return await command.ExecuteScalarAsync() as long? ?? long.MaxValue;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable)
+        {
+            // Not there yet.
+            return long.MaxValue;
+        }
     }
 
     private async Task AddNodeAsync(string name)

@@ -195,9 +195,9 @@ internal sealed class KubernetesWire() : Wire(Possible), IAsyncDisposable
                 _left -= read;
                 return read;
             }
-            catch (OperationCanceledException) when (down.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException e) when (down.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
-                throw new IOException("the connection broke");
+                throw new IOException("the connection broke", e);
             }
         }
 

@@ -63,6 +63,23 @@ public sealed class ControllersOfWorkloads
         Assert.Equal(0, two.Single(s => s.Metadata.Annotations["deployment.kubernetes.io/revision"] is "1").Spec.Replicas);
     }
 
+    [Theory]
+    [InlineData(3, 3, 2, 2, 2)] // one more works than must
+    [InlineData(3, 4, 2, 2, 2)] // the old set was told to have 3 and says 4 yet: that is not two to spare
+    [InlineData(3, 4, 2, 1, null)]
+    public void A_pod_that_is_on_its_way_out_is_not_one_to_spare(int oldWanted, int oldAvailable, int newWanted, int newAvailable, int? becomes)
+    {
+        var deployment = Deployment("web", 4, d => d.Spec.Strategy = new() { Type = "RollingUpdate", RollingUpdate = new() { MaxSurge = "1", MaxUnavailable = "0" } });
+        var (before, after) = (ReplicaSet("web-1", oldWanted), ReplicaSet("web-2", newWanted));
+        (before.Metadata.Uid, after.Metadata.Uid) = ("1", "2");
+        (before.Status, after.Status) = (new() { Replicas = oldAvailable, AvailableReplicas = oldAvailable }, new() { Replicas = newWanted, AvailableReplicas = newAvailable });
+        (before.Spec.Template.Metadata.Annotations, after.Spec.Template) = (new Dictionary<string, string>(StringComparer.Ordinal) { ["v"] = "1" }, deployment.Spec.Template);
+
+        var less = new Hami.Lab.Controllers.Rollout(deployment, [before, after]).OldReplicas();
+
+        Assert.Equal(becomes is null ? [] : [("web-1", becomes.Value)], less.Select(l => (l.Set.Name(), l.Replicas)));
+    }
+
     [Fact]
     public async Task Recreate_waits_for_the_last_old_pod_to_be_gone()
     {

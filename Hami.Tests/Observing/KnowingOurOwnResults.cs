@@ -78,7 +78,7 @@ public sealed class KnowingOurOwnResults : IDisposable
         await SqlAsync(
             scene,
             """
-            drop schema hami_read cascade; drop schema hami_read_1 cascade; drop table hami.read_models; delete from hami.mt_event_progression; delete from hami.checkpoint;
+            delete from hami.checkpoint;
             delete from hami.mt_events; delete from hami.mt_streams; delete from hami.journal_head; delete from hami.live_allocation;
             insert into hami.mt_streams select * from backup.streams; insert into hami.mt_events select * from backup.events; insert into hami.journal_head select * from backup.head;
             """);

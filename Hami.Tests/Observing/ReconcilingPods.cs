@@ -49,7 +49,7 @@ public sealed class ReconcilingPods
 
     private static PodReconciler Reconciler(Journal journal, IKubernetes kubernetes, SeenPods pods, DuePods due, Settling settling, TimeProvider time) => new(
         journal, pods, due, new(time), new(), Binder(kubernetes, time), settling,
-        new(journal, new(journal), due, new(null, Adopt: false), new(null, NullLogger<ResultSigner>.Instance), Binder(kubernetes, time), NvidiaConfig.Hami, time, NullLogger<Adoption>.Instance), NvidiaConfig.Hami, time, NullLogger<PodReconciler>.Instance);
+        new(journal, new(journal, new()), due, new(null, Adopt: false), new(null, NullLogger<ResultSigner>.Instance), Binder(kubernetes, time), NvidiaConfig.Hami, time, NullLogger<Adoption>.Instance), NvidiaConfig.Hami, time, NullLogger<PodReconciler>.Instance);
 
     private static Settling Settling(Journal journal, IKubernetes kubernetes, TimeProvider time) => new(
         journal, Binder(kubernetes, time),

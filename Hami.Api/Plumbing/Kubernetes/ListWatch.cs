@@ -3,11 +3,17 @@ using k8s.Models;
 
 namespace Hami.Api.Plumbing.Kubernetes;
 
-/// <summary>Lists a resource, then watches it; starts over whenever the watch ends, so that nothing is missed.</summary>
-internal abstract partial class ListWatch<T>(TimeProvider time, ILogger logger) : BackgroundService
+/// <summary>
+/// Lists a resource, then watches it; starts over whenever the watch ends, so that nothing is missed, and when another log takes the place of
+/// the one that the list was compared with.
+/// </summary>
+internal abstract partial class ListWatch<T>(FollowedLog log, TimeProvider time, ILogger logger) : BackgroundService
     where T : IKubernetesObject<V1ObjectMeta>
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    /// <summary>What the items are compared with.</summary>
+    protected FollowedLog Log { get; } = log;
 
     /// <summary>All objects, and the resource version the watch goes on from.</summary>
     protected abstract Task<(IList<T> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken);
@@ -28,8 +34,9 @@ internal abstract partial class ListWatch<T>(TimeProvider time, ILogger logger) 
             try
             {
                 var (items, resourceVersion) = await ListAsync(stoppingToken);
+                using var same = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, Log.Ends);
                 await ListedAsync(items, stoppingToken);
-                await foreach (var (type, item) in WatchAsync(resourceVersion, stoppingToken))
+                await foreach (var (type, item) in WatchAsync(resourceVersion, same.Token))
                 {
                     if (type is WatchEventType.Error)
                         break;
