@@ -21,7 +21,7 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
             {
                 await using var connection = await database.OpenConnectionAsync(stoppingToken);
                 connection.Notification += (_, told) => journal.ReadOnTo(long.Parse(told.Payload, CultureInfo.InvariantCulture));
-                await using (var listen = new NpgsqlCommand($"listen {LogAppend.Channel}", connection))
+                await using (var listen = new NpgsqlCommand($"listen {LogAppend.Channel}; set synchronous_commit = off", connection))
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 while (true)
                 {
@@ -41,7 +41,7 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
     {
         // In this order: a log that ends before what was followed is another one, even if nobody writes to it.
         var followed = journal.Ledger.Position;
-        var head = (await JournalHeads.ReadAsync(connection, cancellationToken))?.Position ?? 0;
+        var head = await JournalHeads.ShowAsync(connection, cancellationToken);
         if (head < followed)
             journal.LookAgain();
         else
