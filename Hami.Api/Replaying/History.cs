@@ -32,10 +32,10 @@ public sealed class History : IDisposable
     internal Task<WhatIfReport> WhatIfAsync(PlacementPolicy policy, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken) => InTurnAsync(
         async () =>
         {
-            var events = await _log.PositionAtAsync(to, cancellationToken) - await _log.PositionAtAsync(from, cancellationToken);
-            return events <= MostSimulated
-                ? await _log.WhatIfAsync(policy, from, to, cancellationToken)
-                : throw new ExecutionError($"There are {events} events in that time, more than the {MostSimulated} that are run again here: ask for a shorter time, or run hami-api whatif.") { Code = "TOO_LONG" };
+            var events = await _log.BetweenAsync(from, to, cancellationToken);
+            return events.UpTo - events.After is var many && many <= MostSimulated
+                ? await _log.WhatIfAsync(policy, from, to, events, cancellationToken)
+                : throw new ExecutionError($"There are {many} events in that time, more than the {MostSimulated} that are run again here: ask for a shorter time, or run hami-api whatif.") { Code = "TOO_LONG" };
         },
         cancellationToken);
 

@@ -83,13 +83,18 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
         return WhoHeld.Of(about, deviceUuid, from ?? DateTimeOffset.MinValue, to);
     }
 
+    /// <summary>The events of a time: those after the first of these positions, up to the second.</summary>
+    public async Task<(long After, long UpTo)> BetweenAsync(DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken) =>
+        (await PositionAtAsync(from, cancellationToken), await PositionAtAsync(to, cancellationToken));
+
     /// <summary>Runs the arrivals of a time again under another policy.</summary>
-    public async Task<WhatIfReport> WhatIfAsync(PlacementPolicy policy, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    /// <param name="events">As <see cref="BetweenAsync"/> found them.</param>
+    public async Task<WhatIfReport> WhatIfAsync(
+        PlacementPolicy policy, DateTimeOffset from, DateTimeOffset to, (long After, long UpTo) events, CancellationToken cancellationToken)
     {
-        var (first, last) = (await PositionAtAsync(from, cancellationToken), await PositionAtAsync(to, cancellationToken));
-        var start = await AtAsync(first, cancellationToken);
+        var start = await AtAsync(events.After, cancellationToken);
         var log = new List<Recorded>();
-        await foreach (var e in ReadAsync(first, last, cancellationToken))
+        await foreach (var e in ReadAsync(events.After, events.UpTo, cancellationToken))
             log.Add(e);
         return WhatIf.Of(start, log, policy, from, to);
     }

@@ -33,7 +33,8 @@ internal static class WhatIfVerb
                 await asked.Error.WriteLineAsync($"--from {Printed.Moment(begin)} is not before --to {Printed.Moment(end)}.");
                 return ExitCode.Unanswered;
             }
-            var report = await asked.History.WhatIfAsync(asked.Parsed.GetValue(policy)!, begin, end, asked.CancellationToken);
+            var events = await asked.History.BetweenAsync(begin, end, asked.CancellationToken);
+            var report = await asked.History.WhatIfAsync(asked.Parsed.GetValue(policy)!, begin, end, events, asked.CancellationToken);
             if (asked.Json)
                 Printed.Json(asked.Output, report);
             else

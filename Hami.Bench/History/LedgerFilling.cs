@@ -10,7 +10,8 @@ using NpgsqlTypes;
 namespace Hami.Bench.History;
 
 /// <summary>Writes a history into an empty database as the product would have written it: rows, hashes, streams, head, companions and checkpoints.</summary>
-internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore store)
+/// <param name="checkpointEvery">Events from one checkpoint to the next.</param>
+internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore store, int checkpointEvery = LedgerFilling.CheckpointEvery)
 {
     private const int CheckpointEvery = 20_000;
     private const int AtOnce = 500;
@@ -40,7 +41,7 @@ internal sealed class LedgerFilling(NpgsqlDataSource database, IDocumentStore st
                 foreach (var row in page)
                     await WriteAsync(copy, row, ct);
                 last = page[^1].Happening;
-                foreach (var row in page.Where(r => r.Happening.After.EventCount % CheckpointEvery == 0))
+                foreach (var row in page.Where(r => r.Happening.After.EventCount % checkpointEvery == 0))
                 {
                     await storing;
                     storing = checkpoints.StoreAsync(row.Happening.After, new(row.Happening.Event.Position, row.Entry.Hash), ct);

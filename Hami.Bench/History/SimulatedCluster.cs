@@ -14,7 +14,8 @@ namespace Hami.Bench.History;
 internal sealed record Happening(Recorded Event, ClusterLedger After);
 
 /// <summary>A busy cluster by seed: pods come, wait, hold and end, cards fail and come back. What becomes of them the product's own deciders say.</summary>
-internal sealed class SimulatedCluster(int nodes, int seed)
+/// <param name="longestEpoch">Events of a node's stream before the next begins.</param>
+internal sealed class SimulatedCluster(int nodes, int seed, int longestEpoch = Epochs.Longest)
 {
     public const int CardsOfANode = 8;
 
@@ -168,7 +169,7 @@ internal sealed class SimulatedCluster(int nodes, int seed)
             Write(_cluster.Current(stream), happened);
         if (verdict.Events.Count == 0 || Streams.NodeOf(stream) is not { } node)
             return;
-        if (Epochs.Next(_cluster, stream, Epochs.Longest, EventHash.Genesis) is { } next)
+        if (Epochs.Next(_cluster, stream, longestEpoch, EventHash.Genesis) is { } next)
             Write(Streams.Node(node, next.Epoch), next);
         if (verdict.Events is not [NodeEvent.AllocationBound or NodeEvent.AllocationAttached])
             _uses[_index[node]] = NodeUse.Of(node, _cluster.Node(node));

@@ -1,3 +1,5 @@
+using Hami.Api.Access;
+using Hami.Api.Asking;
 using Hami.Api.Plumbing;
 using Hami.Api.Reading;
 using Hami.Domain.Ledger;
@@ -82,25 +84,34 @@ public sealed class FillingTheTables
         }
         var now = new FakeTimeProvider(log.End.AddHours(50));
         var (first, last) = (DateOnly.FromDateTime(log.Events[0].At.UtcDateTime), DateOnly.FromDateTime(log.End.AddHours(50).UtcDateTime));
-        var reader = new UsageReader(scene.Journal.Database, now);
+        using var rows = new Rows(scene.ConnectionString);
+        var questions = new UsageQuestions(rows, now);
 
-        var all = await reader.ReadAsync(new(first, last), CancellationToken.None);
-        var days = new List<UsageLedger>();
+        var (all, cards) = (await UsageAsync(new() { From = first }), await CardsAsync(new() { From = first }));
+        var (usageByDay, cardsByDay) = (new List<UsageSum>(), new List<CardDay>());
         for (var day = first; day <= last; day = day.AddDays(1))
-            days.Add(await reader.ReadAsync(new(day, day), CancellationToken.None));
-        var team = await reader.ReadAsync(new(first, last, Namespace: "team-a"), CancellationToken.None);
-        var node = await reader.ReadAsync(new(first, last, Node: "n1"), CancellationToken.None);
+        {
+            usageByDay.AddRange(await UsageAsync(new() { From = day, To = day.AddDays(1) }));
+            cardsByDay.AddRange(await CardsAsync(new() { From = day, To = day.AddDays(1) }));
+        }
 
-        var given = all.Usage.GroupBy(u => (u.Day, u.Node, u.DeviceUuid)).ToDictionary(u => u.Key, u => u.Sum(x => x.GpuMicroseconds));
-        Assert.All(all.Cards, c => Assert.Equal(c.RegisteredMicroseconds, c.IdleMicroseconds + given.GetValueOrDefault((c.Day, c.Node, c.DeviceUuid))));
+        var given = all.GroupBy(u => (u.Day!.Value, u.Node!, u.DeviceUuid!)).ToDictionary(u => u.Key, u => u.Sum(x => x.GpuHours));
+        Assert.All(cards, c => Assert.Equal(Microseconds(c.Hours), Microseconds(c.IdleHours + given.GetValueOrDefault((c.Day, c.Node, c.DeviceUuid)))));
         var wholeDay = last.AddDays(-1);
-        Assert.All(all.Cards.Where(c => c.Day == wholeDay), c => Assert.Equal(24m, Hours.Of(c.RegisteredMicroseconds)));
-        Assert.Contains(all.Cards, c => c.Day == wholeDay);
-        Assert.Equal(all.Usage, days.SelectMany(d => d.Usage));
-        Assert.Equal(all.Cards, days.SelectMany(d => d.Cards));
-        Assert.Equal(all.Usage.Where(u => u.Namespace == "team-a"), team.Usage);
-        Assert.Equal(all.Usage.Where(u => u.Node == "n1"), node.Usage);
-        Assert.Equal(all.Cards.Where(u => u.Node == "n1"), node.Cards);
+        Assert.All(cards.Where(c => c.Day == wholeDay), c => Assert.Equal(24m, c.Hours));
+        Assert.Contains(cards, c => c.Day == wholeDay);
+        Assert.Equal(all, usageByDay.ToHashSet());
+        Assert.Equal(cards, cardsByDay.ToHashSet());
+        Assert.Equal(all.Where(u => u.Namespace == "team-a").ToHashSet(), await UsageAsync(new() { From = first, Namespace = "team-a" }));
+        Assert.Equal(all.Where(u => u.Node == "n1").ToHashSet(), await UsageAsync(new() { From = first, Node = "n1" }));
+        Assert.Equal(cards.Where(u => u.Node == "n1").ToHashSet(), await CardsAsync(new() { From = first, Node = "n1" }));
+
+        async Task<HashSet<UsageSum>> UsageAsync(WantedUsage wanted) =>
+            [.. await questions.UsageAsync(Enum.GetValues<UsageBy>().ToHashSet(), wanted, Scope.Everything, CancellationToken.None)];
+
+        async Task<HashSet<CardDay>> CardsAsync(CardDayFilter wanted) => [.. await questions.CardDaysAsync(wanted, CancellationToken.None)];
+
+        static decimal Microseconds(decimal hours) => Math.Round(hours * 3_600_000_000m);
     }
 
     [Fact]

@@ -18,13 +18,16 @@ internal sealed class ReadScene : IAsyncDisposable
 
     private readonly FakeTimeProvider _time;
 
-    private ReadScene(TestJournal journal, FakeTimeProvider time)
+    private ReadScene(string connectionString, TestJournal journal, FakeTimeProvider time)
     {
+        ConnectionString = connectionString;
         Journal = journal;
         _time = time;
         // Small, so that a build writes many times.
         Build = new(journal.Database, new StoredEvents(), NullLogger<ReadModelsBuild>.Instance, eventsAtOnce: 10, rowsAtOnce: 25);
     }
+
+    public string ConnectionString { get; }
 
     public TestJournal Journal { get; }
 
@@ -33,7 +36,8 @@ internal sealed class ReadScene : IAsyncDisposable
     public static async Task<ReadScene> StartAsync()
     {
         var time = new FakeTimeProvider(new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero));
-        var scene = new ReadScene(await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync(), time), time);
+        var database = await TestPostgres.CreateDatabaseAsync();
+        var scene = new ReadScene(database, await TestJournal.StartAsync(database, time), time);
         await scene.Build.EnsureAsync(CancellationToken.None);
         return scene;
     }
