@@ -233,9 +233,9 @@ public sealed partial class Journal(
         var (entries, after) = Decide(group, ledger, head.Hash, at);
         if (entries.Count > 0)
         {
-            var positions = await AppendAsync(transaction, entries, at, companion.Follow(ledger, after, entries.Select(e => e.Event)), cancellationToken);
-            recorded.AddRange(entries.Zip(positions, (entry, position) => new Recorded(position, at, entry.Stream, entry.Event)));
-            place = new(positions[^1], entries[^1].Hash);
+            var last = await AppendAsync(transaction, entries, at, companion.Follow(ledger, after, entries.Select(e => e.Event)), cancellationToken);
+            recorded.AddRange(entries.Select((entry, i) => new Recorded(last + 1 + i, at, entry.Stream, entry.Event)));
+            place = new(last + entries.Count, entries[^1].Hash);
             after = after with { Position = place.Position };
         }
         // Not to be cut off: a commit whose answer is thrown away would leave callers without theirs.
@@ -299,8 +299,8 @@ public sealed partial class Journal(
         string Last() => entries.Count > 0 ? entries[^1].Hash : hash;
     }
 
-    /// <summary>Appends, moves the head, tells the others; answers with the positions.</summary>
-    private static async Task<long[]> AppendAsync(
+    /// <summary>Appends, moves the head, tells the others; answers with the position before the first.</summary>
+    private static async Task<long> AppendAsync(
         NpgsqlTransaction transaction, List<LogEntry> entries, DateTimeOffset at, IEnumerable<NpgsqlBatchCommand> companions, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction) { BatchCommands = { LogAppend.Of(entries, at) } };
@@ -309,7 +309,7 @@ public sealed partial class Journal(
         if (LogAppend.Close(entries) is { } close)
             batch.BatchCommands.Add(close);
         await batch.PrepareAsync(cancellationToken);
-        return (long[])(await batch.ExecuteScalarAsync(cancellationToken))!;
+        return (long)(await batch.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Now in whole microseconds, as PostgreSQL keeps it, and never before the last event.</summary>

@@ -13,7 +13,8 @@ internal static class LogAppend
     /// <summary>Channel on which the other processes are told of a commit; the payload is its position.</summary>
     public const string Channel = "hami_log";
 
-    // The sort stands in a query of its own, so that positions are drawn in its order.
+    // Positions follow the head without gaps, whatever was rolled back before: a projection daemon waits seconds at a gap, as events could still
+    // turn up there. So the sequence must not be drawn from; it follows behind, see JournalHeads. It was ahead where Marten drew from it.
     private const string Sql = $"""
         with entry as (
             select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::uuid[]) with ordinality
@@ -22,20 +23,20 @@ internal static class LogAppend
             insert into {MartenSetup.Schema}.mt_streams as s (id, version, timestamp) select stream, count(*), $7 from entry group by stream
             on conflict (id) do update set version = s.version + excluded.version, timestamp = excluded.timestamp
             returning id, version),
+        last as (
+            select greatest(h.position, case when s.is_called then s.last_value else 0 end) as position from {MartenSetup.Schema}.journal_head h, {MartenSetup.Schema}.mt_events_sequence s),
         appended as (
             insert into {MartenSetup.Schema}.mt_events (seq_id, stream_id, version, type, mt_dotnet_type, data, headers, id, timestamp)
-            select nextval('{MartenSetup.Schema}.mt_events_sequence'), stream, version, type, dotnet_type, body, headers, id, $7
-            from (
-                select e.*, s.version + 1 - row_number() over (partition by e.stream order by e.place desc) as version
-                from entry e join stream s on s.id = e.stream order by e.place) e
+            select l.position + e.place, e.stream, s.version + 1 - row_number() over (partition by e.stream order by e.place desc), e.type, e.dotnet_type, e.body, e.headers, e.id, $7
+            from last l, entry e join stream s on s.id = e.stream
             returning seq_id),
         head as (
             update {MartenSetup.Schema}.journal_head set position = (select max(seq_id) from appended), hash = $8, at = $7
             returning position)
-        select (select array_agg(seq_id order by seq_id) from appended), pg_notify('{Channel}', position::text) from head
+        select (select position from last), pg_notify('{Channel}', position::text) from head
         """;
 
-    /// <summary>The statement; it answers with the positions, in the order of the entries.</summary>
+    /// <summary>The statement; it answers with the position before the first of the entries.</summary>
     public static NpgsqlBatchCommand Of(IReadOnlyList<LogEntry> entries, DateTimeOffset at) => new(Sql)
     {
         Parameters =

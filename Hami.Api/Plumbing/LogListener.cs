@@ -21,11 +21,11 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
             {
                 await using var connection = await database.OpenConnectionAsync(stoppingToken);
                 connection.Notification += (_, told) => journal.ReadOnTo(long.Parse(told.Payload, CultureInfo.InvariantCulture));
-                await using (var listen = new NpgsqlCommand($"listen {LogAppend.Channel}", connection))
+                await using (var listen = new NpgsqlCommand($"listen {LogAppend.Channel}; set synchronous_commit = off", connection))
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 while (true)
                 {
-                    journal.ReadOnTo((await JournalHeads.ReadAsync(connection, stoppingToken))?.Position ?? 0);
+                    journal.ReadOnTo(await JournalHeads.ShowAsync(connection, stoppingToken));
                     await connection.WaitAsync(LookAnyway, stoppingToken);
                 }
             }

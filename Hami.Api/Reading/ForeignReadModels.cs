@@ -15,7 +15,7 @@ internal static class ForeignReadModels
     // They are ahead of the log, or the event they stand at is not there or another one; or the daemon is ahead of the numbers, and would pass over what
     // is appended next. (It may be ahead of the last event: numbers that were given up stand behind that.)
     private const string Forget = $"""
-        with head as (select h.position, s.last_value as number from {MartenSetup.Schema}.journal_head h, {MartenSetup.Schema}.mt_events_sequence s),
+        with head as (select h.position, greatest(h.position, s.last_value) as number from {MartenSetup.Schema}.journal_head h, {MartenSetup.Schema}.mt_events_sequence s),
         foreign_ones as (
             update {ReadTables.Head} r set position = 0, shape = 0, hash = '' from head
             where r.position > head.position

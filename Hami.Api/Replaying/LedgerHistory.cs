@@ -60,7 +60,8 @@ internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents even
         if (uid is null)
             return null;
         var about = new List<Recorded>();
-        await foreach (var row in LogRows.AboutPodAsync(connection, uid, position, indexed, cancellationToken))
+        var kept = (await Horizon.ReadAsync(connection, cancellationToken))?.Position ?? 0;
+        await foreach (var row in LogRows.AboutPodAsync(connection, uid, position, indexed, kept, cancellationToken))
             about.Add(events.Read(row));
         var explained = ExplainPod.Of(uid, about, position);
         // Only one that waits is tried on the cluster; of others their own events tell all.

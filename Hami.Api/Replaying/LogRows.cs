@@ -42,12 +42,14 @@ internal static class LogRows
 
     /// <summary>Rows that tell of one pod, up to a position.</summary>
     /// <param name="indexedTo">Up to where the read models find them, see <see cref="IndexedToAsync"/>; after it the rows themselves are looked through.</param>
-    public static IAsyncEnumerable<LogRow> AboutPodAsync(NpgsqlConnection database, string podUid, long upTo, long indexedTo, CancellationToken cancellationToken) => QueryAsync(
+    /// <param name="keptTo">The log's horizon, or 0: of what ended before it the read models tell nothing, and the rows kept are few.</param>
+    public static IAsyncEnumerable<LogRow> AboutPodAsync(
+        NpgsqlConnection database, string podUid, long upTo, long indexedTo, long keptTo, CancellationToken cancellationToken) => QueryAsync(
         database,
         $"""
         with held as (
             {(indexedTo == 0 ? "" : $"select id::text as id from {ReadTables.Allocations} where pod_uid = $1 union")}
-            select data->>'allocationId' as id from {Table} where seq_id > $3 and data->>'podUid' = $1 and {Begin})
+            select data->>'allocationId' as id from {Table} where (seq_id > $3 or seq_id <= $4) and data->>'podUid' = $1 and {Begin})
         select {Columns} from (
             select * from {Table} where stream_id = 'pod/' || $1
             union all
@@ -55,7 +57,7 @@ internal static class LogRows
         where seq_id <= $2
         order by seq_id
         """,
-        cancellationToken, podUid, upTo, indexedTo);
+        cancellationToken, podUid, upTo, indexedTo, keptTo);
 
     /// <summary>Rows that tell of allocations which have shares of one card in a time.</summary>
     /// <param name="indexedTo">As in <see cref="AboutPodAsync"/>.</param>

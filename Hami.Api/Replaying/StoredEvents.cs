@@ -7,22 +7,18 @@ namespace Hami.Api.Replaying;
 /// <summary>Reads events as they are stored, by the names and the serializer of the event store.</summary>
 internal sealed class StoredEvents
 {
-    private readonly EventTypes _types;
+    // A store that never connects: only its serializer is asked. It takes a while to make.
+    private static readonly Lazy<ISerializer> OfTheStore = new(() => DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere")).Options.Serializer());
 
-    // Never connects: only its serializer is asked.
-    private readonly DocumentStore _store;
+    private readonly EventTypes _types;
 
     public StoredEvents() : this(EventTypes.Today)
     {
     }
 
-    internal StoredEvents(EventTypes types)
-    {
-        _types = types;
-        _store = DocumentStore.For(options => MartenSetup.Configure(options, "Host=nowhere", types));
-    }
+    internal StoredEvents(EventTypes types) => _types = types;
 
-    public ISerializer Serializer => _store.Options.Serializer();
+    public ISerializer Serializer => OfTheStore.Value;
 
     /// <summary>Reads the event of a row.</summary>
     /// <exception cref="FormatException">No event of ours is stored so.</exception>

@@ -39,7 +39,7 @@ internal sealed class ArchiveScene : IAsyncDisposable
     /// <summary>Writes a random log; its times are minutes to hours apart, some events of a commit at the same.</summary>
     public static async Task<ArchiveScene> StartAsync(int seed, int steps)
     {
-        var time = new FakeTimeProvider(new(2026, 3, 1, 21, 0, 0, TimeSpan.Zero));
+        var time = new FakeTimeProvider(new(2024, 3, 1, 21, 0, 0, TimeSpan.Zero));
         var connection = await TestPostgres.CreateDatabaseAsync();
         var scene = new ArchiveScene(await TestJournal.StartAsync(connection, time, checkpointEvery: 15), connection, time);
         await scene.GoOnAsync(seed, steps);

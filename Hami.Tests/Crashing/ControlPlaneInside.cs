@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Hami.Api;
 using Hami.Api.Access;
+using Hami.Api.Asking;
 using Hami.Api.Binding;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
@@ -77,6 +78,8 @@ internal sealed class ControlPlaneInside : IAsyncDisposable
         // What is dropped is not waited for.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
         Server.AddServices(builder.Services, Options(postgres.ConnectionString));
+        // Nobody asks questions here.
+        builder.Services.Remove(builder.Services.Single(s => s.ImplementationType == typeof(FirstQuestion)));
         builder.Services.AddSingleton<TimeProvider>(new HastyTime(Haste));
         builder.Services.AddSingleton(s => new Checkpoints(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<ILogger<Checkpoints>>(), checkpointEvery));
         builder.Services.AddSingleton<IKubernetes>(_ =>
@@ -95,6 +98,9 @@ internal sealed class ControlPlaneInside : IAsyncDisposable
         _postgres.Follow(toPostgres);
         _kubernetes.Follow(toKubernetes);
     }
+
+    /// <summary>What may happen to its messages to PostgreSQL, instead of the usual.</summary>
+    public void LetHappen(params Fault[] toPostgres) => _postgres.Possible = toPostgres;
 
     /// <summary>As <c>kill -9</c> looks from without.</summary>
     public void Crash()

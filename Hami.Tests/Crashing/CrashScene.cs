@@ -67,6 +67,9 @@ internal sealed class CrashScene : IAsyncDisposable
         return scene;
     }
 
+    /// <summary>What may happen to messages to PostgreSQL of the processes that run, instead of the usual.</summary>
+    public void LetHappen(params Fault[] toPostgres) => Array.ForEach(_processes, p => p.LetHappen(toPostgres));
+
     /// <summary>One round; at its end nothing is lost, doubled or left over, or the test fails with the seed.</summary>
     public async Task RoundAsync(RoundPlan plan)
     {
@@ -95,6 +98,13 @@ internal sealed class CrashScene : IAsyncDisposable
     {
         await UntilAsync(async () => await LagAsync() == 0, () => $"seed {seed}: the read models do not follow the log:\n{Logs}");
         await AssertVerifiesAsync($"seed {seed}");
+    }
+
+    /// <summary>How many checkpoints were stored; that each is what the log folds to is verified with the log.</summary>
+    public async Task<long> CheckpointsAsync()
+    {
+        await using var command = _rows.CreateCommand($"select count(*) from {MartenSetup.Schema}.checkpoint");
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 
     /// <summary>Where the log ends.</summary>

@@ -17,6 +17,9 @@ internal enum Fault
     /// <summary>It is obeyed, and the connection breaks in the middle of the answer.</summary>
     CutReply,
 
+    /// <summary>It never arrives, and its receiver does not hear that the sender is gone: it goes on waiting.</summary>
+    Hang,
+
     /// <summary>It arrives twice.</summary>
     Repeat,
 

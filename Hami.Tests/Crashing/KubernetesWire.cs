@@ -4,9 +4,9 @@ using System.Net.Http.Headers;
 namespace Hami.Tests.Crashing;
 
 /// <summary>What stands between a process and the API server: a handler within the process's client.</summary>
-internal sealed class KubernetesWire() : Wire(Possible), IAsyncDisposable
+internal sealed class KubernetesWire() : Wire(Usual), IAsyncDisposable
 {
-    private static readonly Fault[] Possible = [Fault.Delay, Fault.LoseRequest, Fault.LoseReply, Fault.CutReply, Fault.Repeat, Fault.ComeLate];
+    private static readonly Fault[] Usual = [Fault.Delay, Fault.LoseRequest, Fault.LoseReply, Fault.CutReply, Fault.Repeat, Fault.ComeLate];
 
     private readonly InFlight _late = new();
 

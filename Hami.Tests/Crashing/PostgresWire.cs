@@ -12,14 +12,17 @@ namespace Hami.Tests.Crashing;
 /// </remarks>
 internal sealed class PostgresWire : Wire, IAsyncDisposable
 {
-    private static readonly Fault[] Possible = [Fault.Delay, Fault.LoseRequest, Fault.LoseReply, Fault.CutReply];
+    // Longer than PostgreSQL lets a session wait that holds the writers' lock.
+    private static readonly TimeSpan LongestHang = TimeSpan.FromSeconds(15);
+
+    private static readonly Fault[] Usual = [Fault.Delay, Fault.LoseRequest, Fault.LoseReply, Fault.CutReply];
 
     private readonly NpgsqlConnectionStringBuilder _server;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Link, bool> _links = new();
     private readonly Task _accepting;
 
-    public PostgresWire(string connectionString) : base(Possible)
+    public PostgresWire(string connectionString) : base(Usual)
     {
         _server = new(connectionString);
         _listener.Start();
@@ -90,6 +93,12 @@ internal sealed class PostgresWire : Wire, IAsyncDisposable
             if (fate.Fault is Fault.LoseRequest)
             {
                 Lose(link, fate);
+                return;
+            }
+            if (fate.Fault is Fault.Hang)
+            {
+                link.Client.Close(0);
+                await Task.Delay(LongestHang, Down);
                 return;
             }
             if (fate.Fault is Fault.Delay)

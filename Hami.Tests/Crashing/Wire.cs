@@ -16,6 +16,9 @@ internal abstract class Wire(IReadOnlyList<Fault> possible)
     /// <summary>Cancelled once nothing goes through any more.</summary>
     protected CancellationToken Down => _down.Token;
 
+    /// <summary>What may happen to a message.</summary>
+    public IReadOnlyList<Fault> Possible { get; set; } = possible;
+
     /// <summary>Follows a plan from its first message on.</summary>
     public void Follow(FaultPlan plan)
     {
@@ -26,5 +29,5 @@ internal abstract class Wire(IReadOnlyList<Fault> possible)
     /// <summary>Ends every connection at once and lets none begin: nothing of this process is heard any more.</summary>
     public virtual void Cut() => _down.Cancel();
 
-    protected Fate Next() => Volatile.Read(ref _plan).Of(possible, Interlocked.Increment(ref _messages));
+    protected Fate Next() => Volatile.Read(ref _plan).Of(Possible, Interlocked.Increment(ref _messages));
 }
