@@ -22,7 +22,6 @@ internal sealed class SimulatedCluster(int nodes, int seed, int longestEpoch = E
     // A million in ninety days on two hundred nodes; as busy with more or fewer.
     private const double PodsPerHourAndNode = 1_000_000 / (90.0 * 24 * 200);
     private const int TriesAfterARelease = 4;
-    private const int LearnedEvery = 500;
 
     private static readonly DateTimeOffset Start = new(2026, 1, 5, 0, 0, 0, TimeSpan.Zero);
     private static readonly string[] Namespaces = [.. Enumerable.Range(0, 16).Select(i => $"team-{(char)('a' + i)}")];
@@ -81,8 +80,7 @@ internal sealed class SimulatedCluster(int nodes, int seed, int longestEpoch = E
         var owner = kind.OwnerKind is "Job" ? $"{kind.Name}-{number / 4}" : $"{kind.Name}-{_chance.Next(20)}";
         var ask = kind.Ask(Id().ToString(), Namespaces[_chance.Next(Namespaces.Length)], owner, string.Create(CultureInfo.InvariantCulture, $"{owner}-{number:x6}"));
         _hours[ask.Uid] = kind.MedianHours * LogNormal();
-        if (number % LearnedEvery == 0)
-            Write(Streams.Policy, LearnWorkloadDecider.Decide(new(), _cluster));
+        Write(Streams.Policy, LearnWorkloadDecider.Decide(new(), _cluster));
         if (TryPlace(ask))
             return;
         _waiting.Add(ask);
