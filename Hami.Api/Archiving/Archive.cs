@@ -48,6 +48,8 @@ internal sealed class Archive(NpgsqlDataSource database, StoredEvents events, Ti
             throw new NotArchivedException($"The folder {folder} is not there: make it, or give another with --to.");
         await using var turn = await BuildersTurn.TakeAsync(database, cancellationToken);
         var connection = turn.Connection;
+        // A database that no process of this version has served yet.
+        await Pruning.ExecuteAsync(connection, Horizon.Create, cancellationToken);
         var files = await Horizon.AllAsync(connection, cancellationToken);
         var former = await Horizon.ReadAsync(connection, cancellationToken);
         if (files.Count > 0 && former != files[^1])

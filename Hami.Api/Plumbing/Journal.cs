@@ -92,9 +92,15 @@ public sealed partial class Journal(
     /// <summary>Has what another process appended up to this position folded soon.</summary>
     public void ReadOnTo(long position)
     {
-        // When the queue is full, its commands read on anyway. A log that ends earlier than what was followed is another one.
-        if (position != _ledger.Position)
-            _waiting.Writer.TryWrite(new ReadOn());
+        if (position > _ledger.Position)
+            LookAgain();
+    }
+
+    /// <summary>Has the log read from where it was followed to; should another one be there, it is begun from anew.</summary>
+    public void LookAgain()
+    {
+        // When the queue is full, its commands read on anyway.
+        _waiting.Writer.TryWrite(new ReadOn());
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(WriteAsync, time, logger, stoppingToken);

@@ -25,7 +25,7 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 while (true)
                 {
-                    journal.ReadOnTo(await JournalHeads.ShowAsync(connection, stoppingToken));
+                    await LookAsync(connection, stoppingToken);
                     await connection.WaitAsync(LookAnyway, stoppingToken);
                 }
             }
@@ -35,6 +35,17 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
                 await Task.Delay(Pause, time, stoppingToken);
             }
         }
+    }
+
+    private async Task LookAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        // In this order: a log that ends before what was followed is another one, even if nobody writes to it.
+        var followed = journal.Ledger.Position;
+        var head = await JournalHeads.ShowAsync(connection, cancellationToken);
+        if (head < followed)
+            journal.LookAgain();
+        else
+            journal.ReadOnTo(head);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Nothing is heard of what other processes append: {Why}")]

@@ -40,10 +40,11 @@ internal sealed partial class ReadModelsBuild(
         return await BuildAsync(turn.Connection, isFirst: false, cancellationToken);
     }
 
-    private static async Task PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await ExecuteAsync(connection, ReadSql.CreateHead, cancellationToken);
-        await ForeignReadModels.ForgetAsync(connection, cancellationToken);
+        if (await ForeignReadModels.ForgetAsync(connection, cancellationToken))
+            LogForeign(logger);
     }
 
     private async Task<ReadHead> PutEmptyInForceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -174,6 +175,9 @@ internal sealed partial class ReadModelsBuild(
 
     /// <summary>How far a build has come.</summary>
     private sealed record Pass(ReadModels Models, int Generation, LogPlace Place, long Events);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The read models in force are of another log than the one in PostgreSQL; they are built anew.")]
+    private static partial void LogForeign(ILogger logger);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Generation {Generation} of the read models is in force: {Events} events folded in {Seconds:F1} s.")]
     private static partial void LogBuilt(ILogger logger, int generation, long events, double seconds);

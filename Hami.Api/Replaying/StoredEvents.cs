@@ -18,15 +18,13 @@ internal sealed class StoredEvents
 
     internal StoredEvents(EventTypes types) => _types = types;
 
-    public ISerializer Serializer => OfTheStore.Value;
-
     /// <summary>Reads the event of a row.</summary>
     /// <exception cref="FormatException">No event of ours is stored so.</exception>
     public Recorded Read(LogRow row)
     {
         try
         {
-            return new(row.Position, row.At, row.Stream, _types.Read(row.Type, row.Body, Serializer));
+            return new(row.Position, row.At, row.Stream, _types.Read(row.Type, row.Body, OfTheStore.Value));
         }
         catch (FormatException e)
         {

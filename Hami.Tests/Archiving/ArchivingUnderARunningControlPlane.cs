@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Hami.Tests.Given;
 using k8s.Models;
@@ -34,6 +35,8 @@ public sealed class ArchivingUnderARunningControlPlane
             Assert.Equal("ARCHIVED", refused["errors"]![0]!["extensions"]!["code"]!.GetValue<string>());
             Assert.Equal("Holding", (await scene.QueryAsync("{ explain(pod: \"default/stays\") { standing } }"))["explain"]!["standing"]!.GetValue<string>(), ignoreCase: true);
 
+            Assert.Contains("Last-Event-ID 1 is before the horizon of the log", await ResumedAfterAsync(scene, "1"), StringComparison.Ordinal);
+
             await PlacedAsync(scene, "after");
             await scene.AssertBooksAgreeAsync();
             await scene.KillApiAsync();
@@ -48,6 +51,26 @@ public sealed class ArchivingUnderARunningControlPlane
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>What a subscription is told first that goes on after an event.</summary>
+    private static async Task<string> ResumedAfterAsync(ControlPlaneScene scene, string id)
+    {
+        using var http = new HttpClient { DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(scene.Address, "graphql/stream"))
+        {
+            Content = JsonContent.Create(new { query = "subscription { allocationChanged { position } }" }), Headers = { Accept = { new("text/event-stream") } },
+        };
+        request.Headers.TryAddWithoutValidation("Last-Event-ID", id);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
+        using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync(patience.Token));
+        while (await lines.ReadLineAsync(patience.Token) is { } line)
+        {
+            if (line.Contains("errors", StringComparison.Ordinal) || line.Contains("position", StringComparison.Ordinal))
+                return line;
+        }
+        return "";
     }
 
     private static async Task PlacedAsync(ControlPlaneScene scene, string name)

@@ -80,7 +80,10 @@ internal sealed class CrashScene : IAsyncDisposable
         var supervising = SuperviseAsync(plan, over.Token);
         // What stands from rounds before ends within this one.
         var before = (await _kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items;
-        await Task.WhenAll([.. plan.Pods.Select(p => LiveAsync(p, plan)), .. before.Select((p, i) => EndAsync(p, TimeSpan.FromMilliseconds(i * 5)))]).WaitAsync(Patience * 2);
+        var lives = Task.WhenAll([.. plan.Pods.Select(p => LiveAsync(p, plan)), .. before.Select((p, i) => EndAsync(p, TimeSpan.FromMilliseconds(i * 5)))]);
+        if (await Task.WhenAny(lives, Task.Delay(Patience * 4)) != lives)
+            Assert.Fail($"seed {plan.Seed}: somebody is not answered:\n{Logs}");
+        await lives;
 
         _isQuiet = true;
         foreach (var process in _processes)
@@ -181,9 +184,8 @@ internal sealed class CrashScene : IAsyncDisposable
                 continue;
             }
             var binding = await ReadyAsync(plan.Binding + tries, round);
-            // Who asks one that has ended is told nothing.
-            var bound = binding.BindAsync(now, node);
-            if (await Task.WhenAny(bound, binding.Ended) == bound && (await bound).Length == 0)
+            var again = plan.Twice ? BoundAsync(await ReadyAsync(plan.Binding + tries + 1, round), now, node) : Task.FromResult(false);
+            if (await BoundAsync(binding, now, node) | await again)
                 break;
         }
         await ending;
@@ -195,6 +197,13 @@ internal sealed class CrashScene : IAsyncDisposable
             else
                 await FinishAsync(pod, plan.End.ToString());
         }
+    }
+
+    /// <summary>Who asks one that has ended is told nothing.</summary>
+    private static async Task<bool> BoundAsync(ControlPlaneInside process, V1Pod pod, string node)
+    {
+        var bound = process.BindAsync(pod, node);
+        return await Task.WhenAny(bound, process.Ended) == bound && (await bound).Length == 0;
     }
 
     private async Task<ControlPlaneInside> ReadyAsync(int which, RoundPlan round)

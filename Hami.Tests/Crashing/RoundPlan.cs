@@ -16,7 +16,8 @@ internal enum PodEnd
 /// <param name="ComesAfter">Since the round began.</param>
 /// <param name="Filtering">Which process is asked for its node: the number turns over.</param>
 /// <param name="Binding">Which one binds it.</param>
-internal sealed record PodPlan(string Name, int Cards, long MemoryMiB, TimeSpan ComesAfter, int Filtering, int Binding, PodEnd End, TimeSpan EndsAfter);
+/// <param name="Twice">Asked for twice at once, as by one who does not hear the first answer and asks the next process.</param>
+internal sealed record PodPlan(string Name, int Cards, long MemoryMiB, TimeSpan ComesAfter, int Filtering, int Binding, bool Twice, PodEnd End, TimeSpan EndsAfter);
 
 /// <summary>All that a round does, and all that goes wrong in it, made of a seed.</summary>
 /// <param name="Crashes">Whether the first process ends in its midst.</param>
@@ -30,7 +31,7 @@ internal sealed record RoundPlan(int Seed, IReadOnlyList<PodPlan> Pods, int PerT
     {
         var chance = new Random(seed);
         var pods = Enumerable.Range(0, chance.Next(4, 9)).Select(i => new PodPlan(
-            $"s{seed}-p{i}", chance.Next(1, 3), chance.Next(1, 5) * 1000, Milliseconds(30), chance.Next(100), chance.Next(100),
+            $"s{seed}-p{i}", chance.Next(1, 3), chance.Next(1, 5) * 1000, Milliseconds(30), chance.Next(100), chance.Next(100), chance.Next(5) == 0,
             (PodEnd)chance.Next(5), Milliseconds(30))).ToList();
         return new(seed, pods, Rates[chance.Next(Rates.Length)], mayCrash, Milliseconds(60));
 
