@@ -60,26 +60,36 @@ public sealed partial class Checkpoints(NpgsqlDataSource database, ILogger<Check
         var horizon = await Horizon.ReadAsync(database, cancellationToken);
         if (position < horizon?.Position)
             throw horizon.Before($"Event {position}");
+        while (await RowAsync(position, horizon?.Position ?? 0, cancellationToken) is var (place, digest, body))
+        {
+            if (Read(place, digest, body) is { } ledger)
+            {
+                // A look at the past is no reason to store what was stored.
+                if (ledger.EventCount > Interlocked.Read(ref _last))
+                    Interlocked.Exchange(ref _last, ledger.EventCount);
+                return (ledger, place);
+            }
+            position = place.Position - 1;
+        }
+        return horizon is null ? (ClusterLedger.Empty, LogPlace.Beginning) : throw horizon.WithoutCheckpoint();
+    }
+
+    /// <summary>One at a time: bodies are large, and the first will do.</summary>
+    private async Task<(LogPlace Place, byte[] Digest, byte[] Body)?> RowAsync(long upTo, long from, CancellationToken cancellationToken)
+    {
         // The event must stand there with the same hash: a checkpoint of another log is of no use.
         await using var command = database.CreateCommand($"""
             select c.position, c.hash, c.digest, c.body
             from {MartenSetup.Schema}.checkpoint c join {MartenSetup.Schema}.mt_events e on e.seq_id = c.position and e.headers ->> 'hash' = c.hash
-            where c.format = $1 and c.position between $3 and $2 order by c.position desc
+            where c.format = $1 and c.position between $3 and $2 order by c.position desc limit 1
             """);
         command.Parameters.Add(new() { Value = LedgerSnapshot.Format });
-        command.Parameters.Add(new() { Value = position });
-        command.Parameters.Add(new() { Value = horizon?.Position ?? 0 });
-        await using var rows = await command.ExecuteReaderAsync(System.Data.CommandBehavior.SequentialAccess, cancellationToken);
-        while (await rows.ReadAsync(cancellationToken))
-        {
-            var place = new LogPlace(rows.GetInt64(0), rows.GetString(1));
-            var (digest, body) = (rows.GetFieldValue<byte[]>(2), rows.GetFieldValue<byte[]>(3));
-            if (Read(place, digest, body) is not { } ledger)
-                continue;
-            Interlocked.Exchange(ref _last, ledger.EventCount);
-            return (ledger, place);
-        }
-        return horizon is null ? (ClusterLedger.Empty, LogPlace.Beginning) : throw horizon.WithoutCheckpoint();
+        command.Parameters.Add(new() { Value = upTo });
+        command.Parameters.Add(new() { Value = from });
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        return await row.ReadAsync(cancellationToken)
+            ? (new LogPlace(row.GetInt64(0), row.GetString(1)), row.GetFieldValue<byte[]>(2), row.GetFieldValue<byte[]>(3))
+            : null;
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(StoreAsync, TimeProvider.System, logger, stoppingToken);
