@@ -28,16 +28,18 @@ internal sealed class PolicyInForce(ILedgerReader log, PlacementPolicy started)
 }
 
 /// <summary>Puts the policy this process was started with into the log, unless it stands there.</summary>
-internal sealed partial class PolicyFromFlags(Journal journal, PlacementPolicy started, TimeProvider time, ILogger<PolicyFromFlags> logger) : BackgroundService
+internal sealed partial class PolicyFromFlags(Journal journal, FollowedLog log, PlacementPolicy started, TimeProvider time, ILogger<PolicyFromFlags> logger) : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(WriteAsync, time, logger, stoppingToken);
 
     private async Task WriteAsync(CancellationToken stoppingToken)
     {
         await journal.Loaded.WaitAsync(stoppingToken);
-        await journal.DecideUntilWrittenAsync(
-            Streams.Policy, ledger => ChangePolicyDecider.Decide(new(started, "hami-api serve, by its flags"), ledger),
-            why => LogNotWritten(logger, why), time, stoppingToken);
+        await log.ForEachAsync(
+            token => journal.DecideUntilWrittenAsync(
+                Streams.Policy, ledger => ChangePolicyDecider.Decide(new(started, "hami-api serve, by its flags"), ledger),
+                why => LogNotWritten(logger, why), time, token),
+            stoppingToken);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The policy of the flags is not in the log yet: {Why}")]

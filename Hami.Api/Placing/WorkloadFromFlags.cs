@@ -8,7 +8,7 @@ namespace Hami.Api.Placing;
 internal sealed record GivenWorkload(WorkloadMix? Mix);
 
 /// <summary>Puts the workload this process was started with into the log, or takes an earlier one back, unless it stands there so.</summary>
-internal sealed partial class WorkloadFromFlags(Journal journal, IReadiness readiness, GivenWorkload given, TimeProvider time, ILogger<WorkloadFromFlags> logger)
+internal sealed partial class WorkloadFromFlags(Journal journal, FollowedLog log, IReadiness readiness, GivenWorkload given, TimeProvider time, ILogger<WorkloadFromFlags> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -16,6 +16,12 @@ internal sealed partial class WorkloadFromFlags(Journal journal, IReadiness read
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(WriteAsync, time, logger, stoppingToken);
 
     private async Task WriteAsync(CancellationToken stoppingToken)
+    {
+        await journal.Loaded.WaitAsync(stoppingToken);
+        await log.ForEachAsync(SayAsync, stoppingToken);
+    }
+
+    private async Task SayAsync(CancellationToken stoppingToken)
     {
         // Which cards there are counts too, and is known once the nodes are listed.
         while (readiness.WhyNot is not null)

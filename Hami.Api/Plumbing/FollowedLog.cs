@@ -14,6 +14,18 @@ internal sealed class FollowedLog : ILogFollower, IDisposable
     /// <summary>Cancelled when another log has taken the place of the one that is followed now.</summary>
     public CancellationToken Ends => Volatile.Read(ref _ends).Token;
 
+    /// <summary>Does something for the log that is followed, and again for each that takes its place; never returns.</summary>
+    public async Task ForEachAsync(Func<CancellationToken, Task> act, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Ends);
+            await act(cancellationToken);
+            await Task.Delay(Timeout.Infinite, ends.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
     /// <inheritdoc />
     public void Began(ClusterLedger from)
     {

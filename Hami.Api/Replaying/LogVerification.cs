@@ -1,6 +1,7 @@
 using System.Data;
 using Hami.Api.Archiving;
 using Hami.Api.Plumbing;
+using Hami.Api.Reading;
 using Hami.Domain.Ledger;
 using Hami.Domain.Replaying;
 using Npgsql;
@@ -45,6 +46,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
     /// <param name="archive">Folder with the files that history was archived into; null to begin at the log's horizon.</param>
     public async Task<VerifyReport> RunAsync(IReadOnlyList<ExportedHead?> heads, HeadKeys? keys, CancellationToken cancellationToken, string? archive = null)
     {
+        await using var turn = await BuildersTurn.ShareAsync(database, cancellationToken);
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         // One moment of the database, whatever is written meanwhile.
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);

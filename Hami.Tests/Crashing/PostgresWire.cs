@@ -58,9 +58,9 @@ internal sealed class PostgresWire : Wire, IAsyncDisposable
             while (true)
                 _ = ServeAsync(await _listener.AcceptSocketAsync(Down));
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
-            // Cut.
+            // Cut; a listener that is stopped between two calls is not listening.
         }
     }
 

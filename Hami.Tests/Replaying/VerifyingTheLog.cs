@@ -36,6 +36,27 @@ public sealed class VerifyingTheLog
     }
 
     [Fact]
+    public async Task No_table_is_taken_away_from_a_verification_by_a_rebuild()
+    {
+        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
+        await new AnyLog(4).WriteAsync(journal, steps: 10);
+        var build = new ReadModelsBuild(journal.Database, new StoredEvents(), NullLogger<ReadModelsBuild>.Instance);
+        await build.EnsureAsync(CancellationToken.None);
+        var verifying = await BuildersTurn.ShareAsync(journal.Database, CancellationToken.None);
+
+        var rebuild = build.RebuildAsync(CancellationToken.None);
+        await using var waiting = journal.Database.CreateCommand("select count(*) from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())");
+        for (var tries = 0; (long)(await waiting.ExecuteScalarAsync())! == 0; tries++)
+        {
+            Assert.True(tries < 3000 && !rebuild.IsCompleted, "the rebuild does not wait");
+            await Task.Delay(10);
+        }
+        await verifying.DisposeAsync();
+
+        Assert.Equal(3, (await rebuild).Generation);
+    }
+
+    [Fact]
     public async Task A_quota_that_moves_within_one_commit_is_no_finding()
     {
         await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
