@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Hami.Domain.Ledger;
 using Marten;
@@ -12,24 +13,24 @@ namespace Hami.Api.Plumbing;
 internal sealed record LogEntry(string Stream, object Event, string Type, string DotNetType, string Json, string Hash)
 {
     /// <summary>What stands beside the body.</summary>
-    public string Headers => JsonSerializer.Serialize(
-        AllocationIds.Of(Event) is { } allocation ? new { hash = Hash, allocationId = allocation } : (object)new { hash = Hash });
+    public string Headers => AllocationIds.Of(Event) is { } allocation ? $$"""{"hash":"{{Hash}}","allocationId":"{{allocation}}"}""" : $$"""{"hash":"{{Hash}}"}""";
 }
 
 /// <summary>Writes events down as the event store keeps them.</summary>
 internal sealed class LogEntries(ISerializer serializer)
 {
+    private readonly ConcurrentDictionary<Type, (string Name, string DotNetName)> _types = [];
+
     /// <summary>The entry that follows one with that hash.</summary>
     /// <exception cref="InvalidOperationException">PostgreSQL cannot store it.</exception>
     public LogEntry After(string hash, DateTimeOffset at, string stream, object happened)
     {
-        var clr = happened.GetType();
-        var type = EventTypes.Today.NameOf(clr);
+        var (type, dotNetType) = _types.GetOrAdd(happened.GetType(), t => (EventTypes.Today.NameOf(t), $"{t.FullName}, {t.Assembly.GetName().Name}"));
         var json = serializer.ToCleanJson(happened);
         if (HoldsNul(json))
             throw new InvalidOperationException("The event holds a NUL character, which PostgreSQL cannot store.");
         using var body = JsonDocument.Parse(json);
-        return new(stream, happened, type, $"{clr.FullName}, {clr.Assembly.GetName().Name}", json, EventHash.Of(hash, at, stream, type, body.RootElement));
+        return new(stream, happened, type, dotNetType, json, EventHash.Of(hash, at, stream, type, body.RootElement));
     }
 
     private static bool HoldsNul(string json)

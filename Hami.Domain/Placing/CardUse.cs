@@ -60,6 +60,16 @@ public readonly record struct CardUse(int Slots, int Cores, long MemoryMiB, int 
         return new(memoryMiB, cores);
     }
 
+    internal static bool IsAnyOf(IReadOnlyList<Share> shares, string deviceUuid)
+    {
+        for (var i = 0; i < shares.Count; i++)
+        {
+            if (string.Equals(shares[i].DeviceUuid, deviceUuid, StringComparison.Ordinal))
+                return true;
+        }
+        return false;
+    }
+
     private static bool IsFirstOfItsCard(IReadOnlyList<Share> shares, int at)
     {
         for (var i = 0; i < at; i++)

@@ -98,6 +98,9 @@ public sealed class NodeUse
         var overlap = false;
         for (var i = 0; i < cards.Length; i++)
         {
+            // Most shares are of other cards.
+            if (!CardUse.IsAnyOf(shares, cards[i].Uuid))
+                continue;
             var use = UseOf(cards[i], shares);
             overlap |= (uses[i].Mig & use.Mig) != 0;
             uses[i] += use;
