@@ -26,14 +26,15 @@ internal sealed class JournalRun(int callers, TimeSpan length)
         await RunAsync(journal, callers, until => until.Calls >= WarmUps, ct);
         var before = journal.Ledger.EventCount;
         var single = await RunAsync(journal, 1, until => until.Elapsed >= length, ct);
-        var committed = (await Database.LookAsync(database, ct)).Commits;
+        var committed = writer.Commits;
         var group = await RunAsync(journal, callers, until => until.Elapsed >= length, ct);
+        var commits = writer.Commits - committed;
         var looked = await Database.LookAsync(database, ct);
         var followed = await FollowAsync(writer, postgres.ConnectionString, ct);
         var copied = await CopyAsync(database, before, ct);
         return new(
             single.PerSecond, single.At(0.5), single.At(0.99), group.PerSecond, group.At(0.5), group.At(0.99), followed.At(0.5), followed.At(0.99), copied.PerSecond,
-            (double)group.Calls / Math.Max(1, looked.Commits - committed), copied.Bytes, looked.Version, looked.Fsync, looked.SynchronousCommit);
+            (double)group.Calls / commits, copied.Bytes, looked.Version, looked.Fsync, looked.SynchronousCommit);
     }
 
     /// <summary>How long after the answer another process knows of a placement.</summary>

@@ -27,6 +27,9 @@ internal sealed class RunningJournal : IAsyncDisposable, ILogFollower
 
     public Journal Journal { get; }
 
+    /// <summary>How many commits it has folded, its own and others'.</summary>
+    public int Commits { get; private set; }
+
     public static async Task<RunningJournal> StartAsync(string connectionString, CancellationToken ct)
     {
         var running = new RunningJournal(connectionString);
@@ -49,8 +52,11 @@ internal sealed class RunningJournal : IAsyncDisposable, ILogFollower
         }
     }
 
-    void ILogFollower.Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded) =>
+    void ILogFollower.Committed(ClusterLedger after, IReadOnlyList<Recorded> recorded)
+    {
+        Commits++;
         Interlocked.Exchange(ref _committed, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    }
 
     public async ValueTask DisposeAsync()
     {
