@@ -44,9 +44,9 @@ public sealed class RestoringABackup
         await using var scene = await ReadScene.StartAsync();
         var log = new AnyLog(31, 150).Events;
         await FollowAsync(scene, log.Take(60));
-        await scene.ExecuteAsync(Backup);
+        await scene.ExecuteAsync(OlderLog.Keep);
         await FollowAsync(scene, log.Skip(60));
-        await scene.ExecuteAsync(Restore + (withNumbers ? RestoreNumbers : ""));
+        await scene.ExecuteAsync(OlderLog.PutBack + (withNumbers ? OlderLog.PutNumbersBack : ""));
         await using var restored = await TestJournal.StartAsync(scene.Journal.Database.ConnectionString);
         await LogScript.WriteAsync(restored, seed: 33, steps: stepsSince);
 
@@ -75,26 +75,6 @@ public sealed class RestoringABackup
 
         Assert.Equal(1, await scene.ScalarAsync<int>($"select generation from {ReadTables.Head}"));
     }
-
-    private const string Backup = """
-        create schema backup;
-        create table backup.events as select * from hami.mt_events;
-        create table backup.streams as select * from hami.mt_streams;
-        create table backup.head as select * from hami.journal_head;
-        create table backup.live as select * from hami.live_allocation;
-        """;
-
-    private const string Restore = """
-        set session_replication_role = replica;
-        truncate hami.mt_events, hami.mt_streams, hami.journal_head, hami.live_allocation, hami.checkpoint;
-        insert into hami.mt_streams select * from backup.streams;
-        insert into hami.mt_events select * from backup.events;
-        insert into hami.journal_head select * from backup.head;
-        insert into hami.live_allocation select * from backup.live;
-        set session_replication_role = origin;
-        """;
-
-    private const string RestoreNumbers = "select setval('hami.mt_events_sequence', (select coalesce(max(seq_id), 0) + 1 from hami.mt_events), false);";
 
     private static async Task FollowAsync(ReadScene scene, IEnumerable<(long Position, DateTimeOffset At, string Stream, object Event)> events)
     {

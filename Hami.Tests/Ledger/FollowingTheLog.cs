@@ -50,7 +50,7 @@ public sealed class FollowingTheLog
         var view = new ClusterView(TimeProvider.System);
         await using var followed = await TestJournal.StartAsync(connection, followers: view);
         await LogScript.WriteAsync(followed, seed: 14, steps: 40);
-        await Run(followed.Database, Backup);
+        await Run(followed.Database, OlderLog.Keep);
         await LogScript.WriteAsync(followed, seed: 15, steps: 40);
         var before = Text(followed);
 
@@ -68,25 +68,7 @@ public sealed class FollowingTheLog
             Hami.Domain.Placing.NodeUse.Of(name, restored.Journal.Ledger.Node(name)).Uses, view.Node(name)!.Uses));
     }
 
-    private const string Backup = """
-        create schema backup;
-        create table backup.events as select * from hami.mt_events;
-        create table backup.streams as select * from hami.mt_streams;
-        create table backup.head as select * from hami.journal_head;
-        create table backup.live as select * from hami.live_allocation;
-        """;
-
-    private const string Restore = """
-        begin;
-        set session_replication_role = replica;
-        truncate hami.mt_events, hami.mt_streams, hami.journal_head, hami.live_allocation, hami.checkpoint;
-        insert into hami.mt_streams select * from backup.streams;
-        insert into hami.mt_events select * from backup.events;
-        insert into hami.journal_head select * from backup.head;
-        insert into hami.live_allocation select * from backup.live;
-        select setval('hami.mt_events_sequence', (select coalesce(max(seq_id), 0) + 1 from hami.mt_events), false);
-        commit;
-        """;
+    private const string Restore = $"begin; {OlderLog.PutBack} {OlderLog.PutNumbersBack} commit;";
 
     private static string Text(TestJournal journal) => JsonSerializer.Serialize(LedgerSnapshot.Of(journal.Journal.Ledger), Checkpoints.Json);
 
