@@ -30,7 +30,7 @@ internal static class MartenSetup
         options.UseSystemTextJsonForSerialization(EnumStorage.AsString, Casing.CamelCase, json => json.IgnoreReadOnlyProperties = true);
 
         options.Events.StreamIdentity = StreamIdentity.AsString;
-        // Despite its name: the mode that keeps the time we set on an event. Plain Quick takes the database's.
+        // Events are appended by LogAppend. Should Marten ever append one, this mode, despite its name, keeps the time that was set; plain Quick takes the database's.
         options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
         options.Events.MetadataConfig.HeadersEnabled = true;
         options.Events.UseAdvisoryLockTransaction = true;

@@ -263,30 +263,8 @@ internal sealed class CrashScene : IAsyncDisposable
         await _kubernetes.CoreV1.PatchNodeStatusAsync(new V1Patch(status, V1Patch.PatchType.MergePatch), name);
     }
 
-    private Task<V1Pod> CreatePodAsync(PodPlan plan) => _kubernetes.CoreV1.CreateNamespacedPodAsync(
-        new()
-        {
-            Metadata = new() { Name = plan.Name, NamespaceProperty = "default" },
-            Spec = new()
-            {
-                SchedulerName = "hami-scheduler",
-                Containers =
-                [
-                    new()
-                    {
-                        Name = "main", Image = "x",
-                        Resources = new()
-                        {
-                            Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)
-                            {
-                                ["nvidia.com/gpu"] = new($"{plan.Cards}"), ["nvidia.com/gpumem"] = new($"{plan.MemoryMiB}"),
-                            },
-                        },
-                    },
-                ],
-            },
-        },
-        "default");
+    private Task<V1Pod> CreatePodAsync(PodPlan plan) =>
+        _kubernetes.CoreV1.CreateNamespacedPodAsync(Pods.Made(plan.Name, plan.Cards, plan.MemoryMiB), "default");
 
     private async Task<V1Pod?> NowAsync(V1Pod pod)
     {

@@ -159,28 +159,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
 
     public async Task<V1Pod> CreatePodAsync(string name, int gpu = 1, long memoryMiB = 1000, Action<V1Pod>? also = null)
     {
-        var pod = new V1Pod
-        {
-            Metadata = new() { Name = name, NamespaceProperty = "default" },
-            Spec = new()
-            {
-                SchedulerName = "hami-scheduler",
-                Containers =
-                [
-                    new()
-                    {
-                        Name = "main", Image = "x",
-                        Resources = new()
-                        {
-                            Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)
-                            {
-                                ["nvidia.com/gpu"] = new($"{gpu}"), ["nvidia.com/gpumem"] = new($"{memoryMiB}"),
-                            },
-                        },
-                    },
-                ],
-            },
-        };
+        var pod = Pods.Made(name, gpu, memoryMiB);
         also?.Invoke(pod);
         return await Kubernetes.CoreV1.CreateNamespacedPodAsync(pod, "default");
     }

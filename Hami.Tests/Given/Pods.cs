@@ -2,6 +2,7 @@ using System.Text.Json;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
+using k8s.Models;
 
 namespace Hami.Tests.Given;
 
@@ -43,4 +44,28 @@ internal static class Pods
 
     /// <summary>The shape of a pod that is given as JSON.</summary>
     public static PodShape Read(string json) => JsonSerializer.Deserialize(json, WireJson.Default.PodJson)!.Shape(ResourceNames.Nvidia);
+
+    /// <summary>A pod in <c>default</c> whose one container asks for so many cards, to be created.</summary>
+    public static V1Pod Made(string name, int gpu, long memoryMiB) => new()
+    {
+        Metadata = new() { Name = name, NamespaceProperty = "default" },
+        Spec = new()
+        {
+            SchedulerName = "hami-scheduler",
+            Containers =
+            [
+                new()
+                {
+                    Name = "main", Image = "x",
+                    Resources = new()
+                    {
+                        Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal)
+                        {
+                            ["nvidia.com/gpu"] = new($"{gpu}"), ["nvidia.com/gpumem"] = new($"{memoryMiB}"),
+                        },
+                    },
+                },
+            ],
+        },
+    };
 }
