@@ -231,7 +231,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     public async Task<SortedDictionary<string, long>> HeldByPodsAsync()
     {
         var held = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach (var pod in (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null && p.GetAnnotation(HamiKeys.DevicesAllocated) is not null))
+        foreach (var pod in await HoldingPodsAsync())
         {
             foreach (var device in DeviceList.Decode(pod.GetAnnotation(HamiKeys.DevicesAllocated)).SelectMany(c => c))
                 held[device.Uuid] = held.GetValueOrDefault(device.Uuid) + device.MemoryMiB;
@@ -240,14 +240,23 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     }
 
     /// <summary>The books must agree once nothing moves: ledger, pods and the table of live allocations.</summary>
-    public async Task AssertBooksAgreeAsync()
-    {
-        await UntilAsync(
-            async () => (await HeldByLedgerAsync()).SequenceEqual(await HeldByPodsAsync()),
-            () => $"ledger and pods do not agree:\n{string.Join(", ", HeldByLedgerAsync().Result)}\n{string.Join(", ", HeldByPodsAsync().Result)}\n{Log}");
-        var bound = (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null && p.GetAnnotation(HamiKeys.DevicesAllocated) is not null).Select(p => p.Uid());
-        Assert.Equal(bound.Order(StringComparer.Ordinal), (await ColumnAsync("select pod_uid from hami.live_allocation")).Order(StringComparer.Ordinal));
-    }
+    public Task AssertBooksAgreeAsync() => UntilAsync(
+        async () => (await HeldByLedgerAsync()).SequenceEqual(await HeldByPodsAsync()) && (await LivePodsAsync()).SequenceEqual(await BoundPodsAsync(), StringComparer.Ordinal),
+        () => $"""
+            ledger, pods and the table of live allocations do not agree:
+            {string.Join(", ", HeldByLedgerAsync().Result)}
+            {string.Join(", ", HeldByPodsAsync().Result)}
+            live {string.Join(", ", LivePodsAsync().Result)}
+            bound {string.Join(", ", BoundPodsAsync().Result)}
+            {Log}
+            """);
+
+    private async Task<IEnumerable<string>> BoundPodsAsync() => (await HoldingPodsAsync()).Select(pod => pod.Uid()).Order(StringComparer.Ordinal);
+
+    private async Task<IEnumerable<string>> LivePodsAsync() => (await ColumnAsync("select pod_uid from hami.live_allocation")).Order(StringComparer.Ordinal);
+
+    private async Task<IEnumerable<V1Pod>> HoldingPodsAsync() =>
+        (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null && p.GetAnnotation(HamiKeys.DevicesAllocated) is not null);
 
     /// <summary>At no moment of the whole log was more given out than a card has, nor two allocations to one pod.</summary>
     public async Task AssertLogHoldsAsync()
