@@ -5,6 +5,24 @@
 
 _Thread_local CUcontext current;
 
+/* HAMI_FAKE_CONTEXT: what a context takes of its card, in MiB. */
+static uint64_t context_bytes(void)
+{
+    const char *text = getenv("HAMI_FAKE_CONTEXT");
+    return text ? strtoull(text, NULL, 10) << 20 : 0;
+}
+
+static bool context_take(int card)
+{
+    return context_bytes() == 0 || node_take(&driver.cards[card], context_bytes());
+}
+
+static void context_give(int card)
+{
+    if (context_bytes() != 0)
+        node_give(&driver.cards[card], context_bytes());
+}
+
 EXPORT CUresult cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUdevice device)
 {
     INJECT();
@@ -15,11 +33,26 @@ EXPORT CUresult cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUdevice 
     if (!context)
         return CUDA_ERROR_INVALID_VALUE;
     CUcontext created = calloc(1, sizeof *created);
-    if (!created)
+    if (!created || !context_take(device)) {
+        free(created);
         return CUDA_ERROR_OUT_OF_MEMORY;
+    }
     created->card = device;
     *context = current = created;
     return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxCreate_v3(CUcontext *context, void *affinities, int count, unsigned int flags, CUdevice device)
+{
+    (void)affinities;
+    (void)count;
+    return cuCtxCreate_v2(context, flags, device);
+}
+
+EXPORT CUresult cuCtxCreate_v4(CUcontext *context, void *parameters, unsigned int flags, CUdevice device)
+{
+    (void)parameters;
+    return cuCtxCreate_v2(context, flags, device);
 }
 
 EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
@@ -30,6 +63,7 @@ EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
     if (!context || context->primary || context->destroyed)
         return CUDA_ERROR_INVALID_CONTEXT;
     blocks_remove(context);
+    context_give(context->card);
     context->destroyed = true; /* kept: other threads may still have it current */
     if (current == context)
         current = NULL;
@@ -83,10 +117,15 @@ EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
     if (!context)
         return CUDA_ERROR_INVALID_VALUE;
     pthread_mutex_lock(&driver.lock);
-    driver.primary[device].references++;
-    *context = &driver.primary[device];
+    bool first = driver.primary[device].references == 0;
+    if (first && !context_take(device)) {
+        result = CUDA_ERROR_OUT_OF_MEMORY;
+    } else {
+        driver.primary[device].references++;
+        *context = &driver.primary[device];
+    }
     pthread_mutex_unlock(&driver.lock);
-    return CUDA_SUCCESS;
+    return result;
 }
 
 EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
@@ -98,8 +137,10 @@ EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
     bool held = driver.primary[device].references > 0;
     bool last = held && --driver.primary[device].references == 0;
     pthread_mutex_unlock(&driver.lock);
-    if (last)
+    if (last) {
         blocks_remove(&driver.primary[device]);
+        context_give(device);
+    }
     return held ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../cuda_abi.h"
+#include "../library/cuda_abi.h"
 #include "node.h"
 
 #define EXPORT __attribute__((visibility("default")))

@@ -24,6 +24,8 @@ static const struct {
     {"cuDeviceTotalMem", 2000, (void *)cuDeviceTotalMem, NULL},
     {"cuDeviceTotalMem", 3020, (void *)cuDeviceTotalMem_v2, NULL},
     {"cuCtxCreate", 3020, (void *)cuCtxCreate_v2, NULL},
+    {"cuCtxCreate", 11040, (void *)cuCtxCreate_v3, NULL},
+    {"cuCtxCreate", 12050, (void *)cuCtxCreate_v4, NULL},
     {"cuCtxDestroy", 4000, (void *)cuCtxDestroy_v2, NULL},
     {"cuCtxGetDevice", 2000, (void *)cuCtxGetDevice, NULL},
     {"cuCtxSetCurrent", 4000, (void *)cuCtxSetCurrent, NULL},

@@ -233,6 +233,16 @@ static uint64_t sum_used(unsigned int card)
     return sum;
 }
 
+void node_begin(void)
+{
+    pthread_mutex_lock(&node.lock);
+    ledger_open();
+    ledger_lock(F_WRLCK);
+    own_process();
+    ledger_lock(F_UNLCK);
+    pthread_mutex_unlock(&node.lock);
+}
+
 bool node_take(const struct card *card, uint64_t bytes)
 {
     pthread_mutex_lock(&node.lock);
@@ -270,16 +280,30 @@ void node_give(const struct card *card, uint64_t bytes)
  * holds. */
 uint64_t node_used(const struct card *card)
 {
+    struct holder holders[PROCESSES_MAX];
     uint64_t used = 0;
+    unsigned int count = node_holders(card, holders, PROCESSES_MAX);
+    for (unsigned int i = 0; i < count; i++)
+        used += holders[i].bytes;
+    return used;
+}
+
+unsigned int node_holders(const struct card *card, struct holder *holders, unsigned int room)
+{
+    unsigned int count = 0;
     pthread_mutex_lock(&node.lock);
     ledger_open();
     for (int i = 0; i < PROCESSES_MAX; i++) {
         const struct process *process = &node.ledger->process[i];
-        if (process->pid != 0 && process_lives(process))
-            used += process->used_bytes[card->number];
+        uint64_t bytes = process->used_bytes[card->number];
+        if (process->pid == 0 || bytes == 0 || !process_lives(process))
+            continue;
+        if (count < room)
+            holders[count] = (struct holder){(uint32_t)process->pid, bytes};
+        count++;
     }
     pthread_mutex_unlock(&node.lock);
-    return used;
+    return count;
 }
 
 /* ---- failures on demand ---- */

@@ -31,12 +31,22 @@ struct card {
  */
 int node_cards(struct card cards[CARDS_MAX]);
 
+/* This process begins anew: what its pid held before an exec is free. */
+void node_begin(void);
+
 /* Takes memory of a card for this process; false when the card is physically full. */
 bool node_take(const struct card *card, uint64_t bytes);
 void node_give(const struct card *card, uint64_t bytes);
 
 /* Bytes all living processes of the node hold on the card. */
 uint64_t node_used(const struct card *card);
+
+/* The living processes that hold memory of the card; fills at most `room`, answers how many there are. */
+struct holder {
+    uint32_t pid;
+    uint64_t bytes;
+};
+unsigned int node_holders(const struct card *card, struct holder *holders, unsigned int room);
 
 /* The sixteen bytes of "GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"; a name of another shape is hashed. */
 void uuid_bytes(const char *uuid, unsigned char bytes[16]);

@@ -87,8 +87,10 @@ EXPORT CUresult cuInit(unsigned int flags)
             narrow_cards();
         for (int i = 0; i < driver.count; i++)
             driver.primary[i] = (struct CUctx_st){.card = i, .primary = true};
-        if (driver.count > 0)
+        if (driver.count > 0) {
+            node_begin();
             driver.initialised = true;
+        }
         else
             result = CUDA_ERROR_NO_DEVICE;
     }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../cuda_abi.h"
+#include "../library/cuda_abi.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../cuda_abi.h"
+#include "../library/cuda_abi.h"
 
 enum { EXIT_LACKING = 77 }; /* the driver has no such function: nothing to check here */
 

@@ -15,7 +15,7 @@ static const char *const hooks[] = {
 #define CALL(symbol, parameters)
 #define NVML_HOOK(symbol, parameters)
 #define NVML_CALL(symbol, parameters)
-#include "../hooks.def"
+#include "../library/hooks.def"
 #undef HOOK
 #undef CALL
 #undef NVML_HOOK

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../cuda_abi.h"
-#include "../nvml_abi.h"
+#include "../library/cuda_abi.h"
+#include "../library/nvml_abi.h"
 
 enum { MIB = 1 << 20, EXIT_OUT_OF_MEMORY = 2 };
 

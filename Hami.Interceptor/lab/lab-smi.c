@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../nvml_abi.h"
+#include "../library/nvml_abi.h"
 
 /* clang-format off */
 #define NVML_FUNCTIONS(with)                \

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "../cuda_abi.h"
+#include "../library/cuda_abi.h"
 
 static struct {
 #define MEMBER(name, symbol) __typeof__(&symbol) name;

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../cuda_abi.h"
-#include "../nvml_abi.h"
+#include "../library/cuda_abi.h"
+#include "../library/nvml_abi.h"
 
 /* clang-format off */
 #define CUDA_FUNCTIONS(with)                                       \

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../cuda_abi.h"
+#include "../library/cuda_abi.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../limits.h"
-#include "../warning.h"
+#include "../library/settings.h"
+#include "../library/warning.h"
 
-/* limits.c is tried here by itself; the real one would print. */
+/* settings.c is tried here by itself; the real one would print. */
 void warn_once(enum warning kind, const char *format, ...)
 {
     (void)kind;

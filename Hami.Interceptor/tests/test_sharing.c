@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../fake-driver/node.h"
-#include "../identity.h"
+#include "../library/identity.h"
 
 static int ledger_file(int flags)
 {

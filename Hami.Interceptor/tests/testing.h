@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../region.h"
+#include "../library/region.h"
 
 #define CARD_0 "GPU-00000000-0000-0000-0000-0000000000aa"
 #define CARD_1 "GPU-11111111-0000-0000-0000-0000000000bb"

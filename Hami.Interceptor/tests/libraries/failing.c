@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../region.h"
+#include "../../library/region.h"
 
 static int fails(const char *what)
 {

@@ -14,6 +14,9 @@ const struct cuda *cuda(void);
 /* Loads libnvidia-ml.so.1 on first use. Where it is missing every function answers NVML_ERROR_LIBRARY_NOT_FOUND. */
 const struct nvml *nvml(void);
 
+/* True when NVML answers; started at the first call and kept, for that takes it some 15 ms. Held: state.asking. */
+bool nvml_started(void);
+
 struct hook {
     const char *name;
     void *wrapper;

@@ -1,8 +1,9 @@
 #define _GNU_SOURCE
-#include "limits.h"
+#include "settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "warning.h"
 
@@ -49,7 +50,8 @@ static const char *setting(const char *name, unsigned int account, char *indexed
     return text && *text ? text : NULL;
 }
 
-uint64_t limit_of_memory(unsigned int account)
+/* Bytes for the account. A text that is no size grants nothing: a typing error must not hand out the whole card. */
+static uint64_t memory_of(unsigned int account)
 {
     char name[64];
     const char *text = setting("CUDA_DEVICE_MEMORY_LIMIT", account, name, sizeof name);
@@ -64,10 +66,43 @@ uint64_t limit_of_memory(unsigned int account)
     return bytes == 0 ? LIMIT_NONE : bytes; /* HAMi: 0 means no limit */
 }
 
-uint64_t limit_of_cores(unsigned int account)
+static unsigned int cores_of(unsigned int account)
 {
     char name[64];
     const char *text = setting("CUDA_DEVICE_SM_LIMIT", account, name, sizeof name);
     uint64_t percent;
-    return text && size_parse(text, &percent) && percent >= 1 && percent <= 100 ? percent : 100;
+    return text && size_parse(text, &percent) && percent >= 1 && percent <= 100 ? (unsigned int)percent : 100;
+}
+
+static uint64_t limited_beyond(void)
+{
+    uint64_t limited = 0;
+    for (unsigned int account = DEVICES_MAX; account < 64; account++)
+        if (memory_of(account) != LIMIT_NONE)
+            limited |= UINT64_C(1) << account;
+    return limited;
+}
+
+static enum core_policy core_policy_read(void)
+{
+    const char *text = getenv("GPU_CORE_UTILIZATION_POLICY");
+    if (text && strcasecmp(text, "force") == 0)
+        return CORES_ALWAYS;
+    if (text && strcasecmp(text, "disable") == 0)
+        return CORES_NEVER;
+    return CORES_WHEN_SHARED;
+}
+
+void settings_read(struct settings *settings)
+{
+    for (unsigned int account = 0; account < DEVICES_MAX; account++) {
+        settings->memory_bytes[account] = memory_of(account);
+        settings->core_percent[account] = cores_of(account);
+    }
+    settings->beyond_limited = limited_beyond();
+    settings->core_policy = core_policy_read();
+    const char *priority = getenv("CUDA_TASK_PRIORITY");
+    settings->priority = priority && *priority ? atoi(priority) : 1;
+    const char *path = getenv("CUDA_DEVICE_MEMORY_SHARED_CACHE");
+    snprintf(settings->region_path, sizeof settings->region_path, "%s", path && *path ? path : "/tmp/cudevshr.cache");
 }

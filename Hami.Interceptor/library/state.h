@@ -10,6 +10,7 @@
 #include "cuda_abi.h"
 #include "nvml_abi.h"
 #include "region.h"
+#include "settings.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -47,11 +48,17 @@ struct state {
     _Atomic bool cuda_ready, nvml_ready;
 
     pthread_mutex_t attaching;
+    struct settings settings;          /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
     pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
     _Atomic uint32_t warned;    /* one bit per enum warning */
+    _Atomic bool nvml_started;  /* by us, once; held: asking */
+    _Atomic bool watching;      /* this process is the container's watcher */
+    _Atomic bool ending;        /* exit() has begun: NVML is asked nothing any more */
+    _Atomic bool end_registered;
+    _Atomic uint64_t watch_asked_ns; /* when we last made sure that somebody watches */
 
     _Atomic int8_t account_of[64]; /* CUDA ordinal -> account + 1; 0 = not asked yet */
 

@@ -4,8 +4,11 @@
 #include <sched.h>
 #include <time.h>
 
-#include "limits.h"
+#include "backstop.h"
+#include "settings.h"
+#include "slots.h"
 #include "state.h"
+#include "watcher.h"
 
 /* Reserve, then verify. A process writes what it wants into its own slot as pending, then adds up all slots. Of two
  * that want the last bytes at least one sees the other, so both never pass. Bytes move from pending to used and are
@@ -18,26 +21,34 @@
 static const uint64_t wish_most_bytes = UINT64_C(1) << 48;
 
 struct sum {
-    uint64_t used_bytes;
+    uint64_t used_bytes; /* with what the driver counts beyond */
     uint64_t pending_bytes;
+    uint64_t unseen_bytes;
 };
 
 static struct sum sum_slots(const struct region *region, unsigned int account)
 {
-    struct sum sum = {0, 0};
+    struct sum sum = {0, 0, 0};
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         struct slot *slot = &region->extension->slots[i];
         sum.pending_bytes += atomic_load(&slot->device[account].pending_bytes);
         sum.used_bytes += atomic_load(&slot->device[account].used_bytes);
+        sum.unseen_bytes += atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed);
     }
+    sum.used_bytes += sum.unseen_bytes;
     return sum;
 }
 
 static void use(struct region *region, unsigned int account, uint64_t bytes)
 {
     struct v1_used *mirror = &region->v1->processes[region->index].used[account];
-    atomic_fetch_add(&region->extension->slots[region->index].device[account].used_bytes, bytes);
+    struct slot *slot = &region->extension->slots[region->index];
+    uint64_t used_bytes = atomic_fetch_add(&slot->device[account].used_bytes, bytes) + bytes;
+    uint64_t peak_bytes = atomic_load_explicit(&slot->device[account].peak_bytes, memory_order_relaxed);
+    while (peak_bytes < used_bytes &&
+           !atomic_compare_exchange_weak(&slot->device[account].peak_bytes, &peak_bytes, used_bytes))
+        ;
     atomic_fetch_add_explicit(&mirror->data_bytes, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&mirror->total_bytes, bytes, memory_order_relaxed);
 }
@@ -59,6 +70,7 @@ static void wait_a_little(int attempt, unsigned int index)
 static bool reserve_within(struct region *region, unsigned int account, uint64_t bytes)
 {
     _Atomic uint64_t *pending = &region->extension->slots[region->index].device[account].pending_bytes;
+    bool looked = false;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         uint64_t limit_bytes = account_limit(account);
         if (bytes > limit_bytes)
@@ -74,11 +86,14 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
             return true;
 
         if (sum.used_bytes > limit_bytes - bytes) {
-            if (!region_reclaim(region))
+            if (sum.unseen_bytes > 0 && !looked)
+                backstop_look_at(region, account); /* the last look may be too old to refuse somebody by it */
+            else if (!slots_reclaim(region))
                 return false; /* given out, to the living */
+            looked = true;
         } else {
             if (attempt == ATTEMPTS_SPINNING)
-                region_reclaim(region);            /* killed while asking? */
+                slots_reclaim(region);            /* killed while asking? */
             wait_a_little(attempt, region->index); /* others are asking this very moment */
         }
     }
@@ -92,8 +107,10 @@ bool account_reserve(unsigned int account, uint64_t bytes)
         return false;
     if (account >= DEVICES_MAX) /* beyond what the region can count */
         return account_limit(account) == LIMIT_NONE;
-    if (account_limit(account) != LIMIT_NONE)
+    if (account_limit(account) != LIMIT_NONE) {
+        watcher_ensure();
         return reserve_within(region, account, bytes);
+    }
     use(region, account, bytes);
     return true;
 }
@@ -114,7 +131,7 @@ uint64_t account_used(unsigned int account)
     struct region *region = region_get();
     if (!region || account >= DEVICES_MAX)
         return 0;
-    region_reclaim(region);
+    slots_reclaim(region);
     return sum_slots(region, account).used_bytes;
 }
 
@@ -124,7 +141,8 @@ uint64_t account_limit(unsigned int account)
     if (!region)
         return 0;
     if (account >= DEVICES_MAX)
-        return limit_of_memory(account) == LIMIT_NONE ? LIMIT_NONE : 0; /* nothing can be given out there */
+        return account < 64 && state.settings.beyond_limited >> account & 1 ? 0 : LIMIT_NONE; /* nothing is given there */
     uint64_t shared_bytes = ~atomic_load_explicit(&region->extension->limit_complement[account], memory_order_relaxed);
-    return shared_bytes < region->limit_bytes[account] ? shared_bytes : region->limit_bytes[account];
+    uint64_t own_bytes = state.settings.memory_bytes[account];
+    return shared_bytes < own_bytes ? shared_bytes : own_bytes;
 }

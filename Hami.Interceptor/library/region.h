@@ -84,7 +84,14 @@ struct slot {
     struct {
         _Atomic uint64_t used_bytes;    /* given out */
         _Atomic uint64_t pending_bytes; /* asked for, not yet verified against the limit */
+        _Atomic uint64_t peak_bytes;    /* the most that was used since the watcher last looked */
+        _Atomic uint64_t unseen_bytes;  /* what the driver counts beyond that; written by whoever looks (backstop.c) */
     } _Alignas(64) device[DEVICES_MAX];
+};
+
+/* What all processes of the container share for pacing kernels on one card (pace.c). */
+struct pace_shared {
+    _Alignas(64) _Atomic int64_t words[16];
 };
 
 #define EXTENSION_MAGIC UINT64_C(0x31746e657645696d) /* our own; v1 readers never look here */
@@ -95,12 +102,15 @@ struct extension {
     uint32_t slot_bytes;
     _Atomic uint32_t slots_high;                    /* no slot at or above was ever taken */
     _Atomic uint64_t limit_complement[DEVICES_MAX]; /* ~bytes: zeroes mean no limit */
+    _Atomic uint64_t watch_beat_ns;                 /* CLOCK_MONOTONIC, when the container's watcher last looked */
+    struct pace_shared pace[DEVICES_MAX];
     _Alignas(4096) struct slot slots[SLOTS_MAX];
 };
 
-enum { EXTENSION_VERSION = 1, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2342912 };
+enum { EXTENSION_VERSION = 2, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2605056 };
 
-_Static_assert(sizeof(struct slot) == 320, "extension");
+_Static_assert(sizeof(struct slot) == 576, "extension");
+_Static_assert(sizeof(struct pace_shared) == 128, "extension");
 _Static_assert(EXTENSION_OFFSET % 4096 == 0 && EXTENSION_OFFSET >= sizeof(struct v1_region), "extension");
 _Static_assert(EXTENSION_OFFSET + sizeof(struct extension) == REGION_BYTES, "extension");
 
@@ -111,7 +121,6 @@ struct region {
     unsigned int index; /* of our slot */
     uint64_t identity;
     uint32_t pid_namespace;
-    uint64_t limit_bytes[DEVICES_MAX]; /* of this process's own environment */
     int file;                          /* -1 when private to this process */
 };
 
@@ -120,9 +129,6 @@ struct region *region_get(void);
 
 /* Says in the region which card an account is; monitors read it there. */
 void region_name(unsigned int account, const char *uuid);
-
-/* Frees what dead processes still hold; true when something was freed. */
-bool region_reclaim(struct region *region);
 
 /* In a forked child: forget the parent's slot. */
 void region_forget(void);

@@ -3,7 +3,7 @@
 #include "account.h"
 #include "device.h"
 #include "driver.h"
-#include "limits.h"
+#include "settings.h"
 
 struct grant {
     uint64_t total_bytes, used_bytes, free_bytes;

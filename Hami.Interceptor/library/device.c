@@ -9,7 +9,7 @@
 
 #include "account.h"
 #include "driver.h"
-#include "limits.h"
+#include "settings.h"
 
 /* "GPU-<hex>" and "MIG-<hex>" name the same bytes. */
 static bool is_same_uuid(const char *left, const char *right, size_t right_length)
@@ -43,12 +43,8 @@ static int position_in_nvml(const char *uuid)
     int cancelling;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.asking);
-    bool found = nvml()->nvmlInit_v2() == NVML_SUCCESS;
-    if (found) {
-        found = nvml()->nvmlDeviceGetHandleByUUID(uuid, &device) == NVML_SUCCESS &&
-                nvml()->nvmlDeviceGetIndex(device, &index) == NVML_SUCCESS;
-        nvml()->nvmlShutdown();
-    }
+    bool found = nvml_started() && nvml()->nvmlDeviceGetHandleByUUID(uuid, &device) == NVML_SUCCESS &&
+                 nvml()->nvmlDeviceGetIndex(device, &index) == NVML_SUCCESS;
     pthread_mutex_unlock(&state.asking);
     pthread_setcancelstate(cancelling, NULL);
     return found ? (int)index : -1;

@@ -5,7 +5,7 @@
 #include "account.h"
 #include "device.h"
 #include "driver.h"
-#include "limits.h"
+#include "settings.h"
 
 CUresult charge_open(struct charge *charge, uint64_t bytes)
 {

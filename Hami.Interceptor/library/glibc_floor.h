@@ -10,4 +10,7 @@ FLOOR(dlopen)
 FLOOR(dladdr)
 FLOOR(dlvsym)
 FLOOR(pthread_mutex_trylock)
+FLOOR(pthread_create)
+FLOOR(pthread_attr_setstacksize)
+FLOOR(pthread_sigmask)
 #endif

@@ -1,6 +1,7 @@
 /* Chapters "Context Management" and "Primary Context Management": a context takes its memory with it. */
 #define _GNU_SOURCE
 #include "account.h"
+#include "backstop.h"
 #include "driver.h"
 
 enum { PRIMARIES = sizeof state.primary / sizeof state.primary[0] };
@@ -15,6 +16,33 @@ static void settle(CUcontext context, uint64_t serial)
 {
     if (context)
         allocations_take_owned(&state.pointers, (uint64_t)(uintptr_t)context, serial, give_back);
+}
+
+#define CREATE(symbol, ...)                                                                                            \
+    context_opening(device);                                                                                           \
+    CUresult result = cuda()->symbol(__VA_ARGS__);                                                                     \
+    if (result == CUDA_SUCCESS)                                                                                        \
+        context_opened(device);                                                                                        \
+    return result
+
+EXPORT CUresult cuCtxCreate(CUcontext *context, unsigned int flags, CUdevice device)
+{
+    CREATE(cuCtxCreate, context, flags, device);
+}
+
+EXPORT CUresult cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUdevice device)
+{
+    CREATE(cuCtxCreate_v2, context, flags, device);
+}
+
+EXPORT CUresult cuCtxCreate_v3(CUcontext *context, void *affinities, int count, unsigned int flags, CUdevice device)
+{
+    CREATE(cuCtxCreate_v3, context, affinities, count, flags, device);
+}
+
+EXPORT CUresult cuCtxCreate_v4(CUcontext *context, void *parameters, unsigned int flags, CUdevice device)
+{
+    CREATE(cuCtxCreate_v4, context, parameters, flags, device);
 }
 
 EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
@@ -39,11 +67,14 @@ EXPORT CUresult cuCtxDestroy(CUcontext context)
  * brings it back between its end and our look at whether it ended. */
 EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
 {
+    context_opening(device);
     pthread_mutex_lock(&state.retaining);
     CUresult result = cuda()->cuDevicePrimaryCtxRetain(context, device);
     if (result == CUDA_SUCCESS && context && device >= 0 && device < PRIMARIES)
         atomic_store(&state.primary[device], *context);
     pthread_mutex_unlock(&state.retaining);
+    if (result == CUDA_SUCCESS)
+        context_opened(device);
     return result;
 }
 

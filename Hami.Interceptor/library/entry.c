@@ -62,15 +62,23 @@ static const struct hook *hook_named_with(const char *symbol, const char *ending
 }
 
 /* The hook an inner copy of a function stands for, one that has no exported name of its own: the twin for per-thread
- * streams where it was asked for, and of the others the _v2, which since CUDA 3.2 are the 64-bit ones. */
+ * streams where it was asked for, and of the others mostly the _v2, which since CUDA 3.2 are the 64-bit ones. */
 static const struct hook *hook_of_copy(const char *symbol, int cuda_version, uint64_t flags)
 {
-    const int second_since = strcmp(symbol, "cuGetProcAddress") == 0 ? 12000 : 3020;
+    static const struct {
+        const char *symbol;
+        int since;
+        const char *ending;
+    } exceptions[] = {{"cuGetProcAddress", 12000, "_v2"}, {"cuCtxCreate", 12050, "_v4"}, {"cuCtxCreate", 11040, "_v3"}};
+    const char *ending = cuda_version >= 3020 && strcmp(symbol, "cuGetProcAddress") != 0 ? "_v2" : "";
+    for (size_t i = sizeof exceptions / sizeof exceptions[0]; i-- > 0;)
+        if (strcmp(symbol, exceptions[i].symbol) == 0 && cuda_version >= exceptions[i].since)
+            ending = exceptions[i].ending;
     const struct hook *hook = NULL;
     if (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM)
         hook = hook_named_with(symbol, "_ptsz");
-    if (!hook && cuda_version >= second_since)
-        hook = hook_named_with(symbol, "_v2");
+    if (!hook)
+        hook = hook_named_with(symbol, ending);
     return hook ? hook : hook_named(symbol);
 }
 

@@ -111,6 +111,13 @@ const struct nvml *nvml(void)
     return &state.nvml;
 }
 
+bool nvml_started(void)
+{
+    if (!atomic_load(&state.nvml_started) && nvml()->nvmlInit_v2() == NVML_SUCCESS)
+        atomic_store(&state.nvml_started, true);
+    return atomic_load(&state.nvml_started);
+}
+
 /* cuda_abi.h, nvml_abi.h and hooks.def must agree on every signature. */
 #define HOOK(symbol, parameters, chapter)                                                                              \
     _Static_assert(_Generic(&symbol, CUresult(*) parameters : 1, default : 0), #symbol " differs from cuda_abi.h");

@@ -1,0 +1,16 @@
+/* By which pid the driver knows this process: needed to find it in NVML's lists. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "region.h"
+
+/* Answers at once where it is certain; else leaves it unknown (0). Certain is what the node agent says (it sees our pid
+ * translated by the kernel), and our own pid where no pid namespace lies between. */
+void host_pid_find(struct region *region);
+
+/* The driver was seen to list our own pid from the moment we had a context, and not before. */
+void host_pid_is_own(struct region *region);
+
+/* 0 = unknown. */
+uint32_t host_pid_of(const struct region *region, unsigned int slot);

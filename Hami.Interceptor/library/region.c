@@ -1,0 +1,193 @@
+#define _GNU_SOURCE
+#include "region.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host_pid.h"
+#include "identity.h"
+#include "region_file.h"
+#include "settings.h"
+#include "slots.h"
+#include "state.h"
+#include "warning.h"
+#include "watcher.h"
+
+/* ---- limits ---- */
+
+static void limit_announce(struct region *region, unsigned int account, uint64_t limit_bytes)
+{
+    uint64_t v1_limit_bytes = limit_bytes == LIMIT_NONE ? 0 : limit_bytes == 0 ? 1 : limit_bytes;
+    atomic_store(&region->v1->limit_bytes[account], v1_limit_bytes); /* there 0 means none */
+    atomic_store(&region->v1->sm_limit_percent[account], state.settings.core_percent[account]);
+}
+
+/* The first process to live here sets the container's limit. One that comes later with a larger limit, or with none,
+ * is held to the container's; one with a smaller limit is held to its own and takes nothing from the others. */
+static void limits_set(struct region *region)
+{
+    bool alone = slot_is_alone(region);
+    for (unsigned int account = 0; account < DEVICES_MAX; account++) {
+        _Atomic uint64_t *shared = &region->extension->limit_complement[account];
+        uint64_t limit_bytes = state.settings.memory_bytes[account];
+        uint64_t unlimited = ~LIMIT_NONE;
+        /* Two that start together are both not alone: then whoever finds no limit sets it. */
+        if (alone)
+            atomic_store(shared, ~limit_bytes);
+        if (alone || (limit_bytes != 0 && atomic_compare_exchange_strong(shared, &unlimited, ~limit_bytes)))
+            limit_announce(region, account, limit_bytes);
+        else if (~atomic_load(shared) != limit_bytes)
+            warn_once(WARNING_LIMIT_DIFFERS,
+                      "hami: device %u has another memory limit here than in this container's other processes; "
+                      "the smaller one holds.",
+                      account);
+    }
+}
+
+/* ---- names of cards ---- */
+
+static void name_write(struct v1_region *v1, unsigned int account, const char *uuid, size_t length)
+{
+    if (account >= DEVICES_MAX || length >= sizeof v1->uuids[0])
+        return;
+    if (strncmp(v1->uuids[account], uuid, length) != 0 || v1->uuids[account][length] != '\0') {
+        memset(v1->uuids[account], 0, sizeof v1->uuids[account]);
+        memcpy(v1->uuids[account], uuid, length);
+    }
+    uint64_t count = atomic_load(&v1->device_count);
+    while (count < account + 1 && !atomic_compare_exchange_weak(&v1->device_count, &count, account + 1))
+        ;
+}
+
+/* Known from the start where the cards were allocated by name. */
+static void names_allocated(struct v1_region *v1)
+{
+    const char *list = getenv("NVIDIA_VISIBLE_DEVICES");
+    for (unsigned int account = 0; list && *list; account++) {
+        size_t length = strcspn(list, ",");
+        if (length > 4 && list[3] == '-')
+            name_write(v1, account, list, length);
+        list += length;
+        list += *list == ',';
+    }
+}
+
+void region_name(unsigned int account, const char *uuid)
+{
+    struct region *region = region_get();
+    pthread_mutex_lock(&state.attaching);
+    if (region)
+        name_write(region->v1, account, uuid, strlen(uuid));
+    pthread_mutex_unlock(&state.attaching);
+}
+
+/* ---- attaching ---- */
+
+static bool attach_shared(struct region *region)
+{
+    const char *path = state.settings.region_path;
+    enum region_file kind = region_map_shared(region, path, state.settings.priority);
+    if (kind == REGION_FAILED)
+        warn_once(WARNING_REGION, "hami: %s cannot be used (%s); the memory limit holds for this process alone.", path,
+                  strerror(errno));
+    if (kind == REGION_FOREIGN)
+        warn_once(WARNING_REGION, "hami: %s has another format; the memory limit holds for this process alone.", path);
+    if (kind != REGION_USABLE)
+        return false;
+    region->index = SLOTS_MAX;
+    slots_reclaim(region);
+    if (!slot_claim(region)) {
+        warn_once(WARNING_SLOTS, "hami: %s has %d live processes already; the memory limit holds for this one alone.",
+                  path, SLOTS_MAX);
+        region_unmap(region);
+        return false;
+    }
+    return true;
+}
+
+static void attach(struct region *region)
+{
+    settings_read(&state.settings);
+    region->identity = identity_of_self();
+    region->pid_namespace = identity_pid_namespace();
+    if (!attach_shared(region)) {
+        if (!region_map_private(region, state.settings.priority))
+            return;
+        slot_claim(region);
+    }
+    host_pid_find(region);
+    limits_set(region);
+    names_allocated(region->v1);
+}
+
+/* NVML has locks of its own, and the C library has one around dlopen, which a child would inherit for good if a thread
+ * of ours were in there now. A second is long enough, and no fork waits for ever. */
+static void fork_prepare(void)
+{
+    for (int i = 0; i < 1000 && pthread_mutex_trylock(&state.asking) != 0; i++) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void fork_done(void)
+{
+    (void)pthread_mutex_unlock(&state.asking); /* refused when it is not ours */
+}
+
+/* Before anything of ours can be locked, so that no child ever inherits a lock for good. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(fork_prepare, fork_done, region_forget);
+}
+
+struct region *region_get(void)
+{
+    struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
+    if (region)
+        return region;
+
+    int cancelling; /* a thread must not be cancelled over a file while it holds a lock */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    pthread_mutex_lock(&state.attaching);
+    region = atomic_load(&state.region);
+    if (!region) {
+        int error = errno;
+        attach(&state.attached);
+        if (state.attached.v1) {
+            region = &state.attached;
+            atomic_store(&state.region, region);
+        }
+        errno = error;
+    }
+    pthread_mutex_unlock(&state.attaching);
+    pthread_setcancelstate(cancelling, NULL);
+    return region;
+}
+
+void region_forget(void)
+{
+    /* Other threads of the parent, which are not here, may have held these. */
+    watcher_forget();
+    atomic_store(&state.nvml_started, false);
+    pthread_mutex_init(&state.attaching, NULL);
+    pthread_mutex_init(&state.reclaiming, NULL);
+    state.asking = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    pthread_mutex_init(&state.retaining, NULL);
+    pthread_mutex_init(&state.mapping, NULL);
+    if (state.attached.v1)
+        region_unmap(&state.attached);
+    memset(&state.attached, 0, sizeof state.attached);
+    atomic_store(&state.region, NULL);
+    allocations_forget(&state.pointers);
+    allocations_forget(&state.blocks);
+    allocations_forget(&state.handles);
+    allocations_forget(&state.mappings);
+    for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
+        atomic_store(&state.account_of[i], 0);
+    for (size_t i = 0; i < sizeof state.primary / sizeof state.primary[0]; i++)
+        atomic_store(&state.primary[i], NULL);
+}
