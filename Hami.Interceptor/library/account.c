@@ -40,17 +40,30 @@ static struct sum sum_slots(const struct region *region, unsigned int account)
     return sum;
 }
 
+/* What HAMi's monitor reads. Stored, not added: of two threads the one that stored an older sum sees the newer and
+ * stores again. */
+static void mirror(const struct region *region, unsigned int account)
+{
+    struct v1_used *shown = &region->v1->processes[region->index].used[account];
+    struct slot *slot = &region->extension->slots[region->index];
+    uint64_t bytes;
+    do {
+        bytes = atomic_load_explicit(&slot->device[account].used_bytes, memory_order_relaxed);
+        uint64_t context_bytes = atomic_load_explicit(&shown->context_bytes, memory_order_relaxed);
+        atomic_store_explicit(&shown->data_bytes, bytes, memory_order_relaxed);
+        atomic_store_explicit(&shown->total_bytes, bytes + context_bytes, memory_order_relaxed);
+    } while (atomic_load_explicit(&slot->device[account].used_bytes, memory_order_relaxed) != bytes);
+}
+
 static void use(struct region *region, unsigned int account, uint64_t bytes)
 {
-    struct v1_used *mirror = &region->v1->processes[region->index].used[account];
     struct slot *slot = &region->extension->slots[region->index];
     uint64_t used_bytes = atomic_fetch_add(&slot->device[account].used_bytes, bytes) + bytes;
     uint64_t peak_bytes = atomic_load_explicit(&slot->device[account].peak_bytes, memory_order_relaxed);
     while (peak_bytes < used_bytes &&
            !atomic_compare_exchange_weak(&slot->device[account].peak_bytes, &peak_bytes, used_bytes))
         ;
-    atomic_fetch_add_explicit(&mirror->data_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&mirror->total_bytes, bytes, memory_order_relaxed);
+    mirror(region, account);
 }
 
 /* Longer with every attempt; all attempts together last about 0.1 s. */
@@ -120,10 +133,8 @@ void account_return(unsigned int account, uint64_t bytes)
     struct region *region = region_get();
     if (!region || account >= DEVICES_MAX)
         return;
-    struct v1_used *mirror = &region->v1->processes[region->index].used[account];
-    atomic_fetch_sub_explicit(&mirror->total_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&mirror->data_bytes, bytes, memory_order_relaxed);
     atomic_fetch_sub(&region->extension->slots[region->index].device[account].used_bytes, bytes);
+    mirror(region, account);
 }
 
 uint64_t account_used(unsigned int account)

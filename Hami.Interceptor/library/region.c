@@ -144,16 +144,12 @@ __attribute__((constructor)) static void watch_forks(void)
     pthread_atfork(fork_prepare, fork_done, region_forget);
 }
 
-struct region *region_get(void)
+struct region *region_attach(void)
 {
-    struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
-    if (region)
-        return region;
-
     int cancelling; /* a thread must not be cancelled over a file while it holds a lock */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.attaching);
-    region = atomic_load(&state.region);
+    struct region *region = atomic_load(&state.region);
     if (!region) {
         int error = errno;
         attach(&state.attached);

@@ -63,7 +63,7 @@ struct state {
     _Atomic int8_t account_of[64]; /* CUDA ordinal -> account + 1; 0 = not asked yet */
 
     struct allocations pointers;    /* device pointers; owner: the context they die with, 0 = none */
-    _Atomic uint64_t serial;        /* of the latest entry in pointers */
+    _Atomic uint64_t context_ends;  /* how many contexts somebody has set about to end */
     _Atomic(CUcontext) primary[64]; /* by CUDA ordinal, learnt from cuDevicePrimaryCtxRetain */
     pthread_mutex_t retaining;      /* held through every call that may end a primary context */
     pthread_mutex_t mapping;        /* held through every call of the chapter on virtual memory */
@@ -74,3 +74,10 @@ struct state {
 };
 
 extern struct state state;
+
+/* The region, attached on first use. */
+static inline struct region *region_get(void)
+{
+    struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
+    return __builtin_expect(region != NULL, 1) ? region : region_attach();
+}
