@@ -90,8 +90,7 @@ EXPORT CUresult cuInit(unsigned int flags)
         if (driver.count > 0) {
             node_begin();
             driver.initialised = true;
-        }
-        else
+        } else
             result = CUDA_ERROR_NO_DEVICE;
     }
     pthread_mutex_unlock(&driver.lock);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "backstop.h"
+#include "extremes.h"
 #include "settings.h"
 #include "slots.h"
 #include "state.h"
@@ -59,10 +60,7 @@ static void use(struct region *region, unsigned int account, uint64_t bytes)
 {
     struct slot *slot = &region->extension->slots[region->index];
     uint64_t used_bytes = atomic_fetch_add(&slot->device[account].used_bytes, bytes) + bytes;
-    uint64_t peak_bytes = atomic_load_explicit(&slot->device[account].peak_bytes, memory_order_relaxed);
-    while (peak_bytes < used_bytes &&
-           !atomic_compare_exchange_weak(&slot->device[account].peak_bytes, &peak_bytes, used_bytes))
-        ;
+    raise_to(&slot->device[account].peak_bytes, used_bytes);
     mirror(region, account);
 }
 
@@ -106,7 +104,7 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
             looked = true;
         } else {
             if (attempt == ATTEMPTS_SPINNING)
-                slots_reclaim(region);            /* killed while asking? */
+                slots_reclaim(region);             /* killed while asking? */
             wait_a_little(attempt, region->index); /* others are asking this very moment */
         }
     }
@@ -133,7 +131,9 @@ void account_return(unsigned int account, uint64_t bytes)
     struct region *region = region_get();
     if (!region || account >= DEVICES_MAX)
         return;
-    atomic_fetch_sub(&region->extension->slots[region->index].device[account].used_bytes, bytes);
+    struct slot *slot = &region->extension->slots[region->index];
+    uint64_t used_bytes = atomic_fetch_sub(&slot->device[account].used_bytes, bytes) - bytes;
+    lower_to(&slot->device[account].trough_bytes, used_bytes);
     mirror(region, account);
 }
 
@@ -152,7 +152,8 @@ uint64_t account_limit(unsigned int account)
     if (!region)
         return 0;
     if (account >= DEVICES_MAX)
-        return account < 64 && state.settings.beyond_limited >> account & 1 ? 0 : LIMIT_NONE; /* nothing is given there */
+        return account < 64 && state.settings.beyond_limited >> account & 1 ? 0
+                                                                            : LIMIT_NONE; /* nothing is given there */
     uint64_t shared_bytes = ~atomic_load_explicit(&region->extension->limit_complement[account], memory_order_relaxed);
     uint64_t own_bytes = state.settings.memory_bytes[account];
     return shared_bytes < own_bytes ? shared_bytes : own_bytes;

@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "driver.h"
+#include "extremes.h"
 #include "host_pid.h"
 #include "watcher.h"
 
@@ -57,8 +58,14 @@ static bool held_by(uint32_t pid, uint64_t *bytes)
     return found;
 }
 
-/* The driver was asked a moment ago, and the process goes on meanwhile: only what it never held at once since the look
- * before is certainly beyond what we have counted. */
+static uint64_t above(uint64_t bytes, uint64_t known_bytes)
+{
+    return bytes > known_bytes ? bytes - known_bytes : 0;
+}
+
+/* The driver was asked a moment ago, and the process goes on meanwhile. What it has used since the look before lies
+ * between a trough and a peak, so what we do not see is at least what the driver counts beyond the peak and at most
+ * what it counts beyond the trough; in between, what was known of it stands. */
 static void unseen_set(struct region *region, unsigned int index, unsigned int account)
 {
     struct slot *slot = &region->extension->slots[index];
@@ -66,13 +73,22 @@ static void unseen_set(struct region *region, unsigned int index, unsigned int a
     uint64_t held_bytes;
     if (pid == 0)
         return;
-    bool known = held_by(pid, &held_bytes);
+    if (!held_by(pid, &held_bytes))
+        held_bytes = 0;
     uint64_t used_bytes = atomic_load(&slot->device[account].used_bytes);
     uint64_t peak_bytes = atomic_exchange(&slot->device[account].peak_bytes, used_bytes);
-    if (peak_bytes < used_bytes)
-        peak_bytes = used_bytes;
-    uint64_t unseen_bytes = known && held_bytes > peak_bytes ? held_bytes - peak_bytes : 0;
-    if (atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed) == unseen_bytes)
+    uint64_t trough_bytes = atomic_exchange(&slot->device[account].trough_bytes, used_bytes);
+    used_bytes = atomic_load(&slot->device[account].used_bytes); /* it may have changed while we exchanged */
+    raise_to(&slot->device[account].peak_bytes, used_bytes);
+    lower_to(&slot->device[account].trough_bytes, used_bytes);
+    uint64_t least_bytes = above(held_bytes, peak_bytes > used_bytes ? peak_bytes : used_bytes);
+    uint64_t most_bytes = above(held_bytes, trough_bytes < used_bytes ? trough_bytes : used_bytes);
+
+    uint64_t known_bytes = atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed);
+    uint64_t unseen_bytes = known_bytes < least_bytes  ? least_bytes
+                            : known_bytes > most_bytes ? most_bytes
+                                                       : known_bytes;
+    if (unseen_bytes == known_bytes)
         return;
     atomic_store(&slot->device[account].unseen_bytes, unseen_bytes);
     struct v1_used *shown = &region->v1->processes[index].used[account];

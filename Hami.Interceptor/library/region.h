@@ -85,6 +85,7 @@ struct slot {
         _Atomic uint64_t used_bytes;    /* given out */
         _Atomic uint64_t pending_bytes; /* asked for, not yet verified against the limit */
         _Atomic uint64_t peak_bytes;    /* the most that was used since the watcher last looked */
+        _Atomic uint64_t trough_bytes;  /* and the least */
         _Atomic uint64_t unseen_bytes;  /* what the driver counts beyond that; written by whoever looks (backstop.c) */
     } _Alignas(64) device[DEVICES_MAX];
 };
@@ -107,9 +108,9 @@ struct extension {
     _Alignas(4096) struct slot slots[SLOTS_MAX];
 };
 
-enum { EXTENSION_VERSION = 2, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2605056 };
+enum { EXTENSION_VERSION = 2, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2736128 };
 
-_Static_assert(sizeof(struct slot) == 576, "extension");
+_Static_assert(sizeof(struct slot) == 704, "extension");
 _Static_assert(sizeof(struct pace_shared) == 128, "extension");
 _Static_assert(EXTENSION_OFFSET % 4096 == 0 && EXTENSION_OFFSET >= sizeof(struct v1_region), "extension");
 _Static_assert(EXTENSION_OFFSET + sizeof(struct extension) == REGION_BYTES, "extension");
@@ -121,7 +122,7 @@ struct region {
     unsigned int index; /* of our slot */
     uint64_t identity;
     uint32_t pid_namespace;
-    int file;                          /* -1 when private to this process */
+    int file; /* -1 when private to this process */
 };
 
 /* Attached on first use, at worst one private to this process; NULL only without any memory left. */

@@ -48,7 +48,7 @@ struct state {
     _Atomic bool cuda_ready, nvml_ready;
 
     pthread_mutex_t attaching;
-    struct settings settings;          /* read before the region is attached */
+    struct settings settings;        /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
