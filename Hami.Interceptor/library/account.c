@@ -13,7 +13,8 @@
 /* Reserve, then verify. A process writes what it wants into its own slot as pending, then adds up all slots. Of two
  * that want the last bytes at least one sees the other, so both never pass. Bytes move from pending to used and are
  * read in the opposite order, so a reader may count them twice but never misses them. Only the owner writes its
- * counters: one killed at any instruction leaves nothing half done, just a slot that others clear away.
+ * counters: one killed at any instruction leaves nothing half done, just a slot that others clear away. What it holds
+ * itself a process knows from its own memory, whatever others of the container write into its slot.
  * All operations here are sequentially consistent; the proof needs that. */
 
 /* 256 TiB: more than any card has or any process can address. A larger wish is refused before it is written down, so
@@ -26,15 +27,24 @@ struct sum {
     uint64_t unseen_bytes;
 };
 
+/* What is written in the region may be anything. No sum of these wraps around. */
+static uint64_t plausible(uint64_t bytes)
+{
+    return bytes < wish_most_bytes ? bytes : wish_most_bytes;
+}
+
 static struct sum sum_slots(const struct region *region, unsigned int account)
 {
-    struct sum sum = {0, 0, 0};
+    struct sum sum = {0, atomic_load(&state.own[account].pending_bytes), 0};
+    sum.used_bytes = atomic_load(&state.own[account].used_bytes);
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         struct slot *slot = &region->extension->slots[i];
-        sum.pending_bytes += atomic_load(&slot->device[account].pending_bytes);
-        sum.used_bytes += atomic_load(&slot->device[account].used_bytes);
-        sum.unseen_bytes += atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed);
+        if (i != region->index) {
+            sum.pending_bytes += plausible(atomic_load(&slot->device[account].pending_bytes));
+            sum.used_bytes += plausible(atomic_load(&slot->device[account].used_bytes));
+        }
+        sum.unseen_bytes += plausible(atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed));
     }
     sum.used_bytes += sum.unseen_bytes;
     return sum;
@@ -44,6 +54,7 @@ static void use(struct region *region, unsigned int account, uint64_t bytes)
 {
     struct v1_used *mirror = &region->v1->processes[region->index].used[account];
     struct slot *slot = &region->extension->slots[region->index];
+    atomic_fetch_add(&state.own[account].used_bytes, bytes);
     uint64_t used_bytes = atomic_fetch_add(&slot->device[account].used_bytes, bytes) + bytes;
     uint64_t peak_bytes = atomic_load_explicit(&slot->device[account].peak_bytes, memory_order_relaxed);
     while (peak_bytes < used_bytes &&
@@ -76,12 +87,14 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
         if (bytes > limit_bytes)
             return false;
 
+        atomic_fetch_add(&state.own[account].pending_bytes, bytes);
         atomic_fetch_add(pending, bytes);
         struct sum sum = sum_slots(region, account);
         bool fits = sum.used_bytes <= limit_bytes && sum.pending_bytes <= limit_bytes - sum.used_bytes;
         if (fits)
             use(region, account, bytes);
         atomic_fetch_sub(pending, bytes);
+        atomic_fetch_sub(&state.own[account].pending_bytes, bytes);
         if (fits)
             return true;
 
@@ -93,7 +106,7 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
             looked = true;
         } else {
             if (attempt == ATTEMPTS_SPINNING)
-                slots_reclaim(region);            /* killed while asking? */
+                slots_reclaim(region);             /* killed while asking? */
             wait_a_little(attempt, region->index); /* others are asking this very moment */
         }
     }
@@ -124,6 +137,7 @@ void account_return(unsigned int account, uint64_t bytes)
     atomic_fetch_sub_explicit(&mirror->total_bytes, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&mirror->data_bytes, bytes, memory_order_relaxed);
     atomic_fetch_sub(&region->extension->slots[region->index].device[account].used_bytes, bytes);
+    atomic_fetch_sub(&state.own[account].used_bytes, bytes);
 }
 
 uint64_t account_used(unsigned int account)
@@ -141,7 +155,12 @@ uint64_t account_limit(unsigned int account)
     if (!region)
         return 0;
     if (account >= DEVICES_MAX)
-        return account < 64 && state.settings.beyond_limited >> account & 1 ? 0 : LIMIT_NONE; /* nothing is given there */
+        return account < 64 && state.settings.beyond_limited >> account & 1 ? 0
+                                                                            : LIMIT_NONE; /* nothing is given there */
+    if (state.settings.stand_back)
+        return LIMIT_NONE;
+    if (state.settings.from_file)
+        return state.settings.memory_bytes[account];
     uint64_t shared_bytes = ~atomic_load_explicit(&region->extension->limit_complement[account], memory_order_relaxed);
     uint64_t own_bytes = state.settings.memory_bytes[account];
     return shared_bytes < own_bytes ? shared_bytes : own_bytes;

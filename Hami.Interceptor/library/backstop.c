@@ -76,10 +76,18 @@ static void unseen_set(struct region *region, unsigned int index, unsigned int a
         atomic_store(&slot->device[account].unseen_bytes, unseen_bytes);
 }
 
+/* The name of an account's card: the limits file's, else the one noted in the region. */
+static void card_name(const struct region *region, unsigned int account, char name[sizeof region->v1->uuids[0] + 1])
+{
+    const char *known = state.settings.from_file ? state.settings.cards[account] : region->v1->uuids[account];
+    memcpy(name, known, sizeof region->v1->uuids[0]);
+    name[sizeof region->v1->uuids[0]] = '\0';
+}
+
 void backstop_look_at(struct region *region, unsigned int account)
 {
-    char uuid[sizeof region->v1->uuids[0] + 1] = {0};
-    memcpy(uuid, region->v1->uuids[account], sizeof region->v1->uuids[0]);
+    char uuid[sizeof region->v1->uuids[0] + 1];
+    card_name(region, account, uuid);
     if (!*uuid)
         return;
     int cancelling;
@@ -115,8 +123,10 @@ static bool card_of(CUdevice device, unsigned int *account)
 static bool lists_our_pid(struct region *region, unsigned int account)
 {
     uint64_t bytes;
+    char uuid[sizeof region->v1->uuids[0] + 1];
+    card_name(region, account, uuid);
     pthread_mutex_lock(&state.asking);
-    bool listed_now = list_holders(region->v1->uuids[account]) && held_by((uint32_t)getpid(), &bytes);
+    bool listed_now = list_holders(uuid) && held_by((uint32_t)getpid(), &bytes);
     pthread_mutex_unlock(&state.asking);
     return listed_now;
 }

@@ -11,20 +11,12 @@
 #include "driver.h"
 #include "settings.h"
 
-/* "GPU-<hex>" and "MIG-<hex>" name the same bytes. */
-static bool is_same_uuid(const char *left, const char *right, size_t right_length)
-{
-    size_t left_length = strlen(left);
-    if (left_length > 4 && right_length > 4 && left[3] == '-' && right[3] == '-') {
-        left += 4, left_length -= 4;
-        right += 4, right_length -= 4;
-    }
-    return left_length == right_length && strncasecmp(left, right, left_length) == 0;
-}
-
-/* Position of the UUID in NVIDIA_VISIBLE_DEVICES; -1 when it is not named there. */
+/* Position of the UUID in the limits file; without one, in NVIDIA_VISIBLE_DEVICES; -1 when it is not named there. */
 static int position_allocated(const char *uuid)
 {
+    (void)region_get(); /* with it the settings are known */
+    if (state.settings.from_file)
+        return settings_card(&state.settings, uuid);
     const char *list = getenv("NVIDIA_VISIBLE_DEVICES");
     for (int position = 0; list && *list; position++) {
         size_t length = strcspn(list, ",");

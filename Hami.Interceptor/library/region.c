@@ -25,10 +25,24 @@ static void limit_announce(struct region *region, unsigned int account, uint64_t
     atomic_store(&region->v1->sm_limit_percent[account], state.settings.core_percent[account]);
 }
 
+/* All processes read the same file, and hold themselves to it. The region only shows it. */
+static void limits_show(struct region *region)
+{
+    for (unsigned int account = 0; account < DEVICES_MAX; account++) {
+        atomic_store(&region->extension->limit_complement[account], ~state.settings.memory_bytes[account]);
+        if (account < state.settings.card_count)
+            limit_announce(region, account, state.settings.memory_bytes[account]);
+    }
+}
+
 /* The first process to live here sets the container's limit. One that comes later with a larger limit, or with none,
  * is held to the container's; one with a smaller limit is held to its own and takes nothing from the others. */
 static void limits_set(struct region *region)
 {
+    if (state.settings.from_file) {
+        limits_show(region);
+        return;
+    }
     bool alone = slot_is_alone(region);
     for (unsigned int account = 0; account < DEVICES_MAX; account++) {
         _Atomic uint64_t *shared = &region->extension->limit_complement[account];
@@ -65,7 +79,9 @@ static void name_write(struct v1_region *v1, unsigned int account, const char *u
 /* Known from the start where the cards were allocated by name. */
 static void names_allocated(struct v1_region *v1)
 {
-    const char *list = getenv("NVIDIA_VISIBLE_DEVICES");
+    for (unsigned int account = 0; account < state.settings.card_count; account++)
+        name_write(v1, account, state.settings.cards[account], strlen(state.settings.cards[account]));
+    const char *list = state.settings.from_file ? NULL : getenv("NVIDIA_VISIBLE_DEVICES");
     for (unsigned int account = 0; list && *list; account++) {
         size_t length = strcspn(list, ",");
         if (length > 4 && list[3] == '-')
@@ -89,6 +105,8 @@ void region_name(unsigned int account, const char *uuid)
 static bool attach_shared(struct region *region)
 {
     const char *path = state.settings.region_path;
+    if (!*path)
+        return false;
     enum region_file kind = region_map_shared(region, path, state.settings.priority);
     if (kind == REGION_FAILED)
         warn_once(WARNING_REGION, "hami: %s cannot be used (%s); the memory limit holds for this process alone.", path,
@@ -111,6 +129,7 @@ static bool attach_shared(struct region *region)
 static void attach(struct region *region)
 {
     settings_read(&state.settings);
+    warn_no_more();
     region->identity = identity_of_self();
     region->pid_namespace = identity_pid_namespace();
     if (!attach_shared(region)) {
@@ -181,6 +200,7 @@ void region_forget(void)
     if (state.attached.v1)
         region_unmap(&state.attached);
     memset(&state.attached, 0, sizeof state.attached);
+    memset(state.own, 0, sizeof state.own);
     atomic_store(&state.region, NULL);
     allocations_forget(&state.pointers);
     allocations_forget(&state.blocks);

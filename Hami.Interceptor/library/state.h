@@ -39,6 +39,13 @@ struct nvml {
 #undef NVML_CALL
 };
 
+/* What this process holds and asks for on one card. Others read it in our slot, which any process of the container may
+ * write; we ourselves believe this. */
+struct own {
+    _Alignas(64) _Atomic uint64_t used_bytes;
+    _Atomic uint64_t pending_bytes;
+};
+
 typedef void *dlsym_function(void *handle, const char *name);
 
 struct state {
@@ -48,9 +55,10 @@ struct state {
     _Atomic bool cuda_ready, nvml_ready;
 
     pthread_mutex_t attaching;
-    struct settings settings;          /* read before the region is attached */
+    struct settings settings;        /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
+    struct own own[DEVICES_MAX];
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
     pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
     _Atomic uint32_t warned;    /* one bit per enum warning */
