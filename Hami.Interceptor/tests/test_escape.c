@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -79,6 +80,7 @@ TEST(a_region_that_is_wiped_all_the_time_lets_no_thread_past_the_limit)
     allocate(&client, GIB - MIB);
     pid_t wiper = fork();
     if (wiper == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test ends early */
         int file = open(region_path(), O_WRONLY | O_CLOEXEC);
         static const char nothing[sizeof(struct slot)];
         for (;;)
