@@ -63,6 +63,8 @@ uint64_t address_take(uint64_t bytes); /* the caller holds the driver's lock */
 
 void mappings_forget(void);
 
+CUresult hami_fake_take(size_t bytes);
+
 /* On the current context; a pool lies on a card of its own. */
 CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool);
 CUresult memory_release(CUdeviceptr pointer);

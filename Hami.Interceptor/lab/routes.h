@@ -31,11 +31,11 @@ static bool route_choose(const char *route)
         CUDA_FUNCTIONS(BY_DLSYM)
         return true;
     }
-    if (strcmp(route, "proc") == 0) {
+    if (strcmp(route, "proc") == 0) { /* of a CUDA version in which every name means the symbol we list for it */
         __typeof__(&cuGetProcAddress_v2) get = NULL;
         *(void **)&get = dlsym(library, "cuGetProcAddress_v2");
 #define BY_ADDRESS(name, symbol)                                                                                       \
-    if (!get || get(#name, (void **)&cuda.name, 12080, 0, NULL) != CUDA_SUCCESS || !cuda.name)                         \
+    if (!get || get(#name, (void **)&cuda.name, 11030, 0, NULL) != CUDA_SUCCESS || !cuda.name)                         \
         return false;
         CUDA_FUNCTIONS(BY_ADDRESS)
         return true;

@@ -72,8 +72,12 @@ static void unseen_set(struct region *region, unsigned int index, unsigned int a
     if (peak_bytes < used_bytes)
         peak_bytes = used_bytes;
     uint64_t unseen_bytes = known && held_bytes > peak_bytes ? held_bytes - peak_bytes : 0;
-    if (atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed) != unseen_bytes)
-        atomic_store(&slot->device[account].unseen_bytes, unseen_bytes);
+    if (atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed) == unseen_bytes)
+        return;
+    atomic_store(&slot->device[account].unseen_bytes, unseen_bytes);
+    struct v1_used *shown = &region->v1->processes[index].used[account];
+    atomic_store_explicit(&shown->context_bytes, unseen_bytes, memory_order_relaxed);
+    atomic_store_explicit(&shown->total_bytes, used_bytes + unseen_bytes, memory_order_relaxed);
 }
 
 /* The name of an account's card: the limits file's, else the one noted in the region. */

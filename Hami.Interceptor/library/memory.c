@@ -32,7 +32,7 @@ CUresult charge_close(const struct charge *charge, CUresult result, CUdeviceptr 
                                .bytes = charge->bytes,
                                .account = charge->account,
                                .owner = charge->context,
-                               .serial = atomic_fetch_add(&state.serial, 1) + 1};
+                               .serial = atomic_load(&state.context_ends)};
     if (allocations_put(&state.pointers, &entry, &former))
         account_return(former.account, former.bytes);
     return result;

@@ -163,16 +163,12 @@ __attribute__((constructor)) static void watch_forks(void)
     pthread_atfork(fork_prepare, fork_done, region_forget);
 }
 
-struct region *region_get(void)
+struct region *region_attach(void)
 {
-    struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
-    if (region)
-        return region;
-
     int cancelling; /* a thread must not be cancelled over a file while it holds a lock */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.attaching);
-    region = atomic_load(&state.region);
+    struct region *region = atomic_load(&state.region);
     if (!region) {
         int error = errno;
         attach(&state.attached);
@@ -200,7 +196,8 @@ void region_forget(void)
     if (state.attached.v1)
         region_unmap(&state.attached);
     memset(&state.attached, 0, sizeof state.attached);
-    memset(state.own, 0, sizeof state.own);
+    for (int account = 0; account < DEVICES_MAX; account++)
+        atomic_store(&state.own_used_bytes[account], 0);
     atomic_store(&state.region, NULL);
     allocations_forget(&state.pointers);
     allocations_forget(&state.blocks);

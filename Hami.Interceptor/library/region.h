@@ -124,8 +124,8 @@ struct region {
     int file; /* -1 when private to this process */
 };
 
-/* The region, attached on first use, at worst one private to this process; NULL only without any memory left. */
-struct region *region_get(void);
+/* Attached on first use, at worst one private to this process; NULL only without any memory left. */
+struct region *region_attach(void);
 
 /* Says in the region which card an account is; monitors read it there. */
 void region_name(unsigned int account, const char *uuid);

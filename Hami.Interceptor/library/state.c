@@ -7,8 +7,4 @@ struct state state = {
     .reclaiming = PTHREAD_MUTEX_INITIALIZER,
     .retaining = PTHREAD_MUTEX_INITIALIZER,
     .mapping = PTHREAD_MUTEX_INITIALIZER,
-    .pointers = ALLOCATIONS_EMPTY,
-    .blocks = ALLOCATIONS_EMPTY,
-    .handles = ALLOCATIONS_EMPTY,
-    .mappings = ALLOCATIONS_EMPTY,
 };

@@ -39,13 +39,6 @@ struct nvml {
 #undef NVML_CALL
 };
 
-/* What this process holds and asks for on one card. Others read it in our slot, which any process of the container may
- * write; we ourselves believe this. */
-struct own {
-    _Alignas(64) _Atomic uint64_t used_bytes;
-    _Atomic uint64_t pending_bytes;
-};
-
 typedef void *dlsym_function(void *handle, const char *name);
 
 struct state {
@@ -58,7 +51,7 @@ struct state {
     struct settings settings;        /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
-    struct own own[DEVICES_MAX];
+    _Atomic uint64_t own_used_bytes[DEVICES_MAX]; /* what this process holds, out of reach of the container's others */
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
     pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
     _Atomic uint32_t warned;    /* one bit per enum warning */
@@ -71,7 +64,7 @@ struct state {
     _Atomic int8_t account_of[64]; /* CUDA ordinal -> account + 1; 0 = not asked yet */
 
     struct allocations pointers;    /* device pointers; owner: the context they die with, 0 = none */
-    _Atomic uint64_t serial;        /* of the latest entry in pointers */
+    _Atomic uint64_t context_ends;  /* how many contexts somebody has set about to end */
     _Atomic(CUcontext) primary[64]; /* by CUDA ordinal, learnt from cuDevicePrimaryCtxRetain */
     pthread_mutex_t retaining;      /* held through every call that may end a primary context */
     pthread_mutex_t mapping;        /* held through every call of the chapter on virtual memory */
@@ -82,3 +75,10 @@ struct state {
 };
 
 extern struct state state;
+
+/* The region, attached on first use. */
+static inline struct region *region_get(void)
+{
+    struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
+    return __builtin_expect(region != NULL, 1) ? region : region_attach();
+}

@@ -28,6 +28,7 @@ internal static class Answer
         answer.Mounts.Add(Mount("/tmp/vgpulock", options.LockPath, readOnly: false));
         if (!container.Unlimited)
             answer.Mounts.Add(Mount("/etc/ld.so.preload", $"{options.VgpuDir}/ld.so.preload", readOnly: true));
+        answer.Mounts.Add(Mount(options.AgentDir, options.AgentDir, readOnly: true));
         return answer;
     }
 

@@ -27,6 +27,7 @@ public sealed class AnsweringAllocate
             "/usr/local/vgpu < /usr/local/vgpu/containers/uid-p_c0 rw",
             "/tmp/vgpulock < /tmp/vgpulock rw",
             "/etc/ld.so.preload < /usr/local/vgpu/ld.so.preload ro",
+            "/usr/local/vgpu/agent < /usr/local/vgpu/agent ro",
         ], answer.Mounts.Select(m => $"{m.ContainerPath} < {m.HostPath} {(m.ReadOnly ? "ro" : "rw")}"));
         Assert.Empty(answer.Devices);
     }
