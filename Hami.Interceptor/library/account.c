@@ -8,6 +8,7 @@
 #include "settings.h"
 #include "slots.h"
 #include "state.h"
+#include "warning.h"
 #include "watcher.h"
 
 /* Reserve, then verify. A process writes what it wants into its own slot as pending, then adds up all slots. Of two
@@ -139,7 +140,12 @@ bool account_reserve(unsigned int account, uint64_t bytes)
         return account_limit(account) == LIMIT_NONE;
     if (account_limit(account) != LIMIT_NONE) {
         watcher_ensure();
-        return reserve_within(region, account, bytes);
+        bool given = reserve_within(region, account, bytes);
+        if (!given && state.settings.tells_refusals)
+            tell("hami: %llu bytes of device %u are refused: %llu of %llu are in use.", (unsigned long long)bytes,
+                 account, (unsigned long long)sum_slots(region, account, 0).used_bytes,
+                 (unsigned long long)account_limit(account));
+        return given;
     }
     return use(region, account, bytes, LIMIT_NONE);
 }
@@ -178,4 +184,12 @@ uint64_t account_limit(unsigned int account)
     uint64_t shared_bytes = ~atomic_load_explicit(&region->extension->limit_complement[account], memory_order_relaxed);
     uint64_t own_bytes = state.settings.memory_bytes[account];
     return shared_bytes < own_bytes ? shared_bytes : own_bytes;
+}
+
+uint64_t account_size(unsigned int account, uint64_t physical_bytes)
+{
+    uint64_t limit_bytes = account_limit(account);
+    if (limit_bytes == LIMIT_NONE || (limit_bytes > physical_bytes && !state.settings.oversubscribe))
+        return physical_bytes;
+    return limit_bytes;
 }

@@ -139,8 +139,11 @@ void context_opening(CUdevice device)
 {
     struct region *region = region_get();
     unsigned int account;
-    was_absent = region && card_of(device, &account) && host_pid_of(region, region->index) == 0 &&
-                 !lists_our_pid(region, account);
+    was_absent = false;
+    if (!region || !card_of(device, &account))
+        return;
+    host_pid_ask(region);
+    was_absent = host_pid_of(region, region->index) == 0 && !lists_our_pid(region, account);
 }
 
 void context_opened(CUdevice device)

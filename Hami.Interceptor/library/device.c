@@ -95,17 +95,12 @@ nvmlReturn_t account_of_nvml(nvmlDevice_t device, unsigned int *account)
     return NVML_SUCCESS;
 }
 
-static uint64_t smaller(uint64_t left, uint64_t right)
-{
-    return left < right ? left : right;
-}
-
 EXPORT CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice device)
 {
     CUresult result = cuda()->cuDeviceTotalMem_v2(bytes, device);
     unsigned int account;
     if (result == CUDA_SUCCESS && bytes && account_of_cuda(device, &account) == CUDA_SUCCESS)
-        *bytes = smaller(*bytes, account_limit(account));
+        *bytes = account_size(account, *bytes);
     return result;
 }
 
@@ -114,6 +109,6 @@ EXPORT CUresult cuDeviceTotalMem(unsigned int *bytes, CUdevice device)
     CUresult result = cuda()->cuDeviceTotalMem(bytes, device);
     unsigned int account;
     if (result == CUDA_SUCCESS && bytes && account_of_cuda(device, &account) == CUDA_SUCCESS)
-        *bytes = (unsigned int)smaller(*bytes, account_limit(account));
+        *bytes = size_v1(account_size(account, *bytes));
     return result;
 }

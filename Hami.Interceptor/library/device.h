@@ -9,3 +9,9 @@
  * bus order). */
 CUresult account_of_cuda(CUdevice device, unsigned int *account);
 nvmlReturn_t account_of_nvml(nvmlDevice_t device, unsigned int *account);
+
+/* The 32 bits of a size that a function of CUDA before 3.2 has room for. */
+static inline unsigned int size_v1(uint64_t bytes)
+{
+    return bytes < UINT32_MAX ? (unsigned int)bytes : UINT32_MAX;
+}

@@ -135,7 +135,7 @@ void environment_read(struct settings *settings)
     const char *path = text_of("CUDA_DEVICE_MEMORY_SHARED_CACHE");
     snprintf(settings->region_path, sizeof settings->region_path, "%s", path ? path : "/tmp/cudevshr.cache");
     if (library_folder(folder, sizeof folder))
-        snprintf(settings->agent_path, sizeof settings->agent_path, "%.80s/agent.sock", folder);
+        snprintf(settings->agent_path, sizeof settings->agent_path, "%.80s/agent/agent.sock", folder);
     settings->core_policy = core_policy_of("GPU_CORE_UTILIZATION_POLICY");
     settings->priority = priority_of("CUDA_TASK_PRIORITY");
     log_level_read(settings, "LIBCUDA_LOG_LEVEL");

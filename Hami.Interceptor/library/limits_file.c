@@ -265,7 +265,7 @@ bool limits_file_read(struct settings *settings)
         return false;
     grant_nothing(settings);
     snprintf(settings->region_path, sizeof settings->region_path, "%s/region", limits.folder);
-    snprintf(settings->agent_path, sizeof settings->agent_path, "%.80s/agent.sock", limits.folder);
+    snprintf(settings->agent_path, sizeof settings->agent_path, "%.80s/agent/agent.sock", limits.folder);
     bool good = file < 0 ? refuse(&limits, "cannot be opened (%s)", errno == ELOOP ? "it is a link" : strerror(errno))
                          : is_trusted(&limits, file) && contents_read(&limits, file);
     if (file >= 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -126,6 +127,23 @@ static bool attach_shared(struct region *region)
     return true;
 }
 
+/* For whoever asked by LIBCUDA_LOG_LEVEL what holds here. */
+static void grant_tell(const struct region *region)
+{
+    char cards[384] = "";
+    size_t length = 0;
+    for (unsigned int account = 0; account < DEVICES_MAX && length < sizeof cards; account++) {
+        uint64_t bytes = state.settings.memory_bytes[account];
+        unsigned int percent = state.settings.core_percent[account];
+        if (state.settings.from_file ? account < state.settings.card_count : bytes != LIMIT_NONE || percent < 100)
+            length += (size_t)snprintf(cards + length, sizeof cards - length, " device %u: %llu bytes, %u %%;", account,
+                                       bytes == LIMIT_NONE ? 0ull : (unsigned long long)bytes, percent);
+    }
+    tell("hami: granted by the %s:%s region %.96s, place %u.", state.settings.from_file ? "limits file" : "environment",
+         *cards ? cards : " no limit;", region->file >= 0 ? state.settings.region_path : "of this process alone",
+         region->index);
+}
+
 static void attach(struct region *region)
 {
     settings_read(&state.settings);
@@ -140,6 +158,8 @@ static void attach(struct region *region)
     host_pid_find(region);
     limits_set(region);
     names_allocated(region->v1);
+    if (state.settings.tells_grant)
+        grant_tell(region);
 }
 
 /* NVML has locks of its own, and the C library has one around dlopen, which a child would inherit for good if a thread

@@ -60,6 +60,9 @@ struct state {
     _Atomic bool ending;        /* exit() has begun: NVML is asked nothing any more */
     _Atomic bool end_registered;
     _Atomic uint64_t watch_asked_ns; /* when we last made sure that somebody watches */
+    unsigned int looks_over[DEVICES_MAX]; /* in a row, the watcher's own: the container held more than its limit */
+    _Atomic uint64_t agent_due_ns;        /* not before then is the node agent asked again */
+    _Atomic uint32_t agent_tries;
 
     _Atomic int8_t account_of[64]; /* CUDA ordinal -> account + 1; 0 = not asked yet */
 
