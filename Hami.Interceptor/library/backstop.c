@@ -121,10 +121,18 @@ static void peak_renew(struct slot *slot, unsigned int account)
     raise_to(&slot->device[account].peak_bytes, atomic_load(&slot->device[account].used_bytes));
 }
 
+/* The name of an account's card: the limits file's, else the one noted in the region. */
+static void card_name(const struct region *region, unsigned int account, char name[sizeof region->v1->uuids[0] + 1])
+{
+    const char *known = state.settings.from_file ? state.settings.cards[account] : region->v1->uuids[account];
+    memcpy(name, known, sizeof region->v1->uuids[0]);
+    name[sizeof region->v1->uuids[0]] = '\0';
+}
+
 static void look(struct region *region, unsigned int account, bool watching)
 {
-    char uuid[sizeof region->v1->uuids[0] + 1] = {0};
-    memcpy(uuid, region->v1->uuids[account], sizeof region->v1->uuids[0]);
+    char uuid[sizeof region->v1->uuids[0] + 1];
+    card_name(region, account, uuid);
     if (!*uuid)
         return;
     int cancelling;
@@ -173,8 +181,10 @@ static bool card_of(CUdevice device, unsigned int *account)
 static bool lists_our_pid(struct region *region, unsigned int account)
 {
     uint64_t bytes;
+    char uuid[sizeof region->v1->uuids[0] + 1];
+    card_name(region, account, uuid);
     pthread_mutex_lock(&state.asking);
-    bool listed_now = list_holders(region->v1->uuids[account]) && held_by((uint32_t)getpid(), &bytes);
+    bool listed_now = list_holders(uuid) && held_by((uint32_t)getpid(), &bytes);
     pthread_mutex_unlock(&state.asking);
     return listed_now;
 }
@@ -183,8 +193,11 @@ void context_opening(CUdevice device)
 {
     struct region *region = region_get();
     unsigned int account;
-    was_absent = region && card_of(device, &account) && host_pid_of(region, region->index) == 0 &&
-                 !lists_our_pid(region, account);
+    was_absent = false;
+    if (!region || !card_of(device, &account))
+        return;
+    host_pid_ask(region);
+    was_absent = host_pid_of(region, region->index) == 0 && !lists_our_pid(region, account);
 }
 
 void context_opened(CUdevice device)

@@ -35,6 +35,7 @@ enum {
 };
 enum { CU_MEM_LOCATION_TYPE_DEVICE = 1 };
 enum { CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL = 9 };
+enum { CU_MEM_ATTACH_GLOBAL = 1 };
 
 typedef struct {
     unsigned char bytes[16];

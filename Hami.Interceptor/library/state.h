@@ -51,6 +51,7 @@ struct state {
     struct settings settings;        /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
+    _Atomic uint64_t own_used_bytes[DEVICES_MAX]; /* what this process holds, out of reach of the container's others */
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
     pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
     _Atomic uint32_t warned;    /* one bit per enum warning */
@@ -59,6 +60,9 @@ struct state {
     _Atomic bool ending;        /* exit() has begun: NVML is asked nothing any more */
     _Atomic bool end_registered;
     _Atomic uint64_t watch_asked_ns; /* when we last made sure that somebody watches */
+    unsigned int looks_over[DEVICES_MAX]; /* in a row, the watcher's own: the container held more than its limit */
+    _Atomic uint64_t agent_due_ns;        /* not before then is the node agent asked again */
+    _Atomic uint32_t agent_tries;
 
     _Atomic int8_t account_of[64]; /* CUDA ordinal -> account + 1; 0 = not asked yet */
 

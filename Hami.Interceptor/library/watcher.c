@@ -9,6 +9,8 @@
 
 #include "backstop.h"
 #include "clock.h"
+#include "host_pid.h"
+#include "oom_killer.h"
 #include "state.h"
 
 /* Elected by a lock on one byte of the region, which ends with the process whatever becomes of it. The others see by
@@ -38,6 +40,7 @@ static void *watch(void *argument)
     while (!atomic_load(&state.ending)) {
         atomic_store_explicit(&region->extension->watch_beat_ns, now_ns(), memory_order_relaxed);
         backstop_look(region);
+        oom_killer_look(region);
         struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
         nanosleep(&pause, NULL);
     }
@@ -78,7 +81,10 @@ void watcher_ensure(void)
     struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
     uint64_t now = now_ns(), asked = atomic_load_explicit(&state.watch_asked_ns, memory_order_relaxed);
     if (!region || now - asked < BEAT_OLD_MS * UINT64_C(1000000) ||
-        !atomic_compare_exchange_strong(&state.watch_asked_ns, &asked, now) || atomic_load(&state.watching))
+        !atomic_compare_exchange_strong(&state.watch_asked_ns, &asked, now))
+        return;
+    host_pid_ask(region);
+    if (atomic_load(&state.watching))
         return;
     uint64_t beat = atomic_load_explicit(&region->extension->watch_beat_ns, memory_order_relaxed);
     if (beat <= now && now - beat < BEAT_OLD_MS * UINT64_C(1000000))
@@ -91,4 +97,6 @@ void watcher_forget(void)
 {
     atomic_store(&state.watching, false);
     atomic_store(&state.watch_asked_ns, 0);
+    atomic_store(&state.agent_due_ns, 0);
+    atomic_store(&state.agent_tries, 0);
 }
