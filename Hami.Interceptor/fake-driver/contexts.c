@@ -63,6 +63,7 @@ EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
     if (!context || context->primary || context->destroyed)
         return CUDA_ERROR_INVALID_CONTEXT;
     blocks_remove(context);
+    arrays_remove(context);
     context_give(context->card);
     context->destroyed = true; /* kept: other threads may still have it current */
     if (current == context)
@@ -139,6 +140,7 @@ EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
     pthread_mutex_unlock(&driver.lock);
     if (last) {
         blocks_remove(&driver.primary[device]);
+        arrays_remove(&driver.primary[device]);
         context_give(device);
     }
     return held ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
@@ -147,8 +149,10 @@ EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
 EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device)
 {
     CUresult result = check_device(device);
-    if (result == CUDA_SUCCESS)
+    if (result == CUDA_SUCCESS) {
         blocks_remove(&driver.primary[device]);
+        arrays_remove(&driver.primary[device]);
+    }
     return result;
 }
 

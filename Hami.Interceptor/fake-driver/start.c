@@ -67,6 +67,8 @@ static void forget_parent(void)
     current = NULL;
     blocks_forget();
     mappings_forget();
+    pools_forget();
+    arrays_forget();
 }
 
 __attribute__((constructor)) static void watch_forks(void)

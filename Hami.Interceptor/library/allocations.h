@@ -8,11 +8,14 @@
 
 enum { ALLOCATION_SHARDS = 16 };
 
+struct pool;
+
 struct allocation {
     uint64_t pointer; /* 0 = empty place */
     uint64_t bytes;
     uint64_t owner;  /* what it belongs to; see struct state */
     uint64_t serial; /* rises with every entry */
+    struct pool *pool; /* it is a part of; bytes are the pool's then */
     uint32_t account;
     uint32_t references;
 };

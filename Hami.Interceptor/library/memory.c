@@ -5,6 +5,7 @@
 #include "account.h"
 #include "device.h"
 #include "driver.h"
+#include "pools.h"
 #include "settings.h"
 
 CUresult charge_open(struct charge *charge, uint64_t bytes)
@@ -21,20 +22,37 @@ CUresult charge_open(struct charge *charge, uint64_t bytes)
     return account_reserve(charge->account, bytes) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
+static void give_back(const struct allocation *entry)
+{
+    if (entry->pool)
+        pool_drop(entry->pool);
+    else
+        account_return(entry->account, entry->bytes);
+}
+
+static void remember(const struct allocation *entry)
+{
+    struct allocation former;
+    if (allocations_put(&state.pointers, entry, &former))
+        give_back(&former);
+}
+
+void charge_pooled(CUdeviceptr pointer, struct pool *pool)
+{
+    remember(&(struct allocation){.pointer = pointer, .pool = pool});
+}
+
 CUresult charge_close(const struct charge *charge, CUresult result, CUdeviceptr pointer)
 {
     if (result != CUDA_SUCCESS) {
         account_return(charge->account, charge->bytes);
         return result;
     }
-    struct allocation former;
-    struct allocation entry = {.pointer = pointer,
-                               .bytes = charge->bytes,
-                               .account = charge->account,
-                               .owner = charge->context,
-                               .serial = atomic_fetch_add(&state.serial, 1) + 1};
-    if (allocations_put(&state.pointers, &entry, &former))
-        account_return(former.account, former.bytes);
+    remember(&(struct allocation){.pointer = pointer,
+                                  .bytes = charge->bytes,
+                                  .account = charge->account,
+                                  .owner = charge->context,
+                                  .serial = atomic_fetch_add(&state.serial, 1) + 1});
     return result;
 }
 
@@ -45,13 +63,10 @@ bool charge_lift(struct allocation *lifted, CUdeviceptr pointer)
 
 CUresult charge_settle(bool known, const struct allocation *lifted, CUresult result)
 {
-    if (known && result == CUDA_SUCCESS) {
-        account_return(lifted->account, lifted->bytes);
-    } else if (known) {
-        struct allocation former;
-        if (allocations_put(&state.pointers, lifted, &former))
-            account_return(former.account, former.bytes);
-    }
+    if (known && result == CUDA_SUCCESS)
+        give_back(lifted);
+    else if (known)
+        remember(lifted);
     return result;
 }
 

@@ -9,6 +9,7 @@
 
 #include "host_pid.h"
 #include "identity.h"
+#include "pools.h"
 #include "region_file.h"
 #include "settings.h"
 #include "slots.h"
@@ -186,6 +187,8 @@ void region_forget(void)
     allocations_forget(&state.blocks);
     allocations_forget(&state.handles);
     allocations_forget(&state.mappings);
+    allocations_forget(&state.arrays);
+    pools_forget();
     for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
         atomic_store(&state.account_of[i], 0);
     for (size_t i = 0; i < sizeof state.primary / sizeof state.primary[0]; i++)

@@ -11,4 +11,6 @@ struct state state = {
     .blocks = ALLOCATIONS_EMPTY,
     .handles = ALLOCATIONS_EMPTY,
     .mappings = ALLOCATIONS_EMPTY,
+    .arrays = ALLOCATIONS_EMPTY,
+    .pooling = PTHREAD_MUTEX_INITIALIZER,
 };

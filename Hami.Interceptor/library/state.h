@@ -41,6 +41,8 @@ struct nvml {
 
 typedef void *dlsym_function(void *handle, const char *name);
 
+struct pool;
+
 struct state {
     _Atomic(dlsym_function *) real_dlsym;
     struct cuda cuda;
@@ -71,6 +73,13 @@ struct state {
     struct allocations handles;     /* owner: the block; references: how often the handle must be released */
     struct allocations mappings;    /* by address; owner: the block, 0 = not ours */
     uint64_t block_number;          /* of the latest block */
+    struct allocations arrays;      /* by handle, mipmapped ones too; owner: the context they die with */
+
+    _Atomic(struct pool *) pools;             /* every one the program has used */
+    _Atomic(struct pool *) pool_expected[64]; /* by CUDA ordinal: where its latest allocation came from */
+    pthread_mutex_t pooling;                  /* held while one is added */
+    _Atomic unsigned int pool_chunk_halvings; /* how often 32 MiB are halved to the unit by which pools grow */
+    _Atomic bool weighing;                    /* the watcher is at the driver */
 };
 
 extern struct state state;
