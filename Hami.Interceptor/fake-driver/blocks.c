@@ -9,7 +9,7 @@ struct block {
     uint64_t address;
     uint64_t bytes;
     int card;
-    CUcontext context;       /* NULL for a physical handle, and for a part of a pool */
+    CUcontext context; /* NULL for a physical handle, and for a part of a pool */
     CUmemoryPool pool;
     unsigned int references; /* to a physical handle: by the program, and by mappings */
 };
@@ -122,7 +122,7 @@ CUresult block_pool(uint64_t address, CUmemoryPool *pool)
     pthread_mutex_lock(&driver.lock);
     const struct block *block = *block_place(address);
     if (block)
-        *pool = block->pool;
+        *pool = block->pool && !block->pool->of_graphs ? block->pool : NULL;
     pthread_mutex_unlock(&driver.lock);
     return block ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }

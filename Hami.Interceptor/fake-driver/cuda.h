@@ -22,12 +22,14 @@ struct CUctx_st {
     bool primary;
     unsigned int references; /* of a primary context */
     bool destroyed;
+    uint64_t fifo_bytes, heap_bytes; /* beyond what every context has; see cuCtxSetLimit */
 };
 
 struct CUmemPoolHandle_st {
     CUmemoryPool next; /* of all that ever were */
     int card;          /* -1: its memory is the host's */
     bool fixed;        /* the device's own, never destroyed */
+    bool of_graphs;    /* no pool at all: what the device's graphs have of it (graphs.c) */
     bool destroyed;
     uint64_t threshold_bytes; /* what it keeps at a synchronisation */
     uint64_t reserved_bytes, reserved_high_bytes, used_bytes, used_high_bytes;
@@ -80,6 +82,13 @@ CUresult pool_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool);
 void pool_take_back(CUmemoryPool pool, uint64_t address, uint64_t bytes); /* held: the driver's lock */
 void pools_synchronise(void);
 void pools_forget(void);
+
+/* Graphs. The graph a stream is captured into, NULL: it is not. */
+CUgraph captured(CUstream stream);
+CUresult graph_add_allocation(CUgraph graph, CUdeviceptr *pointer, uint64_t bytes, int card);
+CUresult graph_add_free(CUgraph graph, CUdeviceptr pointer);
+void graphs_forget(void);
+void capture_forget(void);
 
 /* On the current context. */
 CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes);

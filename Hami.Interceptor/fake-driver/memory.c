@@ -61,6 +61,18 @@ EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t w
     return result;
 }
 
+/* No 32-bit address is left for it either. */
+EXPORT CUresult cuMemAllocPitch(CUdeviceptr_v1 *pointer, unsigned int *pitch, unsigned int width, unsigned int height,
+                                unsigned int element)
+{
+    INJECT();
+    CUresult result = check_context();
+    if (result != CUDA_SUCCESS)
+        return result;
+    bool valid = pointer && pitch && width && height && (element == 4 || element == 8 || element == 16);
+    return valid ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
+}
+
 EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer)
 {
     INJECT();

@@ -152,6 +152,10 @@ static void join_free(struct segment *segment)
 
 void pool_take_back(CUmemoryPool pool, uint64_t address, uint64_t bytes)
 {
+    if (pool->of_graphs) {
+        pool->used_bytes -= bytes;
+        return;
+    }
     struct segment *segment = pool->segments;
     while (address - segment->address >= segment->bytes)
         segment = segment->next;

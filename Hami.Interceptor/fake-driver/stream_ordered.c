@@ -6,7 +6,9 @@ static CUresult allocate(CUdeviceptr *pointer, uint64_t bytes, CUstream stream)
 {
     CUmemoryPool pool;
     CUresult result = check_context();
-    (void)stream;
+    CUgraph graph = captured(stream);
+    if (result == CUDA_SUCCESS && graph)
+        return graph_add_allocation(graph, pointer, bytes, current->card);
     if (result == CUDA_SUCCESS)
         result = cuDeviceGetMemPool(&pool, current->card);
     return result == CUDA_SUCCESS ? pool_allocate(pointer, bytes, pool) : result;
@@ -15,16 +17,18 @@ static CUresult allocate(CUdeviceptr *pointer, uint64_t bytes, CUstream stream)
 static CUresult allocate_from(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool, CUstream stream)
 {
     CUresult result = check_context();
-    (void)stream;
+    CUgraph graph = captured(stream);
     if (result == CUDA_SUCCESS && !pool)
         result = CUDA_ERROR_INVALID_VALUE;
+    if (result == CUDA_SUCCESS && graph)
+        return graph_add_allocation(graph, pointer, bytes, pool->card);
     return result == CUDA_SUCCESS ? pool_allocate(pointer, bytes, pool) : result;
 }
 
 static CUresult release(CUdeviceptr pointer, CUstream stream)
 {
-    (void)stream;
-    return memory_release(pointer);
+    CUgraph graph = captured(stream);
+    return graph ? graph_add_free(graph, pointer) : memory_release(pointer);
 }
 
 EXPORT CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t bytes, CUstream stream)

@@ -94,7 +94,7 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
             looked = true;
         } else {
             if (attempt == ATTEMPTS_SPINNING)
-                slots_reclaim(region);            /* killed while asking? */
+                slots_reclaim(region);             /* killed while asking? */
             wait_a_little(attempt, region->index); /* others are asking this very moment */
         }
     }
@@ -156,7 +156,8 @@ uint64_t account_limit(unsigned int account)
     if (!region)
         return 0;
     if (account >= DEVICES_MAX)
-        return account < 64 && state.settings.beyond_limited >> account & 1 ? 0 : LIMIT_NONE; /* nothing is given there */
+        return account < 64 && state.settings.beyond_limited >> account & 1 ? 0
+                                                                            : LIMIT_NONE; /* nothing is given there */
     uint64_t shared_bytes = ~atomic_load_explicit(&region->extension->limit_complement[account], memory_order_relaxed);
     uint64_t own_bytes = state.settings.memory_bytes[account];
     return shared_bytes < own_bytes ? shared_bytes : own_bytes;

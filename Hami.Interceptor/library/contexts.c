@@ -18,6 +18,7 @@ static void settle(CUcontext context, uint64_t serial)
         return;
     allocations_take_owned(&state.pointers, (uint64_t)(uintptr_t)context, serial, give_back);
     allocations_take_owned(&state.arrays, (uint64_t)(uintptr_t)context, serial, give_back);
+    allocations_take_owned(&state.context_limits, (uint64_t)(uintptr_t)context, serial, give_back);
 }
 
 #define CREATE(symbol, ...)                                                                                            \

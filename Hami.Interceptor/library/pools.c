@@ -10,8 +10,10 @@
 /* By how much pools grow: 32 MiB on the drivers seen so far. Another unit shows in what a pool has grown by. */
 static const uint64_t chunk_most_bytes = UINT64_C(32) << 20;
 
-static uint64_t chunk_bytes(void)
+static uint64_t chunk_bytes(const struct pool *pool)
 {
+    if (pool->of_graphs)
+        return UINT64_C(2) << 20;
     return chunk_most_bytes >> atomic_load_explicit(&state.pool_chunk_halvings, memory_order_relaxed);
 }
 
@@ -58,6 +60,36 @@ static bool card_by_attribute(CUmemoryPool handle, CUdevice *device)
     return true;
 }
 
+static bool ask(struct pool *pool, int of_pool, int of_graphs, uint64_t *value)
+{
+    CUmemoryPool handle = atomic_load_explicit(&pool->handle, memory_order_relaxed);
+    *value = 0;
+    if (pool->of_graphs)
+        return cuda()->cuDeviceGetGraphMemAttribute(pool->device, of_graphs, value) == CUDA_SUCCESS;
+    return handle && attribute(handle, of_pool, value);
+}
+
+bool pool_reserved(struct pool *pool, uint64_t *bytes)
+{
+    return ask(pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT, bytes);
+}
+
+bool pool_used(struct pool *pool, uint64_t *bytes)
+{
+    return ask(pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT, bytes);
+}
+
+static void give_back(struct pool *pool)
+{
+    CUmemoryPool handle = atomic_load(&pool->handle);
+    if (pool->of_graphs) {
+        cuda()->cuDeviceGraphMemTrim(pool->device);
+        atomic_fetch_add(&state.graph_trims, 1);
+    } else if (handle) {
+        cuda()->cuMemPoolTrimTo(handle, 0);
+    }
+}
+
 static struct pool *find(CUmemoryPool handle)
 {
     struct pool *pool = atomic_load_explicit(&state.pools, memory_order_acquire);
@@ -66,19 +98,40 @@ static struct pool *find(CUmemoryPool handle)
     return pool;
 }
 
+static struct pool *push(const struct pool *like, CUmemoryPool handle)
+{
+    uint64_t reserved_bytes;
+    struct pool *pool = malloc(sizeof *pool);
+    if (!pool)
+        return NULL;
+    *pool = *like;
+    atomic_store(&pool->handle, handle ? handle : (CUmemoryPool)pool);
+    pthread_mutex_init(&pool->lock, NULL);
+    pool->weighed = pool_reserved(pool, &reserved_bytes);
+    pool->on_card = like->on_card && account_of_cuda(pool->device, &pool->account) == CUDA_SUCCESS;
+    pool->next = atomic_load(&state.pools);
+    atomic_store_explicit(&state.pools, pool, memory_order_release);
+    return pool;
+}
+
 static struct pool *add(CUmemoryPool handle, bool on_card, CUdevice device)
 {
     pthread_mutex_lock(&state.pooling);
     struct pool *pool = find(handle);
-    if (!pool && (pool = calloc(1, sizeof *pool))) {
-        uint64_t reserved_bytes;
-        pthread_mutex_init(&pool->lock, NULL);
-        pool->weighed = attribute(handle, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, &reserved_bytes);
-        atomic_store(&pool->handle, handle);
-        pool->on_card = on_card && account_of_cuda(device, &pool->account) == CUDA_SUCCESS;
-        pool->next = atomic_load(&state.pools);
-        atomic_store_explicit(&state.pools, pool, memory_order_release);
-    }
+    if (!pool)
+        pool = push(&(struct pool){.on_card = on_card, .device = device}, handle);
+    pthread_mutex_unlock(&state.pooling);
+    return pool;
+}
+
+struct pool *pool_of_graphs(CUdevice device)
+{
+    pthread_mutex_lock(&state.pooling);
+    struct pool *pool = atomic_load(&state.pools);
+    while (pool && !(pool->of_graphs && pool->device == device))
+        pool = pool->next;
+    if (!pool)
+        pool = push(&(struct pool){.on_card = true, .of_graphs = true, .device = device}, NULL);
     pthread_mutex_unlock(&state.pooling);
     return pool;
 }
@@ -123,8 +176,7 @@ void pool_expect(CUdevice device, struct pool *pool)
 static bool weigh(struct pool *pool)
 {
     uint64_t reserved_bytes;
-    CUmemoryPool handle = atomic_load_explicit(&pool->handle, memory_order_relaxed);
-    if (!handle || !attribute(handle, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, &reserved_bytes))
+    if (!pool_reserved(pool, &reserved_bytes))
         return true;
     uint64_t before_bytes = pool->charged_bytes;
     pool->charged_bytes = reserved_bytes;
@@ -134,7 +186,8 @@ static bool weigh(struct pool *pool)
         return true;
     }
     uint64_t growth_bytes = reserved_bytes - before_bytes;
-    chunk_learn(growth_bytes);
+    if (!pool->of_graphs)
+        chunk_learn(growth_bytes);
     uint64_t paid_bytes = growth_bytes < pool->promised_bytes ? growth_bytes : pool->promised_bytes;
     pool->promised_bytes -= paid_bytes;
     if (paid_bytes == growth_bytes || account_reserve_now(pool->account, growth_bytes - paid_bytes))
@@ -147,16 +200,14 @@ static bool weigh(struct pool *pool)
 static bool has_room(struct pool *pool, uint64_t bytes)
 {
     uint64_t reserved_bytes, used_bytes;
-    CUmemoryPool handle = atomic_load_explicit(&pool->handle, memory_order_relaxed);
     bytes = (bytes + 511) & ~UINT64_C(511); /* what it rounds up to */
-    return handle && attribute(handle, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, &used_bytes) &&
-           attribute(handle, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, &reserved_bytes) && reserved_bytes >= used_bytes &&
+    return pool_used(pool, &used_bytes) && pool_reserved(pool, &reserved_bytes) && reserved_bytes >= used_bytes &&
            reserved_bytes - used_bytes >= bytes;
 }
 
 bool pool_promise(struct pool *pool, uint64_t bytes, uint64_t *promise_bytes)
 {
-    uint64_t chunk = chunk_bytes();
+    uint64_t chunk = chunk_bytes(pool);
     if (__builtin_add_overflow(bytes, chunk - 1, promise_bytes))
         return false;
     *promise_bytes -= *promise_bytes % chunk;
@@ -220,9 +271,7 @@ static bool settle(struct pool *pool)
 
 void pool_trim(struct pool *pool)
 {
-    CUmemoryPool handle = atomic_load(&pool->handle);
-    if (handle)
-        cuda()->cuMemPoolTrimTo(handle, 0);
+    give_back(pool);
     settle(pool);
 }
 
@@ -232,11 +281,10 @@ bool pools_settle(unsigned int account, bool trimming)
     bool less = false;
     struct pool *pool = atomic_load_explicit(&state.pools, memory_order_acquire);
     for (; pool; pool = pool->next) {
-        CUmemoryPool handle = atomic_load(&pool->handle);
-        if (!handle || !pool->on_card || !pool->weighed || pool->account != account)
+        if (!pool->on_card || !pool->weighed || pool->account != account)
             continue;
         if (trimming && has_room(pool, 1))
-            cuda()->cuMemPoolTrimTo(handle, 0);
+            give_back(pool);
         less |= settle(pool);
     }
     return less;

@@ -1,4 +1,5 @@
-/* What stream-ordered pools keep of their cards. A pool is charged with all it has reserved, in use or not. */
+/* What stream-ordered pools keep of their cards. A pool is charged with all it has reserved, in use or not. What all
+ * graphs of a device have reserved is handled like one pool more. */
 #pragma once
 
 #include <pthread.h>
@@ -13,7 +14,9 @@ struct pool {
     struct pool *next;
     _Atomic(CUmemoryPool) handle; /* NULL: destroyed */
     unsigned int account;
-    bool on_card; /* else its memory is the host's and none of our business */
+    bool on_card;   /* else its memory is the host's and none of our business */
+    bool of_graphs; /* of the device; the handle says nothing then */
+    CUdevice device;
     bool weighed; /* the driver says how much it has reserved; drivers before CUDA 11.3 do not */
 
     pthread_mutex_t lock;       /* for the rest */
@@ -25,6 +28,9 @@ struct pool {
 
 /* NULL when there is no memory left to remember it. */
 struct pool *pool_of(CUmemoryPool handle);
+
+/* What graphs of the device have reserved. */
+struct pool *pool_of_graphs(CUdevice device);
 
 /* The pool the device's next allocation will come from, as far as we know; NULL when we do not. */
 struct pool *pool_expected(CUdevice device);
@@ -43,6 +49,10 @@ void pool_drop(struct pool *pool);
 
 /* It gives back what it need not hold. */
 void pool_trim(struct pool *pool);
+
+/* What it has reserved, and of that what is in use; false when the driver does not say. */
+bool pool_reserved(struct pool *pool, uint64_t *bytes);
+bool pool_used(struct pool *pool, uint64_t *bytes);
 
 /* What pools have given back of their own accord; with `trimming` they are made to. True when something came back. */
 bool pools_settle(unsigned int account, bool trimming);

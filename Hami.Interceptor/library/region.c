@@ -188,6 +188,8 @@ void region_forget(void)
     allocations_forget(&state.handles);
     allocations_forget(&state.mappings);
     allocations_forget(&state.arrays);
+    allocations_forget(&state.graphs);
+    allocations_forget(&state.context_limits);
     pools_forget();
     for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
         atomic_store(&state.account_of[i], 0);

@@ -12,5 +12,7 @@ struct state state = {
     .handles = ALLOCATIONS_EMPTY,
     .mappings = ALLOCATIONS_EMPTY,
     .arrays = ALLOCATIONS_EMPTY,
+    .graphs = ALLOCATIONS_EMPTY,
+    .context_limits = ALLOCATIONS_EMPTY,
     .pooling = PTHREAD_MUTEX_INITIALIZER,
 };

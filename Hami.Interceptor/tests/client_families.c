@@ -5,13 +5,27 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../library/cuda_abi.h"
 
 /* clang-format off */
 #define CUDA_FUNCTIONS(with)                                   \
-    with(cuMemFree, cuMemFree_v2)                              \
     with(cuMemAllocAsync, cuMemAllocAsync)                     \
+    with(cuMemFreeAsync, cuMemFreeAsync)                       \
+    with(cuStreamBeginCapture, cuStreamBeginCapture_v2)        \
+    with(cuStreamEndCapture, cuStreamEndCapture)               \
+    with(cuGraphCreate, cuGraphCreate)                         \
+    with(cuGraphAddMemAllocNode, cuGraphAddMemAllocNode)       \
+    with(cuGraphAddMemFreeNode, cuGraphAddMemFreeNode)         \
+    with(cuGraphAddChildGraphNode, cuGraphAddChildGraphNode)   \
+    with(cuGraphInstantiate, cuGraphInstantiateWithFlags)      \
+    with(cuGraphUpload, cuGraphUpload)                         \
+    with(cuGraphLaunch, cuGraphLaunch)                         \
+    with(cuGraphExecDestroy, cuGraphExecDestroy)               \
+    with(cuDeviceGraphMemTrim, cuDeviceGraphMemTrim)           \
+    with(cuCtxSetLimit, cuCtxSetLimit)                         \
+    with(cuCtxGetLimit, cuCtxGetLimit)                         \
     with(cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync)     \
     with(cuDeviceGetDefaultMemPool, cuDeviceGetDefaultMemPool) \
     with(cuDeviceSetMemPool, cuDeviceSetMemPool)               \
@@ -120,7 +134,81 @@ static bool arrays_answer(const char *line)
     return true;
 }
 
+/* A stream is any number here; what is captured is not played further. */
+static bool graphs_answer(const char *line)
+{
+    unsigned long long a = 0, b = 0;
+    long long device = 0;
+    unsigned int flags = 0;
+    CUgraph graph = NULL;
+    CUgraphNode node = NULL;
+    CUgraphExec exec = NULL;
+    CUdeviceptr pointer = 0;
+    if (sscanf(line, "graph-alloc %llx %llu %lld", &a, &b, &device) == 3) {
+        CUDA_MEM_ALLOC_NODE_PARAMS params = {.poolProps = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED,
+                                                           .location = {CU_MEM_LOCATION_TYPE_DEVICE, (int)device}},
+                                             .bytesize = b};
+        CUresult result = cuda.cuGraphAddMemAllocNode(&node, handle(a), NULL, 0, &params);
+        answer(result, handle(params.dptr));
+    } else if (sscanf(line, "graph-free %llx %llx", &a, &b) == 2) {
+        printf("%d\n", cuda.cuGraphAddMemFreeNode(&node, handle(a), NULL, 0, b));
+    } else if (sscanf(line, "graph-child %llx %llx", &a, &b) == 2) {
+        printf("%d\n", cuda.cuGraphAddChildGraphNode(&node, handle(a), NULL, 0, handle(b)));
+    } else if (sscanf(line, "graph-trim %lld", &device) == 1) {
+        printf("%d\n", cuda.cuDeviceGraphMemTrim((int)device));
+    } else if (strncmp(line, "graph", 5) == 0) {
+        CUresult result = cuda.cuGraphCreate(&graph, 0);
+        answer(result, graph);
+    } else if (sscanf(line, "instantiate %llx %u", &a, &flags) == 2) {
+        CUresult result = cuda.cuGraphInstantiate(&exec, handle(a), flags);
+        answer(result, exec);
+    } else if (sscanf(line, "instantiate-old %llx", &a) == 1) {
+        CUresult result = cuGraphInstantiate_v2(&exec, handle(a), NULL, NULL, 0);
+        answer(result, exec);
+    } else if (sscanf(line, "instantiate-with %llx %u", &a, &flags) == 2) {
+        CUDA_GRAPH_INSTANTIATE_PARAMS params = {.flags = flags};
+        CUresult result = cuGraphInstantiateWithParams_ptsz(&exec, handle(a), &params);
+        answer(result, exec);
+    } else if (sscanf(line, "launch %llx", &a) == 1) {
+        printf("%d\n", cuda.cuGraphLaunch(handle(a), NULL));
+    } else if (sscanf(line, "launch-per-thread %llx", &a) == 1) {
+        printf("%d\n", cuGraphLaunch_ptsz(handle(a), NULL));
+    } else if (sscanf(line, "upload %llx", &a) == 1) {
+        printf("%d\n", cuda.cuGraphUpload(handle(a), NULL));
+    } else if (sscanf(line, "exec-end %llx", &a) == 1) {
+        printf("%d\n", cuda.cuGraphExecDestroy(handle(a)));
+    } else if (sscanf(line, "capture-end %llx", &a) == 1) {
+        CUresult result = cuda.cuStreamEndCapture(handle(a), &graph);
+        answer(result, graph);
+    } else if (sscanf(line, "capture %llx", &a) == 1) {
+        printf("%d\n", cuda.cuStreamBeginCapture(handle(a), 0));
+    } else if (sscanf(line, "async-on %llx %llu", &a, &b) == 2) {
+        CUresult result = cuda.cuMemAllocAsync(&pointer, b, handle(a));
+        answer(result, handle(pointer));
+    } else if (sscanf(line, "free-on %llx %llx", &a, &b) == 2) {
+        printf("%d\n", cuda.cuMemFreeAsync(b, handle(a)));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool limits_answer(const char *line)
+{
+    int limit = 0;
+    size_t value = 0;
+    if (sscanf(line, "limit-set %d %zu", &limit, &value) == 2) {
+        printf("%d\n", cuda.cuCtxSetLimit(limit, value));
+    } else if (sscanf(line, "limit %d", &limit) == 1) {
+        CUresult result = cuda.cuCtxGetLimit(&value, limit);
+        printf("%d %zu\n", result, value);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool families_answer(const char *line)
 {
-    return pools_answer(line) || arrays_answer(line);
+    return pools_answer(line) || arrays_answer(line) || graphs_answer(line) || limits_answer(line);
 }
