@@ -26,33 +26,42 @@ static CUresult grow(struct charge *charge, uint64_t bytes, int limit, size_t va
     return result;
 }
 
-EXPORT CUresult cuCtxSetLimit(int limit, size_t value)
+/* One at a time: what is charged is the difference to what was set before. */
+static CUresult set(struct charge *charge, int limit, size_t value)
 {
     size_t before;
-    struct charge charge;
     struct allocation held = {.bytes = 0}, former;
-    if ((limit != CU_LIMIT_MALLOC_HEAP_SIZE && limit != CU_LIMIT_PRINTF_FIFO_SIZE) ||
-        cuda()->cuCtxGetLimit(&before, limit) != CUDA_SUCCESS || charge_open(&charge, 0) != CUDA_SUCCESS ||
-        charge.context == 0)
+    if (cuda()->cuCtxGetLimit(&before, limit) != CUDA_SUCCESS)
         return cuda()->cuCtxSetLimit(limit, value);
-    CUresult result =
-        value > before ? grow(&charge, value - before, limit, value) : cuda()->cuCtxSetLimit(limit, value);
+    CUresult result = value > before ? grow(charge, value - before, limit, value) : cuda()->cuCtxSetLimit(limit, value);
     if (result != CUDA_SUCCESS || value == before)
         return result;
 
-    uint64_t key = key_of(charge.context, limit);
+    uint64_t key = key_of(charge->context, limit);
     allocations_take(&state.context_limits, key, &held);
     uint64_t less_bytes = value < before ? before - value : 0;
     if (less_bytes > held.bytes)
         less_bytes = held.bytes; /* the rest was the context's own */
     if (less_bytes)
-        account_return(charge.account, less_bytes);
+        account_return(charge->account, less_bytes);
     held = (struct allocation){.pointer = key,
-                               .bytes = held.bytes + charge.bytes - less_bytes,
-                               .account = charge.account,
-                               .owner = charge.context,
+                               .bytes = held.bytes + charge->bytes - less_bytes,
+                               .account = charge->account,
+                               .owner = charge->context,
                                .serial = atomic_fetch_add(&state.serial, 1) + 1};
     if (held.bytes > 0)
         allocations_put(&state.context_limits, &held, &former);
+    return result;
+}
+
+EXPORT CUresult cuCtxSetLimit(int limit, size_t value)
+{
+    struct charge charge;
+    if ((limit != CU_LIMIT_MALLOC_HEAP_SIZE && limit != CU_LIMIT_PRINTF_FIFO_SIZE) ||
+        charge_open(&charge, 0) != CUDA_SUCCESS || charge.context == 0)
+        return cuda()->cuCtxSetLimit(limit, value);
+    pthread_mutex_lock(&state.limiting);
+    CUresult result = set(&charge, limit, value);
+    pthread_mutex_unlock(&state.limiting);
     return result;
 }

@@ -70,21 +70,6 @@ static void need_of(struct need *need, CUgraph graph)
 
 /* ---- launching ---- */
 
-/* What it needs beyond what graphs of the device have reserved and do not use. Another that is launched at the same
- * moment may take that first; then the reservation grows by more than was promised, is charged all the same, and the
- * next to ask is refused. */
-static bool promise(struct pool *pool, uint64_t bytes, uint64_t own_bytes, uint64_t *promise_bytes)
-{
-    uint64_t reserved_bytes, used_bytes;
-    if (pool_used(pool, &used_bytes) && pool_reserved(pool, &reserved_bytes)) {
-        used_bytes -= own_bytes < used_bytes ? own_bytes : used_bytes;
-        uint64_t free_bytes = reserved_bytes > used_bytes ? reserved_bytes - used_bytes : 0;
-        bytes -= bytes < free_bytes ? bytes : free_bytes;
-    }
-    *promise_bytes = 0;
-    return bytes == 0 || pool_promise(pool, bytes, promise_bytes);
-}
-
 bool graph_memory_reserve(struct graph_memory *memory, CUgraphExec exec)
 {
     struct allocation graph;
@@ -97,7 +82,7 @@ bool graph_memory_reserve(struct graph_memory *memory, CUgraphExec exec)
     memory->pool = pool_of_graphs((CUdevice)graph.owner);
     if (!memory->pool || !memory->pool->on_card || !memory->pool->weighed)
         return true;
-    if (!promise(memory->pool, graph.bytes, mapped ? graph.serial : 0, &memory->promise_bytes))
+    if (!pool_promise_frugally(memory->pool, graph.bytes, mapped ? graph.serial : 0, &memory->promise))
         return false;
     memory->exec = exec;
     return true;
@@ -106,7 +91,7 @@ bool graph_memory_reserve(struct graph_memory *memory, CUgraphExec exec)
 void graph_memory_settle(const struct graph_memory *memory, CUresult result)
 {
     struct allocation graph, former;
-    pool_keep(memory->pool, memory->promise_bytes, false);
+    pool_keep(memory->pool, &memory->promise, false);
     if (result == CUDA_SUCCESS && allocations_take(&state.graphs, (uint64_t)(uintptr_t)memory->exec, &graph)) {
         graph.references = memory->trims + 1;
         allocations_put(&state.graphs, &graph, &former);
@@ -142,26 +127,27 @@ EXPORT CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream)
 /* ---- instantiating ---- */
 
 /* Before the driver is asked, for one of its flags has it take the memory at once. */
-static CUresult instantiation_open(struct need *need, struct pool **pool, uint64_t *promise_bytes, CUgraph graph,
+static CUresult instantiation_open(struct need *need, struct pool **pool, struct promise *promise, CUgraph graph,
                                    uint64_t flags)
 {
-    *promise_bytes = 0;
+    *promise = (struct promise){0, 0};
     need_of(need, graph);
     *pool = need->most_bytes ? pool_of_graphs(need->device) : NULL;
     if (*pool && !((*pool)->on_card && (*pool)->weighed))
         *pool = NULL;
-    return !*pool || !(flags & CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD) || promise(*pool, need->most_bytes, 0, promise_bytes)
+    return !*pool || !(flags & CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD) ||
+                   pool_promise_frugally(*pool, need->most_bytes, 0, promise)
                ? CUDA_SUCCESS
                : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-static CUresult instantiation_close(const struct need *need, struct pool *pool, uint64_t promise_bytes,
+static CUresult instantiation_close(const struct need *need, struct pool *pool, const struct promise *promise,
                                     CUgraphExec *exec, uint64_t flags, CUresult result)
 {
     struct allocation former;
     if (!pool)
         return result;
-    bool allowed = pool_keep(pool, promise_bytes, false);
+    bool allowed = pool_keep(pool, promise, false);
     if (result != CUDA_SUCCESS)
         return result;
     if (!allowed) {
@@ -185,11 +171,11 @@ static CUresult instantiation_close(const struct need *need, struct pool *pool, 
 #define INSTANTIATE(flags, symbol, ...)                                                                                \
     struct need need;                                                                                                  \
     struct pool *pool;                                                                                                 \
-    uint64_t promise_bytes;                                                                                            \
-    CUresult result = instantiation_open(&need, &pool, &promise_bytes, graph, flags);                                  \
+    struct promise promise;                                                                                            \
+    CUresult result = instantiation_open(&need, &pool, &promise, graph, flags);                                        \
     if (result != CUDA_SUCCESS)                                                                                        \
         return result;                                                                                                 \
-    return instantiation_close(&need, pool, promise_bytes, exec, flags, cuda()->symbol(__VA_ARGS__))
+    return instantiation_close(&need, pool, &promise, exec, flags, cuda()->symbol(__VA_ARGS__))
 
 EXPORT CUresult cuGraphInstantiate(CUgraphExec *exec, CUgraph graph, CUgraphNode *error, char *log, size_t room)
 {
@@ -236,6 +222,6 @@ EXPORT CUresult cuDeviceGraphMemTrim(CUdevice device)
     atomic_fetch_add(&state.graph_trims, 1);
     struct pool *pool = pool_of_graphs(device);
     if (pool)
-        pool_keep(pool, 0, false);
+        pool_settle(pool);
     return result;
 }

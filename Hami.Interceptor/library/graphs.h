@@ -13,7 +13,7 @@
 struct graph_memory {
     CUgraphExec exec; /* NULL: it takes none */
     struct pool *pool;
-    uint64_t promise_bytes;
+    struct promise promise;
     uint32_t trims;
 };
 

@@ -69,25 +69,14 @@ static bool ask(struct pool *pool, int of_pool, int of_graphs, uint64_t *value)
     return handle && attribute(handle, of_pool, value);
 }
 
-bool pool_reserved(struct pool *pool, uint64_t *bytes)
+static bool reserved(struct pool *pool, uint64_t *bytes)
 {
     return ask(pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT, bytes);
 }
 
-bool pool_used(struct pool *pool, uint64_t *bytes)
+static bool used(struct pool *pool, uint64_t *bytes)
 {
     return ask(pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT, bytes);
-}
-
-static void give_back(struct pool *pool)
-{
-    CUmemoryPool handle = atomic_load(&pool->handle);
-    if (pool->of_graphs) {
-        cuda()->cuDeviceGraphMemTrim(pool->device);
-        atomic_fetch_add(&state.graph_trims, 1);
-    } else if (handle) {
-        cuda()->cuMemPoolTrimTo(handle, 0);
-    }
 }
 
 static struct pool *find(CUmemoryPool handle)
@@ -107,7 +96,7 @@ static struct pool *push(const struct pool *like, CUmemoryPool handle)
     *pool = *like;
     atomic_store(&pool->handle, handle ? handle : (CUmemoryPool)pool);
     pthread_mutex_init(&pool->lock, NULL);
-    pool->weighed = pool_reserved(pool, &reserved_bytes);
+    pool->weighed = reserved(pool, &reserved_bytes);
     pool->on_card = like->on_card && account_of_cuda(pool->device, &pool->account) == CUDA_SUCCESS;
     pool->next = atomic_load(&state.pools);
     atomic_store_explicit(&state.pools, pool, memory_order_release);
@@ -176,7 +165,7 @@ void pool_expect(CUdevice device, struct pool *pool)
 static bool weigh(struct pool *pool)
 {
     uint64_t reserved_bytes;
-    if (!pool_reserved(pool, &reserved_bytes))
+    if (!reserved(pool, &reserved_bytes))
         return true;
     uint64_t before_bytes = pool->charged_bytes;
     pool->charged_bytes = reserved_bytes;
@@ -196,40 +185,85 @@ static bool weigh(struct pool *pool)
     return false;
 }
 
-/* Enough for the bytes lies unused in the pool: the driver will not have it grow. */
-static bool has_room(struct pool *pool, uint64_t bytes)
+/* Takes up to so many bytes of what it has unused, for a call that goes to the driver now. Held: the pool's lock. */
+static uint64_t claim(struct pool *pool, uint64_t bytes, uint64_t own_bytes)
 {
     uint64_t reserved_bytes, used_bytes;
-    bytes = (bytes + 511) & ~UINT64_C(511); /* what it rounds up to */
-    return pool_used(pool, &used_bytes) && pool_reserved(pool, &reserved_bytes) && reserved_bytes >= used_bytes &&
-           reserved_bytes - used_bytes >= bytes;
+    if (!used(pool, &used_bytes) || !reserved(pool, &reserved_bytes))
+        return 0;
+    used_bytes -= own_bytes < used_bytes ? own_bytes : used_bytes;
+    used_bytes += pool->claimed_bytes;
+    uint64_t unused_bytes = reserved_bytes > used_bytes ? reserved_bytes - used_bytes : 0;
+    uint64_t claim_bytes = bytes < unused_bytes ? bytes : unused_bytes;
+    pool->claimed_bytes += claim_bytes;
+    return claim_bytes;
 }
 
-bool pool_promise(struct pool *pool, uint64_t bytes, uint64_t *promise_bytes)
+static bool claim_all(struct pool *pool, uint64_t bytes, struct promise *promise)
 {
-    uint64_t chunk = chunk_bytes(pool);
-    if (__builtin_add_overflow(bytes, chunk - 1, promise_bytes))
+    bytes = (bytes + 511) & ~UINT64_C(511); /* what it rounds up to */
+    pthread_mutex_lock(&pool->lock);
+    promise->claim_bytes = claim(pool, bytes, 0);
+    if (promise->claim_bytes < bytes) {
+        pool->claimed_bytes -= promise->claim_bytes;
+        promise->claim_bytes = 0;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return promise->claim_bytes > 0;
+}
+
+static void claim_drop(struct pool *pool, struct promise *promise)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->claimed_bytes -= promise->claim_bytes;
+    pthread_mutex_unlock(&pool->lock);
+    promise->claim_bytes = 0;
+}
+
+bool pool_promise(struct pool *pool, uint64_t bytes, struct promise *promise)
+{
+    uint64_t chunk = chunk_bytes(pool), growth_bytes;
+    *promise = (struct promise){0, 0};
+    if (__builtin_add_overflow(bytes, chunk - 1, &growth_bytes))
         return false;
-    *promise_bytes -= *promise_bytes % chunk;
-    if (!account_reserve_now(pool->account, *promise_bytes)) {
-        if (has_room(pool, bytes))
-            *promise_bytes = 0;
-        else if (!account_reserve(pool->account, *promise_bytes))
+    growth_bytes -= growth_bytes % chunk;
+    if (!account_reserve_now(pool->account, growth_bytes)) {
+        if (claim_all(pool, bytes, promise))
+            return true;
+        if (!account_reserve(pool->account, growth_bytes))
             return false;
     }
+    promise->growth_bytes = growth_bytes;
     pthread_mutex_lock(&pool->lock);
-    pool->promised_bytes += *promise_bytes;
-    pool->outstanding_bytes += *promise_bytes;
+    pool->promised_bytes += growth_bytes;
+    pool->outstanding_bytes += growth_bytes;
     pthread_mutex_unlock(&pool->lock);
     return true;
 }
 
-bool pool_keep(struct pool *pool, uint64_t promise_bytes, bool one_more_pointer)
+bool pool_promise_frugally(struct pool *pool, uint64_t bytes, uint64_t own_bytes, struct promise *promise)
+{
+    struct promise first = {0, 0};
+    pthread_mutex_lock(&pool->lock);
+    first.claim_bytes = claim(pool, bytes, own_bytes);
+    pthread_mutex_unlock(&pool->lock);
+    *promise = first;
+    if (first.claim_bytes == bytes)
+        return true;
+    bool promised = pool_promise(pool, bytes - first.claim_bytes, promise);
+    promise->claim_bytes += first.claim_bytes;
+    if (!promised)
+        claim_drop(pool, promise);
+    return promised;
+}
+
+bool pool_keep(struct pool *pool, const struct promise *promise, bool one_more_pointer)
 {
     pthread_mutex_lock(&pool->lock);
     pool->pointers += one_more_pointer;
     bool allowed = weigh(pool);
-    pool->outstanding_bytes -= promise_bytes;
+    pool->claimed_bytes -= promise->claim_bytes;
+    pool->outstanding_bytes -= promise->growth_bytes;
     uint64_t spare_bytes = 0;
     if (pool->promised_bytes > pool->outstanding_bytes) {
         spare_bytes = pool->promised_bytes - pool->outstanding_bytes;
@@ -259,7 +293,7 @@ void pool_drop(struct pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static bool settle(struct pool *pool)
+bool pool_settle(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     uint64_t before_bytes = pool->charged_bytes;
@@ -269,10 +303,22 @@ static bool settle(struct pool *pool)
     return less;
 }
 
+/* Except what a call at the driver counts on. */
 void pool_trim(struct pool *pool)
 {
-    give_back(pool);
-    settle(pool);
+    uint64_t used_bytes, reserved_bytes;
+    pthread_mutex_lock(&pool->lock);
+    CUmemoryPool handle = atomic_load(&pool->handle);
+    if (handle && used(pool, &used_bytes) && reserved(pool, &reserved_bytes) && reserved_bytes > used_bytes) {
+        if (!pool->of_graphs) {
+            cuda()->cuMemPoolTrimTo(handle, pool->claimed_bytes ? used_bytes + pool->claimed_bytes : 0);
+        } else if (pool->claimed_bytes == 0) {
+            cuda()->cuDeviceGraphMemTrim(pool->device);
+            atomic_fetch_add(&state.graph_trims, 1);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    pool_settle(pool);
 }
 
 /* As the driver does when a card is full: pools give back what they keep before anybody is refused. */
@@ -283,9 +329,16 @@ bool pools_settle(unsigned int account, bool trimming)
     for (; pool; pool = pool->next) {
         if (!pool->on_card || !pool->weighed || pool->account != account)
             continue;
-        if (trimming && has_room(pool, 1))
-            give_back(pool);
-        less |= settle(pool);
+        pthread_mutex_lock(&pool->lock);
+        uint64_t before_bytes = pool->charged_bytes;
+        pthread_mutex_unlock(&pool->lock);
+        if (trimming)
+            pool_trim(pool);
+        else
+            pool_settle(pool);
+        pthread_mutex_lock(&pool->lock);
+        less |= pool->charged_bytes < before_bytes;
+        pthread_mutex_unlock(&pool->lock);
     }
     return less;
 }
@@ -295,7 +348,7 @@ void pools_settle_all(void)
     struct pool *pool = atomic_load_explicit(&state.pools, memory_order_acquire);
     for (; pool; pool = pool->next)
         if (pool->on_card && pool->weighed)
-            settle(pool);
+            pool_settle(pool);
 }
 
 void pools_forget(void)
@@ -339,6 +392,6 @@ EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool pool, size_t keep_bytes)
     CUresult result = cuda()->cuMemPoolTrimTo(pool, keep_bytes);
     struct pool *known = result == CUDA_SUCCESS ? find(pool) : NULL;
     if (known && known->on_card && known->weighed)
-        settle(known);
+        pool_settle(known);
     return result;
 }

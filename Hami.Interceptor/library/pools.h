@@ -23,6 +23,7 @@ struct pool {
     uint64_t charged_bytes;     /* what it had reserved when we last looked; on the account */
     uint64_t promised_bytes;    /* on the account too, for calls that are at the driver now */
     uint64_t outstanding_bytes; /* what these calls reserved altogether */
+    uint64_t claimed_bytes;     /* what it has unused and these calls count on */
     uint64_t pointers;          /* how many of its allocations live */
 };
 
@@ -36,23 +37,31 @@ struct pool *pool_of_graphs(CUdevice device);
 struct pool *pool_expected(CUdevice device);
 void pool_expect(CUdevice device, struct pool *pool);
 
-/* Reserves what the pool may grow by for so many bytes; 0 when it is likely to have them already. Refuses like
- * account_reserve. */
-bool pool_promise(struct pool *pool, uint64_t bytes, uint64_t *promise_bytes);
+/* What a call at the driver may have of a pool. */
+struct promise {
+    uint64_t growth_bytes; /* reserved on the account */
+    uint64_t claim_bytes;  /* of what the pool has already */
+};
+
+/* Reserves what the pool may grow by for so many bytes; nothing where the limit allows no growth but the pool has them
+ * unused. Refuses like account_reserve. */
+bool pool_promise(struct pool *pool, uint64_t bytes, struct promise *promise);
+
+/* The same, but first of what it has unused; `own_bytes` more of it are as good as unused. */
+bool pool_promise_frugally(struct pool *pool, uint64_t bytes, uint64_t own_bytes, struct promise *promise);
 
 /* After the driver's answer: the promise becomes what the pool has grown by. False: it grew beyond the limit. It is
  * charged all the same until somebody makes it give back. */
-bool pool_keep(struct pool *pool, uint64_t promise_bytes, bool one_more_pointer);
+bool pool_keep(struct pool *pool, const struct promise *promise, bool one_more_pointer);
 
 /* One of its pointers is freed. */
 void pool_drop(struct pool *pool);
 
+/* What it has given back is no longer charged. */
+bool pool_settle(struct pool *pool);
+
 /* It gives back what it need not hold. */
 void pool_trim(struct pool *pool);
-
-/* What it has reserved, and of that what is in use; false when the driver does not say. */
-bool pool_reserved(struct pool *pool, uint64_t *bytes);
-bool pool_used(struct pool *pool, uint64_t *bytes);
 
 /* What pools have given back of their own accord; with `trimming` they are made to. True when something came back. */
 bool pools_settle(unsigned int account, bool trimming);

@@ -179,6 +179,7 @@ void region_forget(void)
     state.asking = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
     pthread_mutex_init(&state.retaining, NULL);
     pthread_mutex_init(&state.mapping, NULL);
+    pthread_mutex_init(&state.limiting, NULL);
     if (state.attached.v1)
         region_unmap(&state.attached);
     memset(&state.attached, 0, sizeof state.attached);

@@ -15,4 +15,5 @@ struct state state = {
     .graphs = ALLOCATIONS_EMPTY,
     .context_limits = ALLOCATIONS_EMPTY,
     .pooling = PTHREAD_MUTEX_INITIALIZER,
+    .limiting = PTHREAD_MUTEX_INITIALIZER,
 };

@@ -50,7 +50,7 @@ struct state {
     _Atomic bool cuda_ready, nvml_ready;
 
     pthread_mutex_t attaching;
-    struct settings settings;        /* read before the region is attached */
+    struct settings settings;          /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
@@ -83,6 +83,7 @@ struct state {
     _Atomic bool graphs_allocate;             /* there was one */
     _Atomic bool graphs_leave;                /* one that does not free all it allocates */
     _Atomic uint32_t graph_trims;             /* how often what graphs keep was made to come back */
+    pthread_mutex_t limiting;                 /* held through cuCtxSetLimit */
     struct allocations context_limits;        /* a context's heap and printf buffer beyond the usual */
     _Atomic bool weighing;                    /* the watcher is at the driver */
 };

@@ -89,22 +89,22 @@ static CUresult allocate(const struct request *r)
     struct pool *expected = !r->from_pool ? pool_expected(device) : r->pool ? pool_of(r->pool) : NULL;
     if (!expected || !expected->weighed)
         return allocate_as_asked(r);
-    uint64_t promise_bytes = 0;
-    if (expected->on_card && !pool_promise(expected, r->bytes, &promise_bytes))
+    struct promise promise = {0, 0};
+    if (expected->on_card && !pool_promise(expected, r->bytes, &promise))
         return CUDA_ERROR_OUT_OF_MEMORY;
 
     CUresult result = ask_driver(r);
     struct pool *pool = result == CUDA_SUCCESS ? pool_truly(r, expected) : NULL;
     if (pool != expected) { /* the stream is another device's, or the device has another pool now, or nothing came */
         if (expected->on_card)
-            pool_keep(expected, promise_bytes, false);
-        promise_bytes = 0;
+            pool_keep(expected, &promise, false);
+        promise = (struct promise){0, 0};
     }
     if (!pool || !pool->on_card)
         return result;
     if (!r->from_pool)
         pool_expect(device, pool);
-    if (pool_keep(pool, promise_bytes, true)) {
+    if (pool_keep(pool, &promise, true)) {
         charge_pooled(*r->pointer, pool);
         return result;
     }
