@@ -67,6 +67,10 @@ static void forget_parent(void)
     current = NULL;
     blocks_forget();
     mappings_forget();
+    pools_forget();
+    arrays_forget();
+    graphs_forget();
+    capture_forget();
 }
 
 __attribute__((constructor)) static void watch_forks(void)

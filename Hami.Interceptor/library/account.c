@@ -6,6 +6,7 @@
 
 #include "backstop.h"
 #include "extremes.h"
+#include "pools.h"
 #include "settings.h"
 #include "slots.h"
 #include "state.h"
@@ -129,7 +130,7 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
     return false;
 }
 
-bool account_reserve(unsigned int account, uint64_t bytes)
+bool account_reserve_now(unsigned int account, uint64_t bytes)
 {
     struct region *region = region_get();
     if (!region || bytes > wish_most_bytes)
@@ -146,6 +147,20 @@ bool account_reserve(unsigned int account, uint64_t bytes)
         return given;
     }
     return use(region, account, bytes, LIMIT_NONE);
+}
+
+bool account_reserve(unsigned int account, uint64_t bytes)
+{
+    return account_reserve_now(account, bytes) ||
+           (pools_settle(account, false) && account_reserve_now(account, bytes)) ||
+           (pools_settle(account, true) && account_reserve_now(account, bytes));
+}
+
+void account_force(unsigned int account, uint64_t bytes)
+{
+    struct region *region = region_get();
+    if (region && account < DEVICES_MAX)
+        use(region, account, bytes, LIMIT_NONE);
 }
 
 void account_return(unsigned int account, uint64_t bytes)
