@@ -22,6 +22,7 @@ struct CUctx_st {
     bool primary;
     unsigned int references; /* of a primary context */
     bool destroyed;
+    _Atomic uint64_t done_ns; /* when all that was sent is done */
 };
 
 struct CUmemPoolHandle_st {
@@ -34,6 +35,7 @@ struct driver {
     struct card cards[CARDS_MAX];
     int count;
     struct CUctx_st primary[CARDS_MAX];
+    _Atomic unsigned int events_captured;
 };
 
 extern struct driver driver;
@@ -68,3 +70,12 @@ CUresult hami_fake_take(size_t bytes);
 /* On the current context; a pool lies on a card of its own. */
 CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool);
 CUresult memory_release(CUdeviceptr pointer);
+
+/* The card's time for what is sent to a stream; a captured stream sends nothing. */
+CUresult stream_work(CUstream stream, uint64_t cost_ns);
+unsigned int hami_fake_captured_events(void);
+CUresult graph_work(CUstream stream, unsigned int kernels);
+
+/* The graph a stream is captured into, NULL: it is not. */
+CUgraph captured(CUstream stream);
+void capture_forget(void);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card_time.h"
+
 enum { DRIVER_CUDA_VERSION = 12080 };
 
 struct driver driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -67,6 +69,8 @@ static void forget_parent(void)
     current = NULL;
     blocks_forget();
     mappings_forget();
+    capture_forget();
+    card_forget();
 }
 
 __attribute__((constructor)) static void watch_forks(void)
@@ -90,8 +94,7 @@ EXPORT CUresult cuInit(unsigned int flags)
         if (driver.count > 0) {
             node_begin();
             driver.initialised = true;
-        }
-        else
+        } else
             result = CUDA_ERROR_NO_DEVICE;
     }
     pthread_mutex_unlock(&driver.lock);

@@ -2,9 +2,10 @@
 
 enum { SCALE_ONE = 65536, SCALE_LEAST = SCALE_ONE / 8, SCALE_MOST = SCALE_ONE * 3 / 2 };
 #define MOST_AT_ONCE_NS INT64_C(60000000000)
-#ifndef REMEMBERED_NS
-#define REMEMBERED_NS 1.5e9
-#endif /* the driver's samples, by and by */
+#define REMEMBERED_NS 1.5e9 /* of the driver's samples, by and by */
+#define BELIEVED_NS 0.3e9   /* that our own measure is right, before there were any */
+#define TRUED_UP 0.5 /* of what we charged too little or too much, at once: samples and looks do not quite agree */
+#define TRUED_UP_MOST_NS 50e6
 
 /* ---- the container's budget ---- */
 
@@ -210,7 +211,9 @@ static bool grown_at(const struct pace_feedback *feedback, uint64_t at_ns, struc
         if (at_ns < from_ns || at_ns > to_ns || from_ns == to_ns)
             continue;
         double part = (double)(at_ns - from_ns) / (double)(to_ns - from_ns);
-#define GROWN(word)                                                                                                        ((double)(int64_t)(feedback->look[earlier].word - feedback->look[0].word) +                                             (double)(int64_t)(feedback->look[later].word - feedback->look[earlier].word) * part)
+#define GROWN(word)                                                                                                    \
+    ((double)(int64_t)(feedback->look[earlier].word - feedback->look[0].word) +                                        \
+     (double)(int64_t)(feedback->look[later].word - feedback->look[earlier].word) * part)
         *grown = (struct grown){GROWN(measured_ns), GROWN(charged_ns)};
 #undef GROWN
         return true;
@@ -218,12 +221,11 @@ static bool grown_at(const struct pace_feedback *feedback, uint64_t at_ns, struc
     return false;
 }
 
-#ifndef GAIN
-#define GAIN 0.5
-#endif
-#ifndef TRUEUP
-#define TRUEUP 50e6
-#endif
+static double within(double value, double least, double most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
 void pace_compare(struct pace_feedback *feedback, struct pace_shared *shared, uint64_t now, unsigned int percent,
                   uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent)
 {
@@ -231,19 +233,15 @@ void pace_compare(struct pace_feedback *feedback, struct pace_shared *shared, ui
     double length_ns = (double)(to_ns - from_ns), driver_ns = length_ns * driver_percent / 100;
     if (from_ns >= to_ns || !grown_at(feedback, from_ns, &from) || !grown_at(feedback, to_ns, &to))
         return;
-#ifdef PRIOR
-    if (feedback->own_ns == 0) feedback->driver_ns = feedback->own_ns = PRIOR;
-#endif
+    if (feedback->own_ns == 0)
+        feedback->driver_ns = feedback->own_ns = BELIEVED_NS;
     double kept = length_ns < REMEMBERED_NS ? 1 - length_ns / REMEMBERED_NS : 0;
     feedback->driver_ns = feedback->driver_ns * kept + driver_ns;
     feedback->own_ns = feedback->own_ns * kept + to.measured_ns - from.measured_ns;
     if (feedback->own_ns < length_ns / 1000)
         return;
-    double scale = feedback->driver_ns / feedback->own_ns * SCALE_ONE;
-    uint64_t bounded = scale < SCALE_LEAST ? SCALE_LEAST : scale > SCALE_MOST ? SCALE_MOST : (uint64_t)scale;
-    atomic_store_explicit(&shared->scale, bounded, memory_order_relaxed);
-    double more_ns = (driver_ns - (to.charged_ns - from.charged_ns)) * GAIN;
-    if (more_ns > TRUEUP) more_ns = TRUEUP;
-    if (more_ns < -TRUEUP) more_ns = -TRUEUP;
-    charge(shared, now, percent, (int64_t)more_ns);
+    double scale = within(feedback->driver_ns / feedback->own_ns * SCALE_ONE, SCALE_LEAST, SCALE_MOST);
+    atomic_store_explicit(&shared->scale, (uint64_t)scale, memory_order_relaxed);
+    double more_ns = (driver_ns - (to.charged_ns - from.charged_ns)) * TRUED_UP;
+    charge(shared, now, percent, (int64_t)within(more_ns, -TRUED_UP_MOST_NS, TRUED_UP_MOST_NS));
 }

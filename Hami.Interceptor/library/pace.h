@@ -15,13 +15,13 @@ enum pace_kind { PACE_KERNEL, PACE_GRAPH, PACE_KINDS };
 
 enum {
     PACE_MARKERS = 64,
-    PACE_LAUNCHES_MAX = 64,             /* sent between two looks, so that longer kernels than before are noticed soon */
-    PACE_BATCH_NS = 1000000,            /* work between two looks */
-    PACE_IN_FLIGHT_NS = 20000000,       /* work sent and not finished */
-    PACE_BURST_NS = 100000000,          /* how much of its past an idle container may still use */
-    PACE_TURN_NS = 1000000,             /* of a process, while others have work too, at least */
-    PACE_GUESS_NS = 10000000,           /* taken for a launch while nothing is known */
-    PACE_HISTORY = 32,                  /* looks */
+    PACE_LAUNCHES_MAX = 64,       /* sent between two looks, so that longer kernels than before are noticed soon */
+    PACE_BATCH_NS = 1000000,      /* work between two looks */
+    PACE_IN_FLIGHT_NS = 20000000, /* work sent and not finished */
+    PACE_BURST_NS = 100000000,    /* how much of its past an idle container may still use */
+    PACE_TURN_NS = 1000000,       /* of a process, while others have work too, at least */
+    PACE_GUESS_NS = 10000000,     /* taken for a launch while nothing is known */
+    PACE_HISTORY = 32,            /* looks */
 };
 #define PACE_DEBT_NS INT64_C(2000000000) /* most that is owed of what was used beyond the share */
 #define PACE_UNKNOWN INT64_MIN
@@ -54,11 +54,11 @@ struct pace_marker {
 struct pace_meter {
     struct pace_marker ring[PACE_MARKERS]; /* unfinished, oldest first */
     unsigned int first, count;
-    uint64_t in_flight_ns;          /* their estimates */
-    void *latest;                   /* the end of the one that finished last */
-    uint64_t seen_ns;               /* when that was seen */
-    uint64_t cost_ns[PACE_KINDS];   /* of a launch, a moving mean; 0 = not known */
-    uint64_t peak_ns[PACE_KINDS];   /* of late */
+    uint64_t in_flight_ns;        /* their estimates */
+    void *latest;                 /* the end of the one that finished last */
+    uint64_t seen_ns;             /* when that was seen */
+    uint64_t cost_ns[PACE_KINDS]; /* of a launch, a moving mean; 0 = not known */
+    uint64_t peak_ns[PACE_KINDS]; /* of late */
 };
 
 /* What to take for a launch. */

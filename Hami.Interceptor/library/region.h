@@ -127,7 +127,7 @@ struct region {
     unsigned int index; /* of our slot */
     uint64_t identity;
     uint32_t pid_namespace;
-    int file;                          /* -1 when private to this process */
+    int file; /* -1 when private to this process */
 };
 
 /* Attached on first use, at worst one private to this process; NULL only without any memory left. */

@@ -8,6 +8,7 @@
 
 #include "allocations.h"
 #include "cuda_abi.h"
+#include "markers.h"
 #include "nvml_abi.h"
 #include "region.h"
 #include "settings.h"
@@ -39,6 +40,12 @@ struct nvml {
 #undef NVML_CALL
 };
 
+/* How the container's watcher looks at one card. */
+struct feedback {
+    struct pace_feedback pace;
+    uint64_t newest_us; /* of the samples it has seen */
+};
+
 typedef void *dlsym_function(void *handle, const char *name);
 
 struct state {
@@ -48,7 +55,7 @@ struct state {
     _Atomic bool cuda_ready, nvml_ready;
 
     pthread_mutex_t attaching;
-    struct settings settings;          /* read before the region is attached */
+    struct settings settings;        /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
@@ -71,6 +78,13 @@ struct state {
     struct allocations handles;     /* owner: the block; references: how often the handle must be released */
     struct allocations mappings;    /* by address; owner: the block, 0 = not ours */
     uint64_t block_number;          /* of the latest block */
+
+    _Atomic(_Atomic int32_t *) recent_kernel; /* the region's word; before it is attached, one that lets nothing pass */
+    _Atomic int32_t no_region;
+    _Atomic int cards; /* that CUDA shows; 0 = not asked yet */
+    struct lock metering;
+    struct meter meters[METERS_MAX];
+    struct feedback feedback[DEVICES_MAX]; /* the watcher's own */
 };
 
 extern struct state state;

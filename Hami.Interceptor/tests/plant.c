@@ -30,7 +30,7 @@ struct process {
     uint64_t granted_cost_ns;
     int64_t granted_at_ns;
     int in_batch;
-    bool waits; /* for its last kernel */
+    bool waits;      /* for its last kernel */
     int64_t busy_ns; /* on the card, since the driver's latest sample */
 };
 
@@ -229,7 +229,8 @@ static void step(struct run *run, struct process *process)
         process->left = (uint32_t)launches - 1;
         record(run, process, marker.end = event_take(process));
         marker.recorded_ns = clock_of(run);
-        marker.others = pace_others(&run->shared[process->tenant], (unsigned int)(process - run->process), clock_of(run));
+        marker.others =
+            pace_others(&run->shared[process->tenant], (unsigned int)(process - run->process), clock_of(run));
         if (!pace_mark(&process->meter, &marker))
             abort();
         pace_present(&run->shared[process->tenant], (unsigned int)(process - run->process),
@@ -323,11 +324,14 @@ static void look(struct run *run)
 {
     for (int i = 0; i < TENANTS; i++)
         pace_note(&run->feedback[i], &run->shared[i], clock_of(run));
-    while (run->plant->samples && run->looked < run->sampled && run->sample[run->looked % SEEN].known_ns <= run->now_ns) {
+    while (run->plant->samples && run->looked < run->sampled &&
+           run->sample[run->looked % SEEN].known_ns <= run->now_ns) {
         const struct sample *sample = &run->sample[run->looked++ % SEEN];
         for (int i = 0; i < TENANTS; i++)
-            if (run->plant->tenant[i].percent) pace_compare(&run->feedback[i], &run->shared[i], clock_of(run), run->plant->tenant[i].percent, (uint64_t)(sample->from_ns + run->offset_ns),
-                         (uint64_t)(sample->to_ns + run->offset_ns), sample->percent[i]);
+            if (run->plant->tenant[i].percent)
+                pace_compare(&run->feedback[i], &run->shared[i], clock_of(run), run->plant->tenant[i].percent,
+                             (uint64_t)(sample->from_ns + run->offset_ns), (uint64_t)(sample->to_ns + run->offset_ns),
+                             sample->percent[i]);
     }
 }
 

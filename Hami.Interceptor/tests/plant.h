@@ -11,7 +11,7 @@
 enum { TENANTS = 2, WINDOWS_MAX = 1200 };
 
 struct load {
-    unsigned int percent;   /* asked */
+    unsigned int percent; /* asked */
     int processes;
     int64_t kernel_ns;      /* of a launch, on the mean */
     double spread;          /* 0 = all alike; else lengths between 1 - spread and 1 + spread of it */
@@ -24,16 +24,16 @@ struct load {
 struct plant {
     struct load tenant[TENANTS]; /* percent 0 = not there */
     uint64_t seed;
-    bool samples;          /* the driver says what processes have on the card */
-    int64_t sample_ns;     /* its period */
-    int64_t lag_ns;        /* at most */
-    int64_t turn_ns;       /* of a process, while others want the card too */
+    bool samples;      /* the driver says what processes have on the card */
+    int64_t sample_ns; /* its period */
+    int64_t lag_ns;    /* at most */
+    int64_t turn_ns;   /* of a process, while others want the card too */
     double seconds;
 };
 
 struct outcome {
-    int windows;                           /* of a second */
-    double window[TENANTS][WINDOWS_MAX];   /* percent got in each */
+    int windows;                         /* of a second */
+    double window[TENANTS][WINDOWS_MAX]; /* percent got in each */
 };
 
 void plant_run(const struct plant *plant, struct outcome *outcome);
