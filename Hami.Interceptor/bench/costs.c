@@ -1,6 +1,6 @@
-/* What calls cost: `costs` prints one line of JSON, nanoseconds a call. `costs starts N` prints in how many milliseconds
- * N processes, begun at once, have started CUDA, allocated and ended (each is `costs start`).
- * Of many batches the fastest counts: whatever else the machine does only adds. */
+/* What calls cost: `costs` prints one line of JSON, nanoseconds a call. `costs starts N` prints in how many
+ * milliseconds N processes, begun at once, have started CUDA, allocated and ended (each is `costs start`). Of many
+ * batches the fastest counts: whatever else the machine does only adds. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

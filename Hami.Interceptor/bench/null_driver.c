@@ -76,8 +76,8 @@ EXPORT CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes)
 }
 
 EXPORT CUresult cuLaunchKernel(void *function, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx,
-                               unsigned int by, unsigned int bz, unsigned int shared, CUstream stream, void **parameters,
-                               void **extra)
+                               unsigned int by, unsigned int bz, unsigned int shared, CUstream stream,
+                               void **parameters, void **extra)
 {
     (void)function, (void)gx, (void)gy, (void)gz, (void)bx, (void)by, (void)bz, (void)shared, (void)stream;
     (void)parameters, (void)extra;

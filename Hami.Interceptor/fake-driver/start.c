@@ -67,6 +67,10 @@ static void forget_parent(void)
     current = NULL;
     blocks_forget();
     mappings_forget();
+    pools_forget();
+    arrays_forget();
+    graphs_forget();
+    capture_forget();
 }
 
 __attribute__((constructor)) static void watch_forks(void)
@@ -90,8 +94,7 @@ EXPORT CUresult cuInit(unsigned int flags)
         if (driver.count > 0) {
             node_begin();
             driver.initialised = true;
-        }
-        else
+        } else
             result = CUDA_ERROR_NO_DEVICE;
     }
     pthread_mutex_unlock(&driver.lock);

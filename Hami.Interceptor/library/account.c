@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "backstop.h"
+#include "extremes.h"
+#include "pools.h"
 #include "settings.h"
 #include "slots.h"
 #include "state.h"
@@ -77,10 +79,7 @@ static bool use(struct region *region, unsigned int account, uint64_t bytes, uin
         return false;
     }
     uint64_t used_bytes = atomic_fetch_add(&slot->device[account].used_bytes, bytes) + bytes;
-    uint64_t peak_bytes = atomic_load_explicit(&slot->device[account].peak_bytes, memory_order_relaxed);
-    while (peak_bytes < used_bytes &&
-           !atomic_compare_exchange_weak(&slot->device[account].peak_bytes, &peak_bytes, used_bytes))
-        ;
+    raise_to(&slot->device[account].peak_bytes, used_bytes);
     mirror(region, account);
     return true;
 }
@@ -131,7 +130,7 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
     return false;
 }
 
-bool account_reserve(unsigned int account, uint64_t bytes)
+bool account_reserve_now(unsigned int account, uint64_t bytes)
 {
     struct region *region = region_get();
     if (!region || bytes > wish_most_bytes)
@@ -150,12 +149,28 @@ bool account_reserve(unsigned int account, uint64_t bytes)
     return use(region, account, bytes, LIMIT_NONE);
 }
 
+bool account_reserve(unsigned int account, uint64_t bytes)
+{
+    return account_reserve_now(account, bytes) ||
+           (pools_settle(account, false) && account_reserve_now(account, bytes)) ||
+           (pools_settle(account, true) && account_reserve_now(account, bytes));
+}
+
+void account_force(unsigned int account, uint64_t bytes)
+{
+    struct region *region = region_get();
+    if (region && account < DEVICES_MAX)
+        use(region, account, bytes, LIMIT_NONE);
+}
+
 void account_return(unsigned int account, uint64_t bytes)
 {
     struct region *region = region_get();
     if (!region || account >= DEVICES_MAX)
         return;
-    atomic_fetch_sub(&region->extension->slots[region->index].device[account].used_bytes, bytes);
+    struct slot *slot = &region->extension->slots[region->index];
+    uint64_t used_bytes = atomic_fetch_sub(&slot->device[account].used_bytes, bytes) - bytes;
+    lower_to(&slot->device[account].trough_bytes, used_bytes);
     atomic_fetch_sub(&state.own_used_bytes[account], bytes);
     mirror(region, account);
 }

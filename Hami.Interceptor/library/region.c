@@ -10,6 +10,7 @@
 
 #include "host_pid.h"
 #include "identity.h"
+#include "pools.h"
 #include "region_file.h"
 #include "settings.h"
 #include "slots.h"
@@ -213,6 +214,7 @@ void region_forget(void)
     state.asking = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
     pthread_mutex_init(&state.retaining, NULL);
     pthread_mutex_init(&state.mapping, NULL);
+    pthread_mutex_init(&state.limiting, NULL);
     if (state.attached.v1)
         region_unmap(&state.attached);
     memset(&state.attached, 0, sizeof state.attached);
@@ -223,6 +225,10 @@ void region_forget(void)
     allocations_forget(&state.blocks);
     allocations_forget(&state.handles);
     allocations_forget(&state.mappings);
+    allocations_forget(&state.arrays);
+    allocations_forget(&state.graphs);
+    allocations_forget(&state.context_limits);
+    pools_forget();
     for (size_t i = 0; i < sizeof state.account_of / sizeof state.account_of[0]; i++)
         atomic_store(&state.account_of[i], 0);
     for (size_t i = 0; i < sizeof state.primary / sizeof state.primary[0]; i++)

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "host_pid.h"
 #include "oom_killer.h"
+#include "pools.h"
 #include "state.h"
 
 /* Elected by a lock on one byte of the region, which ends with the process whatever becomes of it. The others see by
@@ -34,6 +35,15 @@ static bool elected(const struct region *region)
     return region->file < 0 || fcntl(region->file, F_OFD_SETLK, &lock) == 0;
 }
 
+/* A pool may have shrunk at a synchronisation, which we do not see. */
+static void pools_look(void)
+{
+    atomic_store(&state.weighing, true);
+    if (!atomic_load(&state.ending))
+        pools_settle_all();
+    atomic_store(&state.weighing, false);
+}
+
 static void *watch(void *argument)
 {
     struct region *region = argument;
@@ -41,17 +51,18 @@ static void *watch(void *argument)
         atomic_store_explicit(&region->extension->watch_beat_ns, now_ns(), memory_order_relaxed);
         backstop_look(region);
         oom_killer_look(region);
+        pools_look();
         struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
         nanosleep(&pause, NULL);
     }
     return NULL;
 }
 
-/* NVML's own destructors run after this; nobody may ask it anything then. */
+/* NVML's and the driver's own destructors run after this; nobody may ask them anything then. */
 static void end(void)
 {
     atomic_store(&state.ending, true);
-    for (int i = 0; i < 200 && pthread_mutex_trylock(&state.asking) != 0; i++) {
+    for (int i = 0; i < 200 && (atomic_load(&state.weighing) || pthread_mutex_trylock(&state.asking) != 0); i++) {
         struct timespec pause = {.tv_nsec = 1000000};
         nanosleep(&pause, NULL);
     }
@@ -96,6 +107,7 @@ void watcher_ensure(void)
 void watcher_forget(void)
 {
     atomic_store(&state.watching, false);
+    atomic_store(&state.weighing, false);
     atomic_store(&state.watch_asked_ns, 0);
     atomic_store(&state.agent_due_ns, 0);
     atomic_store(&state.agent_tries, 0);

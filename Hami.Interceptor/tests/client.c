@@ -10,6 +10,7 @@
 
 #include "../library/cuda_abi.h"
 #include "../library/nvml_abi.h"
+#include "client_families.h"
 
 /* clang-format off */
 #define CUDA_FUNCTIONS(with)                                       \
@@ -59,7 +60,7 @@ static void *need(void *function)
 static void routes_choose(void)
 {
     const char *route = getenv("ROUTE");
-    if (!route_choose(route ? route : "link"))
+    if (!route_choose(route ? route : "link") || !families_route(route ? route : "link"))
         exit(3);
     void *management = need(dlopen("libnvidia-ml.so.1", RTLD_NOW));
     *(void **)&nvml.init = need(dlsym(management, "nvmlInit_v2"));
@@ -363,7 +364,7 @@ static void answer(const char *line)
         printf("%d\n", status);
     } else if (strcmp(verb, "exec") == 0) {
         execl("/proc/self/exe", "client", NULL);
-    } else
+    } else if (!families_answer(line))
         printf("what?\n");
     fflush(stdout);
 }

@@ -179,6 +179,8 @@ TEST(memory_of_a_pool_is_charged_to_the_card_of_the_pool)
     expect(&client, "info", "0 free 2147483648 total 2147483648");
     expect(&client, "nvml 1", "0 total 1073741824 used 1073741824 free 0");
     CHECK_EQUAL(ask_number(&client, "free-async %llx", pointer), 0);
+    expect(&client, "nvml 1", "0 total 1073741824 used 1073741824 free 0"); /* the pool has it still */
+    CHECK_EQUAL(ask_number(&client, "pool-trim %s 0", ask(&client, "pool-default 1") + 2), 0);
     expect(&client, "nvml 1", "0 total 1073741824 used 0 free 1073741824");
     client_end(&client);
 }
