@@ -40,11 +40,13 @@ struct nvml {
 };
 
 typedef void *dlsym_function(void *handle, const char *name);
+typedef void *dlvsym_function(void *handle, const char *name, const char *version);
 
 struct pool;
 
 struct state {
     _Atomic(dlsym_function *) real_dlsym;
+    _Atomic(dlvsym_function *) real_dlvsym;
     struct cuda cuda;
     struct nvml nvml;
     _Atomic bool cuda_ready, nvml_ready;
