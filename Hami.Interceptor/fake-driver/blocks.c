@@ -20,7 +20,7 @@ static uint64_t next_address = UINT64_C(0x7f0000000000);
 uint64_t address_take(uint64_t bytes)
 {
     uint64_t address = next_address;
-    next_address += (bytes + 511) & ~UINT64_C(511);
+    next_address += bytes == 0 ? 512 : (bytes + 511) & ~UINT64_C(511);
     return address;
 }
 

@@ -37,10 +37,12 @@ static bool list_holders(const char *uuid)
     if (atomic_load(&state.ending) || !nvml_started() ||
         nvml()->nvmlDeviceGetHandleByUUID(uuid, &device) != NVML_SUCCESS)
         return false;
-    if (!list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v3, device) &&
-        !list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v2, device))
+    /* The second first: drivers 535.43 to 535.86 write longer entries in the third. */
+    if (!list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v2, device) &&
+        !list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v3, device))
         return false;
-    list_more(nvml()->nvmlDeviceGetGraphicsRunningProcesses_v3, device);
+    if (!list_more(nvml()->nvmlDeviceGetGraphicsRunningProcesses_v2, device))
+        list_more(nvml()->nvmlDeviceGetGraphicsRunningProcesses_v3, device);
     return true;
 }
 

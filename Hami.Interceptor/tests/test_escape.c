@@ -127,8 +127,8 @@ TEST(a_region_cut_off_under_a_process_ends_it_or_holds_it)
     expect(&client, "start 0", "0");
     allocate(&client, GIB / 2);
     CHECK(truncate(region_path(), 0) == 0);
-    CHECK(write(client.to, "alloc 536870913\n", 16) == 16);
-    if (read(client.from, answer, sizeof answer - 1) > 0) {
+    bool asked = write(client.to, "alloc 536870913\n", 16) == 16; /* else it is gone already */
+    if (asked && read(client.from, answer, sizeof answer - 1) > 0) {
         CHECK(strcmp(answer, "2 0\n") == 0);
         client_end(&client);
         return;
