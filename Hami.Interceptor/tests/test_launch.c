@@ -233,6 +233,20 @@ TEST(a_launch_says_that_the_container_is_active)
     client_end(&client);
 }
 
+TEST(monitors_see_what_each_process_has_of_the_card)
+{
+    struct client client = started(FORCED "CUDA_DEVICE_SM_LIMIT=40 CUDA_DEVICE_MEMORY_LIMIT=1g");
+    ask_number(&client, "background kernel");
+    const struct v1_region *region = region_look(region_path_of("region"));
+    uint64_t percent;
+    while ((percent = *(const volatile uint64_t *)&region->processes[0].utilization[0].sm) < 20)
+        wait_ms(5);
+    CHECK(percent <= 100);
+    while (extension_look(region_path_of("region"))->pace[0].scale == 0) /* and we steer by it */
+        wait_ms(5);
+    client_kill(&client);
+}
+
 /* ---- the monitor of HAMi, as far as containers can tell ---- */
 
 struct watched {
