@@ -9,7 +9,8 @@ struct block {
     uint64_t address;
     uint64_t bytes;
     int card;
-    CUcontext context;       /* NULL for a physical handle */
+    CUcontext context; /* NULL for a physical handle, and for a part of a pool */
+    CUmemoryPool pool;
     unsigned int references; /* to a physical handle: by the program, and by mappings */
 };
 
@@ -19,7 +20,7 @@ static uint64_t next_address = UINT64_C(0x7f0000000000);
 uint64_t address_take(uint64_t bytes)
 {
     uint64_t address = next_address;
-    next_address += (bytes + 511) & ~UINT64_C(511);
+    next_address += bytes == 0 ? 512 : (bytes + 511) & ~UINT64_C(511);
     return address;
 }
 
@@ -52,18 +53,30 @@ CUresult block_remove(uint64_t address, bool handle)
     pthread_mutex_lock(&driver.lock);
     struct block **place = block_place(address);
     struct block *block = *place;
-    bool found = block && (block->context == NULL) == handle && block->references > 0;
+    bool found = block && (!block->context && !block->pool) == handle && block->references > 0;
     bool last = found && --block->references == 0;
     if (last)
         *place = block->next;
+    if (last && block->pool)
+        pool_take_back(block->pool, block->address, block->bytes);
     pthread_mutex_unlock(&driver.lock);
     if (!found)
         return CUDA_ERROR_INVALID_VALUE;
     if (!last)
         return CUDA_SUCCESS;
-    node_give(&driver.cards[block->card], block->bytes);
+    if (!block->pool)
+        node_give(&driver.cards[block->card], block->bytes);
     free(block);
     return CUDA_SUCCESS;
+}
+
+void block_note(uint64_t address, uint64_t bytes, CUmemoryPool pool)
+{
+    struct block *block = malloc(sizeof *block);
+    if (!block)
+        abort();
+    *block = (struct block){.address = address, .bytes = bytes, .card = pool->card, .pool = pool, .references = 1};
+    *block_place(address) = block;
 }
 
 void blocks_remove(CUcontext context)
@@ -73,7 +86,7 @@ void blocks_remove(CUcontext context)
         struct block **place = &blocks[i];
         while (*place) {
             struct block *block = *place;
-            if (block->context != context) {
+            if (!context || block->context != context) {
                 place = &block->next;
                 continue;
             }
@@ -88,7 +101,7 @@ void blocks_remove(CUcontext context)
 CUresult block_hold(uint64_t handle)
 {
     struct block *block = *block_place(handle);
-    if (!block || block->context)
+    if (!block || block->context || block->pool)
         return CUDA_ERROR_INVALID_VALUE;
     block->references++;
     return CUDA_SUCCESS;
@@ -100,6 +113,16 @@ CUresult block_card(uint64_t address, int *card)
     const struct block *block = *block_place(address);
     if (block)
         *card = block->card;
+    pthread_mutex_unlock(&driver.lock);
+    return block ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult block_pool(uint64_t address, CUmemoryPool *pool)
+{
+    pthread_mutex_lock(&driver.lock);
+    const struct block *block = *block_place(address);
+    if (block)
+        *pool = block->pool && !block->pool->of_graphs ? block->pool : NULL;
     pthread_mutex_unlock(&driver.lock);
     return block ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }

@@ -1,21 +1,22 @@
-/* Stream capture, as far as launches need it. */
+/* Stream capture: what is asked of a captured stream becomes a node of a graph. */
 #include "cuda.h"
 
 #include <string.h>
 
-enum { CAPTURES_MAX = 64 };
+enum { CAPTURES_MAX = 64, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900 };
 
-static CUstream captures[CAPTURES_MAX];
+static struct {
+    CUstream stream; /* NULL = free; the legacy stream cannot be captured */
+    CUgraph graph;
+} captures[CAPTURES_MAX];
 
 CUgraph captured(CUstream stream)
 {
     CUgraph graph = NULL;
-    if (!stream)
-        return NULL;
     pthread_mutex_lock(&driver.lock);
-    for (int i = 0; i < CAPTURES_MAX; i++)
-        if (captures[i] == stream)
-            graph = (CUgraph)(void *)stream;
+    for (int i = 0; stream && i < CAPTURES_MAX; i++)
+        if (captures[i].stream == stream)
+            graph = captures[i].graph;
     pthread_mutex_unlock(&driver.lock);
     return graph;
 }
@@ -25,29 +26,52 @@ void capture_forget(void)
     memset(captures, 0, sizeof captures);
 }
 
-static CUresult exchange(CUstream from, CUstream to)
+EXPORT CUresult cuStreamBeginCapture_v2(CUstream stream, int mode)
+{
+    (void)mode;
+    CUgraph graph;
+    CUresult result = check_context();
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (!stream)
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (captured(stream))
+        return CUDA_ERROR_INVALID_VALUE;
+    result = cuGraphCreate(&graph, 0);
+    bool placed = false;
+    pthread_mutex_lock(&driver.lock);
+    for (int i = 0; result == CUDA_SUCCESS && i < CAPTURES_MAX && !placed; i++)
+        if (!captures[i].stream) {
+            captures[i].stream = stream;
+            captures[i].graph = graph;
+            placed = true;
+        }
+    pthread_mutex_unlock(&driver.lock);
+    return result == CUDA_SUCCESS && !placed ? CUDA_ERROR_UNKNOWN : result;
+}
+
+EXPORT CUresult cuStreamBeginCapture_v2_ptsz(CUstream stream, int mode)
+{
+    return cuStreamBeginCapture_v2(stream, mode);
+}
+
+EXPORT CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph)
 {
     CUresult result = CUDA_ERROR_INVALID_VALUE;
     pthread_mutex_lock(&driver.lock);
-    for (int i = 0; i < CAPTURES_MAX && result != CUDA_SUCCESS; i++)
-        if (captures[i] == from) {
-            captures[i] = to;
+    for (int i = 0; stream && graph && i < CAPTURES_MAX; i++)
+        if (captures[i].stream == stream) {
+            *graph = captures[i].graph;
+            captures[i].stream = NULL;
             result = CUDA_SUCCESS;
         }
     pthread_mutex_unlock(&driver.lock);
     return result;
 }
 
-EXPORT CUresult cuStreamBeginCapture_v2(CUstream stream, int mode)
+EXPORT CUresult cuStreamEndCapture_ptsz(CUstream stream, CUgraph *graph)
 {
-    (void)mode;
-    return stream ? exchange(NULL, stream) : CUDA_ERROR_INVALID_VALUE;
-}
-
-EXPORT CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph)
-{
-    *graph = captured(stream);
-    return exchange(stream, NULL);
+    return cuStreamEndCapture(stream, graph);
 }
 
 EXPORT CUresult cuStreamIsCapturing(CUstream stream, int *status)

@@ -17,10 +17,63 @@ static bool context_take(int card)
     return context_bytes() == 0 || node_take(&driver.cards[card], context_bytes());
 }
 
-static void context_give(int card)
+static void limits_give(CUcontext context)
 {
+    uint64_t bytes = context->heap_bytes + context->fifo_bytes;
+    context->heap_bytes = context->fifo_bytes = 0;
+    if (bytes != 0)
+        node_give(&driver.cards[context->card], bytes);
+}
+
+static void context_give(CUcontext context)
+{
+    limits_give(context);
     if (context_bytes() != 0)
-        node_give(&driver.cards[card], context_bytes());
+        node_give(&driver.cards[context->card], context_bytes());
+}
+
+/* The device's heap and its buffer for printf, of which every context has a little. Here they are taken at once. */
+enum { HEAP_BYTES = 8 << 20, FIFO_BYTES = 1 << 20, STACK_SIZE = 1024 };
+
+static uint64_t *limit_of(int limit, uint64_t *least_bytes)
+{
+    *least_bytes = limit == CU_LIMIT_MALLOC_HEAP_SIZE ? HEAP_BYTES : FIFO_BYTES;
+    return limit == CU_LIMIT_MALLOC_HEAP_SIZE   ? &current->heap_bytes
+           : limit == CU_LIMIT_PRINTF_FIFO_SIZE ? &current->fifo_bytes
+                                                : NULL;
+}
+
+EXPORT CUresult cuCtxSetLimit(int limit, size_t value)
+{
+    INJECT();
+    uint64_t least_bytes;
+    CUresult result = check_context();
+    if (result != CUDA_SUCCESS)
+        return result;
+    uint64_t *beyond = limit_of(limit, &least_bytes);
+    if (!beyond)
+        return limit == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    uint64_t wanted = value > least_bytes ? value - least_bytes : 0;
+    if (wanted > *beyond && !node_take(&driver.cards[current->card], wanted - *beyond))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    if (wanted < *beyond)
+        node_give(&driver.cards[current->card], *beyond - wanted);
+    *beyond = wanted;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxGetLimit(size_t *value, int limit)
+{
+    INJECT();
+    uint64_t least_bytes;
+    CUresult result = check_context();
+    if (result != CUDA_SUCCESS)
+        return result;
+    uint64_t *beyond = limit_of(limit, &least_bytes);
+    if (!value || (!beyond && limit != 0))
+        return CUDA_ERROR_INVALID_VALUE;
+    *value = beyond ? least_bytes + *beyond : STACK_SIZE;
+    return CUDA_SUCCESS;
 }
 
 EXPORT CUresult cuCtxCreate_v2(CUcontext *context, unsigned int flags, CUdevice device)
@@ -63,7 +116,8 @@ EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
     if (!context || context->primary || context->destroyed)
         return CUDA_ERROR_INVALID_CONTEXT;
     blocks_remove(context);
-    context_give(context->card);
+    arrays_remove(context);
+    context_give(context);
     context->destroyed = true; /* kept: other threads may still have it current */
     if (current == context)
         current = NULL;
@@ -167,7 +221,8 @@ EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
     pthread_mutex_unlock(&driver.lock);
     if (last) {
         blocks_remove(&driver.primary[device]);
-        context_give(device);
+        arrays_remove(&driver.primary[device]);
+        context_give(&driver.primary[device]);
     }
     return held ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
 }
@@ -175,8 +230,11 @@ EXPORT CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
 EXPORT CUresult cuDevicePrimaryCtxReset_v2(CUdevice device)
 {
     CUresult result = check_device(device);
-    if (result == CUDA_SUCCESS)
+    if (result == CUDA_SUCCESS) {
         blocks_remove(&driver.primary[device]);
+        arrays_remove(&driver.primary[device]);
+        limits_give(&driver.primary[device]);
+    }
     return result;
 }
 

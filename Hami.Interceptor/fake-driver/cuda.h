@@ -22,11 +22,19 @@ struct CUctx_st {
     bool primary;
     unsigned int references; /* of a primary context */
     bool destroyed;
-    _Atomic uint64_t done_ns; /* when all that was sent is done */
+    uint64_t fifo_bytes, heap_bytes; /* beyond what every context has; see cuCtxSetLimit */
+    _Atomic uint64_t done_ns;        /* when all that was sent is done */
 };
 
 struct CUmemPoolHandle_st {
-    int card;
+    CUmemoryPool next; /* of all that ever were */
+    int card;          /* -1: its memory is the host's */
+    bool fixed;        /* the device's own, never destroyed */
+    bool of_graphs;    /* no pool at all: what the device's graphs have of it (graphs.c) */
+    bool destroyed;
+    uint64_t threshold_bytes; /* what it keeps at a synchronisation */
+    uint64_t reserved_bytes, reserved_high_bytes, used_bytes, used_high_bytes;
+    struct segment *segments;
 };
 
 struct driver {
@@ -58,6 +66,8 @@ CUresult block_hold(uint64_t handle); /* one more reference; the caller holds th
 CUresult block_remove(uint64_t address, bool handle);
 CUresult block_card(uint64_t address, int *card);
 void blocks_remove(CUcontext context);
+void block_note(uint64_t address, uint64_t bytes, CUmemoryPool pool); /* part of a pool; held: the driver's lock */
+CUresult block_pool(uint64_t address, CUmemoryPool *pool);            /* NULL: of none */
 void blocks_forget(void);
 
 /* Addresses that nothing else has. */
@@ -67,15 +77,28 @@ void mappings_forget(void);
 
 CUresult hami_fake_take(size_t bytes);
 
-/* On the current context; a pool lies on a card of its own. */
-CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool);
+/* A context takes its arrays with it. */
+void arrays_remove(CUcontext context);
+void arrays_forget(void);
+
+/* Stream-ordered memory. What is synchronised lets pools give back what they need not keep. */
+CUresult pool_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool);
+void pool_take_back(CUmemoryPool pool, uint64_t address, uint64_t bytes); /* held: the driver's lock */
+void pools_synchronise(void);
+void pools_forget(void);
+
+/* Graphs. The graph a stream is captured into, NULL: it is not. */
+CUgraph captured(CUstream stream);
+CUresult graph_add_allocation(CUgraph graph, CUdeviceptr *pointer, uint64_t bytes, int card);
+CUresult graph_add_free(CUgraph graph, CUdeviceptr pointer);
+void graphs_forget(void);
+void capture_forget(void);
+
+/* On the current context. */
+CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes);
 CUresult memory_release(CUdeviceptr pointer);
 
-/* The card's time for what is sent to a stream; a captured stream sends nothing. */
+/* The card's time for what is sent to a stream; of a captured one it becomes the graph's. */
+void graph_add_work(CUgraph graph, uint64_t work_ns);
 CUresult stream_work(CUstream stream, uint64_t cost_ns);
 unsigned int hami_fake_captured_events(void);
-CUresult graph_work(CUstream stream, unsigned int kernels);
-
-/* The graph a stream is captured into, NULL: it is not. */
-CUgraph captured(CUstream stream);
-void capture_forget(void);

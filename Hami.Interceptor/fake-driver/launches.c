@@ -43,11 +43,6 @@ static CUresult launch(CUstream stream, uint64_t grid_x, uint64_t grid_y, uint64
     return result == CUDA_SUCCESS ? stream_work(stream, cost_ns(grid_x, grid_y, grid_z)) : result;
 }
 
-CUresult graph_work(CUstream stream, unsigned int kernels)
-{
-    return stream_work(stream, kernels * cost_ns(1, 1, 1));
-}
-
 EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
                                unsigned int block_x, unsigned int block_y, unsigned int block_z,
                                unsigned int shared_bytes, CUstream stream, void **parameters, void **extra)

@@ -1,7 +1,7 @@
 /* Chapter "Memory Management". */
 #include "cuda.h"
 
-CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool)
+CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes)
 {
     CUresult result = check_context();
     if (result != CUDA_SUCCESS)
@@ -9,7 +9,7 @@ CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes, CUmemoryPool pool
     if (!pointer || bytes == 0)
         return CUDA_ERROR_INVALID_VALUE;
     uint64_t address;
-    result = block_add(&address, bytes, pool ? pool->card : current->card, current);
+    result = block_add(&address, bytes, current->card, current);
     if (result == CUDA_SUCCESS)
         *pointer = address;
     return result;
@@ -35,7 +35,7 @@ EXPORT CUresult hami_fake_take(size_t bytes)
 EXPORT CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes)
 {
     INJECT();
-    return memory_allocate(pointer, bytes, NULL);
+    return memory_allocate(pointer, bytes);
 }
 
 /* No 32-bit address is left to give, as on today's cards. */
@@ -47,11 +47,18 @@ EXPORT CUresult cuMemAlloc(CUdeviceptr_v1 *pointer, unsigned int bytes)
     return pointer && bytes ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
 }
 
+/* What the card has no room for lies on the host. */
 EXPORT CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t bytes, unsigned int flags)
 {
     INJECT();
     (void)flags;
-    return memory_allocate(pointer, bytes, NULL);
+    CUresult result = memory_allocate(pointer, bytes);
+    uint64_t address;
+    if (result != CUDA_ERROR_OUT_OF_MEMORY)
+        return result;
+    result = block_add(&address, 0, current->card, current);
+    *pointer = address;
+    return result;
 }
 
 EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height,
@@ -64,16 +71,31 @@ EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t w
     if (!pointer || !pitch || (element != 4 && element != 8 && element != 16))
         return CUDA_ERROR_INVALID_VALUE;
     size_t row = (width + 511) & ~(size_t)511;
-    result = memory_allocate(pointer, row * height, NULL);
+    result = memory_allocate(pointer, row * height);
     if (result == CUDA_SUCCESS)
         *pitch = row;
     return result;
 }
 
+/* No 32-bit address is left for it either. */
+EXPORT CUresult cuMemAllocPitch(CUdeviceptr_v1 *pointer, unsigned int *pitch, unsigned int width, unsigned int height,
+                                unsigned int element)
+{
+    INJECT();
+    CUresult result = check_context();
+    if (result != CUDA_SUCCESS)
+        return result;
+    bool valid = pointer && pitch && width && height && (element == 4 || element == 8 || element == 16);
+    return valid ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
+}
+
 EXPORT CUresult cuMemFree_v2(CUdeviceptr pointer)
 {
     INJECT();
-    return memory_release(pointer);
+    CUresult result = memory_release(pointer);
+    if (result == CUDA_SUCCESS && pointer != 0)
+        pools_synchronise();
+    return result;
 }
 
 EXPORT CUresult cuMemFree(CUdeviceptr_v1 pointer)
@@ -108,12 +130,14 @@ EXPORT CUresult cuMemGetInfo(unsigned int *free_bytes, unsigned int *total_bytes
     return result;
 }
 
-/* Of the many attributes only the card is played. */
+/* Of the many attributes the card and the pool are played. */
 EXPORT CUresult cuPointerGetAttribute(void *value, int attribute, CUdeviceptr pointer)
 {
     CUresult result = check_context();
     if (result != CUDA_SUCCESS)
         return result;
+    if (value && attribute == CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE)
+        return block_pool(pointer, value);
     if (!value || attribute != CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL)
         return CUDA_ERROR_INVALID_VALUE;
     return block_card(pointer, value);

@@ -69,6 +69,9 @@ static void forget_parent(void)
     current = NULL;
     blocks_forget();
     mappings_forget();
+    pools_forget();
+    arrays_forget();
+    graphs_forget();
     capture_forget();
     card_forget();
 }

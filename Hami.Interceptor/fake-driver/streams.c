@@ -57,8 +57,13 @@ EXPORT unsigned int hami_fake_captured_events(void)
 CUresult stream_work(CUstream stream, uint64_t cost_ns)
 {
     CUresult result = check_context();
-    if (result != CUDA_SUCCESS || captured(stream) || cost_ns == 0)
+    if (result != CUDA_SUCCESS || cost_ns == 0)
         return result;
+    CUgraph graph = captured(stream);
+    if (graph) {
+        graph_add_work(graph, cost_ns);
+        return result;
+    }
     CUcontext context = context_of(stream);
     uint64_t done_ns = card_work(&driver.cards[context->card], atomic_load(done_of(stream)), cost_ns);
     at_least(done_of(stream), done_ns);
@@ -105,6 +110,7 @@ EXPORT CUresult cuStreamSynchronize(CUstream stream)
     CUresult result = check_context();
     if (result == CUDA_SUCCESS)
         wait_until(atomic_load(done_of(stream)));
+    pools_synchronise();
     return result;
 }
 
@@ -118,6 +124,7 @@ EXPORT CUresult cuCtxSynchronize(void)
     CUresult result = check_context();
     if (result == CUDA_SUCCESS)
         wait_until(atomic_load(&current->done_ns));
+    pools_synchronise();
     return result;
 }
 

@@ -79,6 +79,19 @@ static void close_gap(struct allocation_shard *shard, size_t gap)
     shard->places[gap].pointer = 0;
 }
 
+bool allocations_find(struct allocations *all, uint64_t pointer, struct allocation *found)
+{
+    struct allocation_shard *shard = shard_of(all, pointer);
+    bool known = false;
+    lock_take(&shard->lock);
+    if (pointer != 0 && shard->capacity != 0) {
+        *found = *find(shard, pointer);
+        known = found->pointer == pointer;
+    }
+    lock_drop(&shard->lock);
+    return known;
+}
+
 bool allocations_take(struct allocations *all, uint64_t pointer, struct allocation *taken)
 {
     struct allocation_shard *shard = shard_of(all, pointer);

@@ -9,11 +9,14 @@
 
 enum { ALLOCATION_SHARDS = 16 };
 
+struct pool;
+
 struct allocation {
     uint64_t pointer; /* 0 = empty place */
     uint64_t bytes;
-    uint64_t owner;  /* what it belongs to; see struct state */
-    uint64_t serial; /* how many contexts had been ended when it was made */
+    uint64_t owner;    /* what it belongs to; see struct state */
+    uint64_t serial;   /* how many contexts had been ended when it was made */
+    struct pool *pool; /* it is a part of; bytes are the pool's then */
     uint32_t account;
     uint32_t references;
 };
@@ -31,6 +34,9 @@ struct allocations {
 /* Remembers an allocation. True when the pointer was known already; `former` then has what it held: the driver
  * only gives an address again when it has freed it behind our back (a destroyed context). */
 bool allocations_put(struct allocations *all, const struct allocation *entry, struct allocation *former);
+
+/* A copy of the entry; false when the pointer is not ours. */
+bool allocations_find(struct allocations *all, uint64_t pointer, struct allocation *found);
 
 /* Forgets an allocation; false when the pointer is not ours. */
 bool allocations_take(struct allocations *all, uint64_t pointer, struct allocation *taken);

@@ -14,8 +14,11 @@ static void give_back(const struct allocation *taken)
 /* What was allocated before the driver was asked: a context made since may have the same address. */
 static void settle(CUcontext context, uint64_t serial)
 {
-    if (context)
-        allocations_take_owned(&state.pointers, (uint64_t)(uintptr_t)context, serial, give_back);
+    if (!context)
+        return;
+    allocations_take_owned(&state.pointers, (uint64_t)(uintptr_t)context, serial, give_back);
+    allocations_take_owned(&state.arrays, (uint64_t)(uintptr_t)context, serial, give_back);
+    allocations_take_owned(&state.context_limits, (uint64_t)(uintptr_t)context, serial, give_back);
 }
 
 #define CREATE(symbol, ...)                                                                                            \

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "driver.h"
 #include "gate.h"
+#include "graphs.h"
 
 /* The wrapper, and beside it what it jumps to when it must look. */
 #define GATED(symbol, kind, stream_of, per_thread, parameters, ...)                                                    \
@@ -60,6 +61,21 @@ GATED(cuLaunchGridAsync, PACE_KERNEL, stream, false, (CUfunction function, int w
 GATED(cuLaunchCooperativeKernelMultiDevice, PACE_GRAPH, list &&count > 0 ? list->hStream : NULL, false,
       (CUDA_LAUNCH_PARAMS * list, unsigned int count, unsigned int flags), list, count, flags)
 
-GATED(cuGraphLaunch, PACE_GRAPH, stream, false, (CUgraphExec graph, CUstream stream), graph, stream)
+/* Memory first: a graph that does not fit is refused without having waited for its turn. */
+#define GRAPH_LAUNCH(symbol, per_thread)                                                                               \
+    EXPORT CUresult symbol(CUgraphExec exec, CUstream stream)                                                          \
+    {                                                                                                                  \
+        struct graph_memory memory;                                                                                    \
+        if (!graph_memory_open(&memory, exec))                                                                         \
+            return CUDA_ERROR_OUT_OF_MEMORY;                                                                           \
+        if (gate_is_open(PACE_GRAPH))                                                                                  \
+            return graph_memory_close(&memory, state.cuda.symbol(exec, stream));                                       \
+        struct gate gate;                                                                                              \
+        gate_open(&gate, PACE_GRAPH, stream, per_thread);                                                              \
+        CUresult result = graph_memory_close(&memory, cuda()->symbol(exec, stream));                                   \
+        gate_close(&gate, result);                                                                                     \
+        return result;                                                                                                 \
+    }
 
-GATED(cuGraphLaunch_ptsz, PACE_GRAPH, stream, true, (CUgraphExec graph, CUstream stream), graph, stream)
+GRAPH_LAUNCH(cuGraphLaunch, false)
+GRAPH_LAUNCH(cuGraphLaunch_ptsz, true)

@@ -16,6 +16,10 @@ CUresult charge_open(struct charge *charge, uint64_t bytes);
 /* Keeps the charge under the pointer when the driver's result is success, else gives it back. Returns the result. */
 CUresult charge_close(const struct charge *charge, CUresult result, CUdeviceptr pointer);
 
+/* Remembers that the pointer is a part of the pool, which is charged as a whole. */
+struct pool;
+void charge_pooled(CUdeviceptr pointer, struct pool *pool);
+
 /* Takes the pointer off the books before the driver frees it; false when it is not on them. */
 bool charge_lift(struct allocation *lifted, CUdeviceptr pointer);
 

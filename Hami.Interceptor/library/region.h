@@ -82,10 +82,11 @@ struct slot {
     _Alignas(64) _Atomic uint64_t owner; /* identity of the process (identity.h); 0 = free */
     _Atomic uint32_t pid_namespace;      /* inode; pids of another namespace say nothing about life and death */
     struct {
-        _Atomic uint64_t used_bytes;    /* given out */
-        _Atomic uint64_t pending_bytes; /* asked for, not yet verified against the limit */
-        _Atomic uint64_t peak_bytes;    /* the most that was used since the watcher last looked */
-        _Atomic uint64_t unseen_bytes;  /* what the driver counts beyond that; written by whoever looks (backstop.c) */
+        _Atomic uint64_t used_bytes;               /* given out */
+        _Atomic uint64_t pending_bytes;            /* asked for, not yet verified against the limit */
+        _Atomic uint64_t peak_bytes, trough_bytes; /* the most and the least used since the watcher last looked */
+        _Atomic uint64_t peak_before_bytes;        /* the most between its last two looks */
+        _Atomic uint64_t unseen_bytes;             /* what the driver counts beyond what we do (backstop.c) */
     } _Alignas(64) device[DEVICES_MAX];
 };
 
@@ -113,9 +114,9 @@ struct extension {
     _Alignas(4096) struct slot slots[SLOTS_MAX];
 };
 
-enum { EXTENSION_VERSION = 2, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2605056 };
+enum { EXTENSION_VERSION = 2, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2867200 };
 
-_Static_assert(sizeof(struct slot) == 576, "extension");
+_Static_assert(sizeof(struct slot) == 832, "extension");
 _Static_assert(sizeof(struct pace_shared) == 128, "extension");
 _Static_assert(EXTENSION_OFFSET % 4096 == 0 && EXTENSION_OFFSET >= sizeof(struct v1_region), "extension");
 _Static_assert(EXTENSION_OFFSET + sizeof(struct extension) == REGION_BYTES, "extension");

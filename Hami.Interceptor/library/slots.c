@@ -74,6 +74,8 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
         atomic_store(&mirror->used[device].total_bytes, 0);
         atomic_store(&slot->device[device].unseen_bytes, 0);
         atomic_store(&slot->device[device].peak_bytes, 0);
+        atomic_store(&slot->device[device].peak_before_bytes, 0);
+        atomic_store(&slot->device[device].trough_bytes, 0);
         atomic_store(&slot->device[device].pending_bytes, 0);
         atomic_store(&slot->device[device].used_bytes, 0);
     }

@@ -8,4 +8,6 @@ struct state state = {
     .reclaiming = PTHREAD_MUTEX_INITIALIZER,
     .retaining = PTHREAD_MUTEX_INITIALIZER,
     .mapping = PTHREAD_MUTEX_INITIALIZER,
+    .pooling = PTHREAD_MUTEX_INITIALIZER,
+    .limiting = PTHREAD_MUTEX_INITIALIZER,
 };

@@ -9,6 +9,9 @@
 
 #include "backstop.h"
 #include "clock.h"
+#include "host_pid.h"
+#include "oom_killer.h"
+#include "pools.h"
 #include "feedback.h"
 #include "gate.h"
 #include "state.h"
@@ -34,12 +37,23 @@ static bool elected(const struct region *region)
     return region->file < 0 || fcntl(region->file, F_OFD_SETLK, &lock) == 0;
 }
 
+/* A pool may have shrunk at a synchronisation, which we do not see. */
+static void pools_look(void)
+{
+    atomic_store(&state.weighing, true);
+    if (!atomic_load(&state.ending))
+        pools_settle_all();
+    atomic_store(&state.weighing, false);
+}
+
 static void *watch(void *argument)
 {
     struct region *region = argument;
     while (!atomic_load(&state.ending)) {
         atomic_store_explicit(&region->extension->watch_beat_ns, now_ns(), memory_order_relaxed);
         backstop_look(region);
+        oom_killer_look(region);
+        pools_look();
         feedback_look(region);
         struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
         nanosleep(&pause, NULL);
@@ -47,11 +61,11 @@ static void *watch(void *argument)
     return NULL;
 }
 
-/* NVML's own destructors run after this; nobody may ask it anything then. */
+/* NVML's and the driver's own destructors run after this; nobody may ask them anything then. */
 static void end(void)
 {
     atomic_store(&state.ending, true);
-    for (int i = 0; i < 200 && pthread_mutex_trylock(&state.asking) != 0; i++) {
+    for (int i = 0; i < 200 && (atomic_load(&state.weighing) || pthread_mutex_trylock(&state.asking) != 0); i++) {
         struct timespec pause = {.tv_nsec = 1000000};
         nanosleep(&pause, NULL);
     }
@@ -81,7 +95,10 @@ void watcher_ensure(void)
     struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
     uint64_t now = now_ns(), asked = atomic_load_explicit(&state.watch_asked_ns, memory_order_relaxed);
     if (!region || now - asked < BEAT_OLD_MS * UINT64_C(1000000) ||
-        !atomic_compare_exchange_strong(&state.watch_asked_ns, &asked, now) || atomic_load(&state.watching))
+        !atomic_compare_exchange_strong(&state.watch_asked_ns, &asked, now))
+        return;
+    host_pid_ask(region);
+    if (atomic_load(&state.watching))
         return;
     uint64_t beat = atomic_load_explicit(&region->extension->watch_beat_ns, memory_order_relaxed);
     if (beat <= now && now - beat < BEAT_OLD_MS * UINT64_C(1000000))
@@ -93,5 +110,8 @@ void watcher_ensure(void)
 void watcher_forget(void)
 {
     atomic_store(&state.watching, false);
+    atomic_store(&state.weighing, false);
     atomic_store(&state.watch_asked_ns, 0);
+    atomic_store(&state.agent_due_ns, 0);
+    atomic_store(&state.agent_tries, 0);
 }

@@ -22,10 +22,19 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* A graph is a number of kernels here, where the pretended driver has no other graphs. */
-static CUgraphExec graph_of(unsigned int kernels)
+/* One kernel, captured once. */
+static CUgraphExec one_kernel(void)
 {
-    return (CUgraphExec)(uintptr_t)kernels;
+    static CUgraphExec exec;
+    CUstream stream;
+    CUgraph graph;
+    if (!exec &&
+        (cuStreamCreate(&stream, 0) != CUDA_SUCCESS || cuStreamBeginCapture_v2(stream, 0) != CUDA_SUCCESS ||
+         cuLaunchKernel(NULL, 1, 1, 1, 1, 1, 1, 0, stream, NULL, NULL) != CUDA_SUCCESS ||
+         cuStreamEndCapture(stream, &graph) != CUDA_SUCCESS ||
+         cuGraphInstantiateWithFlags(&exec, graph, 0) != CUDA_SUCCESS || cuStreamDestroy_v2(stream) != CUDA_SUCCESS))
+        exit(3);
+    return exec;
 }
 
 static CUresult launch(const char *way, CUstream stream)
@@ -53,9 +62,9 @@ static CUresult launch(const char *way, CUstream stream)
     if (strcmp(way, "grid_async") == 0)
         return cuLaunchGridAsync(NULL, 1, 1, stream);
     if (strcmp(way, "graph") == 0)
-        return cuGraphLaunch(graph_of(1), stream);
+        return cuGraphLaunch(one_kernel(), stream);
     if (strcmp(way, "graph_ptsz") == 0)
-        return cuGraphLaunch_ptsz(graph_of(1), stream);
+        return cuGraphLaunch_ptsz(one_kernel(), stream);
     return CUDA_ERROR_NOT_FOUND;
 }
 
@@ -180,9 +189,9 @@ bool launches_answer(const char *line)
 {
     char way[32] = "";
     unsigned long a = 0, b = 0, c = 0;
-    if (strncmp(line, "launched", 8) == 0) {
+    if (strncmp(line, "sent", 4) == 0) {
         printf("%ld\n", background.launched);
-    } else if (sscanf(line, "launch %31s %lu", way, &a) >= 1) {
+    } else if (strncmp(line, "send ", 5) == 0 && sscanf(line + 5, "%31s %lu", way, &a) >= 1) {
         CUresult result = CUDA_SUCCESS;
         for (unsigned long i = 0; i < (a ? a : 1) && result == CUDA_SUCCESS; i++)
             result = launch(way, NULL);
@@ -196,7 +205,7 @@ bool launches_answer(const char *line)
     } else if (sscanf(line, "blocks %lu %lu %lu", &a, &b, &c) == 3) {
         printf("%d\n",
                cuLaunchKernel(NULL, (unsigned int)a, (unsigned int)b, (unsigned int)c, 1, 1, 1, 0, NULL, NULL, NULL));
-    } else if (sscanf(line, "capture %31s %lu", way, &a) == 2) {
+    } else if (sscanf(line, "send-captured %31s %lu", way, &a) == 2) {
         capture(way, a);
     } else if (sscanf(line, "background %31s", way) == 1) {
         background_begin(way);

@@ -31,6 +31,10 @@ static struct {
     __typeof__(&cuStreamDestroy_v2) stream_destroy;
     __typeof__(&cuStreamBeginCapture_v2) begin_capture;
     __typeof__(&cuStreamEndCapture) end_capture;
+    __typeof__(&cuDeviceGetDefaultMemPool) default_pool;
+    __typeof__(&cuGraphCreate) graph_create;
+    __typeof__(&cuGraphDestroy) graph_destroy;
+    __typeof__(&cuGraphAddMemAllocNode) graph_allocate;
     CUcontext context;
 } driver;
 
@@ -45,6 +49,10 @@ static void find_driver(void)
     *(void **)&driver.stream_destroy = dlsym(library, "cuStreamDestroy_v2");
     *(void **)&driver.begin_capture = dlsym(library, "cuStreamBeginCapture_v2");
     *(void **)&driver.end_capture = dlsym(library, "cuStreamEndCapture");
+    *(void **)&driver.default_pool = dlsym(library, "cuDeviceGetDefaultMemPool");
+    *(void **)&driver.graph_create = dlsym(library, "cuGraphCreate");
+    *(void **)&driver.graph_destroy = dlsym(library, "cuGraphDestroy");
+    *(void **)&driver.graph_allocate = dlsym(library, "cuGraphAddMemAllocNode");
     CHECK(driver.init(0) == CUDA_SUCCESS);
     CHECK(cuDevicePrimaryCtxRetain(&driver.context, 0) == CUDA_SUCCESS);
 }
@@ -70,19 +78,90 @@ static void launches(unsigned int seed)
     CUcontext own;
     CUstream stream;
     CUgraph graph;
+    CUgraphExec exec;
     int own_context = seed % 8 == 0;
     if (own_context && cuCtxCreate_v2(&own, 0, 0) != CUDA_SUCCESS)
         return;
     CHECK(driver.stream_create(&stream, 0) == CUDA_SUCCESS);
     for (int i = 0; i < 20; i++)
         CHECK(cuLaunchKernel(NULL, 1, 1, 1, 1, 1, 1, 0, i % 2 ? stream : NULL, NULL, NULL) == CUDA_SUCCESS);
-    CHECK(cuGraphLaunch((CUgraphExec)(uintptr_t)1, stream) == CUDA_SUCCESS);
     CHECK(driver.begin_capture(stream, 0) == CUDA_SUCCESS);
     CHECK(cuLaunchCooperativeKernel(NULL, 1, 1, 1, 1, 1, 1, 0, stream, NULL) == CUDA_SUCCESS);
     CHECK(driver.end_capture(stream, &graph) == CUDA_SUCCESS);
+    CHECK(cuGraphInstantiateWithFlags(&exec, graph, 0) == CUDA_SUCCESS);
+    CHECK(cuGraphLaunch(exec, stream) == CUDA_SUCCESS && cuGraphExecDestroy(exec) == CUDA_SUCCESS);
+    CHECK(driver.graph_destroy(graph) == CUDA_SUCCESS);
     CHECK(driver.stream_destroy(stream) == CUDA_SUCCESS);
     if (own_context)
         CHECK(cuCtxDestroy_v2(own) == CUDA_SUCCESS && driver.set_current(driver.context) == CUDA_SUCCESS);
+}
+
+#define CHECK_OR_FULL(result)                                                                                          \
+    do {                                                                                                               \
+        CUresult result_ = (result);                                                                                   \
+        CHECK(result_ == CUDA_SUCCESS || result_ == CUDA_ERROR_OUT_OF_MEMORY);                                         \
+    } while (0)
+
+static void pools(unsigned int *seed)
+{
+    CUmemPoolProps props = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED, .location = {CU_MEM_LOCATION_TYPE_DEVICE, 0}};
+    CUmemoryPool pool;
+    CUdeviceptr own = 0, common[4] = {0};
+    CHECK(cuMemPoolCreate(&pool, &props) == CUDA_SUCCESS);
+    CHECK_OR_FULL(cuMemAllocFromPoolAsync(&own, 1 + (size_t)rand_r(seed) % (8 << 20), pool, NULL));
+    for (int i = 0; i < 4; i++)
+        CHECK_OR_FULL(cuMemAllocAsync(&common[i], 1 + (size_t)rand_r(seed) % (8 << 20), NULL));
+    bool early = rand_r(seed) % 2 != 0; /* the pool ends before its memory does, or after */
+    if (early)
+        CHECK(cuMemPoolDestroy(pool) == CUDA_SUCCESS);
+    if (own)
+        CHECK(cuMemFreeAsync(own, NULL) == CUDA_SUCCESS);
+    if (!early)
+        CHECK(cuMemPoolDestroy(pool) == CUDA_SUCCESS);
+    for (int i = 0; i < 4; i++)
+        if (common[i])
+            CHECK((i % 2 ? cuMemFree_v2(common[i]) : cuMemFreeAsync(common[i], NULL)) == CUDA_SUCCESS);
+}
+
+static void arrays(unsigned int *seed)
+{
+    CUDA_ARRAY_DESCRIPTOR flat = {1 + (size_t)rand_r(seed) % 512, 1 + (size_t)rand_r(seed) % 512, 0x20, 4};
+    CUDA_ARRAY3D_DESCRIPTOR full = {flat.Width, flat.Height, 0, 0x20, 1, 0};
+    CUarray array = NULL;
+    CUmipmappedArray mipmapped = NULL;
+    CHECK_OR_FULL(cuArrayCreate_v2(&array, &flat));
+    CHECK_OR_FULL(cuMipmappedArrayCreate(&mipmapped, &full, 4));
+    if (array)
+        CHECK(cuArrayDestroy(array) == CUDA_SUCCESS);
+    if (mipmapped)
+        CHECK(cuMipmappedArrayDestroy(mipmapped) == CUDA_SUCCESS);
+}
+
+static void graphs(unsigned int *seed)
+{
+    CUgraph graph;
+    CUgraphNode node;
+    CUgraphExec exec = NULL;
+    CUDA_MEM_ALLOC_NODE_PARAMS params = {
+        .poolProps = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED, .location = {CU_MEM_LOCATION_TYPE_DEVICE, 0}},
+        .bytesize = 1 + (size_t)rand_r(seed) % (8 << 20)};
+    CHECK(driver.graph_create(&graph, 0) == CUDA_SUCCESS);
+    CHECK(driver.graph_allocate(&node, graph, NULL, 0, &params) == CUDA_SUCCESS);
+    CHECK_OR_FULL(cuGraphInstantiateWithFlags(&exec, graph, rand_r(seed) % 2 ? CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD : 0));
+    CUresult result = exec ? cuGraphLaunch(exec, NULL) : CUDA_ERROR_OUT_OF_MEMORY;
+    CHECK_OR_FULL(result);
+    if (result == CUDA_SUCCESS)
+        CHECK(cuMemFreeAsync(params.dptr, NULL) == CUDA_SUCCESS);
+    if (exec)
+        CHECK(cuGraphExecDestroy(exec) == CUDA_SUCCESS);
+    CHECK(driver.graph_destroy(graph) == CUDA_SUCCESS);
+    if (rand_r(seed) % 8 == 0)
+        CHECK(cuDeviceGraphMemTrim(0) == CUDA_SUCCESS);
+}
+
+static void heap(unsigned int *seed)
+{
+    CHECK_OR_FULL(cuCtxSetLimit(CU_LIMIT_MALLOC_HEAP_SIZE, (size_t)(8 + rand_r(seed) % 4) << 20));
 }
 
 static void *hammer(void *argument)
@@ -104,6 +183,10 @@ static void *hammer(void *argument)
             CHECK(free_bytes <= total_bytes && total_bytes == 64 << 20);
             virtual_memory();
             launches((unsigned int)rand_r(&seed));
+            pools(&seed);
+            arrays(&seed);
+            graphs(&seed);
+            heap(&seed);
         }
     }
     for (int i = 0; i < 64; i++)
@@ -147,7 +230,11 @@ int main(int count, char **arguments)
     for (int i = 0; i < 50 && forks_late; i++)
         fork_one();
     size_t free_bytes, total_bytes;
+    CUmemoryPool pool;
     CHECK(driver.set_current(driver.context) == CUDA_SUCCESS);
+    CHECK(driver.default_pool(&pool, 0) == CUDA_SUCCESS && cuMemPoolTrimTo(pool, 0) == CUDA_SUCCESS);
+    CHECK(cuDeviceGraphMemTrim(0) == CUDA_SUCCESS);
+    CHECK(cuCtxSetLimit(CU_LIMIT_MALLOC_HEAP_SIZE, 8 << 20) == CUDA_SUCCESS);
     CHECK(cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS && free_bytes == total_bytes);
     return 0;
 }

@@ -81,7 +81,7 @@ static void wait_ms(long ms)
 /* Until the client's background thread has launched more than so many. */
 static void wait_launched(struct client *client, long more_than)
 {
-    while (ask_number(client, "launched") <= more_than)
+    while (ask_number(client, "sent") <= more_than)
         wait_ms(5);
 }
 
@@ -89,9 +89,9 @@ static void wait_launched(struct client *client, long more_than)
 static bool stands_still(struct client *client)
 {
     wait_ms(40);
-    long before = ask_number(client, "launched");
+    long before = ask_number(client, "sent");
     wait_ms(60);
-    return ask_number(client, "launched") == before;
+    return ask_number(client, "sent") == before;
 }
 
 TEST(a_forced_limit_gives_the_share_of_the_cards_time)
@@ -137,13 +137,13 @@ TEST(the_policy_the_switch_and_the_limit_decide_whether_kernels_are_held_back)
         snprintf(settings, sizeof settings, "HAMI_FAKE_KERNEL_NS=1000000 CUDA_DEVICE_MEMORY_SHARED_CACHE=%s/r%zu %s",
                  test_folder, i, cases[i].settings);
         struct client client = started(settings);
-        expect(&client, "launch kernel", "0");
+        expect(&client, "send kernel", "0");
         char name[16];
         snprintf(name, sizeof name, "r%zu", i);
         region_write(name, SWITCH, cases[i].on);
-        expect(&client, "launch kernel 5", "0"); /* what was granted before */
+        expect(&client, "send kernel 5", "0"); /* what was granted before */
         uint64_t before = taken_ns(name);
-        expect(&client, "launch kernel 5", "0");
+        expect(&client, "send kernel 5", "0");
         uint64_t parent = taken_ns(name);
         ask_number(&client, "spin-in-child 20");
         uint64_t child = taken_ns(name);
@@ -163,7 +163,7 @@ TEST(a_switch_turned_while_kernels_run_is_noticed)
         uint64_t before;
         do { /* until it stays */
             before = taken_ns("region");
-            wait_launched(&client, ask_number(&client, "launched") + 200);
+            wait_launched(&client, ask_number(&client, "sent") + 200);
         } while (taken_ns("region") != before);
         region_write("region", SWITCH, 1);
         while (taken_ns("region") == before)
@@ -179,12 +179,12 @@ enum { WAYS = sizeof ways / sizeof ways[0] };
 TEST(by_every_way_to_launch_a_blocked_container_waits_for_its_turn)
 {
     struct client client = started("HAMI_FAKE_KERNEL_NS=100000");
-    expect(&client, "launch kernel", "0");
+    expect(&client, "send kernel", "0");
     for (int i = 0; i < WAYS; i++) {
         region_write("region", RECENT, -1);
         ask_number(&client, "background %s", ways[i]);
         wait_ms(40);
-        if (ask_number(&client, "launched") != 0)
+        if (ask_number(&client, "sent") != 0)
             FAIL("%s passes", ways[i]);
         region_write("region", RECENT, 0);
         wait_launched(&client, 10);
@@ -220,15 +220,15 @@ TEST(by_every_way_to_launch_the_share_holds)
 TEST(a_launch_says_that_the_container_is_active)
 {
     struct client client = started("");
-    expect(&client, "launch kernel", "0");
+    expect(&client, "send kernel", "0");
     const struct v1_region *region = region_look(region_path_of("region"));
     region_write("region", RECENT, 1);
     region_write("region", offsetof(struct v1_region, last_kernel_time), 7);
-    expect(&client, "launch kernel", "0");
+    expect(&client, "send kernel", "0");
     CHECK_EQUAL(region->recent_kernel, 2);
     CHECK((time_t)region->last_kernel_time >= time(NULL) - 5);
     region_write("region", RECENT, 77); /* nobody writes that */
-    expect(&client, "launch kernel", "0");
+    expect(&client, "send kernel", "0");
     CHECK_EQUAL(region->recent_kernel, 2);
     client_end(&client);
 }
@@ -299,7 +299,7 @@ static void tick(const struct watched watched[2], struct client client[2])
     monitor_tick(watched);
     for (int i = 0; i < 2; i++)
         if (watched_region(&watched[i])->recent_kernel >= 0)
-            wait_launched(&client[i], ask_number(&client[i], "launched") + 1);
+            wait_launched(&client[i], ask_number(&client[i], "sent") + 1);
 }
 
 TEST(two_containers_of_equal_priority_are_both_held_back_and_a_lone_one_is_not)
@@ -329,11 +329,11 @@ TEST(a_container_of_lower_priority_stops_while_the_higher_works_and_goes_on_afte
     tick(watched, client);
     CHECK_EQUAL(watched_region(&watched[1])->recent_kernel, -1);
     CHECK(stands_still(&client[1]));
-    wait_launched(&client[0], ask_number(&client[0], "launched") + 10);
+    wait_launched(&client[0], ask_number(&client[0], "sent") + 10);
     ask_number(&client[0], "halt");
     for (int i = 0; i < 3; i++)
         monitor_tick(watched);
-    wait_launched(&client[1], ask_number(&client[1], "launched") + 10);
+    wait_launched(&client[1], ask_number(&client[1], "sent") + 10);
     for (int i = 0; i < 2; i++)
         client_kill(&client[i]);
 }
@@ -345,14 +345,14 @@ LASTING_TEST(a_block_by_a_monitor_that_lives_lasts_and_one_by_a_dead_monitor_end
     region_write("one", RECENT, -1);
     region_write("two", RECENT, -7);
     CHECK(stands_still(&living) && stands_still(&dead));
-    long before = ask_number(&living, "launched");
+    long before = ask_number(&living, "sent");
     for (int seconds = 0; seconds < 44; seconds++) {
         wait_ms(1000);
         if (watched_region(&one)->recent_kernel == 0) /* ours lives */
             region_write("one", RECENT, -1);
     }
-    CHECK_EQUAL(ask_number(&living, "launched"), before);
-    wait_launched(&dead, ask_number(&dead, "launched") + 10);
+    CHECK_EQUAL(ask_number(&living, "sent"), before);
+    wait_launched(&dead, ask_number(&dead, "sent") + 10);
     CHECK_EQUAL(watched_region(&two)->recent_kernel, 2);
     client_kill(&living);
     client_kill(&dead);
@@ -366,7 +366,7 @@ TEST(a_captured_stream_gets_no_events_of_ours_and_its_launches_cost_nothing)
     ask_number(&client, "spin kernel 200 4");
     for (int i = 0; i < WAYS; i++)
         if (strcmp(ways[i], "launch") != 0 && strcmp(ways[i], "grid") != 0) { /* those know no stream */
-            const char *given = ask(&client, "capture %s 300", ways[i]);      /* would take six seconds each */
+            const char *given = ask(&client, "send-captured %s 300", ways[i]);      /* would take six seconds each */
             if (strcmp(given, "0 events 0") != 0)
                 FAIL("%s: %s", ways[i], given);
         }
@@ -384,7 +384,7 @@ TEST(event_calls_that_fail_never_fail_a_launch)
             "GPU_CORE_UTILIZATION_POLICY=force HAMI_FAKE_KERNEL_NS=10000 CUDA_DEVICE_SM_LIMIT=50 HAMI_FAKE_FAIL=%s",
             failing[i]);
         struct client client = started(settings);
-        expect(&client, "launch kernel 60", "0");
+        expect(&client, "send kernel 60", "0");
         client_end(&client);
     }
 }
@@ -401,8 +401,8 @@ TEST(a_launch_that_fails_gives_the_drivers_code_and_takes_no_share)
     }
     expect(&client, "no-context", "0");
     expect(&bare, "no-context", "0");
-    expect(&client, "launch kernel", "201");
-    expect(&bare, "launch kernel", "201");
+    expect(&client, "send kernel", "201");
+    expect(&bare, "send kernel", "201");
     client_end(&client);
     client_end(&bare);
 }
@@ -427,7 +427,7 @@ TEST(the_next_process_is_not_held_up_by_what_a_killed_one_did)
         wait_launched(&client, 3 + round);
         client_kill(&client);
         struct client next = started(FORCED "CUDA_DEVICE_SM_LIMIT=20");
-        expect(&next, "launch kernel 10", "0");
+        expect(&next, "send kernel 10", "0");
         client_end(&next);
     }
 }
@@ -452,7 +452,7 @@ TEST(launches_into_streams_of_other_contexts_are_measured_there)
         CHECK(got <= 330);
     }
     CHECK(got >= 80);
-    expect(&client, "launch kernel 20", "0"); /* the contexts are gone */
+    expect(&client, "send kernel 20", "0"); /* the contexts are gone */
     client_end(&client);
 }
 
@@ -467,7 +467,7 @@ TEST(only_a_limit_that_holds_kernels_back_has_a_thread)
                  {"CUDA_DEVICE_SM_LIMIT=50 GPU_CORE_UTILIZATION_POLICY=force", 2}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct client client = started(cases[i].settings);
-        expect(&client, "launch kernel 1000", "0");
+        expect(&client, "send kernel 1000", "0");
         CHECK_EQUAL(ask_number(&client, "threads"), cases[i].threads);
         client_end(&client);
     }
