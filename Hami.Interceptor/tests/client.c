@@ -40,6 +40,7 @@
 /* clang-format on */
 
 #include "../lab/routes.h"
+#include "client_launches.h"
 
 static struct {
     __typeof__(&nvmlInit_v2) init;
@@ -364,7 +365,7 @@ static void answer(const char *line)
         printf("%d\n", status);
     } else if (strcmp(verb, "exec") == 0) {
         execl("/proc/self/exe", "client", NULL);
-    } else if (!families_answer(line))
+    } else if (!families_answer(line) && !launches_answer(line))
         printf("what?\n");
     fflush(stdout);
 }
