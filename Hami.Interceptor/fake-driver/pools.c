@@ -78,7 +78,7 @@ static void trim(CUmemoryPool pool, uint64_t keep_bytes)
     for (struct segment **place = &pool->segments; *place;) {
         struct segment *segment = *place;
         bool whole = !segment->pieces->taken && !segment->pieces->next;
-        if (!whole || pool->reserved_bytes < keep_bytes + segment->bytes) {
+        if (!whole || pool->reserved_bytes - segment->bytes < keep_bytes) {
             place = &segment->next;
             continue;
         }
