@@ -258,6 +258,11 @@ EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool)
     if (is_pool(pool) && !pool->fixed) {
         pool->destroyed = true;
         trim(pool, 0);
+        for (CUmemoryPool *place = &made; *place; place = &(*place)->next)
+            if (*place == pool) {
+                *place = pool->next; /* it lives on in its pieces */
+                break;
+            }
         for (int card = 0; card < CARDS_MAX; card++)
             if (chosen[card] == pool)
                 chosen[card] = NULL;
