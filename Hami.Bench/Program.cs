@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Hami.Bench.Filter;
 using Hami.Bench.History;
+using Hami.Bench.Interceptor;
 using Hami.Bench.Journaling;
 using Hami.Bench.Placement;
 using Hami.Bench.Throughput;
@@ -10,6 +11,7 @@ var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in d
 {
     FilterVerb.Command(),
     HistoryVerb.Command(),
+    InterceptorVerb.Command(),
     JournalVerb.Command(),
     PlacementVerb.Command(),
     ThroughputVerb.Command(),

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Identifying;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Releasing;
@@ -41,6 +42,7 @@ internal static class AgentHost
         builder.Services
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
+            .AddHosted<HostPids>()
             .AddHosted<DirectorySweep>()
             .AddHosted<HealthEndpoint>();
 

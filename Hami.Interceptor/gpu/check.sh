@@ -9,6 +9,7 @@ export OUT="${OUT:-$build/gpu}"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 unset LD_PRELOAD
 mkdir -p "$OUT"
+rm -f "$OUT/context-bytes" # of another card
 
 # A compiler newer than ours may warn of more; that is no reason to leave without a look at the card.
 if ! make -C "$here/.." -j"$(nproc)" CFLAGS="-O2 -g -Wno-error" gpu-programs >"$OUT/log.txt" 2>&1; then
@@ -23,7 +24,7 @@ if [ "${1:-}" = --pretend ]; then
     shift
     pretended=$(mktemp -d)
     HAMI_FAKE_DRIVER=$pretended/cards
-    export HAMI_FAKE_DRIVER LD_LIBRARY_PATH="$build/driver"
+    export HAMI_FAKE_DRIVER LD_LIBRARY_PATH="$build/driver" HAMI_FAKE_CONTEXT=518
     echo "GPU-00000000-0000-0000-0000-0000000000aa;Pretended H100;81559;132" >"$HAMI_FAKE_DRIVER"
 fi
 

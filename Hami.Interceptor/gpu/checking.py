@@ -178,12 +178,30 @@ class Client(Worker):
         return int(free), int(total)
 
 
+def context_bytes():
+    """What a context of tests/client takes of its limit; asked once."""
+    known = os.path.join(OUT, "context-bytes")
+    if not os.path.exists(known):
+        client = Client(environment("32g"))
+        free, total = client.info()
+        client.end()
+        with open(known, "w", encoding="utf-8") as file:
+            file.write(str(total - free))
+    with open(known, encoding="utf-8") as file:
+        return int(file.read())
+
+
+def granting(size, contexts=1):
+    """A limit under which so many bytes are left for memory when every process has its context."""
+    return size + contexts * context_bytes()
+
+
 # HAMi's v1.2 layout of the region, see region.h.
 PROCESSES, PROCESS_BYTES, PROCESSES_MAX, USED = 1856, 1960, 1024, 8
 
 
 def charged(region, account=0):
-    """Bytes that the processes in the region are charged with on a card, by pid."""
+    """Bytes that the processes in the region have asked for and hold on a card, by pid; contexts are beside that."""
     if not os.path.exists(region):
         return {}
     with open(region, "rb") as file:
@@ -192,7 +210,7 @@ def charged(region, account=0):
     for at in range(PROCESSES, len(text) - PROCESS_BYTES + 1, PROCESS_BYTES):
         pid = struct.unpack_from("<i", text, at)[0]
         if pid:
-            found[pid] = struct.unpack_from("<Q", text, at + USED + 64 * account + 32)[0]
+            found[pid] = struct.unpack_from("<Q", text, at + USED + 64 * account + 16)[0]
     return found
 
 

@@ -73,18 +73,3 @@ def start_up():
     for name, found in spans.items():
         for key in found[0]:
             figure(f"{name}_{key}", round(statistics.median(span[key] for span in found), 2))
-
-
-@check(seconds=40)
-def sm_limit_today():
-    """README: reserved, not enforced. Recorded only: the share of bare speed under CUDA_DEVICE_SM_LIMIT=30."""
-    bare = Worker([program("gpu/costs")], environment(preload=None))
-    ours = Worker([program("gpu/costs")], environment("8g", CUDA_DEVICE_SM_LIMIT=30))
-    for worker in (bare, ours):
-        worker.read()
-    answers = in_turn(bare, ours, "spin 400", 3)
-    if not answers:
-        raise Skipped("the driver cannot launch")
-    figure("share_of_bare_percent", round(statistics.median(answers[1]) / statistics.median(answers[0]) * 100, 1))
-    bare.end()
-    ours.end()

@@ -3,7 +3,7 @@
 import time
 
 from checking import (GIB, MIB, OUT_OF_MEMORY, PRETENDED, SUCCESS, Nvml, Worker, charged, check, environment, equal,
-                      expect, figure, mib, program, region_path)
+                      expect, figure, granting, mib, program, region_path)
 
 AMOUNT = 256 * MIB
 
@@ -39,7 +39,7 @@ def family(kind, is_claimed, amount=AMOUNT):
     if held[1] is not None and before[1] is not None:
         figure("by_nvml_beyond_charged_mib", mib(held[1] - before[1] - (held[0] - before[0])))
 
-    small = Family(kind, amount, environment(amount - MIB))
+    small = Family(kind, amount, environment(granting(amount - MIB)))
     refusal = int(small.ask("take"))
     small.kill()
     figure("beyond_the_limit", refusal)
@@ -141,7 +141,7 @@ def family_context():
 def family_ipc():
     """Who exports is charged; what an import adds is recorded."""
     region, nvml = region_path(), Nvml()
-    env = environment("1g", region=region)
+    env = environment("4g", region=region)
     giver = Family("export", AMOUNT, env)
     token, result = giver.ask("take").split()
     equal("exporting", result, str(SUCCESS))

@@ -1,21 +1,24 @@
 """The limit is exact, whatever way a program takes to the driver."""
 
 from checking import (GIB, LIBRARY, MIB, OUT_OF_MEMORY, PRETENDED, SUCCESS, Client, Nvml, Skipped, charged, check,
-                      environment, equal, expect, figure, mib, program, region_path, run_probe)
+                      context_bytes, environment, granting, equal, expect, figure, mib, program, region_path, run_probe)
 
 
 @check(seconds=30)
 def limit_is_exact_to_the_byte():
     region = region_path()
-    client = Client(environment("1g", region=region))
+    limit = granting(GIB)
+    client = Client(environment(limit, region=region))
+    figure("context_mib", mib(context_bytes()))
+    equal("cuMemGetInfo at the start", client.info(), (GIB, limit))
     equal("one byte more than the limit", client.alloc(GIB + 1)[0], OUT_OF_MEMORY)
     result, whole = client.alloc(GIB)
     equal("the whole limit", result, SUCCESS)
     equal("one byte beyond", client.alloc(1)[0], OUT_OF_MEMORY)
-    equal("cuMemGetInfo", client.info(), (0, GIB))
+    equal("cuMemGetInfo", client.info(), (0, limit))
     equal("charged", charged(region), {client.pid: GIB})
     equal("cuMemFree", client.ask(f"free {whole}"), "0")
-    equal("cuMemGetInfo after it", client.info(), (GIB, GIB))
+    equal("cuMemGetInfo after it", client.info(), (GIB, limit))
     small = [client.alloc(1000)[0] for _ in range(1000)]
     equal("a thousand small ones", set(small), {SUCCESS})
     equal("charged for them", charged(region), {client.pid: 1000 * 1000})
@@ -26,17 +29,16 @@ def limit_is_exact_to_the_byte():
 
 @check(seconds=30)
 def cuda_and_nvml_show_the_limit():
-    client = Client(environment("2g"))
-    expected = f"0 total {2 * GIB} used 0 free {2 * GIB}"
+    client, used = Client(environment("2g")), context_bytes()
+    left = 2 * GIB - used
     equal("cuDeviceTotalMem", client.ask("total 0"), f"0 {2 * GIB}")
-    equal("cuMemGetInfo", client.info(), (2 * GIB, 2 * GIB))
-    equal("nvmlDeviceGetMemoryInfo", client.ask("nvml 0"), expected)
-    equal("nvmlDeviceGetMemoryInfo_v2", client.ask("nvml-v2 0"), expected)
-    equal("an allocation", client.alloc(256 * MIB)[0], SUCCESS)
-    left = 2 * GIB - 256 * MIB
-    equal("cuMemGetInfo", client.info(), (left, 2 * GIB))
-    equal("nvmlDeviceGetMemoryInfo", client.ask("nvml 0"), f"0 total {2 * GIB} used {256 * MIB} free {left}")
-    equal("nvmlDeviceGetMemoryInfo_v2", client.ask("nvml-v2 0"), f"0 total {2 * GIB} used {256 * MIB} free {left}")
+    for size in (0, 256 * MIB):
+        if size:
+            equal("an allocation", client.alloc(size)[0], SUCCESS)
+        expected = f"0 total {2 * GIB} used {used + size} free {left - size}"
+        equal("cuMemGetInfo", client.info(), (left - size, 2 * GIB))
+        equal("nvmlDeviceGetMemoryInfo", client.ask("nvml 0"), expected)
+        equal("nvmlDeviceGetMemoryInfo_v2", client.ask("nvml-v2 0"), expected)
     client.end()
 
 
@@ -71,13 +73,13 @@ def limit_beyond_the_card_shows_the_card():
 
 
 def route(name):
-    for figure_name, value in run_probe([program("gpu/routes"), "try", name, str(GIB)], environment("1g")).items():
+    for figure_name, value in run_probe([program("gpu/routes"), "try", name, str(2 * GIB)], environment("2g")).items():
         figure(figure_name, value)
 
 
 @check(seconds=30)
 def route_linked():
-    client = Client(environment("1g", ROUTE="link"))
+    client = Client(environment(granting(GIB), ROUTE="link"))
     equal("beyond", client.alloc(GIB + 1)[0], OUT_OF_MEMORY)
     equal("within", client.alloc(GIB)[0], SUCCESS)
     client.end()

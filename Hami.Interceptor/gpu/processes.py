@@ -3,13 +3,14 @@
 import threading
 import time
 
-from checking import (GIB, MIB, OUT_OF_MEMORY, PRETENDED, SUCCESS, Client, Failed, charged, check, environment, equal,
+from checking import (GIB, MIB, OUT_OF_MEMORY, PRETENDED, SUCCESS, Client, Failed, charged, check,
+                      context_bytes, environment, granting, equal,
                       expect, figure, program, region_path, run)
 
 
 @check(seconds=30)
 def two_processes_share_one_limit():
-    env = environment("2g", region=region_path())
+    env = environment(granting(2 * GIB, 2), region=region_path())
     one, two = Client(env), Client(env)
     result, pointer = one.alloc(GIB + GIB // 2)
     equal("the first one's 1.5 GiB", result, SUCCESS)
@@ -26,7 +27,7 @@ def two_processes_share_one_limit():
 def a_storm_of_two_processes_stays_within():
     """Eight threads allocate and free; what is charged is looked at all the while."""
     region = region_path()
-    env = environment("1g", region=region)
+    env = environment(granting(GIB, 2), region=region)
     clients = [Client(env), Client(env)]
     answers, most = [], 0
     threads = [threading.Thread(target=lambda c=c: answers.append(c.ask(f"hammer 4 1500 {96 * MIB}", 50)))
@@ -50,7 +51,8 @@ def a_storm_of_two_processes_stays_within():
 
 @check(seconds=60)
 def killed_processes_give_their_budget_back():
-    rounds, env = 3 if PRETENDED else 5, environment("1g", region=region_path())
+    limit = granting(GIB)
+    rounds, env = 3 if PRETENDED else 5, environment(limit + context_bytes(), region=region_path())
     waiting = Client(env)
     for _ in range(rounds):
         victim = Client(env)
@@ -58,9 +60,9 @@ def killed_processes_give_their_budget_back():
         equal("one byte for the other", waiting.alloc(1)[0], OUT_OF_MEMORY)
         victim.kill()
         begin = time.monotonic()
-        equal("free after the kill", waiting.info(), (GIB, GIB))
+        equal("free after the kill", waiting.info()[0], limit)
         figure("seen_after_ms", round((time.monotonic() - begin) * 1000, 2))
-    result, pointer = waiting.alloc(GIB)
+    result, pointer = waiting.alloc(limit)
     equal("the whole limit for the other", result, SUCCESS)
     equal("cuMemFree", waiting.ask(f"free {pointer}"), "0")
     waiting.end()
@@ -70,7 +72,7 @@ def killed_processes_give_their_budget_back():
 def killed_in_the_middle_leaves_nothing():
     """Killed while it allocates and frees as fast as it can."""
     region = region_path()
-    env = environment("1g", region=region)
+    env = environment(granting(GIB), region=region)
     for round_number in range(4):
         victim = Client(env)
         victim.process.stdin.write(f"hammer 2 100000000 {64 * MIB}\n".encode())
@@ -84,7 +86,7 @@ def killed_in_the_middle_leaves_nothing():
 
 @check(seconds=30)
 def exec_gives_back_what_was_held():
-    client = Client(environment("1g", region=region_path()))
+    client = Client(environment(granting(GIB), region=region_path()))
     equal("the whole limit", client.alloc(GIB)[0], SUCCESS)
     client.process.stdin.write(b"exec\n")
     equal("start", client.ask("start 0"), "0")
@@ -96,7 +98,7 @@ def exec_gives_back_what_was_held():
 def a_forked_child_neither_hangs_nor_crashes():
     """CUDA does not work in a child forked after cuInit; we must not make that a hang."""
     region = region_path()
-    client = Client(environment("1g", region=region))
+    client = Client(environment(granting(GIB), region=region))
     equal("half the limit", client.alloc(GIB // 2)[0], SUCCESS)
     figure("child_alloc_result", int(client.ask(f"fork {GIB // 2}", 15)))
     equal("the child's exit", client.ask("join", 15), "0")
@@ -107,21 +109,21 @@ def a_forked_child_neither_hangs_nor_crashes():
 @check(seconds=30)
 def a_child_forked_before_cuda_has_its_own_slot():
     region = region_path()
-    client = Client(environment("1g", region=region), start=False)
+    client = Client(environment(granting(GIB, 2), region=region), start=False)
     equal("the child's half", client.ask(f"fork {GIB // 2}", 20), "0")
     equal("start", client.ask("start 0"), "0")
     equal("the parent's whole", client.alloc(GIB)[0], OUT_OF_MEMORY)
     equal("the parent's half", client.alloc(GIB // 2)[0], SUCCESS)
     equal("the child's exit", client.ask("join", 15), "0")
-    equal("free after the child", client.info()[0], GIB // 2)
+    equal("free after the child", client.info()[0], GIB // 2 + context_bytes())
     client.end()
 
 
 @check(seconds=30)
 def children_are_limited_too():
     """Started by a shell that is itself under the interceptor. Without LD_PRELOAD a child is free today: recorded."""
-    command = f"{program('gpu/routes')} try dlsym {GIB}"
-    env = environment("1g", region=region_path())
+    command = f"{program('gpu/routes')} try dlsym {2 * GIB}"
+    env = environment("2g", region=region_path())
     status, _ = run(["/bin/sh", "-c", f"({command}); exit $?"], env)
     equal("the limited child", status, 0)
     status, text = run(["/bin/sh", "-c", f"unset LD_PRELOAD; {command}"], env)
@@ -134,7 +136,7 @@ def children_are_limited_too():
 def many_start_at_once():
     """Eight processes, one region: all start, all are counted."""
     many, region = 4 if PRETENDED else 8, region_path()
-    for name, env in (("bare", environment(preload=None)), ("ours", environment("1g", region=region))):
+    for name, env in (("bare", environment(preload=None)), ("ours", environment("8g", region=region))):
         begin = time.monotonic()
         clients = [Client(env, start=False) for _ in range(many)]
         for client in clients:

@@ -39,8 +39,9 @@ def obeys(limit_bytes, granule, graphs=True, **more):
     figure("filled_mib", full)
     figure("charged_when_full_mib", charged(region)[torch.pid] / MIB)
     figure("nvml_when_full_mib", (Nvml().of(torch.pid) or 0) / MIB)
-    expect(full * MIB <= limit_bytes, "more was had than the limit")
-    expect(full * MIB >= free - granule - 64 * MIB, "the limit is not reached")
+    expect(full * MIB <= free, "more was had than there was")
+    expect(full * MIB >= free - granule - 256 * MIB, "the limit is not reached")  # code was loaded meanwhile
+    expect((Nvml().of(torch.pid) or 0) <= limit_bytes + 32 * MIB, "the driver counts more than the limit")
     expect(int(torch.ask("drop")) >= first - granule, "not all came back")
     equal("half the limit again", torch.ask(f"take {limit_bytes // 2}"), "ok")
     equal("the sum from new threads", torch.ask("threads"), "8")
@@ -66,13 +67,13 @@ def torch_obeys_with_cudaMallocAsync():
 
 @check(seconds=90)
 def torch_processes_share_one_limit():
-    env = environment(4 * GIB, region=region_path())
+    env = environment(6 * GIB, region=region_path())
     one, two = Torch(env), Torch(env)
-    equal("2.5 GiB of 4", one.ask(f"take {5 * GIB // 2}"), "ok")
-    equal("2 GiB more", two.ask(f"take {2 * GIB}"), "OutOfMemoryError")
+    equal("2.5 GiB of 6, beside two contexts", one.ask(f"take {5 * GIB // 2}"), "ok")
+    equal("3 GiB more", two.ask(f"take {3 * GIB}"), "OutOfMemoryError")
     equal("1 GiB more", two.ask(f"take {GIB}"), "ok")
     one.kill()
-    equal("2 GiB after the kill", two.ask(f"take {2 * GIB}"), "ok")
+    equal("3 GiB after the kill", two.ask(f"take {3 * GIB}"), "ok")
     two.end()
 
 

@@ -15,14 +15,15 @@ import costs
 import families
 import limits
 import others
+import pacing
 import processes
 import pytorch
 import visible
 
-ALL_SECONDS = 265  # a lent machine's time costs
+ALL_SECONDS = 320  # a lent machine's time costs
 
 # In the order in which they run: what matters most first.
-ROOMS = [visible, limits, families, processes, costs, pytorch, others]
+ROOMS = [visible, limits, families, processes, costs, pytorch, pacing, others]
 
 
 def inside(name):

@@ -95,6 +95,18 @@ def make_matmul():
     return lambda: torch.mm(left, right, out=out)
 
 
+def make_graph_matmul():
+    """Ten of the products in a graph, so that only graphs are launched."""
+    product = make_matmul()
+    product()
+    torch.cuda.synchronize()
+    captured = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(captured):
+        for _ in range(10):
+            product()
+    return captured.replay
+
+
 def make_small():
     numbers = torch.zeros(16, device="cuda")
     return lambda: numbers.add_(1)
@@ -124,7 +136,8 @@ def graph():
     return str(int(total.sum().item()) >> 20)
 
 
-makers = {"mlp": (make_mlp, 50), "matmul": (make_matmul, 50), "small": (make_small, 1000), "churn": (make_churn, 10)}
+makers = {"mlp": (make_mlp, 50), "matmul": (make_matmul, 50), "graph-matmul": (make_graph_matmul, 5),
+          "small": (make_small, 1000), "churn": (make_churn, 10)}
 torch.zeros(1, device="cuda")
 print(f"ready {time.monotonic() - begin:.2f} {torch.__version__}", flush=True)
 for line in sys.stdin:

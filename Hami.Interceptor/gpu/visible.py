@@ -8,7 +8,7 @@ import sys
 import time
 
 from checking import (BUILD, GIB, MIB, PRETENDED, Client, Nvml, Skipped, Worker, check, environment, equal, expect,
-                      figure, program, region_path, run)
+                      figure, granting, program, region_path, run)
 
 
 def nvidia_smi():
@@ -46,7 +46,7 @@ def nvidia_smi_shows_the_limit():
     status, text = run([nvidia_smi()], env)
     figure("seconds", round(time.monotonic() - begin, 2))
     equal("its exit status", status, 0)
-    equal("used and total", memory_shown(text), (1024, 4096))
+    equal("used and total", memory_shown(text), (granting(GIB) // MIB, 4096))
     figure("processes_listed", len(re.findall(r"^\|\s+\d+\s+\S+\s+\S+\s+\d+\s+[CGM+]+\s", text, re.M)))
     figure("own_pid_listed", f" {client.pid} " in text)
     client.end()

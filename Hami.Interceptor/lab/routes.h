@@ -31,11 +31,13 @@ static bool route_choose(const char *route)
         CUDA_FUNCTIONS(BY_DLSYM)
         return true;
     }
-    if (strcmp(route, "proc") == 0) {
+    if (strcmp(route, "proc") == 0) { /* newer versions of CUDA mean another function by cuCtxCreate */
         __typeof__(&cuGetProcAddress_v2) get = NULL;
         *(void **)&get = dlsym(library, "cuGetProcAddress_v2");
 #define BY_ADDRESS(name, symbol)                                                                                       \
-    if (!get || get(#name, (void **)&cuda.name, 12080, 0, NULL) != CUDA_SUCCESS || !cuda.name)                         \
+    if (!get ||                                                                                                        \
+        get(#name, (void **)&cuda.name, strcmp(#name, "cuCtxCreate") == 0 ? 11030 : 12080, 0, NULL) != CUDA_SUCCESS || \
+        !cuda.name)                                                                                                    \
         return false;
         CUDA_FUNCTIONS(BY_ADDRESS)
         return true;

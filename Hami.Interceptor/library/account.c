@@ -5,16 +5,19 @@
 #include <time.h>
 
 #include "backstop.h"
+#include "extremes.h"
 #include "pools.h"
 #include "settings.h"
 #include "slots.h"
 #include "state.h"
+#include "warning.h"
 #include "watcher.h"
 
 /* Reserve, then verify. A process writes what it wants into its own slot as pending, then adds up all slots. Of two
  * that want the last bytes at least one sees the other, so both never pass. Bytes move from pending to used and are
  * read in the opposite order, so a reader may count them twice but never misses them. Only the owner writes its
- * counters: one killed at any instruction leaves nothing half done, just a slot that others clear away.
+ * counters: one killed at any instruction leaves nothing half done, just a slot that others clear away. What it holds
+ * itself a process knows from its own memory too, whatever others of the container write into its slot.
  * All operations here are sequentially consistent; the proof needs that. */
 
 /* 256 TiB: more than any card has or any process can address. A larger wish is refused before it is written down, so
@@ -27,31 +30,58 @@ struct sum {
     uint64_t unseen_bytes;
 };
 
-static struct sum sum_slots(const struct region *region, unsigned int account)
+/* What is written in the region may be anything. No sum of these wraps around. */
+static uint64_t plausible(uint64_t bytes)
+{
+    return bytes < wish_most_bytes ? bytes : wish_most_bytes;
+}
+
+/* With the wish of our own that is being weighed. */
+static struct sum sum_slots(const struct region *region, unsigned int account, uint64_t wish_bytes)
 {
     struct sum sum = {0, 0, 0};
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         struct slot *slot = &region->extension->slots[i];
-        sum.pending_bytes += atomic_load(&slot->device[account].pending_bytes);
-        sum.used_bytes += atomic_load(&slot->device[account].used_bytes);
-        sum.unseen_bytes += atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed);
+        sum.pending_bytes += plausible(atomic_load(&slot->device[account].pending_bytes));
+        if (i != region->index)
+            sum.used_bytes += plausible(atomic_load(&slot->device[account].used_bytes));
+        sum.unseen_bytes += plausible(atomic_load_explicit(&slot->device[account].unseen_bytes, memory_order_relaxed));
     }
-    sum.used_bytes += sum.unseen_bytes;
+    if (sum.pending_bytes < wish_bytes)
+        sum.pending_bytes = wish_bytes; /* somebody wipes the region */
+    sum.used_bytes += sum.unseen_bytes + atomic_load(&state.own_used_bytes[account]);
     return sum;
 }
 
-static void use(struct region *region, unsigned int account, uint64_t bytes)
+/* What HAMi's monitor reads. Stored, not added: of two threads the one that stored an older sum sees the newer and
+ * stores again. */
+static void mirror(const struct region *region, unsigned int account)
 {
-    struct v1_used *mirror = &region->v1->processes[region->index].used[account];
+    struct v1_used *shown = &region->v1->processes[region->index].used[account];
     struct slot *slot = &region->extension->slots[region->index];
+    uint64_t bytes;
+    do {
+        bytes = atomic_load_explicit(&slot->device[account].used_bytes, memory_order_relaxed);
+        uint64_t context_bytes = atomic_load_explicit(&shown->context_bytes, memory_order_relaxed);
+        atomic_store_explicit(&shown->data_bytes, bytes, memory_order_relaxed);
+        atomic_store_explicit(&shown->total_bytes, bytes + context_bytes, memory_order_relaxed);
+    } while (atomic_load_explicit(&slot->device[account].used_bytes, memory_order_relaxed) != bytes);
+}
+
+/* False when we alone would hold more than the limit: threads of ours passed together, each with its wish wiped out of
+ * the region before the others could see it. */
+static bool use(struct region *region, unsigned int account, uint64_t bytes, uint64_t limit_bytes)
+{
+    struct slot *slot = &region->extension->slots[region->index];
+    if (atomic_fetch_add(&state.own_used_bytes[account], bytes) + bytes > limit_bytes) {
+        atomic_fetch_sub(&state.own_used_bytes[account], bytes);
+        return false;
+    }
     uint64_t used_bytes = atomic_fetch_add(&slot->device[account].used_bytes, bytes) + bytes;
-    uint64_t peak_bytes = atomic_load_explicit(&slot->device[account].peak_bytes, memory_order_relaxed);
-    while (peak_bytes < used_bytes &&
-           !atomic_compare_exchange_weak(&slot->device[account].peak_bytes, &peak_bytes, used_bytes))
-        ;
-    atomic_fetch_add_explicit(&mirror->data_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&mirror->total_bytes, bytes, memory_order_relaxed);
+    raise_to(&slot->device[account].peak_bytes, used_bytes);
+    mirror(region, account);
+    return true;
 }
 
 /* Longer with every attempt; all attempts together last about 0.1 s. */
@@ -78,10 +108,9 @@ static bool reserve_within(struct region *region, unsigned int account, uint64_t
             return false;
 
         atomic_fetch_add(pending, bytes);
-        struct sum sum = sum_slots(region, account);
+        struct sum sum = sum_slots(region, account, bytes);
         bool fits = sum.used_bytes <= limit_bytes && sum.pending_bytes <= limit_bytes - sum.used_bytes;
-        if (fits)
-            use(region, account, bytes);
+        fits = fits && use(region, account, bytes, limit_bytes);
         atomic_fetch_sub(pending, bytes);
         if (fits)
             return true;
@@ -110,10 +139,14 @@ bool account_reserve_now(unsigned int account, uint64_t bytes)
         return account_limit(account) == LIMIT_NONE;
     if (account_limit(account) != LIMIT_NONE) {
         watcher_ensure();
-        return reserve_within(region, account, bytes);
+        bool given = reserve_within(region, account, bytes);
+        if (!given && state.settings.tells_refusals)
+            tell("hami: %llu bytes of device %u are refused: %llu of %llu are in use.", (unsigned long long)bytes,
+                 account, (unsigned long long)sum_slots(region, account, 0).used_bytes,
+                 (unsigned long long)account_limit(account));
+        return given;
     }
-    use(region, account, bytes);
-    return true;
+    return use(region, account, bytes, LIMIT_NONE);
 }
 
 bool account_reserve(unsigned int account, uint64_t bytes)
@@ -127,7 +160,7 @@ void account_force(unsigned int account, uint64_t bytes)
 {
     struct region *region = region_get();
     if (region && account < DEVICES_MAX)
-        use(region, account, bytes);
+        use(region, account, bytes, LIMIT_NONE);
 }
 
 void account_return(unsigned int account, uint64_t bytes)
@@ -135,10 +168,11 @@ void account_return(unsigned int account, uint64_t bytes)
     struct region *region = region_get();
     if (!region || account >= DEVICES_MAX)
         return;
-    struct v1_used *mirror = &region->v1->processes[region->index].used[account];
-    atomic_fetch_sub_explicit(&mirror->total_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&mirror->data_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_sub(&region->extension->slots[region->index].device[account].used_bytes, bytes);
+    struct slot *slot = &region->extension->slots[region->index];
+    uint64_t used_bytes = atomic_fetch_sub(&slot->device[account].used_bytes, bytes) - bytes;
+    lower_to(&slot->device[account].trough_bytes, used_bytes);
+    atomic_fetch_sub(&state.own_used_bytes[account], bytes);
+    mirror(region, account);
 }
 
 uint64_t account_used(unsigned int account)
@@ -147,7 +181,7 @@ uint64_t account_used(unsigned int account)
     if (!region || account >= DEVICES_MAX)
         return 0;
     slots_reclaim(region);
-    return sum_slots(region, account).used_bytes;
+    return sum_slots(region, account, 0).used_bytes;
 }
 
 uint64_t account_limit(unsigned int account)
@@ -158,7 +192,19 @@ uint64_t account_limit(unsigned int account)
     if (account >= DEVICES_MAX)
         return account < 64 && state.settings.beyond_limited >> account & 1 ? 0
                                                                             : LIMIT_NONE; /* nothing is given there */
+    if (state.settings.stand_back)
+        return LIMIT_NONE;
+    if (state.settings.from_file)
+        return state.settings.memory_bytes[account];
     uint64_t shared_bytes = ~atomic_load_explicit(&region->extension->limit_complement[account], memory_order_relaxed);
     uint64_t own_bytes = state.settings.memory_bytes[account];
     return shared_bytes < own_bytes ? shared_bytes : own_bytes;
+}
+
+uint64_t account_size(unsigned int account, uint64_t physical_bytes)
+{
+    uint64_t limit_bytes = account_limit(account);
+    if (limit_bytes == LIMIT_NONE || (limit_bytes > physical_bytes && !state.settings.oversubscribe))
+        return physical_bytes;
+    return limit_bytes;
 }

@@ -23,3 +23,6 @@ uint64_t account_used(unsigned int account);
 
 /* Bytes, or LIMIT_NONE. */
 uint64_t account_limit(unsigned int account);
+
+/* As how large a card of that size is shown: never larger than it is, unless its memory is oversubscribed. */
+uint64_t account_size(unsigned int account, uint64_t physical_bytes);

@@ -50,7 +50,7 @@ bool allocations_put(struct allocations *all, const struct allocation *entry, st
 {
     struct allocation_shard *shard = shard_of(all, entry->pointer);
     bool known = false;
-    pthread_mutex_lock(&shard->lock);
+    lock_take(&shard->lock);
     /* Without memory to remember it the charge stays for good: too strict is better than too lax. */
     if (shard->count * 2 < shard->capacity || grow(shard) || shard->count + 1 < shard->capacity) {
         struct allocation *place = find(shard, entry->pointer);
@@ -61,7 +61,7 @@ bool allocations_put(struct allocations *all, const struct allocation *entry, st
             shard->count++;
         *place = *entry;
     }
-    pthread_mutex_unlock(&shard->lock);
+    lock_drop(&shard->lock);
     return known;
 }
 
@@ -83,12 +83,12 @@ bool allocations_find(struct allocations *all, uint64_t pointer, struct allocati
 {
     struct allocation_shard *shard = shard_of(all, pointer);
     bool known = false;
-    pthread_mutex_lock(&shard->lock);
+    lock_take(&shard->lock);
     if (pointer != 0 && shard->capacity != 0) {
         *found = *find(shard, pointer);
         known = found->pointer == pointer;
     }
-    pthread_mutex_unlock(&shard->lock);
+    lock_drop(&shard->lock);
     return known;
 }
 
@@ -96,7 +96,7 @@ bool allocations_take(struct allocations *all, uint64_t pointer, struct allocati
 {
     struct allocation_shard *shard = shard_of(all, pointer);
     bool found = false;
-    pthread_mutex_lock(&shard->lock);
+    lock_take(&shard->lock);
     if (pointer != 0 && shard->capacity != 0) {
         struct allocation *place = find(shard, pointer);
         found = place->pointer == pointer;
@@ -106,7 +106,7 @@ bool allocations_take(struct allocations *all, uint64_t pointer, struct allocati
             shard->count--;
         }
     }
-    pthread_mutex_unlock(&shard->lock);
+    lock_drop(&shard->lock);
     return found;
 }
 
@@ -115,7 +115,7 @@ void allocations_take_owned(struct allocations *all, uint64_t owner, uint64_t se
 {
     for (int i = 0; i < ALLOCATION_SHARDS; i++) {
         struct allocation_shard *shard = &all->shard[i];
-        pthread_mutex_lock(&shard->lock);
+        lock_take(&shard->lock);
         for (size_t at = 0; at < shard->capacity;) {
             struct allocation *place = &shard->places[at];
             if (place->pointer == 0 || place->owner != owner || place->serial > serial) {
@@ -126,7 +126,7 @@ void allocations_take_owned(struct allocations *all, uint64_t owner, uint64_t se
             close_gap(shard, at); /* another may have moved here: look again */
             shard->count--;
         }
-        pthread_mutex_unlock(&shard->lock);
+        lock_drop(&shard->lock);
     }
 }
 
@@ -135,14 +135,14 @@ bool allocations_around(struct allocations *all, uint64_t address, struct alloca
     bool known = false;
     for (int i = 0; i < ALLOCATION_SHARDS && !known; i++) {
         struct allocation_shard *shard = &all->shard[i];
-        pthread_mutex_lock(&shard->lock);
+        lock_take(&shard->lock);
         for (size_t at = 0; at < shard->capacity && !known; at++) {
             const struct allocation *place = &shard->places[at];
             known = place->pointer != 0 && address >= place->pointer && address - place->pointer < place->bytes;
             if (known)
                 *found = *place;
         }
-        pthread_mutex_unlock(&shard->lock);
+        lock_drop(&shard->lock);
     }
     return known;
 }
@@ -153,6 +153,6 @@ void allocations_forget(struct allocations *all)
         struct allocation_shard *shard = &all->shard[i];
         if (shard->places)
             munmap(shard->places, shard->capacity * sizeof(struct allocation));
-        *shard = (struct allocation_shard)ALLOCATION_SHARD_EMPTY;
+        *shard = (struct allocation_shard){.capacity = 0};
     }
 }

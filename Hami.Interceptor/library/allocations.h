@@ -1,10 +1,11 @@
 /* Which pointer holds how much of which account. Sharded open addressing: no malloc per allocation, O(1) free. */
 #pragma once
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "lock.h"
 
 enum { ALLOCATION_SHARDS = 16 };
 
@@ -14,14 +15,14 @@ struct allocation {
     uint64_t pointer; /* 0 = empty place */
     uint64_t bytes;
     uint64_t owner;    /* what it belongs to; see struct state */
-    uint64_t serial;   /* rises with every entry */
+    uint64_t serial;   /* how many contexts had been ended when it was made */
     struct pool *pool; /* it is a part of; bytes are the pool's then */
     uint32_t account;
     uint32_t references;
 };
 
 struct allocation_shard {
-    pthread_mutex_t lock;
+    struct lock lock;
     struct allocation *places; /* power of two many, mapped */
     size_t capacity, count;
 };
@@ -29,17 +30,6 @@ struct allocation_shard {
 struct allocations {
     struct allocation_shard shard[ALLOCATION_SHARDS];
 };
-
-#define ALLOCATION_SHARD_EMPTY                                                                                         \
-    {                                                                                                                  \
-        .lock = PTHREAD_MUTEX_INITIALIZER                                                                              \
-    }
-#define ALLOCATION_SHARDS_4                                                                                            \
-    ALLOCATION_SHARD_EMPTY, ALLOCATION_SHARD_EMPTY, ALLOCATION_SHARD_EMPTY, ALLOCATION_SHARD_EMPTY
-#define ALLOCATIONS_EMPTY                                                                                              \
-    {                                                                                                                  \
-        .shard = { ALLOCATION_SHARDS_4, ALLOCATION_SHARDS_4, ALLOCATION_SHARDS_4, ALLOCATION_SHARDS_4 }                \
-    }
 
 /* Remembers an allocation. True when the pointer was known already; `former` then has what it held: the driver
  * only gives an address again when it has freed it behind our back (a destroyed context). */
@@ -51,7 +41,7 @@ bool allocations_find(struct allocations *all, uint64_t pointer, struct allocati
 /* Forgets an allocation; false when the pointer is not ours. */
 bool allocations_take(struct allocations *all, uint64_t pointer, struct allocation *taken);
 
-/* Forgets every entry of an owner up to a serial; `each` is told. */
+/* Forgets every entry of an owner with at most this serial; `each` is told. */
 void allocations_take_owned(struct allocations *all, uint64_t owner, uint64_t serial,
                             void (*each)(const struct allocation *taken));
 

@@ -112,7 +112,7 @@ static CUresult array_keep(const struct charge *charge, CUresult result, const v
                                .bytes = charge->bytes,
                                .account = charge->account,
                                .owner = charge->context,
-                               .serial = atomic_fetch_add(&state.serial, 1) + 1};
+                               .serial = atomic_load(&state.context_ends)};
     if (result != CUDA_SUCCESS)
         account_return(charge->account, charge->bytes);
     else if (allocations_put(&state.arrays, &entry, &former))

@@ -5,8 +5,10 @@
 #include "cuda_abi.h"
 #include "region.h"
 
-/* Brings unseen_bytes of every process of the container up to date. */
+/* Brings unseen_bytes of every process of the container up to date; the watcher's, at regular intervals. */
 void backstop_look(struct region *region);
+
+/* Anybody's look at one card in between: finds what is more, not what is less. */
 void backstop_look_at(struct region *region, unsigned int account);
 
 /* Around the making of a context on the device, which takes hundreds of MiB that nobody asked for by size. */

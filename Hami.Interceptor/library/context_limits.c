@@ -48,7 +48,7 @@ static CUresult set(struct charge *charge, int limit, size_t value)
                                .bytes = held.bytes + charge->bytes - less_bytes,
                                .account = charge->account,
                                .owner = charge->context,
-                               .serial = atomic_fetch_add(&state.serial, 1) + 1};
+                               .serial = atomic_load(&state.context_ends)};
     if (held.bytes > 0)
         allocations_put(&state.context_limits, &held, &former);
     return result;

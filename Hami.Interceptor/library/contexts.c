@@ -11,7 +11,7 @@ static void give_back(const struct allocation *taken)
     account_return(taken->account, taken->bytes);
 }
 
-/* Entries up to the serial read before the driver was asked: a context made since may have the same address. */
+/* What was allocated before the driver was asked: a context made since may have the same address. */
 static void settle(CUcontext context, uint64_t serial)
 {
     if (!context)
@@ -50,7 +50,8 @@ EXPORT CUresult cuCtxCreate_v4(CUcontext *context, void *parameters, unsigned in
 
 EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
 {
-    uint64_t serial = atomic_load(&state.serial);
+    uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
+    meters_end(context);
     CUresult result = cuda()->cuCtxDestroy_v2(context);
     if (result == CUDA_SUCCESS)
         settle(context, serial);
@@ -59,7 +60,8 @@ EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
 
 EXPORT CUresult cuCtxDestroy(CUcontext context)
 {
-    uint64_t serial = atomic_load(&state.serial);
+    uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
+    meters_end(context);
     CUresult result = cuda()->cuCtxDestroy(context);
     if (result == CUDA_SUCCESS)
         settle(context, serial);
@@ -94,11 +96,13 @@ static CUresult primary_release(CUdevice device, primary_end *release)
     unsigned int flags;
     int active;
     pthread_mutex_lock(&state.retaining);
-    uint64_t serial = atomic_load(&state.serial);
+    uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
     CUresult result = release(device);
     if (result == CUDA_SUCCESS && cuda()->cuDevicePrimaryCtxGetState(device, &flags, &active) == CUDA_SUCCESS &&
-        !active)
+        !active) {
         settle(primary_of(device), serial);
+        meters_end(primary_of(device));
+    }
     pthread_mutex_unlock(&state.retaining);
     return result;
 }
@@ -107,7 +111,8 @@ static CUresult primary_release(CUdevice device, primary_end *release)
 static CUresult primary_reset(CUdevice device, primary_end *reset)
 {
     pthread_mutex_lock(&state.retaining);
-    uint64_t serial = atomic_load(&state.serial);
+    uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
+    meters_end(primary_of(device));
     CUresult result = reset(device);
     if (result == CUDA_SUCCESS)
         settle(primary_of(device), serial);

@@ -11,20 +11,12 @@
 #include "driver.h"
 #include "settings.h"
 
-/* "GPU-<hex>" and "MIG-<hex>" name the same bytes. */
-static bool is_same_uuid(const char *left, const char *right, size_t right_length)
-{
-    size_t left_length = strlen(left);
-    if (left_length > 4 && right_length > 4 && left[3] == '-' && right[3] == '-') {
-        left += 4, left_length -= 4;
-        right += 4, right_length -= 4;
-    }
-    return left_length == right_length && strncasecmp(left, right, left_length) == 0;
-}
-
-/* Position of the UUID in NVIDIA_VISIBLE_DEVICES; -1 when it is not named there. */
+/* Position of the UUID in the limits file; without one, in NVIDIA_VISIBLE_DEVICES; -1 when it is not named there. */
 static int position_allocated(const char *uuid)
 {
+    (void)region_get(); /* with it the settings are known */
+    if (state.settings.from_file)
+        return settings_card(&state.settings, uuid);
     const char *list = getenv("NVIDIA_VISIBLE_DEVICES");
     for (int position = 0; list && *list; position++) {
         size_t length = strcspn(list, ",");
@@ -103,17 +95,12 @@ nvmlReturn_t account_of_nvml(nvmlDevice_t device, unsigned int *account)
     return NVML_SUCCESS;
 }
 
-static uint64_t smaller(uint64_t left, uint64_t right)
-{
-    return left < right ? left : right;
-}
-
 EXPORT CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice device)
 {
     CUresult result = cuda()->cuDeviceTotalMem_v2(bytes, device);
     unsigned int account;
     if (result == CUDA_SUCCESS && bytes && account_of_cuda(device, &account) == CUDA_SUCCESS)
-        *bytes = smaller(*bytes, account_limit(account));
+        *bytes = account_size(account, *bytes);
     return result;
 }
 
@@ -122,6 +109,6 @@ EXPORT CUresult cuDeviceTotalMem(unsigned int *bytes, CUdevice device)
     CUresult result = cuda()->cuDeviceTotalMem(bytes, device);
     unsigned int account;
     if (result == CUDA_SUCCESS && bytes && account_of_cuda(device, &account) == CUDA_SUCCESS)
-        *bytes = (unsigned int)smaller(*bytes, account_limit(account));
+        *bytes = size_v1(account_size(account, *bytes));
     return result;
 }

@@ -99,10 +99,9 @@ static bool nvml_load(int flags)
     return true;
 }
 
-const struct cuda *cuda(void)
+void cuda_find(void)
 {
     cuda_load(0);
-    return &state.cuda;
 }
 
 const struct nvml *nvml(void)

@@ -8,8 +8,15 @@
 /* The function of the C library, not ours. */
 dlsym_function *real_dlsym(void);
 
+void cuda_find(void);
+
 /* Loads libcuda.so.1 on first use. Where it is missing every function answers CUDA_ERROR_NO_DEVICE. */
-const struct cuda *cuda(void);
+static inline const struct cuda *cuda(void)
+{
+    if (__builtin_expect(!atomic_load_explicit(&state.cuda_ready, memory_order_acquire), 0))
+        cuda_find();
+    return &state.cuda;
+}
 
 /* Loads libnvidia-ml.so.1 on first use. Where it is missing every function answers NVML_ERROR_LIBRARY_NOT_FOUND. */
 const struct nvml *nvml(void);

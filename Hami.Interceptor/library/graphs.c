@@ -62,7 +62,7 @@ static void need_add(struct need *need, CUgraph graph, int depth)
 
 static void need_of(struct need *need, CUgraph graph)
 {
-    *need = (struct need){.alive = ALLOCATIONS_EMPTY};
+    *need = (struct need){.now_bytes = 0};
     if (graph)
         need_add(need, graph, 0);
     allocations_forget(&need->alive);
@@ -112,16 +112,6 @@ EXPORT CUresult cuGraphUpload(CUgraphExec exec, CUstream stream)
 EXPORT CUresult cuGraphUpload_ptsz(CUgraphExec exec, CUstream stream)
 {
     ENQUEUE(cuGraphUpload_ptsz);
-}
-
-EXPORT CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream)
-{
-    ENQUEUE(cuGraphLaunch);
-}
-
-EXPORT CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream)
-{
-    ENQUEUE(cuGraphLaunch_ptsz);
 }
 
 /* ---- instantiating ---- */

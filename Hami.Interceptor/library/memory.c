@@ -5,6 +5,7 @@
 #include "account.h"
 #include "device.h"
 #include "driver.h"
+#include "oversubscribe.h"
 #include "pools.h"
 #include "settings.h"
 
@@ -52,7 +53,7 @@ CUresult charge_close(const struct charge *charge, CUresult result, CUdeviceptr 
                                   .bytes = charge->bytes,
                                   .account = charge->account,
                                   .owner = charge->context,
-                                  .serial = atomic_fetch_add(&state.serial, 1) + 1});
+                                  .serial = atomic_load(&state.context_ends)});
     return result;
 }
 
@@ -78,7 +79,7 @@ EXPORT CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes)
     CUresult result = charge_open(&charge, bytes);
     if (result != CUDA_SUCCESS)
         return result;
-    result = cuda()->cuMemAlloc_v2(pointer, bytes);
+    result = oversubscribe(cuda()->cuMemAlloc_v2(pointer, bytes), pointer, bytes);
     return charge_close(&charge, result, *pointer);
 }
 
@@ -138,6 +139,7 @@ EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t w
     if (result != CUDA_SUCCESS)
         return result;
     result = cuda()->cuMemAllocPitch_v2(pointer, pitch, width, height, element);
+    result = oversubscribe_pitch(result, pointer, pitch, width, height, element);
     if (result != CUDA_SUCCESS)
         return charge_close(&charge, result, 0);
     return pitch_close(&charge, (uint64_t)*pitch * height, *pointer);
@@ -184,8 +186,7 @@ static bool memory_granted(uint64_t *free_bytes, uint64_t *total_bytes)
     if (limit_bytes == LIMIT_NONE)
         return false;
     uint64_t used_bytes = account_used(account);
-    if (*total_bytes > limit_bytes)
-        *total_bytes = limit_bytes;
+    *total_bytes = account_size(account, *total_bytes);
     *free_bytes = *total_bytes > used_bytes ? *total_bytes - used_bytes : 0;
     return true;
 }
@@ -210,8 +211,8 @@ EXPORT CUresult cuMemGetInfo(unsigned int *free_bytes, unsigned int *total_bytes
         return result;
     uint64_t free_granted = *free_bytes, total_granted = *total_bytes;
     if (memory_granted(&free_granted, &total_granted)) {
-        *free_bytes = (unsigned int)free_granted; /* at most the total, which fits */
-        *total_bytes = (unsigned int)total_granted;
+        *free_bytes = size_v1(free_granted);
+        *total_bytes = size_v1(total_granted);
     }
     return result;
 }

@@ -14,8 +14,7 @@ static bool grant_of(nvmlDevice_t device, uint64_t physical_bytes, struct grant 
     unsigned int account;
     if (account_of_nvml(device, &account) != NVML_SUCCESS || account_limit(account) == LIMIT_NONE)
         return false;
-    uint64_t limit_bytes = account_limit(account);
-    grant->total_bytes = physical_bytes < limit_bytes ? physical_bytes : limit_bytes;
+    grant->total_bytes = account_size(account, physical_bytes);
     grant->used_bytes = account_used(account);
     if (grant->used_bytes > grant->total_bytes)
         grant->used_bytes = grant->total_bytes;

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "feedback.h"
+#include "gate.h"
 #include "host_pid.h"
 #include "identity.h"
 #include "pools.h"
@@ -26,10 +29,24 @@ static void limit_announce(struct region *region, unsigned int account, uint64_t
     atomic_store(&region->v1->sm_limit_percent[account], state.settings.core_percent[account]);
 }
 
+/* All processes read the same file, and hold themselves to it. The region only shows it. */
+static void limits_show(struct region *region)
+{
+    for (unsigned int account = 0; account < DEVICES_MAX; account++) {
+        atomic_store(&region->extension->limit_complement[account], ~state.settings.memory_bytes[account]);
+        if (account < state.settings.card_count)
+            limit_announce(region, account, state.settings.memory_bytes[account]);
+    }
+}
+
 /* The first process to live here sets the container's limit. One that comes later with a larger limit, or with none,
  * is held to the container's; one with a smaller limit is held to its own and takes nothing from the others. */
 static void limits_set(struct region *region)
 {
+    if (state.settings.from_file) {
+        limits_show(region);
+        return;
+    }
     bool alone = slot_is_alone(region);
     for (unsigned int account = 0; account < DEVICES_MAX; account++) {
         _Atomic uint64_t *shared = &region->extension->limit_complement[account];
@@ -66,7 +83,9 @@ static void name_write(struct v1_region *v1, unsigned int account, const char *u
 /* Known from the start where the cards were allocated by name. */
 static void names_allocated(struct v1_region *v1)
 {
-    const char *list = getenv("NVIDIA_VISIBLE_DEVICES");
+    for (unsigned int account = 0; account < state.settings.card_count; account++)
+        name_write(v1, account, state.settings.cards[account], strlen(state.settings.cards[account]));
+    const char *list = state.settings.from_file ? NULL : getenv("NVIDIA_VISIBLE_DEVICES");
     for (unsigned int account = 0; list && *list; account++) {
         size_t length = strcspn(list, ",");
         if (length > 4 && list[3] == '-')
@@ -90,6 +109,8 @@ void region_name(unsigned int account, const char *uuid)
 static bool attach_shared(struct region *region)
 {
     const char *path = state.settings.region_path;
+    if (!*path)
+        return false;
     enum region_file kind = region_map_shared(region, path, state.settings.priority);
     if (kind == REGION_FAILED)
         warn_once(WARNING_REGION, "hami: %s cannot be used (%s); the memory limit holds for this process alone.", path,
@@ -109,9 +130,27 @@ static bool attach_shared(struct region *region)
     return true;
 }
 
+/* For whoever asked by LIBCUDA_LOG_LEVEL what holds here. */
+static void grant_tell(const struct region *region)
+{
+    char cards[384] = "";
+    size_t length = 0;
+    for (unsigned int account = 0; account < DEVICES_MAX && length < sizeof cards; account++) {
+        uint64_t bytes = state.settings.memory_bytes[account];
+        unsigned int percent = state.settings.core_percent[account];
+        if (state.settings.from_file ? account < state.settings.card_count : bytes != LIMIT_NONE || percent < 100)
+            length += (size_t)snprintf(cards + length, sizeof cards - length, " device %u: %llu bytes, %u %%;", account,
+                                       bytes == LIMIT_NONE ? 0ull : (unsigned long long)bytes, percent);
+    }
+    tell("hami: granted by the %s:%s region %.96s, place %u.", state.settings.from_file ? "limits file" : "environment",
+         *cards ? cards : " no limit;", region->file >= 0 ? state.settings.region_path : "of this process alone",
+         region->index);
+}
+
 static void attach(struct region *region)
 {
     settings_read(&state.settings);
+    warn_no_more();
     region->identity = identity_of_self();
     region->pid_namespace = identity_pid_namespace();
     if (!attach_shared(region)) {
@@ -122,6 +161,8 @@ static void attach(struct region *region)
     host_pid_find(region);
     limits_set(region);
     names_allocated(region->v1);
+    if (state.settings.tells_grant)
+        grant_tell(region);
 }
 
 /* NVML has locks of its own, and the C library has one around dlopen, which a child would inherit for good if a thread
@@ -145,16 +186,12 @@ __attribute__((constructor)) static void watch_forks(void)
     pthread_atfork(fork_prepare, fork_done, region_forget);
 }
 
-struct region *region_get(void)
+struct region *region_attach(void)
 {
-    struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
-    if (region)
-        return region;
-
     int cancelling; /* a thread must not be cancelled over a file while it holds a lock */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.attaching);
-    region = atomic_load(&state.region);
+    struct region *region = atomic_load(&state.region);
     if (!region) {
         int error = errno;
         attach(&state.attached);
@@ -173,6 +210,8 @@ void region_forget(void)
 {
     /* Other threads of the parent, which are not here, may have held these. */
     watcher_forget();
+    gate_forget(); /* before the region it looks at is gone */
+    feedback_forget();
     atomic_store(&state.nvml_started, false);
     pthread_mutex_init(&state.attaching, NULL);
     pthread_mutex_init(&state.reclaiming, NULL);
@@ -183,6 +222,8 @@ void region_forget(void)
     if (state.attached.v1)
         region_unmap(&state.attached);
     memset(&state.attached, 0, sizeof state.attached);
+    for (int account = 0; account < DEVICES_MAX; account++)
+        atomic_store(&state.own_used_bytes[account], 0);
     atomic_store(&state.region, NULL);
     allocations_forget(&state.pointers);
     allocations_forget(&state.blocks);

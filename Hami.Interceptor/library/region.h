@@ -82,16 +82,23 @@ struct slot {
     _Alignas(64) _Atomic uint64_t owner; /* identity of the process (identity.h); 0 = free */
     _Atomic uint32_t pid_namespace;      /* inode; pids of another namespace say nothing about life and death */
     struct {
-        _Atomic uint64_t used_bytes;    /* given out */
-        _Atomic uint64_t pending_bytes; /* asked for, not yet verified against the limit */
-        _Atomic uint64_t peak_bytes;    /* the most that was used since the watcher last looked */
-        _Atomic uint64_t unseen_bytes;  /* what the driver counts beyond that; written by whoever looks (backstop.c) */
+        _Atomic uint64_t used_bytes;               /* given out */
+        _Atomic uint64_t pending_bytes;            /* asked for, not yet verified against the limit */
+        _Atomic uint64_t peak_bytes, trough_bytes; /* the most and the least used since the watcher last looked */
+        _Atomic uint64_t peak_before_bytes;        /* the most between its last two looks */
+        _Atomic uint64_t unseen_bytes;             /* what the driver counts beyond what we do (backstop.c) */
     } _Alignas(64) device[DEVICES_MAX];
 };
 
-/* What all processes of the container share for pacing kernels on one card (pace.c). */
+/* What all processes of the container share for pacing kernels on one card (pace.c). Each word is right by itself:
+ * a process killed between two of them leaves nothing that others wait for. */
 struct pace_shared {
-    _Alignas(64) _Atomic int64_t words[16];
+    _Alignas(64) _Atomic uint64_t spent_until_ns; /* CLOCK_MONOTONIC up to which the share is used up */
+    _Atomic uint64_t measured_ns;                 /* time on the card as our processes measured it, ever growing */
+    _Atomic uint64_t charged_ns;                  /* what was taken from the share for it, ever growing */
+    _Atomic uint64_t scale;                       /* what the driver measured for each such ns, in 1/65536; 0 = 1 */
+    _Atomic uint64_t probe_ns; /* of the first card's only: when we lifted a block to see whether its setter lives */
+    _Atomic uint64_t present_until_ns[11]; /* by slot, modulo: that process has work on the card */
 };
 
 #define EXTENSION_MAGIC UINT64_C(0x31746e657645696d) /* our own; v1 readers never look here */
@@ -107,9 +114,9 @@ struct extension {
     _Alignas(4096) struct slot slots[SLOTS_MAX];
 };
 
-enum { EXTENSION_VERSION = 2, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2605056 };
+enum { EXTENSION_VERSION = 2, EXTENSION_OFFSET = 2011136, REGION_BYTES = 2867200 };
 
-_Static_assert(sizeof(struct slot) == 576, "extension");
+_Static_assert(sizeof(struct slot) == 832, "extension");
 _Static_assert(sizeof(struct pace_shared) == 128, "extension");
 _Static_assert(EXTENSION_OFFSET % 4096 == 0 && EXTENSION_OFFSET >= sizeof(struct v1_region), "extension");
 _Static_assert(EXTENSION_OFFSET + sizeof(struct extension) == REGION_BYTES, "extension");
@@ -121,11 +128,11 @@ struct region {
     unsigned int index; /* of our slot */
     uint64_t identity;
     uint32_t pid_namespace;
-    int file;                          /* -1 when private to this process */
+    int file; /* -1 when private to this process */
 };
 
-/* The region, attached on first use, at worst one private to this process; NULL only without any memory left. */
-struct region *region_get(void);
+/* Attached on first use, at worst one private to this process; NULL only without any memory left. */
+struct region *region_attach(void);
 
 /* Says in the region which card an account is; monitors read it there. */
 void region_name(unsigned int account, const char *uuid);

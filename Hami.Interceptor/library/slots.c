@@ -69,10 +69,13 @@ static bool slot_reclaim(struct region *region, unsigned int index, uint64_t dea
     for (int device = 0; device < DEVICES_MAX; device++) {
         freed |= atomic_load(&slot->device[device].used_bytes) != 0;
         freed |= atomic_load(&slot->device[device].pending_bytes) != 0;
+        atomic_store(&mirror->used[device].context_bytes, 0);
         atomic_store(&mirror->used[device].data_bytes, 0);
         atomic_store(&mirror->used[device].total_bytes, 0);
         atomic_store(&slot->device[device].unseen_bytes, 0);
         atomic_store(&slot->device[device].peak_bytes, 0);
+        atomic_store(&slot->device[device].peak_before_bytes, 0);
+        atomic_store(&slot->device[device].trough_bytes, 0);
         atomic_store(&slot->device[device].pending_bytes, 0);
         atomic_store(&slot->device[device].used_bytes, 0);
     }

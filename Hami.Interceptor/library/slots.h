@@ -11,4 +11,3 @@ bool slot_is_alone(const struct region *region);
 
 /* Frees what dead processes still hold; true when something was freed. */
 bool slots_reclaim(struct region *region);
-

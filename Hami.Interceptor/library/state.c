@@ -2,18 +2,12 @@
 #include "state.h"
 
 struct state state = {
+    .recent_kernel = &state.no_region,
     .attaching = PTHREAD_MUTEX_INITIALIZER,
     .asking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP,
     .reclaiming = PTHREAD_MUTEX_INITIALIZER,
     .retaining = PTHREAD_MUTEX_INITIALIZER,
     .mapping = PTHREAD_MUTEX_INITIALIZER,
-    .pointers = ALLOCATIONS_EMPTY,
-    .blocks = ALLOCATIONS_EMPTY,
-    .handles = ALLOCATIONS_EMPTY,
-    .mappings = ALLOCATIONS_EMPTY,
-    .arrays = ALLOCATIONS_EMPTY,
-    .graphs = ALLOCATIONS_EMPTY,
-    .context_limits = ALLOCATIONS_EMPTY,
     .pooling = PTHREAD_MUTEX_INITIALIZER,
     .limiting = PTHREAD_MUTEX_INITIALIZER,
 };

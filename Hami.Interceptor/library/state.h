@@ -8,6 +8,7 @@
 
 #include "allocations.h"
 #include "cuda_abi.h"
+#include "markers.h"
 #include "nvml_abi.h"
 #include "region.h"
 #include "settings.h"
@@ -39,6 +40,12 @@ struct nvml {
 #undef NVML_CALL
 };
 
+/* How the container's watcher looks at one card. */
+struct feedback {
+    struct pace_feedback pace;
+    uint64_t newest_us; /* of the samples it has seen */
+};
+
 typedef void *dlsym_function(void *handle, const char *name);
 
 struct pool;
@@ -50,9 +57,10 @@ struct state {
     _Atomic bool cuda_ready, nvml_ready;
 
     pthread_mutex_t attaching;
-    struct settings settings;          /* read before the region is attached */
+    struct settings settings;        /* read before the region is attached */
     _Atomic(struct region *) region; /* NULL until attached */
     struct region attached;
+    _Atomic uint64_t own_used_bytes[DEVICES_MAX]; /* what this process holds, out of reach of the container's others */
     pthread_mutex_t asking;     /* held while NVML is asked on our own account; recursive, for NVML may fork */
     pthread_mutex_t reclaiming; /* one thread at a time clears dead slots away */
     _Atomic uint32_t warned;    /* one bit per enum warning */
@@ -60,12 +68,15 @@ struct state {
     _Atomic bool watching;      /* this process is the container's watcher */
     _Atomic bool ending;        /* exit() has begun: NVML is asked nothing any more */
     _Atomic bool end_registered;
-    _Atomic uint64_t watch_asked_ns; /* when we last made sure that somebody watches */
+    _Atomic uint64_t watch_asked_ns;      /* when we last made sure that somebody watches */
+    unsigned int looks_over[DEVICES_MAX]; /* in a row, the watcher's own: the container held more than its limit */
+    _Atomic uint64_t agent_due_ns;        /* not before then is the node agent asked again */
+    _Atomic uint32_t agent_tries;
 
     _Atomic int8_t account_of[64]; /* CUDA ordinal -> account + 1; 0 = not asked yet */
 
     struct allocations pointers;    /* device pointers; owner: the context they die with, 0 = none */
-    _Atomic uint64_t serial;        /* of the latest entry in pointers */
+    _Atomic uint64_t context_ends;  /* how many contexts somebody has set about to end */
     _Atomic(CUcontext) primary[64]; /* by CUDA ordinal, learnt from cuDevicePrimaryCtxRetain */
     pthread_mutex_t retaining;      /* held through every call that may end a primary context */
     pthread_mutex_t mapping;        /* held through every call of the chapter on virtual memory */
@@ -86,6 +97,20 @@ struct state {
     pthread_mutex_t limiting;                 /* held through cuCtxSetLimit */
     struct allocations context_limits;        /* a context's heap and printf buffer beyond the usual */
     _Atomic bool weighing;                    /* the watcher is at the driver */
+
+    _Atomic(_Atomic int32_t *) recent_kernel; /* the region's word; before it is attached, one that lets nothing pass */
+    _Atomic int32_t no_region;
+    _Atomic int cards; /* that CUDA shows; 0 = not asked yet */
+    struct lock metering;
+    struct meter meters[METERS_MAX];
+    struct feedback feedback[DEVICES_MAX]; /* the watcher's own */
 };
 
 extern struct state state;
+
+/* The region, attached on first use. */
+static inline struct region *region_get(void)
+{
+    struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
+    return __builtin_expect(region != NULL, 1) ? region : region_attach();
+}

@@ -9,7 +9,11 @@
 
 #include "backstop.h"
 #include "clock.h"
+#include "host_pid.h"
+#include "oom_killer.h"
 #include "pools.h"
+#include "feedback.h"
+#include "gate.h"
 #include "state.h"
 
 /* Elected by a lock on one byte of the region, which ends with the process whatever becomes of it. The others see by
@@ -20,9 +24,9 @@ enum { LOOK_EVERY_MS = 100, BEAT_OLD_MS = 1000, STACK_BYTES = 256 * 1024 };
 static bool anything_limited(void)
 {
     for (unsigned int account = 0; account < DEVICES_MAX; account++)
-        if (state.settings.memory_bytes[account] != LIMIT_NONE || state.settings.core_percent[account] < 100)
+        if (state.settings.memory_bytes[account] != LIMIT_NONE)
             return true;
-    return false;
+    return cores_are_limited();
 }
 
 /* True also for a region of our own, where nobody else stands. */
@@ -48,7 +52,9 @@ static void *watch(void *argument)
     while (!atomic_load(&state.ending)) {
         atomic_store_explicit(&region->extension->watch_beat_ns, now_ns(), memory_order_relaxed);
         backstop_look(region);
+        oom_killer_look(region);
         pools_look();
+        feedback_look(region);
         struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
         nanosleep(&pause, NULL);
     }
@@ -89,7 +95,10 @@ void watcher_ensure(void)
     struct region *region = atomic_load_explicit(&state.region, memory_order_acquire);
     uint64_t now = now_ns(), asked = atomic_load_explicit(&state.watch_asked_ns, memory_order_relaxed);
     if (!region || now - asked < BEAT_OLD_MS * UINT64_C(1000000) ||
-        !atomic_compare_exchange_strong(&state.watch_asked_ns, &asked, now) || atomic_load(&state.watching))
+        !atomic_compare_exchange_strong(&state.watch_asked_ns, &asked, now))
+        return;
+    host_pid_ask(region);
+    if (atomic_load(&state.watching))
         return;
     uint64_t beat = atomic_load_explicit(&region->extension->watch_beat_ns, memory_order_relaxed);
     if (beat <= now && now - beat < BEAT_OLD_MS * UINT64_C(1000000))
@@ -103,4 +112,6 @@ void watcher_forget(void)
     atomic_store(&state.watching, false);
     atomic_store(&state.weighing, false);
     atomic_store(&state.watch_asked_ns, 0);
+    atomic_store(&state.agent_due_ns, 0);
+    atomic_store(&state.agent_tries, 0);
 }

@@ -259,7 +259,11 @@ static void answer(const char *line)
         printf("%d %llx\n", result, pointer);
     } else if (strcmp(verb, "alloc-to-null") == 0)
         printf("%d\n", cuda.cuMemAlloc(NULL, a));
-    else if (strcmp(verb, "managed") == 0) {
+    else if (strcmp(verb, "behind") == 0) {
+        CUresult (*take)(size_t);
+        *(void **)&take = need(dlsym(RTLD_DEFAULT, "hami_fake_take"));
+        printf("%d\n", take(a));
+    } else if (strcmp(verb, "managed") == 0) {
         CUresult result = cuda.cuMemAllocManaged(&pointer, a, 1);
         printf("%d %llx\n", result, pointer);
     } else if (strcmp(verb, "async") == 0) {

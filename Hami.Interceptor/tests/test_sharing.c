@@ -239,11 +239,16 @@ TEST(a_later_process_without_the_limit_is_held_to_it_and_a_smaller_one_hurts_onl
     CHECK_EQUAL(run("CUDA_DEVICE_MEMORY_LIMIT_0=2g", lab, output, sizeof output), 0);
 }
 
-static void check_hammers(int processes, int threads, unsigned long rounds)
+/* Every process with a context of so many MiB, for which there is room beside 64 MiB of budget. */
+static void check_hammers(int processes, int threads, unsigned long rounds, uint64_t context_mib)
 {
+    const uint64_t limit_bytes = (64 + (uint64_t)processes * context_mib) * MIB;
+    char settings[128];
+    snprintf(settings, sizeof settings, "CUDA_DEVICE_MEMORY_LIMIT_0=%llu HAMI_FAKE_CONTEXT=%llu",
+             (unsigned long long)limit_bytes, (unsigned long long)context_mib);
     struct client client[8];
     for (int i = 0; i < processes; i++) {
-        client[i] = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=64m");
+        client[i] = client_start(settings);
         expect(&client[i], "start 0", "0");
     }
     char question[64];
@@ -260,21 +265,28 @@ static void check_hammers(int processes, int threads, unsigned long rounds)
         char zero[16];
         CHECK(read(client[i].from, zero, 2) == 2); /* the answer to init */
     }
-    CHECK_PEAK(64 * MIB);
-    CHECK(driver_peak_bytes() > 48 * MIB); /* nor is the budget left unused */
-    expect(&client[0], "info", "0 free 67108864 total 67108864");
+    CHECK_PEAK(limit_bytes);
+    CHECK(driver_peak_bytes() > limit_bytes - 16 * MIB); /* nor is the budget left unused */
+    char all[64];
+    snprintf(all, sizeof all, "0 free 67108864 total %llu", (unsigned long long)limit_bytes);
+    expect(&client[0], "info", all);
     for (int i = 0; i < processes; i++)
         client_end(&client[i]);
 }
 
 TEST(sixteen_threads_never_pass_the_limit_and_end_at_zero)
 {
-    check_hammers(1, 16, 5000);
+    check_hammers(1, 16, 5000, 0);
 }
 
 TEST(six_processes_of_four_threads_never_pass_the_limit_and_end_at_zero)
 {
-    check_hammers(6, 4, 2000);
+    check_hammers(6, 4, 2000, 0);
+}
+
+TEST(processes_with_contexts_never_pass_the_limit_with_all_they_hold)
+{
+    check_hammers(3, 4, 4000, 20);
 }
 
 /* Sixteen threads of two processes that each hold eight bytes at most: the last byte is asked for again and again. */
@@ -293,7 +305,7 @@ TEST(who_stays_within_the_limit_is_never_refused)
 
 LASTING_TEST(eight_processes_of_eight_threads_hammer_for_long)
 {
-    check_hammers(8, 8, 40000);
+    check_hammers(8, 8, 40000, 20);
 }
 
 static void check_kills(int rounds)

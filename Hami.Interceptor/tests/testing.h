@@ -35,6 +35,8 @@ void test_register(struct test *test);
 /* Ends the test as failed. */
 __attribute__((noreturn, format(printf, 3, 4))) void fail_at(const char *file, int line, const char *format, ...);
 #define FAIL(...) fail_at(__FILE__, __LINE__, __VA_ARGS__)
+/* Ends the test as one that could not be tried here. */
+__attribute__((noreturn)) void skip(const char *reason);
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
         if (!(condition))                                                                                              \
@@ -73,6 +75,9 @@ int run(const char *settings, const char *command, char *output, size_t length);
 
 /* The answer must be this. */
 void expect(struct client *client, const char *question, const char *answer);
+
+/* A folder with the library and, unless the text is NULL, the limits file beside it; answers settings that use it. */
+const char *grant(const char *limits);
 
 /* The region as another process sees it. */
 const struct v1_region *region_look(const char *path);

@@ -55,6 +55,19 @@ internal sealed record AgentOptions
     /// <summary>Host folder of the library, its preload file and the containers' directories.</summary>
     public string VgpuDir => Path.Combine(HookPath, "vgpu");
 
+    /// <summary>The library on the host, which every container sees as <c>libvgpu.so</c>: another file after an upgrade.</summary>
+    public string LibraryFile
+    {
+        get => field ?? Path.Combine(VgpuDir, "libvgpu.so");
+        init;
+    }
+
+    /// <summary>Folder of the host that every container sees beside the library.</summary>
+    public string AgentDir => Path.Combine(VgpuDir, "agent");
+
+    /// <summary>Where a process in a container asks by which pid the node knows it.</summary>
+    public string AgentSocket => Path.Combine(AgentDir, "agent.sock");
+
     /// <summary>One sentence on the first value that cannot work; null when all can.</summary>
     public string? Fault()
     {
@@ -68,10 +81,10 @@ internal sealed record AgentOptions
             return $"--device-core-scaling is {CoreScaling}; it must be above 0.";
         if (ResourceName.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
             return $"--resource-name is \"{ResourceName}\"; it must look like nvidia.com/gpu.";
-        foreach (var socket in new[] { PluginSocket, KubeletSocket, PodResourcesSocket })
+        foreach (var (socket, option) in new[] { (PluginSocket, "--kubelet-dir"), (KubeletSocket, "--kubelet-dir"), (PodResourcesSocket, "--kubelet-dir"), (AgentSocket, "--hook-path") })
             // sockaddr_un.sun_path has 108 bytes with its final NUL (unix(7)).
             if (Encoding.UTF8.GetByteCount(socket) > 107)
-                return $"The socket path {socket} is longer than the 107 bytes Linux allows; give a shorter --kubelet-dir.";
+                return $"The socket path {socket} is longer than the 107 bytes Linux allows; give a shorter {option}.";
         if (Keys.ById.IsEmpty && !AcceptUnsigned)
             return "Whoever may write a pod's annotations could give it this node's devices: give --signing-public-key the public half of hami-api's --signing-key-file, "
                 + "or --accept-unsigned while hami-api has no key or the cluster is taken over from HAMi.";

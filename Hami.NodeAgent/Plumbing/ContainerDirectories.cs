@@ -12,11 +12,12 @@ internal sealed class ContainerDirectories(AgentOptions options)
 
     public string Of(string podUid, string container) => Path.Combine(root, $"{podUid}_{container}");
 
-    /// <summary>Makes the container's directory and the lock directory, 0777; what a running container has there stays.</summary>
+    /// <summary>Makes the directories that are mounted: those of the container and of the locks, 0777, and our own; what a running container has there stays.</summary>
     public void Prepare(string podUid, string container)
     {
         MakeForEverybody(Of(podUid, container));
         MakeForEverybody(options.LockPath);
+        Directory.CreateDirectory(options.AgentDir);
     }
 
     /// <summary>Pod UIDs that have a directory, and the age of the youngest of each.</summary>
@@ -48,7 +49,7 @@ internal sealed class ContainerDirectories(AgentOptions options)
     {
         Directory.CreateDirectory(directory);
         // After the creation, because the umask would take bits away; containers run as any user.
-        if (!OperatingSystem.IsWindows() && File.GetUnixFileMode(directory) != Everybody)
+        if (File.GetUnixFileMode(directory) != Everybody)
             File.SetUnixFileMode(directory, Everybody);
     }
 }

@@ -27,6 +27,7 @@ public sealed class AnsweringAllocate
             "/usr/local/vgpu < /usr/local/vgpu/containers/uid-p_c0 rw",
             "/tmp/vgpulock < /tmp/vgpulock rw",
             "/etc/ld.so.preload < /usr/local/vgpu/ld.so.preload ro",
+            "/usr/local/vgpu/agent < /usr/local/vgpu/agent ro",
         ], answer.Mounts.Select(m => $"{m.ContainerPath} < {m.HostPath} {(m.ReadOnly ? "ro" : "rw")}"));
         Assert.Empty(answer.Devices);
     }
@@ -47,6 +48,12 @@ public sealed class AnsweringAllocate
     [InlineData(1.5, true)]
     public void Oversubscription_is_told_only_when_memory_is_scaled_up(double scaling, bool told) =>
         Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", Options() with { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
+
+    [Fact]
+    public void The_library_that_was_installed_has_the_name_that_containers_know() =>
+        Assert.Contains(
+            Answered("GPU-a,NVIDIA,3000,50:;", Options() with { LibraryFile = "/usr/local/vgpu/libvgpu-0123456789abcdef.so" }).Mounts,
+            m => m is { ContainerPath: "/usr/local/vgpu/libvgpu.so", HostPath: "/usr/local/vgpu/libvgpu-0123456789abcdef.so", ReadOnly: true });
 
     [Fact]
     public void A_container_that_turns_control_off_has_no_preload_file() =>
