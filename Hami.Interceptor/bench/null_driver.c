@@ -75,7 +75,7 @@ EXPORT CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes)
     return CUDA_SUCCESS;
 }
 
-EXPORT CUresult cuLaunchKernel(void *function, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx,
+EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx,
                                unsigned int by, unsigned int bz, unsigned int shared, CUstream stream,
                                void **parameters, void **extra)
 {
@@ -91,27 +91,46 @@ EXPORT CUresult cuStreamIsCapturing(CUstream stream, int *status)
     return CUDA_SUCCESS;
 }
 
-EXPORT CUresult cuEventCreate(void **created, unsigned int flags)
+EXPORT CUresult cuEventCreate(CUevent *created, unsigned int flags)
 {
     (void)flags;
-    *created = &event;
+    *created = (CUevent)(void *)&event;
     return CUDA_SUCCESS;
 }
 
-EXPORT CUresult cuEventDestroy_v2(void *destroyed)
+EXPORT CUresult cuEventDestroy_v2(CUevent destroyed)
 {
     (void)destroyed;
     return CUDA_SUCCESS;
 }
 
-EXPORT CUresult cuEventRecord(void *recorded, CUstream stream)
+EXPORT CUresult cuEventRecord(CUevent recorded, CUstream stream)
 {
     (void)recorded, (void)stream;
     return CUDA_SUCCESS;
 }
 
-EXPORT CUresult cuEventQuery(void *queried)
+EXPORT CUresult cuEventQuery(CUevent queried)
 {
     (void)queried;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuEventElapsedTime(float *ms, CUevent begin, CUevent end)
+{
+    (void)begin, (void)end;
+    *ms = 0;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuThreadExchangeStreamCaptureMode(int *mode)
+{
+    *mode = 0;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuDeviceGetCount(int *count)
+{
+    *count = 1;
     return CUDA_SUCCESS;
 }

@@ -83,3 +83,12 @@ EXPORT CUresult cuStreamIsCapturing_ptsz(CUstream stream, int *status)
 {
     return cuStreamIsCapturing(stream, status);
 }
+
+EXPORT CUresult cuThreadExchangeStreamCaptureMode(int *mode)
+{
+    static _Thread_local int own = CU_STREAM_CAPTURE_MODE_GLOBAL;
+    int before = own;
+    own = *mode;
+    *mode = before;
+    return CUDA_SUCCESS;
+}

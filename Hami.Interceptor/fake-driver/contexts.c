@@ -146,6 +146,34 @@ EXPORT CUresult cuCtxGetCurrent(CUcontext *context)
     return CUDA_SUCCESS;
 }
 
+static _Thread_local CUcontext pushed[16];
+static _Thread_local int depth;
+
+EXPORT CUresult cuCtxPushCurrent_v2(CUcontext context)
+{
+    CUresult result = check_initialised();
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (!context || context->destroyed || depth == 16)
+        return CUDA_ERROR_INVALID_CONTEXT;
+    pushed[depth++] = current;
+    current = context;
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxPopCurrent_v2(CUcontext *context)
+{
+    CUresult result = check_initialised();
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (!current)
+        return CUDA_ERROR_INVALID_CONTEXT;
+    if (context)
+        *context = current;
+    current = depth > 0 ? pushed[--depth] : NULL;
+    return CUDA_SUCCESS;
+}
+
 CUresult check_context(void)
 {
     CUresult result = check_initialised();

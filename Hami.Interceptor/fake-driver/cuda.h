@@ -23,6 +23,7 @@ struct CUctx_st {
     unsigned int references; /* of a primary context */
     bool destroyed;
     uint64_t fifo_bytes, heap_bytes; /* beyond what every context has; see cuCtxSetLimit */
+    _Atomic uint64_t done_ns;        /* when all that was sent is done */
 };
 
 struct CUmemPoolHandle_st {
@@ -42,6 +43,7 @@ struct driver {
     struct card cards[CARDS_MAX];
     int count;
     struct CUctx_st primary[CARDS_MAX];
+    _Atomic unsigned int events_captured;
 };
 
 extern struct driver driver;
@@ -95,3 +97,8 @@ void capture_forget(void);
 /* On the current context. */
 CUresult memory_allocate(CUdeviceptr *pointer, uint64_t bytes);
 CUresult memory_release(CUdeviceptr pointer);
+
+/* The card's time for what is sent to a stream; of a captured one it becomes the graph's. */
+void graph_add_work(CUgraph graph, uint64_t work_ns);
+CUresult stream_work(CUstream stream, uint64_t cost_ns);
+unsigned int hami_fake_captured_events(void);

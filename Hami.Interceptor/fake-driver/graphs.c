@@ -1,6 +1,6 @@
-/* Chapter "Graph Management": graphs of memory nodes. Nodes run in the order in which they were added. The memory of
- * all graphs of a device is one reservation, which grows at a launch (or an upload) and shrinks only when it is
- * trimmed. */
+/* Chapter "Graph Management": graphs of memory nodes and kernels. Nodes run in the order in which they were added. The
+ * memory of all graphs of a device is one reservation, which grows at a launch (or an upload) and shrinks only when it
+ * is trimmed. */
 #include "cuda.h"
 
 #include <stdlib.h>
@@ -16,6 +16,7 @@ struct CUgraphNode_st {
 
 struct CUgraph_st {
     CUgraphNode first, last;
+    uint64_t work_ns; /* of its kernels, which are no nodes here */
 };
 
 /* An allocation that the graph does not free is the program's after the launch. */
@@ -26,7 +27,7 @@ struct left {
 
 struct CUgraphExec_st {
     int card;
-    uint64_t peak_bytes;
+    uint64_t peak_bytes, work_ns;
     struct left *left;
     unsigned int trims; /* of the device when this was mapped, plus one */
     bool frees_itself;
@@ -71,6 +72,11 @@ CUresult graph_add_allocation(CUgraph graph, CUdeviceptr *pointer, uint64_t byte
     *pointer = node->pointer = address_take(node->bytes);
     pthread_mutex_unlock(&driver.lock);
     return CUDA_SUCCESS;
+}
+
+void graph_add_work(CUgraph graph, uint64_t work_ns)
+{
+    graph->work_ns += work_ns;
 }
 
 static CUgraphNode allocation_of(CUgraph graph, uint64_t pointer)
@@ -213,6 +219,7 @@ static bool frees(CUgraph graph, uint64_t pointer)
 
 static void plan(CUgraphExec exec, CUgraph graph, uint64_t *now_bytes)
 {
+    exec->work_ns += graph->work_ns;
     for (CUgraphNode node = graph->first; node; node = node->next) {
         if (node->type == CU_GRAPH_NODE_TYPE_GRAPH)
             plan(exec, node->child, now_bytes);
@@ -263,7 +270,7 @@ static CUresult upload(CUgraphExec exec)
 }
 
 /* It may run again only when what it left was freed. */
-static CUresult launch(CUgraphExec exec)
+static CUresult launch(CUgraphExec exec, CUstream stream)
 {
     CUmemoryPool pool;
     CUresult result = check_context();
@@ -282,7 +289,7 @@ static CUresult launch(CUgraphExec exec)
         reservation[exec->card].used_bytes += left->bytes;
     }
     pthread_mutex_unlock(&driver.lock);
-    return result;
+    return result == CUDA_SUCCESS ? stream_work(stream, exec->work_ns) : result;
 }
 
 static CUresult instantiate(CUgraphExec *exec, CUgraph graph, uint64_t flags)
@@ -359,15 +366,13 @@ EXPORT CUresult cuGraphUpload_ptsz(CUgraphExec exec, CUstream stream)
 EXPORT CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream)
 {
     INJECT();
-    (void)stream;
-    return launch(exec);
+    return launch(exec, stream);
 }
 
 EXPORT CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream)
 {
     INJECT();
-    (void)stream;
-    return launch(exec);
+    return launch(exec, stream);
 }
 
 EXPORT CUresult cuGraphExecDestroy(CUgraphExec exec)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card_time.h"
+
 enum { DRIVER_CUDA_VERSION = 12080 };
 
 struct driver driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -71,6 +73,7 @@ static void forget_parent(void)
     arrays_forget();
     graphs_forget();
     capture_forget();
+    card_forget();
 }
 
 __attribute__((constructor)) static void watch_forks(void)

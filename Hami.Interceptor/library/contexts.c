@@ -51,6 +51,7 @@ EXPORT CUresult cuCtxCreate_v4(CUcontext *context, void *parameters, unsigned in
 EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
 {
     uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
+    meters_end(context);
     CUresult result = cuda()->cuCtxDestroy_v2(context);
     if (result == CUDA_SUCCESS)
         settle(context, serial);
@@ -60,6 +61,7 @@ EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
 EXPORT CUresult cuCtxDestroy(CUcontext context)
 {
     uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
+    meters_end(context);
     CUresult result = cuda()->cuCtxDestroy(context);
     if (result == CUDA_SUCCESS)
         settle(context, serial);
@@ -97,8 +99,10 @@ static CUresult primary_release(CUdevice device, primary_end *release)
     uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
     CUresult result = release(device);
     if (result == CUDA_SUCCESS && cuda()->cuDevicePrimaryCtxGetState(device, &flags, &active) == CUDA_SUCCESS &&
-        !active)
+        !active) {
         settle(primary_of(device), serial);
+        meters_end(primary_of(device));
+    }
     pthread_mutex_unlock(&state.retaining);
     return result;
 }
@@ -108,6 +112,7 @@ static CUresult primary_reset(CUdevice device, primary_end *reset)
 {
     pthread_mutex_lock(&state.retaining);
     uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
+    meters_end(primary_of(device));
     CUresult result = reset(device);
     if (result == CUDA_SUCCESS)
         settle(primary_of(device), serial);

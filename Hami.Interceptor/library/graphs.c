@@ -114,16 +114,6 @@ EXPORT CUresult cuGraphUpload_ptsz(CUgraphExec exec, CUstream stream)
     ENQUEUE(cuGraphUpload_ptsz);
 }
 
-EXPORT CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream)
-{
-    ENQUEUE(cuGraphLaunch);
-}
-
-EXPORT CUresult cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream)
-{
-    ENQUEUE(cuGraphLaunch_ptsz);
-}
-
 /* ---- instantiating ---- */
 
 /* Before the driver is asked, for one of its flags has it take the memory at once. */

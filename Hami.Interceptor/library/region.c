@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "feedback.h"
+#include "gate.h"
 #include "host_pid.h"
 #include "identity.h"
 #include "pools.h"
@@ -214,6 +216,8 @@ void region_forget(void)
 {
     /* Other threads of the parent, which are not here, may have held these. */
     watcher_forget();
+    gate_forget(); /* before the region it looks at is gone */
+    feedback_forget();
     atomic_store(&state.nvml_started, false);
     pthread_mutex_init(&state.attaching, NULL);
     pthread_mutex_init(&state.reclaiming, NULL);

@@ -90,9 +90,15 @@ struct slot {
     } _Alignas(64) device[DEVICES_MAX];
 };
 
-/* What all processes of the container share for pacing kernels on one card (pace.c). */
+/* What all processes of the container share for pacing kernels on one card (pace.c). Each word is right by itself:
+ * a process killed between two of them leaves nothing that others wait for. */
 struct pace_shared {
-    _Alignas(64) _Atomic int64_t words[16];
+    _Alignas(64) _Atomic uint64_t spent_until_ns; /* CLOCK_MONOTONIC up to which the share is used up */
+    _Atomic uint64_t measured_ns;                 /* time on the card as our processes measured it, ever growing */
+    _Atomic uint64_t charged_ns;                  /* what was taken from the share for it, ever growing */
+    _Atomic uint64_t scale;                       /* what the driver measured for each such ns, in 1/65536; 0 = 1 */
+    _Atomic uint64_t probe_ns; /* of the first card's only: when we lifted a block to see whether its setter lives */
+    _Atomic uint64_t present_until_ns[11]; /* by slot, modulo: that process has work on the card */
 };
 
 #define EXTENSION_MAGIC UINT64_C(0x31746e657645696d) /* our own; v1 readers never look here */

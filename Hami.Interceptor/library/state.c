@@ -2,6 +2,7 @@
 #include "state.h"
 
 struct state state = {
+    .recent_kernel = &state.no_region,
     .attaching = PTHREAD_MUTEX_INITIALIZER,
     .asking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP,
     .reclaiming = PTHREAD_MUTEX_INITIALIZER,

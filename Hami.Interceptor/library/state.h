@@ -8,6 +8,7 @@
 
 #include "allocations.h"
 #include "cuda_abi.h"
+#include "markers.h"
 #include "nvml_abi.h"
 #include "region.h"
 #include "settings.h"
@@ -37,6 +38,12 @@ struct nvml {
 #undef CALL
 #undef NVML_HOOK
 #undef NVML_CALL
+};
+
+/* How the container's watcher looks at one card. */
+struct feedback {
+    struct pace_feedback pace;
+    uint64_t newest_us; /* of the samples it has seen */
 };
 
 typedef void *dlsym_function(void *handle, const char *name);
@@ -92,6 +99,13 @@ struct state {
     pthread_mutex_t limiting;                 /* held through cuCtxSetLimit */
     struct allocations context_limits;        /* a context's heap and printf buffer beyond the usual */
     _Atomic bool weighing;                    /* the watcher is at the driver */
+
+    _Atomic(_Atomic int32_t *) recent_kernel; /* the region's word; before it is attached, one that lets nothing pass */
+    _Atomic int32_t no_region;
+    _Atomic int cards; /* that CUDA shows; 0 = not asked yet */
+    struct lock metering;
+    struct meter meters[METERS_MAX];
+    struct feedback feedback[DEVICES_MAX]; /* the watcher's own */
 };
 
 extern struct state state;

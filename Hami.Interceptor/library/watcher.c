@@ -12,6 +12,8 @@
 #include "host_pid.h"
 #include "oom_killer.h"
 #include "pools.h"
+#include "feedback.h"
+#include "gate.h"
 #include "state.h"
 
 /* Elected by a lock on one byte of the region, which ends with the process whatever becomes of it. The others see by
@@ -22,9 +24,9 @@ enum { LOOK_EVERY_MS = 100, BEAT_OLD_MS = 1000, STACK_BYTES = 256 * 1024 };
 static bool anything_limited(void)
 {
     for (unsigned int account = 0; account < DEVICES_MAX; account++)
-        if (state.settings.memory_bytes[account] != LIMIT_NONE || state.settings.core_percent[account] < 100)
+        if (state.settings.memory_bytes[account] != LIMIT_NONE)
             return true;
-    return false;
+    return cores_are_limited();
 }
 
 /* True also for a region of our own, where nobody else stands. */
@@ -52,6 +54,7 @@ static void *watch(void *argument)
         backstop_look(region);
         oom_killer_look(region);
         pools_look();
+        feedback_look(region);
         struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
         nanosleep(&pause, NULL);
     }

@@ -16,7 +16,7 @@ public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletD
     internal IReadOnlyList<string> Words =>
     [
         "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--lock-path", LockPath, "--simulate", DeviceFile,
-        "--signing-public-key", SigningPublicKey,
+        "--signing-public-key", SigningPublicKey, "--interceptor", Path.Combine(BuiltPrograms.Interceptor, "libvgpu.so"),
     ];
 
     /// <summary>Writes down many of them, for a program that serves all.</summary>

@@ -5,7 +5,7 @@ internal sealed record NodeFolder(LabNode Node, string Root)
 {
     public string Kubelet => Path.Combine(Root, "kubelet");
 
-    /// <summary>HAMi's hook path: the library and the preload file lie in <c>vgpu/</c> below it.</summary>
+    /// <summary>HAMi's hook path: the agent puts the library and the preload file into <c>vgpu/</c> below it.</summary>
     public string Hook => Path.Combine(Root, "hook");
 
     public string Lock => Path.Combine(Root, "lock");
@@ -14,19 +14,12 @@ internal sealed record NodeFolder(LabNode Node, string Root)
 
     public string Devices => Path.Combine(Root, "devices.yaml");
 
-    /// <summary>Writes the cards and installs the interceptor, as the chart's init container does on a real node.</summary>
+    /// <summary>Writes the cards, as they are on a real node, and makes the folders; the agent installs the interceptor.</summary>
     public void Prepare()
     {
-        var vgpu = Path.Combine(Hook, "vgpu");
-        Directory.CreateDirectory(vgpu);
+        Directory.CreateDirectory(Hook);
         Directory.CreateDirectory(Lock);
         File.WriteAllText(Driver, Node.AsDriverFile());
         File.WriteAllText(Devices, Node.AsAgentFile());
-
-        // Renamed into place: a process of the last run may still map the old library.
-        var library = Path.Combine(vgpu, "libvgpu.so");
-        File.Copy(Path.Combine(BuiltPrograms.Interceptor, "libvgpu.so"), library + ".new", overwrite: true);
-        File.Move(library + ".new", library, overwrite: true);
-        File.WriteAllText(Path.Combine(vgpu, "ld.so.preload"), library + "\n");
     }
 }

@@ -23,7 +23,7 @@ internal static class Answer
         if (options.MemoryScaling > 1)
             answer.Envs["CUDA_OVERSUBSCRIBE"] = "true";
 
-        answer.Mounts.Add(Mount($"{options.VgpuDir}/libvgpu.so", $"{options.VgpuDir}/libvgpu.so", readOnly: true));
+        answer.Mounts.Add(Mount($"{options.VgpuDir}/libvgpu.so", options.LibraryFile, readOnly: true));
         answer.Mounts.Add(Mount(options.VgpuDir, directories.Of(podUid, container.Name), readOnly: false));
         answer.Mounts.Add(Mount("/tmp/vgpulock", options.LockPath, readOnly: false));
         if (!container.Unlimited)

@@ -55,6 +55,13 @@ internal sealed record AgentOptions
     /// <summary>Host folder of the library, its preload file and the containers' directories.</summary>
     public string VgpuDir => Path.Combine(HookPath, "vgpu");
 
+    /// <summary>The library on the host, which every container sees as <c>libvgpu.so</c>: another file after an upgrade.</summary>
+    public string LibraryFile
+    {
+        get => field ?? Path.Combine(VgpuDir, "libvgpu.so");
+        init;
+    }
+
     /// <summary>Folder of the host that every container sees beside the library.</summary>
     public string AgentDir => Path.Combine(VgpuDir, "agent");
 

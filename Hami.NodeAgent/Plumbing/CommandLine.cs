@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Reflection;
+using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -32,6 +33,11 @@ internal static class CommandLine
     {
         Description = "Host path whose folder vgpu/ holds the library and the containers' directories; HOOK_PATH when left out.",
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("HOOK_PATH") is { Length: > 0 } path ? path : "/usr/local",
+    };
+
+    private static readonly Option<string?> Library = new("--interceptor")
+    {
+        Description = "libvgpu.so to install in the hook path's folder vgpu/, under a name made from its content; when left out, libvgpu.so and ld.so.preload are there already.",
     };
 
     private static readonly Option<string> LockPath = new("--lock-path")
@@ -96,7 +102,7 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
@@ -131,12 +137,18 @@ internal static class CommandLine
             options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
+            if (given.GetValue(Library) is { Length: > 0 } library)
+                options = options with { LibraryFile = Interceptor.Install(library, options.VgpuDir) };
             cards = DeviceFile.Read(file);
             kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }
         catch (Exception e) when (e is DeviceFileException or InvalidOperationException)
         {
             return await Fail(e.Message);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return await Fail($"The library {given.GetValue(Library)} was not installed into {options.VgpuDir}: {e.Message} Give --interceptor a file that is there and --hook-path a folder we may write.");
         }
 
         using var access = kubernetes;

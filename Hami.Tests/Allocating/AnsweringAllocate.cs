@@ -50,6 +50,12 @@ public sealed class AnsweringAllocate
         Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", Options() with { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
 
     [Fact]
+    public void The_library_that_was_installed_has_the_name_that_containers_know() =>
+        Assert.Contains(
+            Answered("GPU-a,NVIDIA,3000,50:;", Options() with { LibraryFile = "/usr/local/vgpu/libvgpu-0123456789abcdef.so" }).Mounts,
+            m => m is { ContainerPath: "/usr/local/vgpu/libvgpu.so", HostPath: "/usr/local/vgpu/libvgpu-0123456789abcdef.so", ReadOnly: true });
+
+    [Fact]
     public void A_container_that_turns_control_off_has_no_preload_file() =>
         Assert.DoesNotContain(
             Answer.For("uid-p", Share("GPU-a,NVIDIA,3000,50:;") with { Unlimited = true }, Options(), new(Options())).Mounts,

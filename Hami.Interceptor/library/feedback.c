@@ -1,0 +1,110 @@
+#define _GNU_SOURCE
+#include "feedback.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "driver.h"
+#include "gate.h"
+#include "host_pid.h"
+
+enum { SAMPLES_MAX = 1024, SAMPLE_MOST_US = 1100000 };
+
+/* Held: state.asking. */
+static struct {
+    nvmlProcessUtilizationSample_t place[SAMPLES_MAX];
+    unsigned int count;
+} sampled;
+
+/* False when there is nothing new, or the driver does not sample processes (MIG, WSL). */
+static bool samples_read(const char *uuid, uint64_t since_us)
+{
+    nvmlDevice_t device;
+    sampled.count = SAMPLES_MAX;
+    return !atomic_load(&state.ending) && nvml_started() &&
+           nvml()->nvmlDeviceGetHandleByUUID(uuid, &device) == NVML_SUCCESS &&
+           nvml()->nvmlDeviceGetProcessUtilization(device, sampled.place, &sampled.count, since_us) == NVML_SUCCESS &&
+           sampled.count > 0;
+}
+
+static unsigned int percent_of(uint32_t pid, uint64_t since_us, uint64_t *newest_us)
+{
+    unsigned int percent = 0;
+    for (unsigned int i = 0; i < sampled.count && i < SAMPLES_MAX; i++) {
+        if (sampled.place[i].timeStamp <= since_us)
+            continue;
+        if (sampled.place[i].timeStamp > *newest_us)
+            *newest_us = sampled.place[i].timeStamp;
+        if (sampled.place[i].pid == pid && sampled.place[i].smUtil <= 100)
+            percent = sampled.place[i].smUtil;
+    }
+    return percent;
+}
+
+/* Of all processes of the container; false when one of them is not known to the driver by a pid we know. */
+static bool percent_sum(struct region *region, unsigned int account, uint64_t since_us, uint64_t *newest_us,
+                        unsigned int *sum)
+{
+    bool all_known = true;
+    unsigned int high = atomic_load(&region->extension->slots_high);
+    for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
+        if (atomic_load(&region->extension->slots[i].owner) == 0)
+            continue;
+        uint32_t pid = host_pid_of(region, i);
+        unsigned int percent = percent_of(pid, since_us, newest_us);
+        all_known &= pid != 0;
+        *sum += pid ? percent : 0;
+        region->v1->processes[i].utilization[account].sm = pid ? percent : 0; /* for monitors */
+    }
+    return all_known;
+}
+
+static uint64_t clock_us(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void look_at(struct region *region, unsigned int account)
+{
+    struct feedback *feedback = &state.feedback[account];
+    struct pace_shared *shared = &region->extension->pace[account];
+    uint64_t now_ns = precise_ns(), now_us = clock_us(CLOCK_REALTIME), newest_us = 0;
+    char uuid[sizeof region->v1->uuids[0] + 1] = {0};
+    memcpy(uuid, region->v1->uuids[account], sizeof region->v1->uuids[0]);
+    pace_note(&feedback->pace, shared, now_ns);
+    if (!*uuid)
+        return;
+    unsigned int percent = 0;
+    bool known = false;
+    int cancelling;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    pthread_mutex_lock(&state.asking);
+    if (samples_read(uuid, feedback->newest_us))
+        known = percent_sum(region, account, feedback->newest_us, &newest_us, &percent);
+    pthread_mutex_unlock(&state.asking);
+    pthread_setcancelstate(cancelling, NULL);
+    if (newest_us == 0 || newest_us > now_us)
+        return;
+    uint64_t from_us = feedback->newest_us;
+    feedback->newest_us = newest_us;
+    if (!known || from_us == 0 || newest_us - from_us > SAMPLE_MOST_US)
+        return; /* the first for a while: since when it counts is not known */
+    pace_compare(&feedback->pace, shared, now_ns, state.settings.core_percent[account],
+                 now_ns - (now_us - from_us) * 1000, now_ns - (now_us - newest_us) * 1000, percent);
+}
+
+void feedback_look(struct region *region)
+{
+    if (!cores_are_limited())
+        return;
+    for (unsigned int account = 0; account < DEVICES_MAX; account++)
+        if (state.settings.core_percent[account] < 100)
+            look_at(region, account);
+}
+
+void feedback_forget(void)
+{
+    memset(state.feedback, 0, sizeof state.feedback);
+}
