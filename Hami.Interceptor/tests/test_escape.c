@@ -234,3 +234,13 @@ TEST(a_file_that_the_agent_has_not_filled_yet_gives_nothing_and_filled_in_place_
         "exec $BUILD/bin/lab-cuda alloc 1024",
         0);
 }
+
+/* A mount cannot be moved, but the folder above it can, by whoever may write there. docs/threat-model.md says so. */
+TEST(root_in_a_container_that_moves_the_folder_of_the_library_away_is_not_stopped)
+{
+    check_mounts();
+    expect_mounted(ONE_GIB,
+                   "for F in libvgpu.so limits; do mount --bind /usr/local/vgpu/$F /usr/local/vgpu/$F; done; "
+                   "mv /usr/local/vgpu /usr/local/gone; exec $BUILD/bin/lab-cuda alloc 1025",
+                   0);
+}
