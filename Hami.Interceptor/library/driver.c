@@ -30,7 +30,7 @@ dlvsym_function *real_dlvsym(void)
 /* Under another C library than the one we are built for nothing is given: no driver is asked. */
 static void *open_driver(const char *name, int flags)
 {
-    if (!c_library_is_glibc())
+    if (!c_library_is_glibc() && flags == 0)
         warn_once(WARNING_C_LIBRARY,
                   "hami: this program runs on another C library than glibc; it is given no device memory.");
     return c_library_is_glibc() && real_dlsym() ? dlopen(name, RTLD_NOW | RTLD_LOCAL | flags) : NULL;

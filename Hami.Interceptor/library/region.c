@@ -111,7 +111,7 @@ static bool attach_shared(struct region *region)
     const char *path = state.settings.region_path;
     if (!*path)
         return false;
-    enum region_file kind = region_map_shared(region, path, state.settings.priority);
+    enum region_file kind = region_map_shared(region, path, state.settings.priority, state.settings.from_file);
     if (kind == REGION_FAILED)
         warn_once(WARNING_REGION, "hami: %s cannot be used (%s); the memory limit holds for this process alone.", path,
                   strerror(errno));

@@ -148,20 +148,3 @@ TEST(lab_cuda_probes_within_and_beyond)
                        "\"beyond\":\"CUDA_ERROR_OUT_OF_MEMORY\"}\n") != 0)
         FAIL("%s", output);
 }
-
-TEST(the_library_exports_the_approved_names_and_needs_no_driver_and_no_new_C_library)
-{
-    char output[4096];
-    CHECK_EQUAL(run("LD_PRELOAD=",
-                    "nm -D --defined-only $BUILD/libvgpu.so | awk '{print $3}' | LC_ALL=C sort | diff - "
-                    "$BUILD/../tests/approved/exports.txt",
-                    output, sizeof output),
-                0);
-    run("LD_PRELOAD=", "readelf -d $BUILD/libvgpu.so | grep NEEDED | grep -E 'cuda|nvidia'", output, sizeof output);
-    CHECK_EQUAL(strlen(output), 0);
-    CHECK_EQUAL(run("LD_PRELOAD=",
-                    "(readelf -V $BUILD/libvgpu.so | grep -o 'GLIBC_[0-9.]*'; echo GLIBC_2.17) | sort -V | tail -1 | "
-                    "grep -qx GLIBC_2.17",
-                    output, sizeof output),
-                0);
-}

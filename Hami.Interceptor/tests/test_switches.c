@@ -124,4 +124,8 @@ TEST(log_levels_tell_what_is_granted_and_what_is_refused)
                     sizeof output),
                 2);
     CHECK(strstr(output, "hami: 1074790400 bytes of device 0 are refused: 0 of 1073741824 are in use.\n"));
+    snprintf(line, sizeof line, "%s LIBCUDA_LOG_LEVEL=3",
+             grant("hami-limits 1\ncard " CARD_0 " memory 1g cores 7\nend"));
+    CHECK_EQUAL(run(line, "$BUILD/bin/lab-cuda alloc 1024", output, sizeof output), 0);
+    CHECK(strstr(output, "hami: granted by the limits file: device 0: 1073741824 bytes, 7 %; region "));
 }
