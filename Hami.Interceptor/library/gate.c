@@ -75,10 +75,12 @@ bool cores_are_limited(void)
 }
 
 /* While the monitor says so, a container that has the card for itself is not held back. */
-static bool is_held_back(const struct region *region, unsigned int percent)
+bool cores_are_held_back(const struct region *region, unsigned int account)
 {
-    return percent < 100 && (state.settings.core_policy == CORES_ALWAYS ||
-                             atomic_load_explicit(&region->v1->utilization_switch, memory_order_relaxed) == 1);
+    if (state.settings.core_percent[account] >= 100 || state.settings.core_policy == CORES_NEVER)
+        return false;
+    return state.settings.core_policy == CORES_ALWAYS ||
+           atomic_load_explicit(&region->v1->utilization_switch, memory_order_relaxed) == 1;
 }
 
 static void grant(enum pace_kind kind, CUcontext context, int32_t launches)
@@ -195,7 +197,7 @@ static void close_batch(const struct gate *gate)
 }
 
 /* False when nothing holds us back any more. */
-static bool take_share(struct gate *gate, struct region *region)
+static bool take_share(struct gate *gate, struct region *region, unsigned int account)
 {
     enum pace_kind kind = gate->marker.kind;
     uint64_t begun_ns = precise_ns(), cost_ns, now = begun_ns;
@@ -215,7 +217,7 @@ static bool take_share(struct gate *gate, struct region *region)
             return true;
         }
         sleep_ns(wait_ns < POLL_NS ? wait_ns : POLL_NS);
-        if (!is_held_back(region, gate->pacing.percent))
+        if (!cores_are_held_back(region, account))
             return false;
         if (atomic_load_explicit(&region->v1->recent_kernel, memory_order_relaxed) < 0)
             wait_for_turn(region);
@@ -228,12 +230,12 @@ static void go_measured(struct gate *gate, struct region *region)
     struct visit visit = enter(gate->context);
     unsigned int account;
     bool counted = count_on(gate->meter, &account);
-    if (counted && is_held_back(region, state.settings.core_percent[account])) {
+    if (counted && cores_are_held_back(region, account)) {
         gate->pacing = (struct pacing){.shared = &region->extension->pace[account],
                                        .process = region->index,
                                        .percent = state.settings.core_percent[account]};
         close_batch(gate);
-        counted = take_share(gate, region);
+        counted = take_share(gate, region, account);
         if (counted && meter_is_idle(gate->meter))
             gate->marker.begin = marker_event(gate->meter, gate->stream, gate->per_thread);
     } else {
