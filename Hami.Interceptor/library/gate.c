@@ -38,6 +38,8 @@ static void wait_for_turn(struct region *region)
 {
     _Atomic int32_t *recent = &region->v1->recent_kernel;
     _Atomic uint64_t *probe = &region->extension->pace[0].probe_ns;
+    if (atomic_load(recent) == RECENT_ACTIVE)
+        return;
     int32_t seen = 0;
     uint64_t seen_since_ns = precise_ns();
     for (;;) {
@@ -250,15 +252,10 @@ static void go_measured(struct gate *gate, struct region *region)
 
 static void go(struct gate *gate, struct region *region)
 {
-    enum pace_kind kind = gate->marker.kind;
     cards_count();
     gate->context = context_of(gate->stream, gate->per_thread);
     if (!gate->context)
         return; /* the driver knows what to say */
-    if (allowance.left_here[kind] > 0 && allowance.context == gate->context) {
-        allowance.left_here[kind]--;
-        return;
-    }
     if (is_captured(gate->stream, gate->per_thread))
         return; /* nothing runs yet */
     gate->meter = meter_of(gate->context);
@@ -266,8 +263,24 @@ static void go(struct gate *gate, struct region *region)
         go_measured(gate, region);
 }
 
+/* What passes where there are several cards. */
+static bool is_granted_here(enum pace_kind kind, CUstream stream, bool per_thread)
+{
+    _Atomic int32_t *recent = atomic_load_explicit(&state.recent_kernel, memory_order_relaxed);
+    if (allowance.left_here[kind] <= 0 || atomic_load_explicit(recent, memory_order_relaxed) != RECENT_ACTIVE ||
+        context_of(stream, per_thread) != allowance.context)
+        return false;
+    allowance.left_here[kind]--;
+    return true;
+}
+
 void gate_open(struct gate *gate, enum pace_kind kind, CUstream stream, bool per_thread)
 {
+    gate->meter = NULL;
+    if (is_granted_here(kind, stream, per_thread)) {
+        allowance.left[kind] = 0;
+        return;
+    }
     *gate = (struct gate){.stream = stream, .per_thread = per_thread, .marker = {.kind = kind}};
     cuda();
     struct region *region = region_get();

@@ -384,9 +384,16 @@ TEST(event_calls_that_fail_never_fail_a_launch)
             "GPU_CORE_UTILIZATION_POLICY=force HAMI_FAKE_KERNEL_NS=10000 CUDA_DEVICE_SM_LIMIT=50 HAMI_FAKE_FAIL=%s",
             failing[i]);
         struct client client = started(settings);
-        expect(&client, "send kernel 60", "0");
+        expect(&client, "send kernel 30", "0");
         client_end(&client);
     }
+}
+
+TEST(without_the_cards_clock_the_share_holds_by_ours)
+{
+    struct client client = started(FORCED "CUDA_DEVICE_SM_LIMIT=30 HAMI_FAKE_FAIL=cuEventElapsedTime:0:801");
+    check_share(&client, "spin kernel 600 8", 150, 450);
+    client_end(&client);
 }
 
 TEST(a_launch_that_fails_gives_the_drivers_code_and_takes_no_share)
