@@ -48,7 +48,9 @@ static void wait_for_turn(struct region *region)
         bool probing = value == 0 && now - atomic_load(probe) < PROBE_NS;
         if (value == RECENT_ACTIVE)
             return;
-        if (value >= 0 && !probing && atomic_compare_exchange_strong(recent, &value, RECENT_ACTIVE)) {
+        if (value >= 0 && !probing) {
+            if (!atomic_compare_exchange_strong(recent, &value, RECENT_ACTIVE))
+                continue;
             say_active(region);
             return;
         }
