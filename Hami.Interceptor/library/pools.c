@@ -328,6 +328,8 @@ void pool_drop(struct pool *pool)
     weigh(pool, false);
     end_when_empty(pool);
     pthread_mutex_unlock(&pool->lock);
+    if (!atomic_load_explicit(&state.pools_freed, memory_order_relaxed))
+        atomic_store_explicit(&state.pools_freed, true, memory_order_relaxed);
 }
 
 bool pool_settle(struct pool *pool)

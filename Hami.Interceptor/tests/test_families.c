@@ -230,6 +230,22 @@ TEST(a_pool_that_shrank_behind_our_back_is_seen_by_the_watcher)
     client_end(&client);
 }
 
+/* The second process is not the container's watcher. */
+TEST(what_a_pool_gives_back_at_a_synchronisation_is_there_for_others)
+{
+    struct client one = start("CUDA_DEVICE_MEMORY_LIMIT_0=128m");
+    allocate(&one, 1);
+    struct client two = start("CUDA_DEVICE_MEMORY_LIMIT_0=128m");
+    unsigned long long pointer = made(&two, "async 100000000");
+    CHECK_EQUAL(ask_number(&two, "free-async %llx", pointer), 0);
+    expect(&one, "alloc 134217727", "2 0");
+    expect(&two, "synchronise", "0");
+    CHECK_BOOKS(0, 1);
+    allocate(&one, 128 * MIB - 1);
+    client_end(&one);
+    client_end(&two);
+}
+
 TEST(any_way_to_free_ends_at_nothing)
 {
     struct client client = start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
