@@ -342,10 +342,19 @@ bool pool_settle(struct pool *pool)
     return less;
 }
 
+/* Some calls end the capture of any stream, whichever thread makes them, unless this thread says that it knows what it
+ * does. What we ask on our own account touches no stream. */
+static int capture_mode(int mode)
+{
+    cuda()->cuThreadExchangeStreamCaptureMode(&mode);
+    return mode;
+}
+
 /* Except what a call at the driver counts on. */
 void pool_trim(struct pool *pool)
 {
     uint64_t used_bytes, reserved_bytes;
+    int mode = capture_mode(CU_STREAM_CAPTURE_MODE_RELAXED);
     pthread_mutex_lock(&pool->lock);
     CUmemoryPool handle = atomic_load(&pool->handle);
     if (handle && used(pool, &used_bytes) && reserved(pool, &reserved_bytes) && reserved_bytes > used_bytes) {
@@ -358,6 +367,7 @@ void pool_trim(struct pool *pool)
     }
     pthread_mutex_unlock(&pool->lock);
     pool_settle(pool);
+    capture_mode(mode);
 }
 
 /* As the driver does when a card is full: pools give back what they keep before anybody is refused. */
@@ -385,9 +395,12 @@ bool pools_settle(unsigned int account, bool trimming)
 void pools_settle_all(void)
 {
     struct pool *pool = atomic_load_explicit(&state.pools, memory_order_acquire);
-    for (; pool; pool = pool->next)
-        if (pool->on_card && pool->weighed)
-            pool_settle(pool);
+    int mode = pool ? capture_mode(CU_STREAM_CAPTURE_MODE_RELAXED) : 0;
+    for (struct pool *at = pool; at; at = at->next)
+        if (at->on_card && at->weighed)
+            pool_settle(at);
+    if (pool)
+        capture_mode(mode);
 }
 
 void pools_forget(void)

@@ -504,6 +504,20 @@ TEST(what_is_asked_of_a_captured_stream_is_charged_when_the_graph_runs)
     client_end(&client);
 }
 
+TEST(while_a_stream_is_captured_pools_are_still_made_to_give_back)
+{
+    struct client client = start("CUDA_DEVICE_MEMORY_LIMIT_0=64m");
+    unsigned long long pool = made(&client, "pool-make 0"), pointer = made(&client, "async 67108864");
+    CHECK_EQUAL(ask_number(&client, "free-async %llx", pointer), 0);
+    expect(&client, "capture 1000", "0");
+    CHECK_EQUAL(ask_number(&client, "pool-trim %llx 0", pool), 900); /* the program's own would be an error */
+    pointer = made_of(&client, "pool-alloc %llx 67108864", pool);
+    made(&client, "capture-end 1000");
+    CHECK_EQUAL(ask_number(&client, "pool-trim %llx 0", pool), 0);
+    CHECK_BOOKS(0, 64 * MIB);
+    client_end(&client);
+}
+
 /* ---- limits of a context ---- */
 
 TEST(the_devices_heap_is_charged_refused_and_goes_with_its_context)
