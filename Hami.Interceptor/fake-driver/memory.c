@@ -47,11 +47,18 @@ EXPORT CUresult cuMemAlloc(CUdeviceptr_v1 *pointer, unsigned int bytes)
     return pointer && bytes ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
 }
 
+/* What the card has no room for lies on the host. */
 EXPORT CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t bytes, unsigned int flags)
 {
     INJECT();
     (void)flags;
-    return memory_allocate(pointer, bytes);
+    CUresult result = memory_allocate(pointer, bytes);
+    uint64_t address;
+    if (result != CUDA_ERROR_OUT_OF_MEMORY)
+        return result;
+    result = block_add(&address, 0, current->card, current);
+    *pointer = address;
+    return result;
 }
 
 EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height,

@@ -1,6 +1,6 @@
 /* A libnvidia-ml.so.1 that pretends, over the same node as the pretended libcuda. */
 #define _GNU_SOURCE
-#include "../library/nvml_abi.h"
+#include "nvml.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -8,14 +8,6 @@
 #include <time.h>
 
 #include "card_time.h"
-#include "node.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-struct nvmlDevice_st {
-    struct card card;
-    unsigned int index;
-};
 
 static struct {
     pthread_mutex_t lock;
@@ -187,37 +179,6 @@ EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v
     memory->reserved = 0;
     memory->used = node_used(&device->card);
     memory->free = memory->total - memory->used;
-    return NVML_SUCCESS;
-}
-
-/* Processes under the pids of the namespace we are in. */
-EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
-                                                            nvmlProcessInfo_t *infos)
-{
-    REQUIRE(device && count && (*count == 0 || infos));
-    struct holder holders[PROCESSES_MAX];
-    unsigned int found = node_holders(&device->card, holders, PROCESSES_MAX), room = *count;
-    *count = found;
-    if (found > room)
-        return NVML_ERROR_INSUFFICIENT_SIZE;
-    for (unsigned int i = 0; i < found; i++)
-        infos[i] = (nvmlProcessInfo_t){holders[i].pid, holders[i].bytes, UINT32_MAX, UINT32_MAX};
-    return NVML_SUCCESS;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int *count,
-                                                            nvmlProcessInfo_t *infos)
-{
-    return nvmlDeviceGetComputeRunningProcesses_v3(device, count, infos);
-}
-
-/* Nobody draws here. */
-EXPORT nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
-                                                             nvmlProcessInfo_t *infos)
-{
-    (void)infos;
-    REQUIRE(device && count);
-    *count = 0;
     return NVML_SUCCESS;
 }
 

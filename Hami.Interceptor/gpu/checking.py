@@ -10,6 +10,7 @@ import statistics
 import struct
 import subprocess
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(os.path.dirname(HERE), "build")
@@ -200,8 +201,11 @@ def granting(size, contexts=1):
 PROCESSES, PROCESS_BYTES, PROCESSES_MAX, USED = 1856, 1960, 1024, 8
 
 
-def charged(region, account=0):
-    """Bytes that the processes in the region have asked for and hold on a card, by pid; contexts are beside that."""
+DATA, TOTAL = 16, 32  # of struct v1_used
+
+
+def charged(region, account=0, field=DATA):
+    """Bytes that the processes in the region hold on a card, by pid: what they asked for, or all that counts (TOTAL)."""
     if not os.path.exists(region):
         return {}
     with open(region, "rb") as file:
@@ -210,8 +214,18 @@ def charged(region, account=0):
     for at in range(PROCESSES, len(text) - PROCESS_BYTES + 1, PROCESS_BYTES):
         pid = struct.unpack_from("<i", text, at)[0]
         if pid:
-            found[pid] = struct.unpack_from("<Q", text, at + USED + 64 * account + 16)[0]
+            found[pid] = struct.unpack_from("<Q", text, at + USED + 64 * account + field)[0]
     return found
+
+
+def until(question, holds, seconds=2.5):
+    """The answer, asked again until it holds or time is up: what the watcher looks at takes it a few looks."""
+    begin = time.monotonic()
+    answer = question()
+    while not holds(answer) and time.monotonic() - begin < seconds:
+        time.sleep(0.02)
+        answer = question()
+    return answer
 
 
 class ProcessInfo(ctypes.Structure):

@@ -11,18 +11,9 @@
 enum { EXIT_LACKING = 77 }; /* the driver has no such function: nothing to check here */
 
 typedef struct CUmod_st *CUmodule;
-typedef struct CUfunc_st *CUfunction;
-typedef struct CUarray_st *CUarray;
-typedef struct CUmipmappedArray_st *CUmipmappedArray;
-typedef struct CUgraph_st *CUgraph;
-typedef struct CUgraphNode_st *CUgraphNode;
-typedef struct CUgraphExec_st *CUgraphExec;
 
 enum {
-    CU_MEM_ALLOCATION_TYPE_PINNED = 1,
     CU_MEM_ACCESS_FLAGS_PROT_READWRITE = 3,
-    CU_MEMPOOL_ATTR_RELEASE_THRESHOLD = 4,
-    CU_MEM_ATTACH_GLOBAL = 1,
     CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS = 1,
     CU_AD_FORMAT_FLOAT = 0x20,
 };
@@ -33,39 +24,8 @@ typedef struct {
 } CUmemAccessDesc;
 
 typedef struct {
-    int allocType, handleTypes;
-    CUmemLocation location;
-    void *win32SecurityAttributes;
-    size_t maxSize;
-    unsigned short usage;
-    unsigned char reserved[54];
-} CUmemPoolProps;
-
-typedef struct {
-    CUmemPoolProps poolProps;
-    const CUmemAccessDesc *accessDescs;
-    size_t accessDescCount, bytesize;
-    CUdeviceptr dptr;
-} CUDA_MEM_ALLOC_NODE_PARAMS;
-
-typedef struct {
-    size_t Width, Height;
-    int Format;
-    unsigned int NumChannels;
-} CUDA_ARRAY_DESCRIPTOR;
-
-typedef struct {
-    size_t Width, Height, Depth;
-    int Format;
-    unsigned int NumChannels, Flags;
-} CUDA_ARRAY3D_DESCRIPTOR;
-
-typedef struct {
     unsigned char bytes[64];
 } CUipcMemHandle;
-
-_Static_assert(sizeof(CUmemPoolProps) == 88, "CUmemPoolProps_v1 is 88 bytes");
-_Static_assert(sizeof(CUDA_MEM_ALLOC_NODE_PARAMS) == 120, "CUDA_MEM_ALLOC_NODE_PARAMS_v1 is 120 bytes");
 
 static inline void *driver_find(const char *symbol)
 {

@@ -22,6 +22,7 @@
     with(nvmlDeviceGetHandleByIndex_v2)     \
     with(nvmlDeviceGetName)                 \
     with(nvmlDeviceGetMemoryInfo)           \
+    with(nvmlDeviceGetComputeRunningProcesses_v2) \
     with(nvmlDeviceGetUtilizationRates)
 /* clang-format on */
 
@@ -90,15 +91,56 @@ static nvmlReturn_t print_card(unsigned int index)
     return NVML_SUCCESS;
 }
 
-static void print_processes(void)
+/* The end of the program's path, where it is too long. */
+static void name_of(unsigned int pid, char name[39])
 {
+    char path[32], text[4096] = "";
+    snprintf(path, sizeof path, "/proc/%u/cmdline", pid);
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[length] = '\0';
+    length = strlen(text);
+    if (length > 38)
+        snprintf(name, 39, "...%s", text + length - 35);
+    else
+        snprintf(name, 39, "%s", length ? text : "[Not Found]");
+}
+
+enum { LISTED_MAX = 1024 };
+
+static unsigned int print_processes_of(unsigned int index)
+{
+    static nvmlProcessInfo_t processes[LISTED_MAX];
+    nvmlDevice_t device;
+    unsigned int count = LISTED_MAX;
+    if (nvml.nvmlDeviceGetHandleByIndex_v2(index, &device) != NVML_SUCCESS ||
+        nvml.nvmlDeviceGetComputeRunningProcesses_v2(device, &count, processes) != NVML_SUCCESS)
+        return 0;
+    for (unsigned int i = 0; i < count; i++) {
+        char name[39], usage[24] = "N/A";
+        name_of(processes[i].pid, name);
+        if (processes[i].usedGpuMemory != NVML_VALUE_NOT_AVAILABLE)
+            snprintf(usage, sizeof usage, "%lluMiB", processes[i].usedGpuMemory >> 20);
+        printf("| %4u   N/A  N/A    %12u      C   %-38s %9s |\n", index, processes[i].pid, name, usage);
+    }
+    return count;
+}
+
+static void print_processes(unsigned int cards)
+{
+    unsigned int listed = 0;
     puts("");
     puts(rule);
     puts("| Processes:                                                                              |");
     puts("|  GPU   GI   CI              PID   Type   Process name                        GPU Memory |");
     puts("|        ID   ID                                                               Usage      |");
     puts("|=========================================================================================|");
-    puts("|  No running processes found                                                             |");
+    for (unsigned int i = 0; i < cards; i++)
+        listed += print_processes_of(i);
+    if (listed == 0)
+        puts("|  No running processes found                                                             |");
     puts(rule);
 }
 
@@ -126,7 +168,7 @@ static int print_table(void)
         printf("lab-smi could not read a device: %s.\n", nvml.nvmlErrorString(result));
         return EXIT_FAILURE;
     }
-    print_processes();
+    print_processes(count);
     nvml.nvmlShutdown();
     return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #include "device.h"
 #include "driver.h"
 #include "extremes.h"
+#include "gate.h"
 #include "host_pid.h"
 #include "watcher.h"
 
@@ -37,10 +38,12 @@ static bool list_holders(const char *uuid)
     if (atomic_load(&state.ending) || !nvml_started() ||
         nvml()->nvmlDeviceGetHandleByUUID(uuid, &device) != NVML_SUCCESS)
         return false;
-    if (!list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v3, device) &&
-        !list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v2, device))
+    /* The second first: drivers 535.43 to 535.86 write longer entries in the third. */
+    if (!list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v2, device) &&
+        !list_more(nvml()->nvmlDeviceGetComputeRunningProcesses_v3, device))
         return false;
-    list_more(nvml()->nvmlDeviceGetGraphicsRunningProcesses_v3, device);
+    if (!list_more(nvml()->nvmlDeviceGetGraphicsRunningProcesses_v2, device))
+        list_more(nvml()->nvmlDeviceGetGraphicsRunningProcesses_v3, device);
     return true;
 }
 
@@ -175,7 +178,7 @@ static _Thread_local bool was_absent;
 static bool card_of(CUdevice device, unsigned int *account)
 {
     return account_of_cuda(device, account) == CUDA_SUCCESS && *account < DEVICES_MAX &&
-           state.settings.memory_bytes[*account] != LIMIT_NONE;
+           (state.settings.memory_bytes[*account] != LIMIT_NONE || cores_are_limited());
 }
 
 static bool lists_our_pid(struct region *region, unsigned int account)

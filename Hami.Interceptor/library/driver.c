@@ -4,16 +4,36 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "c_library.h"
+#include "warning.h"
+
 dlsym_function *real_dlsym(void)
 {
     dlsym_function *real = atomic_load_explicit(&state.real_dlsym, memory_order_relaxed);
     if (real)
         return real;
-    const char *const versions[] = {"GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.34"}; /* x86-64, aarch64, newer ports */
-    for (size_t i = 0; i < sizeof versions / sizeof versions[0] && !real; i++)
-        real = (dlsym_function *)dlvsym(RTLD_NEXT, "dlsym", versions[i]);
+    real = (dlsym_function *)c_library_function("dlsym");
     atomic_store_explicit(&state.real_dlsym, real, memory_order_relaxed);
     return real;
+}
+
+dlvsym_function *real_dlvsym(void)
+{
+    dlvsym_function *real = atomic_load_explicit(&state.real_dlvsym, memory_order_relaxed);
+    if (real)
+        return real;
+    real = (dlvsym_function *)c_library_function("dlvsym");
+    atomic_store_explicit(&state.real_dlvsym, real, memory_order_relaxed);
+    return real;
+}
+
+/* Under another C library than the one we are built for nothing is given: no driver is asked. */
+static void *open_driver(const char *name, int flags)
+{
+    if (!c_library_is_glibc() && flags == 0)
+        warn_once(WARNING_C_LIBRARY,
+                  "hami: this program runs on another C library than glibc; it is given no device memory.");
+    return c_library_is_glibc() && real_dlsym() ? dlopen(name, RTLD_NOW | RTLD_LOCAL | flags) : NULL;
 }
 
 static int cuda_absent(void)
@@ -59,7 +79,7 @@ static bool cuda_load(int flags)
 {
     if (atomic_load_explicit(&state.cuda_ready, memory_order_acquire))
         return true;
-    void *library = real_dlsym() ? dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | flags) : NULL;
+    void *library = open_driver("libcuda.so.1", flags);
     if (!library && flags)
         return false;
 #define HOOK(symbol, parameters, chapter)                                                                              \
@@ -81,7 +101,7 @@ static bool nvml_load(int flags)
 {
     if (atomic_load_explicit(&state.nvml_ready, memory_order_acquire))
         return true;
-    void *library = real_dlsym() ? dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL | flags) : NULL;
+    void *library = open_driver("libnvidia-ml.so.1", flags);
     if (!library && flags)
         return false;
 #define HOOK(symbol, parameters, chapter)

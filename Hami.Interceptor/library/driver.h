@@ -5,8 +5,9 @@
 
 #include "state.h"
 
-/* The function of the C library, not ours. */
+/* The functions of the C library, not ours. */
 dlsym_function *real_dlsym(void);
+dlvsym_function *real_dlvsym(void);
 
 void cuda_find(void);
 

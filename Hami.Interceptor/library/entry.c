@@ -42,6 +42,21 @@ static __attribute__((noinline)) void *lookup_hook(const struct hook *hook, void
     return found; /* someone else's function of that name */
 }
 
+/* Whoever looks up how to look up finds ours. */
+static void *own_lookup(void *found)
+{
+    if (found && found == (void *)real_dlsym())
+        return (void *)dlsym;
+    if (found && found == (void *)real_dlvsym())
+        return (void *)dlvsym;
+    return found;
+}
+
+static bool is_lookup(const char *name)
+{
+    return name[0] == 'd' && name[1] == 'l' && (strcmp(name, "dlsym") == 0 || strcmp(name, "dlvsym") == 0);
+}
+
 EXPORT void *dlsym(void *restrict handle, const char *restrict name)
 {
     dlsym_function *real = real_dlsym();
@@ -50,8 +65,27 @@ EXPORT void *dlsym(void *restrict handle, const char *restrict name)
     const struct hook *hook = hook_named(name);
     if (hook)
         return lookup_hook(hook, handle, real, __builtin_return_address(0));
+    if (is_lookup(name) && handle != RTLD_NEXT && handle != RTLD_DEFAULT)
+        return own_lookup(real(handle, name));
     /* A tail call: the C library sees our caller's return address, which RTLD_NEXT and RTLD_DEFAULT depend on. */
     return real(handle, name);
+}
+
+/* The same with a version. The driver's functions have none or one; ours are found without. */
+EXPORT void *dlvsym(void *restrict handle, const char *restrict name, const char *restrict version)
+{
+    dlvsym_function *real = real_dlvsym();
+    if (!real)
+        return NULL;
+    const struct hook *hook = hook_named(name);
+    if (hook && !is_in_driver(__builtin_return_address(0))) {
+        void *found = real(handle, name, version);
+        bool ours = found && ((hook_has_real(hook) && hook_at(found) == hook) || is_in_driver(found));
+        return ours ? hook->wrapper : found;
+    }
+    if (is_lookup(name))
+        return own_lookup(real(handle, name, version));
+    return real(handle, name, version);
 }
 
 static const struct hook *hook_named_with(const char *symbol, const char *ending)

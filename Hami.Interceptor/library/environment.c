@@ -54,16 +54,14 @@ static void cards_read(struct settings *settings)
     for (unsigned int account = 0; account < 64; account++) {
         snprintf(name, sizeof name, "CUDA_DEVICE_MEMORY_LIMIT_%u", account);
         uint64_t card_bytes = memory_of(name, memory_bytes);
+        if (account >= DEVICES_MAX) {
+            settings->beyond_limited |= (uint64_t)(card_bytes != LIMIT_NONE) << account;
+            continue;
+        }
         snprintf(name, sizeof name, "CUDA_DEVICE_SM_LIMIT_%u", account);
         unsigned int card_percent = cores_of(name, core_percent);
-        if (card_percent == 0)
-            card_bytes = 0, card_percent = 1;
-        if (account < DEVICES_MAX) {
-            settings->memory_bytes[account] = card_bytes;
-            settings->core_percent[account] = card_percent;
-        } else if (card_bytes != LIMIT_NONE) {
-            settings->beyond_limited |= UINT64_C(1) << account;
-        }
+        settings->memory_bytes[account] = card_percent == 0 ? 0 : card_bytes;
+        settings->core_percent[account] = card_percent == 0 ? 1 : card_percent;
     }
 }
 
@@ -110,9 +108,10 @@ static bool stand_back_of(const char *name)
     return false;
 }
 
-static void log_level_read(struct settings *settings, const char *name)
+/* No limit depends on it: it is heard beside a limits file too. */
+void log_level_read(struct settings *settings)
 {
-    const char *text = text_of(name);
+    const char *name = "LIBCUDA_LOG_LEVEL", *text = text_of(name);
     uint64_t level = 0;
     if (text && !number_parse(text, &level)) {
         warn("hami: %s=%.64s is not a number from 0 to 4; it is taken as 0.", name, text);
@@ -138,7 +137,6 @@ void environment_read(struct settings *settings)
         snprintf(settings->agent_path, sizeof settings->agent_path, "%.80s/agent/agent.sock", folder);
     settings->core_policy = core_policy_of("GPU_CORE_UTILIZATION_POLICY");
     settings->priority = priority_of("CUDA_TASK_PRIORITY");
-    log_level_read(settings, "LIBCUDA_LOG_LEVEL");
     override_refuse();
     if (switch_of("CUDA_DISABLE_CONTROL"))
         return;

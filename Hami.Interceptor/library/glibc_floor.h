@@ -8,7 +8,6 @@
 #ifdef FLOOR
 FLOOR(dlopen)
 FLOOR(dladdr)
-FLOOR(dlvsym)
 FLOOR(pthread_mutex_trylock)
 FLOOR(pthread_create)
 FLOOR(pthread_attr_setstacksize)

@@ -155,7 +155,7 @@ static bool key_parse(struct limits *limits, const char *key, char **rest)
     if (strcmp(key, "card") == 0)
         return card_parse(limits, rest);
     static const char *const keys[] = {"policy",        "priority",   "region", "agent",
-                                       "oversubscribe", "oom-killer", "memory", "log"};
+                                       "oversubscribe", "oom-killer", "memory"};
     unsigned int known = 0;
     while (known < sizeof keys / sizeof keys[0] && strcmp(key, keys[known]) != 0)
         known++;
@@ -179,12 +179,7 @@ static bool key_parse(struct limits *limits, const char *key, char **rest)
         return is_word(limits, value, "driver", "library", &settings->stand_back);
     if (!number_parse(value, &number) || number > INT32_MAX)
         return refuse(limits, "has \"%.32s\", which is not a number", value);
-    if (strcmp(key, "priority") == 0) {
-        settings->priority = (int)number;
-    } else {
-        settings->tells_grant = number >= 3;
-        settings->tells_refusals = number >= 4;
-    }
+    settings->priority = (int)number;
     return true;
 }
 

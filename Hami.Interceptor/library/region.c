@@ -111,7 +111,7 @@ static bool attach_shared(struct region *region)
     const char *path = state.settings.region_path;
     if (!*path)
         return false;
-    enum region_file kind = region_map_shared(region, path, state.settings.priority);
+    enum region_file kind = region_map_shared(region, path, state.settings.priority, state.settings.from_file);
     if (kind == REGION_FAILED)
         warn_once(WARNING_REGION, "hami: %s cannot be used (%s); the memory limit holds for this process alone.", path,
                   strerror(errno));
@@ -180,10 +180,16 @@ static void fork_done(void)
     (void)pthread_mutex_unlock(&state.asking); /* refused when it is not ours */
 }
 
+/* What pthread_atfork calls; other C libraries have no function of that name. */
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *object)
+    __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
 /* Before anything of ours can be locked, so that no child ever inherits a lock for good. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(fork_prepare, fork_done, region_forget);
+    if (__register_atfork)
+        __register_atfork(fork_prepare, fork_done, region_forget, __dso_handle);
 }
 
 struct region *region_attach(void)

@@ -33,7 +33,7 @@ static bool may_grow(void)
 
 /* Blocks are taken now, so that a full disk shows here and not as SIGBUS later. Never shrinks the file, and touches
  * nothing that does not begin like a region. */
-static enum region_file size_file(int file)
+static enum region_file size_file(int file, bool is_ours)
 {
     struct stat now;
     int32_t magic = 0;
@@ -43,7 +43,7 @@ static enum region_file size_file(int file)
         return errno = EINVAL, REGION_FAILED;
     if (pread(file, &magic, sizeof magic, 0) < 0)
         return REGION_FAILED;
-    if (magic != 0 && magic != V1_MAGIC)
+    if (magic != 0 && magic != V1_MAGIC && !is_ours)
         return REGION_FOREIGN;
     if (now.st_size < REGION_BYTES && !may_grow())
         return REGION_FAILED;
@@ -80,11 +80,11 @@ void region_unmap(struct region *region)
 }
 
 /* Every writer writes the same, so two at once, or one killed half way, do no harm. The magic comes last. */
-static bool format(struct region *region, int priority)
+static bool format(struct region *region, int priority, bool is_ours)
 {
     struct v1_region *v1 = region->v1;
     int32_t magic = atomic_load(&v1->magic);
-    if (magic == 0) {
+    if (magic == 0 || (is_ours && (magic != V1_MAGIC || v1->major != V1_MAJOR))) {
         v1->major = V1_MAJOR;
         v1->minor = V1_MINOR;
         v1->semaphore = v1->semaphore_postinit = (struct v1_semaphore){.value = 1, .shared = 128};
@@ -99,23 +99,25 @@ static bool format(struct region *region, int priority)
 
     struct extension *extension = region->extension;
     uint64_t extension_magic = atomic_load(&extension->magic);
-    if (extension_magic == 0) {
+    bool as_it_should_be = extension_magic == EXTENSION_MAGIC &&
+                           atomic_load(&extension->version) == EXTENSION_VERSION &&
+                           extension->slot_bytes == sizeof(struct slot);
+    if (extension_magic == 0 || (is_ours && !as_it_should_be)) {
         extension->slot_bytes = sizeof(struct slot);
         atomic_store(&extension->version, EXTENSION_VERSION);
         atomic_store(&extension->magic, EXTENSION_MAGIC);
         return true;
     }
-    return extension_magic == EXTENSION_MAGIC && atomic_load(&extension->version) == EXTENSION_VERSION &&
-           extension->slot_bytes == sizeof(struct slot);
+    return as_it_should_be;
 }
 
-enum region_file region_map_shared(struct region *region, const char *path, int priority)
+enum region_file region_map_shared(struct region *region, const char *path, int priority, bool is_ours)
 {
     int file = open_file(path);
-    enum region_file kind = file < 0 ? REGION_FAILED : size_file(file);
+    enum region_file kind = file < 0 ? REGION_FAILED : size_file(file, is_ours);
     if (kind == REGION_USABLE && !map(region, file))
         kind = REGION_FAILED;
-    if (kind == REGION_USABLE && format(region, priority))
+    if (kind == REGION_USABLE && format(region, priority, is_ours))
         return REGION_USABLE;
     if (kind == REGION_USABLE) {
         region_unmap(region);
@@ -130,5 +132,5 @@ enum region_file region_map_shared(struct region *region, const char *path, int 
 
 bool region_map_private(struct region *region, int priority)
 {
-    return map(region, -1) && format(region, priority);
+    return map(region, -1) && format(region, priority, false);
 }

@@ -81,4 +81,5 @@ void settings_read(struct settings *settings)
     }
     if (!limits_file_read(settings))
         environment_read(settings);
+    log_level_read(settings);
 }

@@ -38,6 +38,7 @@ void settings_read(struct settings *settings);
  * nothing, and says so. */
 bool limits_file_read(struct settings *settings);
 void environment_read(struct settings *settings);
+void log_level_read(struct settings *settings);
 
 /* The card's place in the limits file, else ACCOUNT_NOT_GRANTED; -1 without a file. */
 int settings_card(const struct settings *settings, const char *uuid);

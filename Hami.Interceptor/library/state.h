@@ -47,11 +47,13 @@ struct feedback {
 };
 
 typedef void *dlsym_function(void *handle, const char *name);
+typedef void *dlvsym_function(void *handle, const char *name, const char *version);
 
 struct pool;
 
 struct state {
     _Atomic(dlsym_function *) real_dlsym;
+    _Atomic(dlvsym_function *) real_dlvsym;
     struct cuda cuda;
     struct nvml nvml;
     _Atomic bool cuda_ready, nvml_ready;

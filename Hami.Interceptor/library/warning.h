@@ -2,7 +2,14 @@
  */
 #pragma once
 
-enum warning { WARNING_REGION, WARNING_SETTINGS, WARNING_LIMIT_DIFFERS, WARNING_SLOTS, WARNING_OOM_KILLER };
+enum warning {
+    WARNING_REGION,
+    WARNING_SETTINGS,
+    WARNING_LIMIT_DIFFERS,
+    WARNING_SLOTS,
+    WARNING_OOM_KILLER,
+    WARNING_C_LIBRARY
+};
 
 __attribute__((format(printf, 2, 3))) void warn_once(enum warning kind, const char *format, ...);
 

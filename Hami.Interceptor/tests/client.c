@@ -40,6 +40,7 @@
 /* clang-format on */
 
 #include "../lab/routes.h"
+#include "client_launches.h"
 
 static struct {
     __typeof__(&nvmlInit_v2) init;
@@ -243,10 +244,32 @@ static void nvml_print(unsigned int index, unsigned int version)
     printf("%d total %llu used %llu free %llu\n", result, memory.total, memory.used, memory.free);
 }
 
+/* Of the list with that name: the result, the count, and "pid bytes" of each. */
+static void processes_print(const char *name, unsigned int index, unsigned int room, size_t entry_bytes)
+{
+    nvmlReturn_t (*list)(nvmlDevice_t, unsigned int *, void *) = NULL;
+    unsigned char entries[64 * 32];
+    nvmlDevice_t device;
+    unsigned int count = room;
+    *(void **)&list = need(dlsym(dlopen("libnvidia-ml.so.1", RTLD_NOW), name));
+    nvmlReturn_t result = nvml.init();
+    if (result == NVML_SUCCESS)
+        result = nvml.handle(index, &device);
+    if (result == NVML_SUCCESS)
+        result = list(device, &count, room == 0 ? NULL : entries);
+    printf("%d count %u", result, count);
+    for (unsigned int i = 0; result == NVML_SUCCESS && i < count; i++) {
+        nvmlProcessInfo_v1_t head;
+        memcpy(&head, entries + i * entry_bytes, sizeof head);
+        printf(" %u %llu", head.pid, head.usedGpuMemory);
+    }
+    printf("\n");
+}
+
 static void answer(const char *line)
 {
     unsigned long long a = 0, b = 0, c = 0;
-    char verb[32] = "";
+    char verb[32] = "", name[64];
     CUdeviceptr pointer = 0;
     size_t pitch = 0, free_bytes = 7, total_bytes = 7;
     sscanf(line, "%31s %llu %llu %llu", verb, &a, &b, &c);
@@ -325,6 +348,8 @@ static void answer(const char *line)
         nvml_print((unsigned int)a, 0);
     else if (strcmp(verb, "nvml-v2") == 0)
         nvml_print((unsigned int)a, b ? (unsigned int)b : NVML_MEMORY_V2);
+    else if (sscanf(line, "processes %63s %llu %llu %llu", name, &a, &b, &c) == 4)
+        processes_print(name, (unsigned int)a, (unsigned int)b, c);
     else if (strcmp(verb, "hammer") == 0)
         hammers((int)a, b, c);
     else if (strcmp(verb, "cancel") == 0)
@@ -340,7 +365,7 @@ static void answer(const char *line)
         printf("%d\n", status);
     } else if (strcmp(verb, "exec") == 0) {
         execl("/proc/self/exe", "client", NULL);
-    } else if (!families_answer(line))
+    } else if (!families_answer(line) && !launches_answer(line))
         printf("what?\n");
     fflush(stdout);
 }

@@ -259,6 +259,45 @@ static void guest(void)
     CHECK(umask(0) == 027);
 }
 
+#if defined __aarch64__
+#define C_LIBRARY_VERSION "GLIBC_2.17"
+#else
+#define C_LIBRARY_VERSION "GLIBC_2.2.5"
+#endif
+
+static void with_version(void)
+{
+    void *cuda = dlopen("libcuda.so.1", RTLD_NOW), *libc = dlopen("libc.so.6", RTLD_NOW);
+    CHECK(!dlvsym(cuda, "cuMemAlloc_v2", "libcuda.so.1")); /* without versions, as NVIDIA's: as without us */
+    CHECK(dlvsym(RTLD_DEFAULT, "printf", C_LIBRARY_VERSION) == (void *)printf);
+    CHECK(dlvsym(libc, "qsort", C_LIBRARY_VERSION) == (void *)qsort && !dlvsym(libc, "qsort", "GLIBC_9.9"));
+    CHECK(is_ours(dlvsym(RTLD_NEXT, "dlsym", C_LIBRARY_VERSION)));
+    CHECK(is_ours(dlvsym(libc, "dlsym", C_LIBRARY_VERSION)) && is_ours(dlsym(libc, "dlsym")));
+    CHECK(is_ours(dlsym(libc, "dlvsym")) && is_ours(dlsym(RTLD_DEFAULT, "dlvsym")));
+}
+
+/* A driver of another link namespace is a driver; one bound to itself first is too. */
+static void elsewhere(void)
+{
+    CHECK(is_ours(dlsym(dlmopen(LM_ID_NEWLM, "libcuda.so.1", RTLD_NOW), "cuMemAlloc_v2")));
+    CHECK(is_ours(dlsym(dlopen("libcuda.so.1", RTLD_NOW | RTLD_DEEPBIND), "cuMemAlloc_v2")));
+}
+
+static void *found_deep(void *library)
+{
+    CHECK(library);
+    void *(*find)(const char *) = (void *(*)(const char *))dlsym(library, "deep_find");
+    return find("cuMemAlloc_v2");
+}
+
+/* What we cannot be in the way of: such a library finds the C library's dlsym before ours. */
+static void hidden(void)
+{
+    const char *path = getenv("DEEP");
+    CHECK(!is_ours(found_deep(dlmopen(LM_ID_NEWLM, path, RTLD_NOW))));
+    CHECK(!is_ours(found_deep(dlopen(path, RTLD_NOW | RTLD_DEEPBIND))));
+}
+
 int main(int count, char **arguments)
 {
     static const struct {
@@ -273,7 +312,10 @@ int main(int count, char **arguments)
                {"others", others},
                {"next", next},
                {"versions", versions},
-               {"guest", guest}};
+               {"guest", guest},
+               {"with-version", with_version},
+               {"elsewhere", elsewhere},
+               {"hidden", hidden}};
     for (size_t i = 0; count == 2 && i < sizeof all / sizeof all[0]; i++)
         if (strcmp(arguments[1], all[i].name) == 0) {
             all[i].run();

@@ -68,3 +68,16 @@ void *mmap(void *wish, size_t bytes, int protection, int flags, int file, off_t 
         (void *(*)(void *, size_t, int, int, int, off_t))dlsym(RTLD_NEXT, "mmap");
     return real(wish, bytes, protection, flags, file, offset);
 }
+
+/* As in a container, whose processes the node knows by other pids. */
+ssize_t readlink(const char *path, char *text, size_t length)
+{
+    static const char other[] = "pid:[4026532999]";
+    if (fails("namespace") && strcmp(path, "/proc/self/ns/pid") == 0 && length >= sizeof other) {
+        memcpy(text, other, sizeof other - 1);
+        return sizeof other - 1;
+    }
+    ssize_t (*real)(const char *, char *, size_t) =
+        (ssize_t(*)(const char *, char *, size_t))dlsym(RTLD_NEXT, "readlink");
+    return real(path, text, length);
+}

@@ -1,0 +1,80 @@
+/* Who holds memory of a card. */
+#define _GNU_SOURCE
+#include "nvml.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* HAMI_FAKE_PID_SHIFT: processes are listed under pids of another namespace, so much greater than ours. */
+static unsigned int shown_pid(uint32_t pid)
+{
+    const char *shift = getenv("HAMI_FAKE_PID_SHIFT");
+    return pid + (shift ? (unsigned int)atoi(shift) : 0);
+}
+
+static nvmlReturn_t list_holders(nvmlDevice_t device, unsigned int *count, void *infos, size_t entry_bytes)
+{
+    unsigned int index;
+    nvmlReturn_t result = nvmlDeviceGetIndex(device, &index);
+    if (result != NVML_SUCCESS)
+        return result;
+    if (!count || (*count != 0 && !infos))
+        return NVML_ERROR_INVALID_ARGUMENT;
+    struct holder holders[PROCESSES_MAX];
+    unsigned int found = node_holders(&device->card, holders, PROCESSES_MAX), room = *count;
+    *count = found;
+    if (found > room)
+        return NVML_ERROR_INSUFFICIENT_SIZE;
+    for (unsigned int i = 0; i < found; i++) {
+        nvmlProcessInfo_t info = {shown_pid(holders[i].pid), holders[i].bytes, UINT32_MAX, UINT32_MAX};
+        unsigned char *place = (unsigned char *)infos + i * entry_bytes;
+        memset(place, 0, entry_bytes);
+        memcpy(place, &info, entry_bytes < sizeof info ? entry_bytes : sizeof info);
+    }
+    return NVML_SUCCESS;
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned int *count,
+                                                         nvmlProcessInfo_v1_t *infos)
+{
+    return list_holders(device, count, infos, sizeof *infos);
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int *count,
+                                                            nvmlProcessInfo_t *infos)
+{
+    return list_holders(device, count, infos, sizeof *infos);
+}
+
+/* HAMI_FAKE_WIDE=1: with eight bytes more per entry, as drivers 535.43 to 535.86 write it. */
+EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
+                                                            nvmlProcessInfo_t *infos)
+{
+    return list_holders(device, count, infos, getenv("HAMI_FAKE_WIDE") ? 32 : sizeof *infos);
+}
+
+/* Nobody draws here, and there is no MPS. */
+static nvmlReturn_t list_nobody(nvmlDevice_t device, unsigned int *count)
+{
+    unsigned int index;
+    nvmlReturn_t result = nvmlDeviceGetIndex(device, &index);
+    if (result == NVML_SUCCESS && !count)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    if (result == NVML_SUCCESS)
+        *count = 0;
+    return result;
+}
+
+#define NOBODY(symbol, info)                                                                                           \
+    EXPORT nvmlReturn_t symbol(nvmlDevice_t device, unsigned int *count, info *infos)                                  \
+    {                                                                                                                  \
+        (void)infos;                                                                                                   \
+        return list_nobody(device, count);                                                                             \
+    }
+
+NOBODY(nvmlDeviceGetGraphicsRunningProcesses, nvmlProcessInfo_v1_t)
+NOBODY(nvmlDeviceGetGraphicsRunningProcesses_v2, nvmlProcessInfo_t)
+NOBODY(nvmlDeviceGetGraphicsRunningProcesses_v3, nvmlProcessInfo_t)
+NOBODY(nvmlDeviceGetMPSComputeRunningProcesses, nvmlProcessInfo_v1_t)
+NOBODY(nvmlDeviceGetMPSComputeRunningProcesses_v2, nvmlProcessInfo_t)
+NOBODY(nvmlDeviceGetMPSComputeRunningProcesses_v3, nvmlProcessInfo_t)
