@@ -47,17 +47,18 @@ static bool card_by_default(CUmemoryPool handle, CUdevice *device)
     return false;
 }
 
-static bool card_by_attribute(CUmemoryPool handle, CUdevice *device)
+/* What the driver says of it; one before CUDA 13 says nothing, and then the current card is the best guess. */
+static bool card_by_driver(CUmemoryPool handle, CUdevice *device)
 {
     union {
         int number;
         uint64_t room;
     } type, id;
     if (!attribute(handle, CU_MEMPOOL_ATTR_LOCATION_TYPE, &type.room) ||
-        !attribute(handle, CU_MEMPOOL_ATTR_LOCATION_ID, &id.room) || type.number != CU_MEM_LOCATION_TYPE_DEVICE)
-        return false;
+        !attribute(handle, CU_MEMPOOL_ATTR_LOCATION_ID, &id.room))
+        return cuda()->cuCtxGetDevice(device) == CUDA_SUCCESS;
     *device = id.number;
-    return true;
+    return type.number == CU_MEM_LOCATION_TYPE_DEVICE;
 }
 
 static bool ask(struct pool *pool, int of_pool, int of_graphs, uint64_t *value)
@@ -151,7 +152,7 @@ struct pool *pool_of(CUmemoryPool handle)
     if (pool)
         return pool;
     CUdevice device = 0;
-    bool on_card = card_by_default(handle, &device) || card_by_attribute(handle, &device);
+    bool on_card = card_by_default(handle, &device) || card_by_driver(handle, &device);
     return add(handle, on_card, device);
 }
 
