@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- cards ---- */
@@ -307,10 +308,29 @@ unsigned int node_holders(const struct card *card, struct holder *holders, unsig
     return count;
 }
 
-/* ---- failures on demand ---- */
+/* ---- failures and patience on demand ---- */
+
+/* HAMI_FAKE_SLOW=symbol:milliseconds; with @ before it the name of a file that says so, read at every call. */
+static void be_slow(const char *symbol)
+{
+    char text[256] = "";
+    const char *setting = getenv("HAMI_FAKE_SLOW");
+    FILE *file = setting && *setting == '@' ? fopen(setting + 1, "re") : NULL;
+    if (file) {
+        setting = fgets(text, sizeof text, file);
+        fclose(file);
+    }
+    size_t length = strlen(symbol);
+    if (!setting || strncmp(setting, symbol, length) != 0 || setting[length] != ':')
+        return;
+    long ms = atol(setting + length + 1);
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&pause, NULL);
+}
 
 int node_injected(const char *symbol)
 {
+    be_slow(symbol);
     static _Atomic unsigned int calls[16]; /* one per entry of the list */
     const char *list = getenv("HAMI_FAKE_FAIL");
     size_t length = strlen(symbol);

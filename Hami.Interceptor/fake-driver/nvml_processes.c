@@ -15,6 +15,7 @@ static unsigned int shown_pid(uint32_t pid)
 static nvmlReturn_t list_holders(nvmlDevice_t device, unsigned int *count, void *infos, size_t entry_bytes)
 {
     unsigned int index;
+    node_injected("nvmlDeviceGetComputeRunningProcesses"); /* to be slow */
     nvmlReturn_t result = nvmlDeviceGetIndex(device, &index);
     if (result != NVML_SUCCESS)
         return result;
