@@ -3,12 +3,25 @@
 
 #include <string.h>
 
-enum { CAPTURES_MAX = 64, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900 };
+enum { CAPTURES_MAX = 64 };
 
 static struct {
     CUstream stream; /* NULL = free; the legacy stream cannot be captured */
     CUgraph graph;
 } captures[CAPTURES_MAX];
+
+static _Thread_local int thread_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+
+/* A call that no thread may make while anything is captured, unless it has said that it knows what it does. */
+bool call_is_unsafe(void)
+{
+    bool capturing = false;
+    pthread_mutex_lock(&driver.lock);
+    for (int i = 0; i < CAPTURES_MAX; i++)
+        capturing |= captures[i].stream != NULL;
+    pthread_mutex_unlock(&driver.lock);
+    return capturing && thread_mode != CU_STREAM_CAPTURE_MODE_RELAXED;
+}
 
 CUgraph captured(CUstream stream)
 {
@@ -86,9 +99,8 @@ EXPORT CUresult cuStreamIsCapturing_ptsz(CUstream stream, int *status)
 
 EXPORT CUresult cuThreadExchangeStreamCaptureMode(int *mode)
 {
-    static _Thread_local int own = CU_STREAM_CAPTURE_MODE_GLOBAL;
-    int before = own;
-    own = *mode;
+    int before = thread_mode;
+    thread_mode = *mode;
     *mode = before;
     return CUDA_SUCCESS;
 }

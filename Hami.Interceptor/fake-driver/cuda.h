@@ -93,6 +93,8 @@ void pools_forget(void);
 
 /* Graphs. The graph a stream is captured into, NULL: it is not. */
 CUgraph captured(CUstream stream);
+enum { CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900 };
+bool call_is_unsafe(void);
 CUresult graph_add_allocation(CUgraph graph, CUdeviceptr *pointer, uint64_t bytes, int card);
 CUresult graph_add_free(CUgraph graph, CUdeviceptr pointer);
 void graphs_forget(void);

@@ -391,6 +391,8 @@ EXPORT CUresult cuGraphExecDestroy(CUgraphExec exec)
 EXPORT CUresult cuDeviceGraphMemTrim(CUdevice device)
 {
     INJECT();
+    if (call_is_unsafe())
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     CUresult result = check_device(device);
     if (result != CUDA_SUCCESS)
         return result;

@@ -95,7 +95,10 @@ static void wait_a_little(int attempt, unsigned int index)
     }
     long step_nanoseconds = 10000L * (attempt - ATTEMPTS_SPINNING + 1);
     struct timespec pause = {.tv_nsec = step_nanoseconds + 1000L * (long)(index % 64)};
+    int cancelling; /* whoever waits here may hold a lock */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     nanosleep(&pause, NULL);
+    pthread_setcancelstate(cancelling, NULL);
 }
 
 static bool reserve_within(struct region *region, unsigned int account, uint64_t bytes)

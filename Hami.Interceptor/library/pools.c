@@ -47,17 +47,18 @@ static bool card_by_default(CUmemoryPool handle, CUdevice *device)
     return false;
 }
 
-static bool card_by_attribute(CUmemoryPool handle, CUdevice *device)
+/* What the driver says of it; one before CUDA 13 says nothing, and then the current card is the best guess. */
+static bool card_by_driver(CUmemoryPool handle, CUdevice *device)
 {
     union {
         int number;
         uint64_t room;
     } type, id;
     if (!attribute(handle, CU_MEMPOOL_ATTR_LOCATION_TYPE, &type.room) ||
-        !attribute(handle, CU_MEMPOOL_ATTR_LOCATION_ID, &id.room) || type.number != CU_MEM_LOCATION_TYPE_DEVICE)
-        return false;
+        !attribute(handle, CU_MEMPOOL_ATTR_LOCATION_ID, &id.room))
+        return cuda()->cuCtxGetDevice(device) == CUDA_SUCCESS;
     *device = id.number;
-    return true;
+    return type.number == CU_MEM_LOCATION_TYPE_DEVICE;
 }
 
 static bool ask(struct pool *pool, int of_pool, int of_graphs, uint64_t *value)
@@ -151,7 +152,7 @@ struct pool *pool_of(CUmemoryPool handle)
     if (pool)
         return pool;
     CUdevice device = 0;
-    bool on_card = card_by_default(handle, &device) || card_by_attribute(handle, &device);
+    bool on_card = card_by_default(handle, &device) || card_by_driver(handle, &device);
     return add(handle, on_card, device);
 }
 
@@ -328,6 +329,8 @@ void pool_drop(struct pool *pool)
     weigh(pool, false);
     end_when_empty(pool);
     pthread_mutex_unlock(&pool->lock);
+    if (!atomic_load_explicit(&state.pools_freed, memory_order_relaxed))
+        atomic_store_explicit(&state.pools_freed, true, memory_order_relaxed);
 }
 
 bool pool_settle(struct pool *pool)
@@ -340,10 +343,19 @@ bool pool_settle(struct pool *pool)
     return less;
 }
 
+/* Some calls end the capture of any stream, whichever thread makes them, unless this thread says that it knows what it
+ * does. What we ask on our own account touches no stream. */
+static int capture_mode(int mode)
+{
+    cuda()->cuThreadExchangeStreamCaptureMode(&mode);
+    return mode;
+}
+
 /* Except what a call at the driver counts on. */
 void pool_trim(struct pool *pool)
 {
     uint64_t used_bytes, reserved_bytes;
+    int mode = capture_mode(CU_STREAM_CAPTURE_MODE_RELAXED);
     pthread_mutex_lock(&pool->lock);
     CUmemoryPool handle = atomic_load(&pool->handle);
     if (handle && used(pool, &used_bytes) && reserved(pool, &reserved_bytes) && reserved_bytes > used_bytes) {
@@ -356,6 +368,7 @@ void pool_trim(struct pool *pool)
     }
     pthread_mutex_unlock(&pool->lock);
     pool_settle(pool);
+    capture_mode(mode);
 }
 
 /* As the driver does when a card is full: pools give back what they keep before anybody is refused. */
@@ -383,9 +396,12 @@ bool pools_settle(unsigned int account, bool trimming)
 void pools_settle_all(void)
 {
     struct pool *pool = atomic_load_explicit(&state.pools, memory_order_acquire);
-    for (; pool; pool = pool->next)
-        if (pool->on_card && pool->weighed)
-            pool_settle(pool);
+    int mode = pool ? capture_mode(CU_STREAM_CAPTURE_MODE_RELAXED) : 0;
+    for (struct pool *at = pool; at; at = at->next)
+        if (at->on_card && at->weighed)
+            pool_settle(at);
+    if (pool)
+        capture_mode(mode);
 }
 
 void pools_forget(void)

@@ -92,6 +92,7 @@ struct state {
     _Atomic(struct pool *) pools;             /* every one the program has used */
     _Atomic(struct pool *) pool_expected[64]; /* by CUDA ordinal: where its latest allocation came from */
     pthread_mutex_t pooling;                  /* held while one is added */
+    _Atomic bool pools_freed;                 /* something came back to a pool since we last waited for the card */
     _Atomic unsigned int pool_chunk_halvings; /* how often 32 MiB are halved to the unit by which pools grow */
     struct allocations graphs;                /* instantiated ones with memory nodes; see graphs.c */
     _Atomic bool graphs_allocate;             /* there was one */

@@ -75,6 +75,8 @@ static bool pools_answer(const char *line)
             props.location = (CUmemLocation){CU_MEM_LOCATION_TYPE_HOST, 0};
         CUresult result = cuda.cuMemPoolCreate(&pool, &props);
         answer(result, pool);
+    } else if (strncmp(line, "synchronise", 11) == 0) {
+        printf("%d\n", cuCtxSynchronize());
     } else if (sscanf(line, "pool-end %llx", &a) == 1) {
         printf("%d\n", cuda.cuMemPoolDestroy(handle(a)));
     } else if (sscanf(line, "pool-use %lld %llx", &device, &a) == 2) {

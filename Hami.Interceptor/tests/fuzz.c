@@ -491,6 +491,10 @@ static void contexts(void)
 static void ask(void)
 {
     size_t free_bytes = 0, total_bytes = 0;
+    if (chance(2)) {
+        note("synchronise", 0, chance(2) ? cuCtxSynchronize() : cuStreamSynchronize(NULL), 0);
+        return;
+    }
     CUresult result = cuMemGetInfo_v2(&free_bytes, &total_bytes);
     if (!fuzz.limit_bytes)
         note("info", free_bytes, result, total_bytes);

@@ -230,6 +230,22 @@ TEST(a_pool_that_shrank_behind_our_back_is_seen_by_the_watcher)
     client_end(&client);
 }
 
+/* The second process is not the container's watcher. */
+TEST(what_a_pool_gives_back_at_a_synchronisation_is_there_for_others)
+{
+    struct client one = start("CUDA_DEVICE_MEMORY_LIMIT_0=128m");
+    allocate(&one, 1);
+    struct client two = start("CUDA_DEVICE_MEMORY_LIMIT_0=128m");
+    unsigned long long pointer = made(&two, "async 100000000");
+    CHECK_EQUAL(ask_number(&two, "free-async %llx", pointer), 0);
+    expect(&one, "alloc 134217727", "2 0");
+    expect(&two, "synchronise", "0");
+    CHECK_BOOKS(0, 1);
+    allocate(&one, 128 * MIB - 1);
+    client_end(&one);
+    client_end(&two);
+}
+
 TEST(any_way_to_free_ends_at_nothing)
 {
     struct client client = start("CUDA_DEVICE_MEMORY_LIMIT_0=1g");
@@ -485,6 +501,20 @@ TEST(what_is_asked_of_a_captured_stream_is_charged_when_the_graph_runs)
     CHECK_EQUAL(ask_number(&client, "free-async %llx", kept), 0);
     unsigned long long plain = made(&client, "async-on 1000 1"); /* captured no longer */
     CHECK_EQUAL(ask_number(&client, "free-async %llx", plain), 0);
+    client_end(&client);
+}
+
+TEST(while_a_stream_is_captured_pools_are_still_made_to_give_back)
+{
+    struct client client = start("CUDA_DEVICE_MEMORY_LIMIT_0=64m");
+    unsigned long long pool = made(&client, "pool-make 0"), pointer = made(&client, "async 67108864");
+    CHECK_EQUAL(ask_number(&client, "free-async %llx", pointer), 0);
+    expect(&client, "capture 1000", "0");
+    CHECK_EQUAL(ask_number(&client, "pool-trim %llx 0", pool), 900); /* the program's own would be an error */
+    pointer = made_of(&client, "pool-alloc %llx 67108864", pool);
+    made(&client, "capture-end 1000");
+    CHECK_EQUAL(ask_number(&client, "pool-trim %llx 0", pool), 0);
+    CHECK_BOOKS(0, 64 * MIB);
     client_end(&client);
 }
 

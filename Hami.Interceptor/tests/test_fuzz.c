@@ -24,13 +24,13 @@ static void check_fuzz(const char *settings, const char *format, unsigned int fi
 
 TEST(without_a_limit_random_calls_give_what_the_bare_driver_gives)
 {
-    check_fuzz("", SAME, 1, 200);
+    check_fuzz("", SAME, 1, 500);
 }
 
 TEST(random_calls_are_written_down_as_a_recount_says_and_stay_within_the_limit)
 {
-    check_fuzz("CUDA_DEVICE_MEMORY_LIMIT=64m LIMIT=67108864", LIMITED, 1, 100);
-    check_fuzz("CUDA_DEVICE_MEMORY_LIMIT=128m LIMIT=134217728", LIMITED, 1, 100);
+    check_fuzz("CUDA_DEVICE_MEMORY_LIMIT=64m LIMIT=67108864", LIMITED, 1, 300);
+    check_fuzz("CUDA_DEVICE_MEMORY_LIMIT=128m LIMIT=134217728", LIMITED, 1, 300);
 }
 
 LASTING_TEST(many_random_calls_give_what_the_bare_driver_gives)
@@ -119,7 +119,7 @@ static void check_kills(int rounds)
 
 TEST(killed_at_any_moment_of_any_call_they_leave_the_whole_budget_to_the_next)
 {
-    check_kills(12);
+    check_kills(20);
 }
 
 LASTING_TEST(a_storm_of_kills_over_all_families_leaves_the_whole_budget_to_the_next)
