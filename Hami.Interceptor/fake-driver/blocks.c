@@ -20,7 +20,7 @@ static uint64_t next_address = UINT64_C(0x7f0000000000);
 uint64_t address_take(uint64_t bytes)
 {
     uint64_t address = next_address;
-    next_address += bytes == 0 ? 512 : (bytes + 511) & ~UINT64_C(511);
+    next_address += bytes ? (bytes + 511) & ~UINT64_C(511) : 512;
     return address;
 }
 
@@ -64,8 +64,10 @@ CUresult block_remove(uint64_t address, bool handle)
         return CUDA_ERROR_INVALID_VALUE;
     if (!last)
         return CUDA_SUCCESS;
-    if (!block->pool)
+    if (!block->pool && block->bytes > 0)
         node_give(&driver.cards[block->card], block->bytes);
+    if (block->bytes == 0)
+        multicast_end(address);
     free(block);
     return CUDA_SUCCESS;
 }

@@ -75,6 +75,10 @@ uint64_t address_take(uint64_t bytes); /* the caller holds the driver's lock */
 
 void mappings_forget(void);
 
+/* A multicast object, which is a handle without bytes, lets go of what is bound to it. */
+void multicast_end(uint64_t handle);
+void multicast_forget(void);
+
 CUresult hami_fake_take(size_t bytes);
 
 /* A context takes its arrays with it. */

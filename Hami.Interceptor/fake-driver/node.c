@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,5 +327,7 @@ int node_injected(const char *symbol)
         list += strcspn(list, ",");
         list += *list == ',';
     }
+    if (hit == -9)
+        kill(getpid(), SIGKILL);
     return hit;
 }

@@ -52,5 +52,5 @@ unsigned int node_holders(const struct card *card, struct holder *holders, unsig
 void uuid_bytes(const char *uuid, unsigned char bytes[16]);
 
 /* HAMI_FAKE_FAIL=symbol:nth:code[,...]: the code when this is the nth call of the symbol (counted from 1; 0: every
- * call), else 0. */
+ * call), else 0. With code -9 the process is killed there. */
 int node_injected(const char *symbol);

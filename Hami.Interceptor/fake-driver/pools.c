@@ -78,7 +78,7 @@ static void trim(CUmemoryPool pool, uint64_t keep_bytes)
     for (struct segment **place = &pool->segments; *place;) {
         struct segment *segment = *place;
         bool whole = !segment->pieces->taken && !segment->pieces->next;
-        if (!whole || pool->reserved_bytes < keep_bytes + segment->bytes) {
+        if (!whole || pool->reserved_bytes - segment->bytes < keep_bytes) {
             place = &segment->next;
             continue;
         }
@@ -258,6 +258,11 @@ EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool)
     if (is_pool(pool) && !pool->fixed) {
         pool->destroyed = true;
         trim(pool, 0);
+        for (CUmemoryPool *place = &made; *place; place = &(*place)->next)
+            if (*place == pool) {
+                *place = pool->next; /* it lives on in its pieces */
+                break;
+            }
         for (int card = 0; card < CARDS_MAX; card++)
             if (chosen[card] == pool)
                 chosen[card] = NULL;

@@ -69,6 +69,7 @@ static void forget_parent(void)
     current = NULL;
     blocks_forget();
     mappings_forget();
+    multicast_forget();
     pools_forget();
     arrays_forget();
     graphs_forget();

@@ -22,12 +22,15 @@ EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes, 
     CUresult result = check_initialised();
     if (result != CUDA_SUCCESS)
         return result;
-    if (!handle || !prop || bytes == 0 || flags != 0 || prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
+    bool on_host = prop && prop->location.type == CU_MEM_LOCATION_TYPE_HOST;
+    if (!handle || !prop || bytes == 0 || flags != 0 ||
+        (!on_host && prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE))
         return CUDA_ERROR_INVALID_VALUE;
-    result = check_device(prop->location.id);
+    if (!on_host)
+        result = check_device(prop->location.id);
     uint64_t address;
-    if (result == CUDA_SUCCESS)
-        result = block_add(&address, bytes, prop->location.id, NULL);
+    if (result == CUDA_SUCCESS) /* the host's memory is not counted here */
+        result = block_add(&address, on_host ? 0 : bytes, on_host ? 0 : prop->location.id, NULL);
     if (result == CUDA_SUCCESS)
         *handle = address;
     return result;
@@ -132,4 +135,30 @@ EXPORT CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle *handle
         }
     pthread_mutex_unlock(&driver.lock);
     return result;
+}
+
+/* Between handles of this process only: what is shared is the handle's own number. */
+EXPORT CUresult cuMemExportToShareableHandle(void *shared, CUmemGenericAllocationHandle handle, int type,
+                                             unsigned long long flags)
+{
+    INJECT();
+    if (!shared || type != 1 || flags != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    pthread_mutex_lock(&driver.lock);
+    CUresult result = block_hold(handle);
+    pthread_mutex_unlock(&driver.lock);
+    if (result != CUDA_SUCCESS)
+        return result;
+    *(int *)shared = (int)((handle - UINT64_C(0x7f0000000000)) >>
+                           9); /* its file stays open, and keeps the memory, until the import takes it */
+    return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle *handle, void *shared, int type)
+{
+    INJECT();
+    if (!handle || type != 1)
+        return CUDA_ERROR_INVALID_VALUE;
+    *handle = UINT64_C(0x7f0000000000) + ((uint64_t)(uintptr_t)shared << 9);
+    return CUDA_SUCCESS;
 }

@@ -107,6 +107,12 @@ def make_graph_matmul():
     return captured.replay
 
 
+def make_stream():
+    """Half a gigabyte read and written: as fast as the memory is, whatever the clock."""
+    numbers = torch.zeros(64 << 20, device="cuda")
+    return lambda: numbers.add_(1)
+
+
 def make_small():
     numbers = torch.zeros(16, device="cuda")
     return lambda: numbers.add_(1)
@@ -137,7 +143,7 @@ def graph():
 
 
 makers = {"mlp": (make_mlp, 50), "matmul": (make_matmul, 50), "graph-matmul": (make_graph_matmul, 5),
-          "small": (make_small, 1000), "churn": (make_churn, 10)}
+          "stream": (make_stream, 50), "small": (make_small, 1000), "churn": (make_churn, 10)}
 torch.zeros(1, device="cuda")
 print(f"ready {time.monotonic() - begin:.2f} {torch.__version__}", flush=True)
 for line in sys.stdin:

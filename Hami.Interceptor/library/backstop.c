@@ -7,6 +7,7 @@
 #include "device.h"
 #include "driver.h"
 #include "extremes.h"
+#include "gate.h"
 #include "host_pid.h"
 #include "watcher.h"
 
@@ -177,7 +178,7 @@ static _Thread_local bool was_absent;
 static bool card_of(CUdevice device, unsigned int *account)
 {
     return account_of_cuda(device, account) == CUDA_SUCCESS && *account < DEVICES_MAX &&
-           state.settings.memory_bytes[*account] != LIMIT_NONE;
+           (state.settings.memory_bytes[*account] != LIMIT_NONE || cores_are_limited());
 }
 
 static bool lists_our_pid(struct region *region, unsigned int account)

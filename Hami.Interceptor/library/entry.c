@@ -107,9 +107,11 @@ static const struct hook *hook_of_copy(const char *symbol, int cuda_version, uin
         const char *symbol;
         int since;
         const char *ending;
-    } exceptions[] = {{"cuGetProcAddress", 12000, "_v2"},   {"cuGraphInstantiate", 12000, "WithFlags"},
-                      {"cuGraphInstantiate", 11000, "_v2"}, {"cuGraphInstantiate", 10000, ""},
-                      {"cuCtxCreate", 12050, "_v4"},        {"cuCtxCreate", 11040, "_v3"}};
+    } exceptions[] = {{"cuGetProcAddress", 12000, "_v2"},    {"cuGraphInstantiate", 12000, "WithFlags"},
+                      {"cuGraphInstantiate", 11000, "_v2"},  {"cuGraphInstantiate", 10000, ""},
+                      {"cuMulticastBindMem", 13010, "_v2"},  {"cuMulticastBindMem", 12010, ""},
+                      {"cuMulticastBindAddr", 13010, "_v2"}, {"cuMulticastBindAddr", 12010, ""},
+                      {"cuCtxCreate", 12050, "_v4"},         {"cuCtxCreate", 11040, "_v3"}};
     const char *ending = cuda_version >= 3020 && strcmp(symbol, "cuGetProcAddress") != 0 ? "_v2" : "";
     for (size_t i = sizeof exceptions / sizeof exceptions[0]; i-- > 0;)
         if (strcmp(symbol, exceptions[i].symbol) == 0 && cuda_version >= exceptions[i].since)

@@ -166,13 +166,14 @@ static void cards_count(void)
 }
 
 /* By the context that is current. */
-static bool count_on(struct meter *meter)
+static bool count_on(struct meter *meter, unsigned int *account)
 {
     CUdevice device;
-    if (!meter->is_counted && state.cuda.cuCtxGetDevice(&device) == CUDA_SUCCESS &&
-        account_of_cuda(device, &meter->account) == CUDA_SUCCESS)
-        meter->is_counted = true;
-    return meter->is_counted && meter->account < DEVICES_MAX;
+    *account = atomic_load(&meter->counted_on) - 1;
+    if (*account == UINT_MAX && state.cuda.cuCtxGetDevice(&device) == CUDA_SUCCESS &&
+        account_of_cuda(device, account) == CUDA_SUCCESS)
+        atomic_store(&meter->counted_on, *account + 1);
+    return *account < DEVICES_MAX;
 }
 
 /* ---- the share ---- */
@@ -225,8 +226,8 @@ static bool take_share(struct gate *gate, struct region *region)
 static void go_measured(struct gate *gate, struct region *region)
 {
     struct visit visit = enter(gate->context);
-    bool counted = count_on(gate->meter);
-    unsigned int account = gate->meter->account;
+    unsigned int account;
+    bool counted = count_on(gate->meter, &account);
     if (counted && is_held_back(region, state.settings.core_percent[account])) {
         gate->pacing = (struct pacing){.shared = &region->extension->pace[account],
                                        .process = region->index,

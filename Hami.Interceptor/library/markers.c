@@ -46,7 +46,7 @@ void meters_end(CUcontext context)
         if (state.meters[i].context == context) {
             lock_take(&state.meters[i].lock);
             forget_events(&state.meters[i]);
-            state.meters[i].is_counted = false;
+            atomic_store(&state.meters[i].counted_on, 0);
             state.meters[i].context = NULL;
             lock_drop(&state.meters[i].lock);
         }

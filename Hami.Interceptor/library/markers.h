@@ -13,11 +13,10 @@ enum { METERS_MAX = 64, SPARE_EVENTS = 16 };
 
 struct meter {
     struct lock lock;
-    CUcontext context; /* NULL = free */
-    unsigned int account;
-    uint32_t lives;  /* grows when the context ends: what was read before is of no use */
-    bool settling;   /* a thread asks about the oldest marker */
-    bool is_counted; /* the account is known */
+    CUcontext context;               /* NULL = free */
+    _Atomic unsigned int counted_on; /* account + 1; 0 = not known yet */
+    uint32_t lives;                  /* grows when the context ends: what was read before is of no use */
+    bool settling;                   /* a thread asks about the oldest marker */
     struct pace_meter pace;
     CUevent spare[SPARE_EVENTS];
     unsigned int spares;

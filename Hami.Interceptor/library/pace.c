@@ -2,7 +2,7 @@
 
 enum { SCALE_ONE = 65536, SCALE_LEAST = SCALE_ONE / 8, SCALE_MOST = SCALE_ONE * 3 / 2 };
 #define MOST_AT_ONCE_NS INT64_C(60000000000)
-#define REMEMBERED_NS 1.5e9 /* of the driver's samples, by and by */
+#define REMEMBERED_NS 1e9   /* of the driver's samples, by and by */
 #define BELIEVED_NS 0.3e9   /* that our own measure is right, before there were any */
 #define TRUED_UP 0.5 /* of what we charged too little or too much, at once: samples and looks do not quite agree */
 #define TRUED_UP_MOST_NS 50e6

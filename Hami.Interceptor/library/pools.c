@@ -103,10 +103,30 @@ static struct pool *push(const struct pool *like, CUmemoryPool handle)
     return pool;
 }
 
+/* The place of a destroyed one, of the same device: somebody may be about to look at it. */
+static struct pool *take_over(CUmemoryPool handle, bool on_card, CUdevice device)
+{
+    struct pool *pool = atomic_load(&state.pools);
+    for (; pool; pool = pool->next) {
+        if (atomic_load(&pool->handle) || pool->device != device || pool->on_card != on_card)
+            continue;
+        pthread_mutex_lock(&pool->lock);
+        bool empty = pool->pointers == 0 && pool->charged_bytes == 0 && pool->outstanding_bytes == 0;
+        if (empty)
+            atomic_store(&pool->handle, handle);
+        pthread_mutex_unlock(&pool->lock);
+        if (empty)
+            return pool;
+    }
+    return NULL;
+}
+
 static struct pool *add(CUmemoryPool handle, bool on_card, CUdevice device)
 {
     pthread_mutex_lock(&state.pooling);
     struct pool *pool = find(handle);
+    if (!pool)
+        pool = take_over(handle, on_card, device);
     if (!pool)
         pool = push(&(struct pool){.on_card = on_card, .device = device}, handle);
     pthread_mutex_unlock(&state.pooling);
@@ -158,31 +178,48 @@ void pool_expect(CUdevice device, struct pool *pool)
 
 /* ---- what they hold ---- */
 
+/* What it has given back is no longer charged. Held: the pool's lock. */
+static bool shrink(struct pool *pool, uint64_t reserved_bytes)
+{
+    if (reserved_bytes >= pool->charged_bytes)
+        return false;
+    uint64_t less_bytes = pool->charged_bytes - reserved_bytes;
+    account_return(pool->account, less_bytes);
+    pool->charged_bytes = reserved_bytes;
+    pool->beyond_bytes -= less_bytes < pool->beyond_bytes ? less_bytes : pool->beyond_bytes;
+    return true;
+}
+
 /* Several calls may be at the driver at once, and what the pool has grown by does not say for whom. So their promises
  * are one sum, from which any growth is paid; charged and promised together are never less than what the pool has
- * reserved and may still grow by. Held: the pool's lock. False: it has grown by more than was promised, and the limit
- * does not allow it. */
-static bool weigh(struct pool *pool)
+ * reserved and may still grow by. Only one who comes from the driver pays: he can undo what the limit does not allow.
+ * Held: the pool's lock. False: it has grown by more than was promised, and the limit does not allow it. */
+static bool grow(struct pool *pool, uint64_t reserved_bytes)
+{
+    uint64_t growth_bytes = reserved_bytes - pool->charged_bytes;
+    if (growth_bytes > 0 && !pool->of_graphs)
+        chunk_learn(growth_bytes);
+    uint64_t paid_bytes = growth_bytes < pool->promised_bytes ? growth_bytes : pool->promised_bytes;
+    pool->promised_bytes -= paid_bytes;
+    pool->charged_bytes += growth_bytes;
+    growth_bytes -= paid_bytes;
+    if (growth_bytes > 0 && !account_reserve_now(pool->account, growth_bytes)) {
+        account_force(pool->account, growth_bytes);
+        pool->beyond_bytes += growth_bytes;
+    }
+    if (pool->beyond_bytes > 0 && account_reserve_now(pool->account, 0))
+        pool->beyond_bytes = 0; /* within the limit by now */
+    return pool->beyond_bytes == 0;
+}
+
+/* The driver is asked anew; one that does not answer changes nothing. Held: the pool's lock. */
+static bool weigh(struct pool *pool, bool growth_too)
 {
     uint64_t reserved_bytes;
     if (!reserved(pool, &reserved_bytes))
         return true;
-    uint64_t before_bytes = pool->charged_bytes;
-    pool->charged_bytes = reserved_bytes;
-    if (reserved_bytes <= before_bytes) {
-        if (reserved_bytes < before_bytes)
-            account_return(pool->account, before_bytes - reserved_bytes);
-        return true;
-    }
-    uint64_t growth_bytes = reserved_bytes - before_bytes;
-    if (!pool->of_graphs)
-        chunk_learn(growth_bytes);
-    uint64_t paid_bytes = growth_bytes < pool->promised_bytes ? growth_bytes : pool->promised_bytes;
-    pool->promised_bytes -= paid_bytes;
-    if (paid_bytes == growth_bytes || account_reserve_now(pool->account, growth_bytes - paid_bytes))
-        return true;
-    account_force(pool->account, growth_bytes - paid_bytes);
-    return false;
+    shrink(pool, reserved_bytes);
+    return !growth_too || grow(pool, reserved_bytes);
 }
 
 /* Takes up to so many bytes of what it has unused, for a call that goes to the driver now. Held: the pool's lock. */
@@ -261,7 +298,7 @@ bool pool_keep(struct pool *pool, const struct promise *promise, bool one_more_p
 {
     pthread_mutex_lock(&pool->lock);
     pool->pointers += one_more_pointer;
-    bool allowed = weigh(pool);
+    bool allowed = weigh(pool, true);
     pool->claimed_bytes -= promise->claim_bytes;
     pool->outstanding_bytes -= promise->growth_bytes;
     uint64_t spare_bytes = 0;
@@ -288,7 +325,7 @@ void pool_drop(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     pool->pointers--;
-    weigh(pool);
+    weigh(pool, false);
     end_when_empty(pool);
     pthread_mutex_unlock(&pool->lock);
 }
@@ -297,7 +334,7 @@ bool pool_settle(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     uint64_t before_bytes = pool->charged_bytes;
-    weigh(pool);
+    weigh(pool, false);
     bool less = pool->charged_bytes < before_bytes;
     pthread_mutex_unlock(&pool->lock);
     return less;

@@ -23,6 +23,7 @@ struct pool {
     uint64_t charged_bytes;     /* what it had reserved when we last looked; on the account */
     uint64_t promised_bytes;    /* on the account too, for calls that are at the driver now */
     uint64_t outstanding_bytes; /* what these calls reserved altogether */
+    uint64_t beyond_bytes;      /* of what is charged, what the limit did not allow and nobody has undone yet */
     uint64_t claimed_bytes;     /* what it has unused and these calls count on */
     uint64_t pointers;          /* how many of its allocations live */
 };

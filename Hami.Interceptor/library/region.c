@@ -235,6 +235,7 @@ void region_forget(void)
     allocations_forget(&state.blocks);
     allocations_forget(&state.handles);
     allocations_forget(&state.mappings);
+    allocations_forget(&state.bindings);
     allocations_forget(&state.arrays);
     allocations_forget(&state.graphs);
     allocations_forget(&state.context_limits);

@@ -85,6 +85,7 @@ struct state {
     struct allocations blocks;      /* physical memory by a number of our own; references keep it */
     struct allocations handles;     /* owner: the block; references: how often the handle must be released */
     struct allocations mappings;    /* by address; owner: the block, 0 = not ours */
+    struct allocations bindings;    /* of memory to multicast objects; see multicast.c */
     uint64_t block_number;          /* of the latest block */
     struct allocations arrays;      /* by handle, mipmapped ones too; owner: the context they die with */
 

@@ -79,9 +79,40 @@ static CUresult allocate_as_asked(const struct request *r)
     return charge_close(&charge, result, *r->pointer);
 }
 
+/* False: the pool grew beyond the limit, which was undone. */
+static bool allocate_from(struct pool *expected, CUdevice device, const struct request *r, CUresult *result)
+{
+    struct promise promise = {0, 0};
+    if (expected->on_card && !pool_promise(expected, r->bytes, &promise)) {
+        *result = CUDA_ERROR_OUT_OF_MEMORY;
+        return true;
+    }
+    *result = ask_driver(r);
+    struct pool *pool = *result == CUDA_SUCCESS ? pool_truly(r, expected) : NULL;
+    if (pool != expected) { /* the stream is another device's, or the device has another pool now, or nothing came */
+        if (expected->on_card)
+            pool_keep(expected, &promise, false);
+        promise = (struct promise){0, 0};
+    }
+    if (!pool || !pool->on_card)
+        return true;
+    if (!r->from_pool)
+        pool_expect(device, pool);
+    if (pool_keep(pool, &promise, true)) {
+        charge_pooled(*r->pointer, pool);
+        return true;
+    }
+    give_back_to_driver(r);
+    pool_drop(pool);
+    pool_trim(pool);
+    *result = CUDA_ERROR_OUT_OF_MEMORY;
+    return false;
+}
+
 static CUresult allocate(const struct request *r)
 {
     CUdevice device = -1;
+    CUresult result;
     if (!r->pointer || r->bytes == 0 || is_captured(r))
         return ask_driver(r);
     if (!r->from_pool && cuda()->cuCtxGetDevice(&device) != CUDA_SUCCESS)
@@ -89,29 +120,10 @@ static CUresult allocate(const struct request *r)
     struct pool *expected = !r->from_pool ? pool_expected(device) : r->pool ? pool_of(r->pool) : NULL;
     if (!expected || !expected->weighed)
         return allocate_as_asked(r);
-    struct promise promise = {0, 0};
-    if (expected->on_card && !pool_promise(expected, r->bytes, &promise))
-        return CUDA_ERROR_OUT_OF_MEMORY;
-
-    CUresult result = ask_driver(r);
-    struct pool *pool = result == CUDA_SUCCESS ? pool_truly(r, expected) : NULL;
-    if (pool != expected) { /* the stream is another device's, or the device has another pool now, or nothing came */
-        if (expected->on_card)
-            pool_keep(expected, &promise, false);
-        promise = (struct promise){0, 0};
-    }
-    if (!pool || !pool->on_card)
-        return result;
-    if (!r->from_pool)
-        pool_expect(device, pool);
-    if (pool_keep(pool, &promise, true)) {
-        charge_pooled(*r->pointer, pool);
-        return result;
-    }
-    give_back_to_driver(r);
-    pool_drop(pool);
-    pool_trim(pool);
-    return CUDA_ERROR_OUT_OF_MEMORY;
+    /* What lay unused may have been in pieces; given back, it is room to grow. */
+    if (!allocate_from(expected, device, r, &result))
+        allocate_from(expected, device, r, &result);
+    return result;
 }
 
 EXPORT CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t bytes, CUstream stream)

@@ -5,6 +5,7 @@
 #include "account.h"
 #include "device.h"
 #include "driver.h"
+#include "virtual_memory.h"
 
 static void put(struct allocations *all, const struct allocation *entry)
 {
@@ -12,7 +13,14 @@ static void put(struct allocations *all, const struct allocation *entry)
     allocations_put(all, entry, &former);
 }
 
-static void block_hold(uint64_t number)
+uint64_t block_new(unsigned int account, uint64_t bytes)
+{
+    struct allocation block = {.pointer = ++state.block_number, .bytes = bytes, .account = account};
+    put(&state.blocks, &block);
+    return block.pointer;
+}
+
+void block_hold(uint64_t number)
 {
     struct allocation block;
     if (!allocations_take(&state.blocks, number, &block))
@@ -21,19 +29,26 @@ static void block_hold(uint64_t number)
     put(&state.blocks, &block);
 }
 
-static void block_drop(uint64_t number)
+static void bound_drop(const struct allocation *binding)
+{
+    block_drop(binding->bytes);
+}
+
+void block_drop(uint64_t number)
 {
     struct allocation block;
     if (!allocations_take(&state.blocks, number, &block))
         return;
     if (--block.references > 0)
         put(&state.blocks, &block);
-    else
+    else if (block.bytes > 0)
         account_return(block.account, block.bytes);
+    else /* a multicast object lets go of what is bound to it */
+        allocations_take_owned(&state.bindings, number, UINT64_MAX, bound_drop);
 }
 
 /* One more release is due for the handle, which stands for the block; 0 when it is not one of ours. */
-static void handle_hold(CUmemGenericAllocationHandle number, uint64_t block)
+void handle_hold(CUmemGenericAllocationHandle number, uint64_t block)
 {
     struct allocation handle = {.pointer = number, .owner = block};
     if (allocations_take(&state.handles, number, &handle))
@@ -43,6 +58,12 @@ static void handle_hold(CUmemGenericAllocationHandle number, uint64_t block)
         put(&state.handles, &handle);
         block_hold(block);
     }
+}
+
+uint64_t block_of_handle(CUmemGenericAllocationHandle number)
+{
+    struct allocation handle;
+    return allocations_find(&state.handles, number, &handle) ? handle.owner : 0;
 }
 
 EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes, const CUmemAllocationProp *prop,
@@ -59,9 +80,7 @@ EXPORT CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes, 
     pthread_mutex_lock(&state.mapping);
     result = cuda()->cuMemCreate(handle, bytes, prop, flags);
     if (result == CUDA_SUCCESS) {
-        struct allocation block = {.pointer = ++state.block_number, .bytes = bytes, .account = account};
-        put(&state.blocks, &block);
-        handle_hold(*handle, block.pointer);
+        handle_hold(*handle, block_new(account, bytes));
     } else {
         account_return(account, bytes);
     }
@@ -113,12 +132,9 @@ EXPORT CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmem
     pthread_mutex_lock(&state.mapping);
     CUresult result = cuda()->cuMemMap(address, bytes, offset, handle, flags);
     if (result == CUDA_SUCCESS) {
-        struct allocation known = {.owner = 0};
-        if (allocations_take(&state.handles, handle, &known))
-            put(&state.handles, &known);
-        struct allocation mapping = {.pointer = address, .bytes = bytes, .owner = known.owner};
+        struct allocation mapping = {.pointer = address, .bytes = bytes, .owner = block_of_handle(handle)};
         put(&state.mappings, &mapping);
-        block_hold(known.owner);
+        block_hold(mapping.owner);
     }
     pthread_mutex_unlock(&state.mapping);
     return result;

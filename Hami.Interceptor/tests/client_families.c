@@ -208,7 +208,41 @@ static bool limits_answer(const char *line)
     return true;
 }
 
+static bool sharing_answer(const char *line)
+{
+    unsigned long long a = 0, b = 0, c = 0, d = 0;
+    CUmemGenericAllocationHandle made = 0;
+    int shared = 0;
+    if (sscanf(line, "export %llx", &a) == 1) {
+        CUresult result = cuMemExportToShareableHandle(&shared, a, 1, 0);
+        printf("%d %x\n", result, shared);
+    } else if (sscanf(line, "import %llx", &a) == 1) {
+        CUresult result = cuMemImportFromShareableHandle(&made, handle(a), 1);
+        answer(result, handle(made));
+    } else if (sscanf(line, "create-host %llu", &a) == 1) {
+        CUmemAllocationProp prop = {.type = 1, .location = {CU_MEM_LOCATION_TYPE_HOST, 0}};
+        CUresult result = cuMemCreate(&made, a, &prop, 0);
+        answer(result, handle(made));
+    } else if (strncmp(line, "create-of-nothing", 17) == 0) {
+        printf("%d\n", cuMemCreate(&made, 1, NULL, 0));
+    } else if (sscanf(line, "multicast-bind %llx %llu %llx %llu", &a, &b, &c, &d) == 4) {
+        printf("%d\n", cuMulticastBindMem(a, b, c, 0, d, 0));
+    } else if (sscanf(line, "multicast-bind-address %llx %llu %llx %llu", &a, &b, &c, &d) == 4) {
+        printf("%d\n", cuMulticastBindAddr(a, b, c, d, 0));
+    } else if (sscanf(line, "multicast-unbind %llx %llu %llu %llu", &a, &b, &c, &d) == 4) {
+        printf("%d\n", cuMulticastUnbind(a, (int)b, c, d));
+    } else if (sscanf(line, "multicast %llu", &a) == 1) {
+        CUmulticastObjectProp prop = {.numDevices = 2, .size = a};
+        CUresult result = cuMulticastCreate(&made, &prop);
+        answer(result, handle(made));
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool families_answer(const char *line)
 {
-    return pools_answer(line) || arrays_answer(line) || graphs_answer(line) || limits_answer(line);
+    return pools_answer(line) || arrays_answer(line) || graphs_answer(line) || sharing_answer(line) ||
+           limits_answer(line);
 }

@@ -28,6 +28,10 @@ static struct {
     __typeof__(&cuInit) init;
     __typeof__(&cuCtxSetCurrent) set_current;
     __typeof__(&cuMemAddressReserve) reserve;
+    __typeof__(&cuStreamCreate) stream_create;
+    __typeof__(&cuStreamDestroy_v2) stream_destroy;
+    __typeof__(&cuStreamBeginCapture_v2) begin_capture;
+    __typeof__(&cuStreamEndCapture) end_capture;
     __typeof__(&cuDeviceGetDefaultMemPool) default_pool;
     __typeof__(&cuGraphCreate) graph_create;
     __typeof__(&cuGraphDestroy) graph_destroy;
@@ -43,6 +47,10 @@ static void find_driver(void)
     *(void **)&driver.init = dlsym(library, "cuInit");
     *(void **)&driver.set_current = dlsym(library, "cuCtxSetCurrent");
     *(void **)&driver.reserve = dlsym(library, "cuMemAddressReserve");
+    *(void **)&driver.stream_create = dlsym(library, "cuStreamCreate");
+    *(void **)&driver.stream_destroy = dlsym(library, "cuStreamDestroy_v2");
+    *(void **)&driver.begin_capture = dlsym(library, "cuStreamBeginCapture_v2");
+    *(void **)&driver.end_capture = dlsym(library, "cuStreamEndCapture");
     *(void **)&driver.default_pool = dlsym(library, "cuDeviceGetDefaultMemPool");
     *(void **)&driver.graph_create = dlsym(library, "cuGraphCreate");
     *(void **)&driver.graph_destroy = dlsym(library, "cuGraphDestroy");
@@ -80,6 +88,30 @@ static void virtual_memory(void)
     CHECK(cuMemRetainAllocationHandle(&again, (void *)(uintptr_t)address) == CUDA_SUCCESS);
     CHECK(cuMemUnmap(address, 1 << 20) == CUDA_SUCCESS);
     CHECK(cuMemRelease(again) == CUDA_SUCCESS);
+}
+
+/* With a share: the marks of many threads in one context's streams, contexts that come and go, captures. */
+static void launches(unsigned int seed)
+{
+    CUcontext own;
+    CUstream stream;
+    CUgraph graph;
+    CUgraphExec exec;
+    int own_context = seed % 8 == 0;
+    if (own_context && cuCtxCreate_v2(&own, 0, 0) != CUDA_SUCCESS)
+        return;
+    CHECK(driver.stream_create(&stream, 0) == CUDA_SUCCESS);
+    for (int i = 0; i < 20; i++)
+        CHECK(cuLaunchKernel(NULL, 1, 1, 1, 1, 1, 1, 0, i % 2 ? stream : NULL, NULL, NULL) == CUDA_SUCCESS);
+    CHECK(driver.begin_capture(stream, 0) == CUDA_SUCCESS);
+    CHECK(cuLaunchCooperativeKernel(NULL, 1, 1, 1, 1, 1, 1, 0, stream, NULL) == CUDA_SUCCESS);
+    CHECK(driver.end_capture(stream, &graph) == CUDA_SUCCESS);
+    CHECK(cuGraphInstantiateWithFlags(&exec, graph, 0) == CUDA_SUCCESS);
+    CHECK(cuGraphLaunch(exec, stream) == CUDA_SUCCESS && cuGraphExecDestroy(exec) == CUDA_SUCCESS);
+    CHECK(driver.graph_destroy(graph) == CUDA_SUCCESS);
+    CHECK(driver.stream_destroy(stream) == CUDA_SUCCESS);
+    if (own_context)
+        CHECK(cuCtxDestroy_v2(own) == CUDA_SUCCESS && driver.set_current(driver.context) == CUDA_SUCCESS);
 }
 
 #define CHECK_OR_FULL(result)                                                                                          \
@@ -169,6 +201,7 @@ static void *hammer(void *argument)
             CHECK(free_bytes <= total_bytes && total_bytes == 64 << 20);
             virtual_memory();
             processes_list();
+            launches((unsigned int)rand_r(&seed));
             pools(&seed);
             arrays(&seed);
             graphs(&seed);
@@ -191,6 +224,10 @@ static void fork_one(void)
         bool well = driver.init(0) == CUDA_SUCCESS && cuDevicePrimaryCtxRetain(&driver.context, 0) == CUDA_SUCCESS &&
                     driver.set_current(driver.context) == CUDA_SUCCESS;
         CUresult result = well ? cuMemAlloc_v2(&pointer, 1) : CUDA_ERROR_UNKNOWN;
+        for (int i = 0; i < 5 && well; i++)
+            well = cuLaunchKernel(NULL, 1, 1, 1, 1, 1, 1, 0, NULL, NULL, NULL) == CUDA_SUCCESS;
+        if (!well)
+            _exit(1);
         _exit(result != CUDA_SUCCESS && result != CUDA_ERROR_OUT_OF_MEMORY);
     }
     CHECK(waitpid(child, &status, 0) == child && status == 0);
