@@ -155,8 +155,10 @@ static void graphs(unsigned int *seed)
     if (exec)
         CHECK(cuGraphExecDestroy(exec) == CUDA_SUCCESS);
     CHECK(driver.graph_destroy(graph) == CUDA_SUCCESS);
-    if (rand_r(seed) % 8 == 0)
-        CHECK(cuDeviceGraphMemTrim(0) == CUDA_SUCCESS);
+    if (rand_r(seed) % 8 == 0) {
+        result = cuDeviceGraphMemTrim(0);
+        CHECK(result == CUDA_SUCCESS || result == 900); /* another thread captures a stream */
+    }
 }
 
 static void heap(unsigned int *seed)
