@@ -44,6 +44,7 @@ static struct {
     CUcontext context[CONTEXTS]; /* the first is the primary one */
     int current;
     CUmemoryPool fixed;
+    CUstream stream;               /* that is captured now and then */
     uint64_t heap_bytes[CONTEXTS]; /* beyond the usual */
     uint64_t blocks;
     struct {
@@ -414,7 +415,7 @@ static void virtual_memory(void)
 /* A graph of one or two allocations; one may be left to the program. */
 static void make_graph(void)
 {
-    CUstream stream = (CUstream)(uintptr_t)0x1000;
+    CUstream stream = fuzz.stream;
     CUgraph graph = NULL;
     CUgraphExec exec = NULL;
     CUdeviceptr first = 0, second = 0;
@@ -622,7 +623,7 @@ int main(int count, char **arguments)
     const char *limit = getenv("LIMIT"), *cache = getenv("CUDA_DEVICE_MEMORY_SHARED_CACHE");
     fuzz.limit_bytes = limit ? strtoull(limit, NULL, 10) : 0;
     if (cuInit(0) || cuDevicePrimaryCtxRetain(&fuzz.context[0], 0) || cuCtxSetCurrent(fuzz.context[0]) ||
-        cuDeviceGetDefaultMemPool(&fuzz.fixed, 0))
+        cuDeviceGetDefaultMemPool(&fuzz.fixed, 0) || cuStreamCreate(&fuzz.stream, 0))
         wrong("no driver");
     snprintf(path, sizeof path, "%s.state", getenv("HAMI_FAKE_DRIVER"));
     ledger = look(path, sizeof *ledger);
