@@ -79,3 +79,23 @@ NOBODY(nvmlDeviceGetGraphicsRunningProcesses_v3, nvmlProcessInfo_t)
 NOBODY(nvmlDeviceGetMPSComputeRunningProcesses, nvmlProcessInfo_v1_t)
 NOBODY(nvmlDeviceGetMPSComputeRunningProcesses_v2, nvmlProcessInfo_t)
 NOBODY(nvmlDeviceGetMPSComputeRunningProcesses_v3, nvmlProcessInfo_t)
+
+EXPORT nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProcessDetailList_t *list)
+{
+    nvmlProcessInfo_t infos[PROCESSES_MAX];
+    unsigned int count = PROCESSES_MAX;
+    if (!list)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    if (list->version != NVML_PROCESS_DETAIL_LIST_V1)
+        return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    nvmlReturn_t result = list_holders(device, &count, infos, sizeof *infos);
+    if (result != NVML_SUCCESS)
+        return result;
+    unsigned int room = list->numProcArrayEntries;
+    list->numProcArrayEntries = list->mode == 0 ? count : 0;
+    if (list->numProcArrayEntries > room)
+        return NVML_ERROR_INSUFFICIENT_SIZE;
+    for (unsigned int i = 0; i < list->numProcArrayEntries; i++)
+        list->procArray[i] = (nvmlProcessDetail_v1_t){infos[i].pid, infos[i].usedGpuMemory, UINT32_MAX, UINT32_MAX, 0};
+    return NVML_SUCCESS;
+}

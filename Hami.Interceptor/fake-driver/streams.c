@@ -187,6 +187,7 @@ EXPORT CUresult cuEventSynchronize(CUevent event)
 
 EXPORT CUresult cuEventElapsedTime(float *ms, CUevent begin, CUevent end)
 {
+    INJECT();
     if (!ms)
         return CUDA_ERROR_INVALID_VALUE;
     if (!begin || !end || ((begin->flags | end->flags) & CU_EVENT_DISABLE_TIMING) || !begin->past_ns || !end->past_ns)

@@ -3,22 +3,35 @@
 
 #include <elf.h>
 #include <link.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+#include <sys/auxv.h>
 
-struct wanted {
-    const char *name;
-    void *found;
-};
+/* No function of the C library is called before it is found: a sanitizer has its own of these, not ready as early. */
+static bool begins(const char *text, const char *beginning)
+{
+    while (*beginning && *text == *beginning)
+        text++, beginning++;
+    return *beginning == '\0';
+}
+
+static bool is_same(const char *left, const char *right)
+{
+    while (*left && *left == *right)
+        left++, right++;
+    return *left == *right;
+}
 
 /* A C library of before 2.34 has libdl beside it; musl is its own loader. */
 static bool is_c_library(const char *path)
 {
     static const char *const beginnings[] = {"libc.so", "libc-2.", "libdl.so", "libdl-2.", "ld-musl-", "libc.musl-"};
-    const char *slash = strrchr(path, '/');
-    const char *file = slash ? slash + 1 : path;
+    const char *file = path;
+    for (const char *at = path; *at; at++)
+        if (*at == '/')
+            file = at + 1;
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
-        if (strncmp(file, beginnings[i], strlen(beginnings[i])) == 0)
+        if (begins(file, beginnings[i]))
             return true;
     return false;
 }
@@ -30,13 +43,13 @@ struct table {
 };
 
 /* glibc has added the address the object lies at to what its dynamic section says, musl has not. */
-static struct table table_of(const struct dl_phdr_info *object, const ElfW(Dyn) * entry)
+static struct table table_of(const struct link_map *object)
 {
     struct table table = {NULL, NULL, NULL, NULL};
-    for (; entry->d_tag != DT_NULL; entry++) {
+    for (const ElfW(Dyn) *entry = object->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
         ElfW(Addr) address = entry->d_un.d_ptr;
-        if (address < object->dlpi_addr)
-            address += object->dlpi_addr;
+        if (address < object->l_addr)
+            address += object->l_addr;
         const void *place = (const void *)address;
         if (entry->d_tag == DT_SYMTAB)
             table.symbols = place;
@@ -53,7 +66,7 @@ static struct table table_of(const struct dl_phdr_info *object, const ElfW(Dyn) 
 static const ElfW(Sym) * symbol_if(const struct table *table, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = &table->symbols[index];
-    return symbol->st_shndx != SHN_UNDEF && strcmp(table->names + symbol->st_name, name) == 0 ? symbol : NULL;
+    return symbol->st_shndx != SHN_UNDEF && is_same(table->names + symbol->st_name, name) ? symbol : NULL;
 }
 
 /* Buckets of chains; a chain's last hash is odd. The filter before them is for lookups that mostly fail. */
@@ -86,28 +99,37 @@ static const ElfW(Sym) * look_up(const struct table *table, const char *name)
     return NULL;
 }
 
-static int look_into(struct dl_phdr_info *object, size_t size, void *argument)
+/* The loader's list of objects, as debuggers find it: from the program's dynamic section. dl_iterate_phdr will not do:
+ * a sanitizer has one of its own, which must not be called as early as lookups are. */
+static const struct link_map *first_object(void)
 {
-    struct wanted *wanted = argument;
-    (void)size;
-    if (!object->dlpi_name || !is_c_library(object->dlpi_name))
-        return 0;
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        if (object->dlpi_phdr[i].p_type != PT_DYNAMIC)
-            continue;
-        struct table table = table_of(object, (const ElfW(Dyn) *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr));
-        const ElfW(Sym) *symbol = look_up(&table, wanted->name);
-        if (symbol)
-            wanted->found = (void *)(object->dlpi_addr + symbol->st_value);
-    }
-    return wanted->found != NULL;
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    unsigned long count = getauxval(AT_PHNUM);
+    ElfW(Addr) base = 0;
+    const ElfW(Dyn) *entry = NULL;
+    for (unsigned long i = 0; header && i < count; i++)
+        if (header[i].p_type == PT_PHDR)
+            base = (ElfW(Addr))header - header[i].p_vaddr;
+    for (unsigned long i = 0; header && i < count; i++)
+        if (header[i].p_type == PT_DYNAMIC)
+            entry = (const ElfW(Dyn) *)(base + header[i].p_vaddr);
+    for (; entry && entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr)
+            return ((const struct r_debug *)entry->d_un.d_ptr)->r_map;
+    return NULL;
 }
 
 void *c_library_function(const char *name)
 {
-    struct wanted wanted = {name, NULL};
-    dl_iterate_phdr(look_into, &wanted);
-    return wanted.found;
+    for (const struct link_map *object = first_object(); object; object = object->l_next) {
+        if (!object->l_name || !is_c_library(object->l_name))
+            continue;
+        struct table table = table_of(object);
+        const ElfW(Sym) *symbol = look_up(&table, name);
+        if (symbol)
+            return (void *)(object->l_addr + symbol->st_value);
+    }
+    return NULL;
 }
 
 extern const char *gnu_get_libc_version(void) __attribute__((weak));

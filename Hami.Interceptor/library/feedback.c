@@ -73,7 +73,10 @@ static void look_at(struct region *region, unsigned int account)
     uint64_t now_ns = precise_ns(), now_us = clock_us(CLOCK_REALTIME), newest_us = 0;
     char uuid[sizeof region->v1->uuids[0] + 1] = {0};
     memcpy(uuid, region->v1->uuids[account], sizeof region->v1->uuids[0]);
-    pace_note(&feedback->pace, shared, now_ns);
+    if (cores_are_held_back(region, account))
+        pace_note(&feedback->pace, shared, now_ns);
+    else
+        feedback->pace = (struct pace_feedback){0}; /* nothing is charged, so there is nothing to compare */
     if (!*uuid)
         return;
     unsigned int percent = 0;

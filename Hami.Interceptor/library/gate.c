@@ -38,6 +38,8 @@ static void wait_for_turn(struct region *region)
 {
     _Atomic int32_t *recent = &region->v1->recent_kernel;
     _Atomic uint64_t *probe = &region->extension->pace[0].probe_ns;
+    if (atomic_load(recent) == RECENT_ACTIVE)
+        return;
     int32_t seen = 0;
     uint64_t seen_since_ns = precise_ns();
     for (;;) {
@@ -46,7 +48,9 @@ static void wait_for_turn(struct region *region)
         bool probing = value == 0 && now - atomic_load(probe) < PROBE_NS;
         if (value == RECENT_ACTIVE)
             return;
-        if (value >= 0 && !probing && atomic_compare_exchange_strong(recent, &value, RECENT_ACTIVE)) {
+        if (value >= 0 && !probing) {
+            if (!atomic_compare_exchange_strong(recent, &value, RECENT_ACTIVE))
+                continue;
             say_active(region);
             return;
         }
@@ -75,10 +79,12 @@ bool cores_are_limited(void)
 }
 
 /* While the monitor says so, a container that has the card for itself is not held back. */
-static bool is_held_back(const struct region *region, unsigned int percent)
+bool cores_are_held_back(const struct region *region, unsigned int account)
 {
-    return percent < 100 && (state.settings.core_policy == CORES_ALWAYS ||
-                             atomic_load_explicit(&region->v1->utilization_switch, memory_order_relaxed) == 1);
+    if (state.settings.core_percent[account] >= 100 || state.settings.core_policy == CORES_NEVER)
+        return false;
+    return state.settings.core_policy == CORES_ALWAYS ||
+           atomic_load_explicit(&region->v1->utilization_switch, memory_order_relaxed) == 1;
 }
 
 static void grant(enum pace_kind kind, CUcontext context, int32_t launches)
@@ -195,7 +201,7 @@ static void close_batch(const struct gate *gate)
 }
 
 /* False when nothing holds us back any more. */
-static bool take_share(struct gate *gate, struct region *region)
+static bool take_share(struct gate *gate, struct region *region, unsigned int account)
 {
     enum pace_kind kind = gate->marker.kind;
     uint64_t begun_ns = precise_ns(), cost_ns, now = begun_ns;
@@ -215,7 +221,7 @@ static bool take_share(struct gate *gate, struct region *region)
             return true;
         }
         sleep_ns(wait_ns < POLL_NS ? wait_ns : POLL_NS);
-        if (!is_held_back(region, gate->pacing.percent))
+        if (!cores_are_held_back(region, account))
             return false;
         if (atomic_load_explicit(&region->v1->recent_kernel, memory_order_relaxed) < 0)
             wait_for_turn(region);
@@ -228,12 +234,12 @@ static void go_measured(struct gate *gate, struct region *region)
     struct visit visit = enter(gate->context);
     unsigned int account;
     bool counted = count_on(gate->meter, &account);
-    if (counted && is_held_back(region, state.settings.core_percent[account])) {
+    if (counted && cores_are_held_back(region, account)) {
         gate->pacing = (struct pacing){.shared = &region->extension->pace[account],
                                        .process = region->index,
                                        .percent = state.settings.core_percent[account]};
         close_batch(gate);
-        counted = take_share(gate, region);
+        counted = take_share(gate, region, account);
         if (counted && meter_is_idle(gate->meter))
             gate->marker.begin = marker_event(gate->meter, gate->stream, gate->per_thread);
     } else {
@@ -248,15 +254,10 @@ static void go_measured(struct gate *gate, struct region *region)
 
 static void go(struct gate *gate, struct region *region)
 {
-    enum pace_kind kind = gate->marker.kind;
     cards_count();
     gate->context = context_of(gate->stream, gate->per_thread);
     if (!gate->context)
         return; /* the driver knows what to say */
-    if (allowance.left_here[kind] > 0 && allowance.context == gate->context) {
-        allowance.left_here[kind]--;
-        return;
-    }
     if (is_captured(gate->stream, gate->per_thread))
         return; /* nothing runs yet */
     gate->meter = meter_of(gate->context);
@@ -264,8 +265,24 @@ static void go(struct gate *gate, struct region *region)
         go_measured(gate, region);
 }
 
+/* What passes where there are several cards. */
+static bool is_granted_here(enum pace_kind kind, CUstream stream, bool per_thread)
+{
+    _Atomic int32_t *recent = atomic_load_explicit(&state.recent_kernel, memory_order_relaxed);
+    if (allowance.left_here[kind] <= 0 || atomic_load_explicit(recent, memory_order_relaxed) != RECENT_ACTIVE ||
+        context_of(stream, per_thread) != allowance.context)
+        return false;
+    allowance.left_here[kind]--;
+    return true;
+}
+
 void gate_open(struct gate *gate, enum pace_kind kind, CUstream stream, bool per_thread)
 {
+    gate->meter = NULL;
+    if (is_granted_here(kind, stream, per_thread)) {
+        allowance.left[kind] = 0;
+        return;
+    }
     *gate = (struct gate){.stream = stream, .per_thread = per_thread, .marker = {.kind = kind}};
     cuda();
     struct region *region = region_get();

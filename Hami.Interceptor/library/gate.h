@@ -54,3 +54,6 @@ void gate_forget(void);
 
 /* True when the settings hold back kernels of any card. */
 bool cores_are_limited(void);
+
+/* True when that holds on this card now. */
+bool cores_are_held_back(const struct region *region, unsigned int account);

@@ -111,20 +111,60 @@ static nvmlReturn_t list_ours(struct region *region, unsigned int account, const
     return found > room ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
 }
 
+/* 0 = it is none of the container's, or one whose pid on the node nobody has told. */
+static uint32_t pid_in_container(const struct region *region, uint32_t host_pid)
+{
+    unsigned int high = atomic_load(&region->extension->slots_high);
+    for (unsigned int i = 0; host_pid != 0 && i < high && i < SLOTS_MAX; i++) {
+        uint64_t owner = atomic_load(&region->extension->slots[i].owner);
+        if (owner != 0 && !(owner & IDENTITY_RECLAIMING) && host_pid_of(region, i) == host_pid)
+            return identity_pid(owner);
+    }
+    return 0;
+}
+
+/* Where there is no limit we know nothing that the driver does not. */
+static bool is_ours_to_say(struct region *region, nvmlDevice_t device, unsigned int *account)
+{
+    if (!region || account_of_nvml(device, account) != NVML_SUCCESS)
+        return false;
+    if (*account >= DEVICES_MAX)
+        return *account < 64 && state.settings.beyond_limited >> *account & 1;
+    return state.settings.memory_bytes[*account] != LIMIT_NONE;
+}
+
 static nvmlReturn_t list_show(list_function *ask, nvmlDevice_t device, unsigned int *count, void *infos,
                               size_t entry_bytes, bool of_kernels)
 {
     struct region *region = region_get();
     unsigned int account;
-    if (!count || (*count > 0 && !infos) || !region || account_of_nvml(device, &account) != NVML_SUCCESS ||
-        (account < DEVICES_MAX && state.settings.memory_bytes[account] == LIMIT_NONE) ||
-        (account >= DEVICES_MAX && !(account < 64 && state.settings.beyond_limited >> account & 1)))
+    if (!count || (*count > 0 && !infos) || !is_ours_to_say(region, device, &account))
         return ask(device, count, infos);
     struct list driver = {.entry_bytes = entry_bytes};
     nvmlReturn_t result = list_read(ask, device, &driver);
     if (result == NVML_SUCCESS)
         result = list_ours(region, account, &driver, of_kernels, count, infos);
     free(driver.entries);
+    return result;
+}
+
+/* Of drivers from 535 on. Only those it lists itself, the others left out. */
+EXPORT nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProcessDetailList_t *list)
+{
+    struct region *region = region_get();
+    unsigned int account, kept = 0;
+    nvmlReturn_t result = nvml()->nvmlDeviceGetRunningProcessDetailList(device, list);
+    if (result != NVML_SUCCESS || !list || list->version != NVML_PROCESS_DETAIL_LIST_V1 || !list->procArray ||
+        !is_ours_to_say(region, device, &account))
+        return result;
+    for (unsigned int i = 0; i < list->numProcArrayEntries; i++) {
+        uint32_t pid = pid_in_container(region, list->procArray[i].pid);
+        if (pid == 0)
+            continue;
+        list->procArray[kept] = list->procArray[i];
+        list->procArray[kept++].pid = pid;
+    }
+    list->numProcArrayEntries = kept;
     return result;
 }
 

@@ -81,13 +81,13 @@ _Static_assert(sizeof(struct v1_region) == 2008952, "v1 region");
 struct slot {
     _Alignas(64) _Atomic uint64_t owner; /* identity of the process (identity.h); 0 = free */
     _Atomic uint32_t pid_namespace;      /* inode; pids of another namespace say nothing about life and death */
-    struct {
+    _Alignas(64) struct {
         _Atomic uint64_t used_bytes;               /* given out */
         _Atomic uint64_t pending_bytes;            /* asked for, not yet verified against the limit */
         _Atomic uint64_t peak_bytes, trough_bytes; /* the most and the least used since the watcher last looked */
         _Atomic uint64_t peak_before_bytes;        /* the most between its last two looks */
         _Atomic uint64_t unseen_bytes;             /* what the driver counts beyond what we do (backstop.c) */
-    } _Alignas(64) device[DEVICES_MAX];
+    } device[DEVICES_MAX];
 };
 
 /* What all processes of the container share for pacing kernels on one card (pace.c). Each word is right by itself:

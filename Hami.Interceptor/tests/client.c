@@ -244,6 +244,25 @@ static void nvml_print(unsigned int index, unsigned int version)
     printf("%d total %llu used %llu free %llu\n", result, memory.total, memory.used, memory.free);
 }
 
+/* The same of the newest list, as long as it may be. */
+static void details_print(unsigned int index)
+{
+    nvmlReturn_t (*details)(nvmlDevice_t, nvmlProcessDetailList_t *) = NULL;
+    nvmlProcessDetail_v1_t places[64];
+    nvmlProcessDetailList_t list = {NVML_PROCESS_DETAIL_LIST_V1, 0, 64, places};
+    nvmlDevice_t device;
+    *(void **)&details = need(dlsym(dlopen("libnvidia-ml.so.1", RTLD_NOW), "nvmlDeviceGetRunningProcessDetailList"));
+    nvmlReturn_t result = nvml.init();
+    if (result == NVML_SUCCESS)
+        result = nvml.handle(index, &device);
+    if (result == NVML_SUCCESS)
+        result = details(device, &list);
+    printf("%d count %u", result, list.numProcArrayEntries);
+    for (unsigned int i = 0; result == NVML_SUCCESS && i < list.numProcArrayEntries; i++)
+        printf(" %u %llu", places[i].pid, places[i].usedGpuMemory);
+    printf("\n");
+}
+
 /* Of the list with that name: the result, the count, and "pid bytes" of each. */
 static void processes_print(const char *name, unsigned int index, unsigned int room, size_t entry_bytes)
 {
@@ -348,6 +367,8 @@ static void answer(const char *line)
         nvml_print((unsigned int)a, 0);
     else if (strcmp(verb, "nvml-v2") == 0)
         nvml_print((unsigned int)a, b ? (unsigned int)b : NVML_MEMORY_V2);
+    else if (strcmp(verb, "details") == 0)
+        details_print((unsigned int)a);
     else if (sscanf(line, "processes %63s %llu %llu %llu", name, &a, &b, &c) == 4)
         processes_print(name, (unsigned int)a, (unsigned int)b, c);
     else if (strcmp(verb, "hammer") == 0)

@@ -158,14 +158,14 @@ static void spin_in_child(double ms)
     printf("%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }
 
-/* Streams of two contexts in turn, whichever is current. */
-static void spin_in_contexts(double ms)
+/* Streams of two contexts in turn, whichever is current, on the first of so many cards. */
+static void spin_in_contexts(double ms, int cards)
 {
     CUcontext context[2], before;
     CUstream stream[2];
     CUresult result = cuCtxGetCurrent(&before);
     for (int i = 0; i < 2; i++) {
-        result += cuCtxCreate_v2(&context[i], 0, 0);
+        result += cuCtxCreate_v2(&context[i], 0, i % cards);
         result += cuStreamCreate(&stream[i], 0);
     }
     double begin = now_ms(), launched = 0;
@@ -182,7 +182,7 @@ static void spin_in_contexts(double ms)
         result += cuCtxDestroy_v2(context[i]);
     result += cuCtxSetCurrent(before);
     const char *cost = getenv("HAMI_FAKE_KERNEL_NS");
-    printf("%d %ld\n", result, (long)(launched * (cost ? atof(cost) : 0) / 1e6 / passed * 1000));
+    printf("%d %ld\n", result, (long)(launched / cards * (cost ? atof(cost) : 0) / 1e6 / passed * 1000));
 }
 
 bool launches_answer(const char *line)
@@ -200,8 +200,8 @@ bool launches_answer(const char *line)
         printf("%ld\n", spin(way, (double)a, b));
     } else if (sscanf(line, "spin-in-child %lu", &a) == 1) {
         spin_in_child((double)a);
-    } else if (sscanf(line, "spin-in-contexts %lu", &a) == 1) {
-        spin_in_contexts((double)a);
+    } else if (sscanf(line, "spin-in-contexts %lu %lu", &a, &b) == 2) {
+        spin_in_contexts((double)a, (int)b);
     } else if (sscanf(line, "blocks %lu %lu %lu", &a, &b, &c) == 3) {
         printf("%d\n",
                cuLaunchKernel(NULL, (unsigned int)a, (unsigned int)b, (unsigned int)c, 1, 1, 1, 0, NULL, NULL, NULL));

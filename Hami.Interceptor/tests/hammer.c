@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../library/cuda_abi.h"
+#include "../library/nvml_abi.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
@@ -36,6 +37,7 @@ static struct {
     __typeof__(&cuGraphDestroy) graph_destroy;
     __typeof__(&cuGraphAddMemAllocNode) graph_allocate;
     CUcontext context;
+    nvmlDevice_t device;
 } driver;
 
 static void find_driver(void)
@@ -55,6 +57,22 @@ static void find_driver(void)
     *(void **)&driver.graph_allocate = dlsym(library, "cuGraphAddMemAllocNode");
     CHECK(driver.init(0) == CUDA_SUCCESS);
     CHECK(cuDevicePrimaryCtxRetain(&driver.context, 0) == CUDA_SUCCESS);
+
+    void *management = dlopen("libnvidia-ml.so.1", RTLD_NOW);
+    CHECK(management);
+    __typeof__(&nvmlInit_v2) init = (__typeof__(init))dlsym(management, "nvmlInit_v2");
+    __typeof__(&nvmlDeviceGetHandleByIndex_v2) handle =
+        (__typeof__(handle))dlsym(management, "nvmlDeviceGetHandleByIndex_v2");
+    CHECK(init() == NVML_SUCCESS && handle(0, &driver.device) == NVML_SUCCESS);
+}
+
+static void processes_list(void)
+{
+    nvmlProcessInfo_t infos[256];
+    unsigned int count = 256;
+    CHECK(nvmlDeviceGetComputeRunningProcesses_v3(driver.device, &count, infos) == NVML_SUCCESS && count <= 256);
+    for (unsigned int i = 0; i < count; i++)
+        CHECK(infos[i].pid != 0);
 }
 
 static void virtual_memory(void)
@@ -184,6 +202,7 @@ static void *hammer(void *argument)
             CHECK(cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS);
             CHECK(free_bytes <= total_bytes && total_bytes == 64 << 20);
             virtual_memory();
+            processes_list();
             launches((unsigned int)rand_r(&seed));
             pools(&seed);
             arrays(&seed);

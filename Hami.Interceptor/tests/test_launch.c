@@ -365,8 +365,8 @@ TEST(a_captured_stream_gets_no_events_of_ours_and_its_launches_cost_nothing)
     struct client client = started(FORCED "CUDA_DEVICE_SM_LIMIT=5");
     ask_number(&client, "spin kernel 200 4");
     for (int i = 0; i < WAYS; i++)
-        if (strcmp(ways[i], "launch") != 0 && strcmp(ways[i], "grid") != 0) { /* those know no stream */
-            const char *given = ask(&client, "send-captured %s 300", ways[i]);      /* would take six seconds each */
+        if (strcmp(ways[i], "launch") != 0 && strcmp(ways[i], "grid") != 0) {  /* those know no stream */
+            const char *given = ask(&client, "send-captured %s 300", ways[i]); /* would take six seconds each */
             if (strcmp(given, "0 events 0") != 0)
                 FAIL("%s: %s", ways[i], given);
         }
@@ -384,9 +384,16 @@ TEST(event_calls_that_fail_never_fail_a_launch)
             "GPU_CORE_UTILIZATION_POLICY=force HAMI_FAKE_KERNEL_NS=10000 CUDA_DEVICE_SM_LIMIT=50 HAMI_FAKE_FAIL=%s",
             failing[i]);
         struct client client = started(settings);
-        expect(&client, "send kernel 60", "0");
+        expect(&client, "send kernel 30", "0");
         client_end(&client);
     }
+}
+
+TEST(without_the_cards_clock_the_share_holds_by_ours)
+{
+    struct client client = started(FORCED "CUDA_DEVICE_SM_LIMIT=30 HAMI_FAKE_FAIL=cuEventElapsedTime:0:801");
+    check_share(&client, "spin kernel 600 8", 150, 450);
+    client_end(&client);
 }
 
 TEST(a_launch_that_fails_gives_the_drivers_code_and_takes_no_share)
@@ -443,17 +450,35 @@ TEST(after_an_exec_the_share_holds)
     client_end(&client);
 }
 
+/* The share of a card that both contexts, or the one that is on it, had. */
+static void check_contexts(struct client *client, int cards, long least, long most)
+{
+    long got = 0;
+    for (int i = 0, result; i < 10 && got < least; i++) {
+        CHECK(sscanf(ask(client, "spin-in-contexts 400 %d", cards), "%d %ld", &result, &got) == 2 && result == 0);
+        if (got > most)
+            FAIL("got %ld of 1000, more than %ld", got, most);
+    }
+    CHECK(got >= least);
+}
+
 TEST(launches_into_streams_of_other_contexts_are_measured_there)
 {
     struct client client = started(FORCED "CUDA_DEVICE_SM_LIMIT=20");
-    long got = 0;
-    for (int i = 0, result; i < 10 && got < 80; i++) {
-        CHECK(sscanf(ask(&client, "spin-in-contexts 700"), "%d %ld", &result, &got) == 2 && result == 0);
-        CHECK(got <= 330);
-    }
-    CHECK(got >= 80);
+    check_contexts(&client, 1, 80, 360);
     expect(&client, "send kernel 20", "0"); /* the contexts are gone */
     client_end(&client);
+}
+
+/* A thread that launches on two cards in turn must not use the one's grant on the other. */
+TEST(each_card_has_a_share_of_its_own)
+{
+    struct client first = started(FORCED "CUDA_DEVICE_SM_LIMIT_0=20 CUDA_DEVICE_SM_LIMIT_1=100");
+    check_contexts(&first, 2, 80, 360);
+    client_end(&first);
+    struct client second = started(FORCED "CUDA_DEVICE_SM_LIMIT_1=20");
+    check_contexts(&second, 2, 80, 360);
+    client_end(&second);
 }
 
 TEST(only_a_limit_that_holds_kernels_back_has_a_thread)

@@ -6,7 +6,7 @@
 TEST(the_library_loads_with_an_old_C_library_needs_no_other_and_exports_the_approved_names)
 {
     char output[2048];
-    if (run("LD_PRELOAD=", "$BUILD/../tests/portable.sh $BUILD/libvgpu.so", output, sizeof output) != 0)
+    if (run("LD_PRELOAD=", "${SOURCES:-$BUILD/..}/tests/portable.sh $BUILD/libvgpu.so", output, sizeof output) != 0)
         FAIL("%s", output);
 }
 
@@ -15,7 +15,8 @@ TEST(a_program_on_musl_runs_as_without_us_and_is_told_that_it_is_given_no_memory
 {
     char output[2048];
     if (run("LD_PRELOAD=",
-            "cd ${HAMI_FAKE_DRIVER%/cards} && command -v musl-gcc && musl-gcc $BUILD/../tests/musl_program.c -o "
+            "cd ${HAMI_FAKE_DRIVER%/cards} && command -v musl-gcc && musl-gcc "
+            "${SOURCES:-$BUILD/..}/tests/musl_program.c -o "
             "program && "
             "echo \"int cuMemAlloc_v2(void) { return 0; }\" >driver.c && "
             "musl-gcc -shared -fPIC driver.c -o libcuda.so.1",

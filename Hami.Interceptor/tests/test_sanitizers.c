@@ -1,7 +1,8 @@
 #include "testing.h"
 
 #define LIMITS                                                                                                         \
-    "LD_PRELOAD= CUDA_DEVICE_MEMORY_LIMIT=64m CUDA_DEVICE_SM_LIMIT=90 GPU_CORE_UTILIZATION_POLICY=force "              \
+    "LD_PRELOAD= CUDA_OVERSUBSCRIBE=true CUDA_DEVICE_MEMORY_LIMIT=64m CUDA_DEVICE_SM_LIMIT=90 "                        \
+    "GPU_CORE_UTILIZATION_POLICY=force "                                                                               \
     "HAMI_FAKE_KERNEL_NS=2000 "
 
 static void check_hammer(const char *settings, const char *command)

@@ -40,6 +40,9 @@ TEST(a_list_of_processes_names_those_of_the_container_and_nobody_else)
                  version == 1 ? 16 : 24);
         expect_list(&one, list, "0 count 2 %d 100 %d 200", one.pid, other.pid);
     }
+    char both[64];
+    snprintf(both, sizeof both, "0 count 2 %d 100 %d 200", one.pid, other.pid);
+    expect(&one, "details 0", both);
     expect_list(&one, COMPUTE "_v3 0 1 24", "7 count 2"); /* not room enough */
     expect_list(&one, COMPUTE "_v3 0 0 24", "7 count 2");
     expect_list(&one, "nvmlDeviceGetGraphicsRunningProcesses_v3 0 9 24", "0 count 0");
@@ -121,6 +124,11 @@ TEST(an_instance_of_a_card_is_limited_by_its_name_and_no_others_limit_is_taken_f
     expect(&client, "start 0", "0");
     expect(&client, "total 0", "0 1073741824");
     expect(&client, "nvml 0", "0 total 1073741824 used 0 free 1073741824");
+    client_end(&client);
+    snprintf(settings, sizeof settings, LIMIT "NVIDIA_VISIBLE_DEVICES=%s CUDA_VISIBLE_DEVICES=%s", instance, instance);
+    client = client_start(settings);
+    expect(&client, "init", "0");
+    expect(&client, "total 0", "0 1073741824");
     client_end(&client);
     snprintf(settings, sizeof settings, "hami-limits 1\ncard %s memory 1g\nend\n", instance);
     client = client_start(grant(settings));

@@ -56,6 +56,7 @@ public sealed class AnsweringAllocate
             m => m is { ContainerPath: "/usr/local/vgpu/libvgpu.so", HostPath: "/usr/local/vgpu/libvgpu-0123456789abcdef.so", ReadOnly: true });
 
     [Fact]
+    [Trait("Scoreboard", "D08")]
     public void A_container_that_turns_control_off_has_no_preload_file() =>
         Assert.DoesNotContain(
             Answer.For("uid-p", Share("GPU-a,NVIDIA,3000,50:;") with { Unlimited = true }, Options(), new(Options())).Mounts,

@@ -22,6 +22,7 @@ public sealed class InstallingTheInterceptor : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "D14")]
     public void An_upgrade_leaves_the_file_that_programs_have_mapped_as_it_is()
     {
         var before = Interceptor.Install(Library("one"), Vgpu);

@@ -12,6 +12,7 @@ public sealed class SharingTheWork
     private const int MostTries = 60;
 
     [Fact]
+    [Trait("Scoreboard", "H06")]
     [Trait("Scoreboard", "H09")]
     public async Task Any_process_binds_what_another_has_filtered()
     {
@@ -52,6 +53,7 @@ public sealed class SharingTheWork
     }
 
     [Fact]
+    [Trait("Scoreboard", "H06")]
     public async Task Three_processes_fill_four_nodes_exactly_and_explain_the_rest()
     {
         await using var one = await ControlPlaneScene.StartAsync(nodes: 4, cards: 2, memoryMiB: 10000);
