@@ -91,6 +91,9 @@ void pool_take_back(CUmemoryPool pool, uint64_t address, uint64_t bytes); /* hel
 void pools_synchronise(void);
 void pools_forget(void);
 
+/* Default streams belong to whatever context is current. */
+CUcontext stream_context(CUstream stream);
+
 /* Graphs. The graph a stream is captured into, NULL: it is not. */
 CUgraph captured(CUstream stream);
 enum { CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900 };

@@ -8,9 +8,9 @@ static CUresult allocate(CUdeviceptr *pointer, uint64_t bytes, CUstream stream)
     CUresult result = check_context();
     CUgraph graph = captured(stream);
     if (result == CUDA_SUCCESS && graph)
-        return graph_add_allocation(graph, pointer, bytes, current->card);
+        return graph_add_allocation(graph, pointer, bytes, stream_context(stream)->card);
     if (result == CUDA_SUCCESS)
-        result = cuDeviceGetMemPool(&pool, current->card);
+        result = cuDeviceGetMemPool(&pool, stream_context(stream)->card);
     return result == CUDA_SUCCESS ? pool_allocate(pointer, bytes, pool) : result;
 }
 

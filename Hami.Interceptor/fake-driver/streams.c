@@ -24,7 +24,7 @@ static bool is_default(CUstream stream)
     return !stream || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
 }
 
-static CUcontext context_of(CUstream stream)
+CUcontext stream_context(CUstream stream)
 {
     return is_default(stream) ? current : stream->context;
 }
@@ -64,7 +64,7 @@ CUresult stream_work(CUstream stream, uint64_t cost_ns)
         graph_add_work(graph, cost_ns);
         return result;
     }
-    CUcontext context = context_of(stream);
+    CUcontext context = stream_context(stream);
     uint64_t done_ns = card_work(&driver.cards[context->card], atomic_load(done_of(stream)), cost_ns);
     at_least(done_of(stream), done_ns);
     at_least(&context->done_ns, done_ns);
@@ -96,7 +96,7 @@ EXPORT CUresult cuStreamGetCtx(CUstream stream, CUcontext *context)
     CUresult result = check_context();
     if (result != CUDA_SUCCESS || !context)
         return result != CUDA_SUCCESS ? result : CUDA_ERROR_INVALID_VALUE;
-    *context = context_of(stream);
+    *context = stream_context(stream);
     return CUDA_SUCCESS;
 }
 
@@ -153,7 +153,7 @@ EXPORT CUresult cuEventRecord(CUevent event, CUstream stream)
     CUresult result = check_context();
     if (result != CUDA_SUCCESS)
         return result;
-    if (!event || event->context != context_of(stream))
+    if (!event || event->context != stream_context(stream))
         return CUDA_ERROR_INVALID_HANDLE;
     if (captured(stream)) {
         driver.events_captured++; /* a node of the graph, which the program never asked for */

@@ -79,6 +79,27 @@ static CUresult allocate_as_asked(const struct request *r)
     return charge_close(&charge, result, *r->pointer);
 }
 
+/* The card of the stream, which need not be the current one where there are several; -1 without a context. */
+static CUdevice device_of(const struct request *r)
+{
+    CUdevice device;
+    CUcontext context, now;
+    int cards = atomic_load_explicit(&state.cards, memory_order_relaxed);
+    if (cards == 0 && cuda()->cuDeviceGetCount(&cards) == CUDA_SUCCESS)
+        atomic_store(&state.cards, cards);
+    bool is_default = !r->stream || r->stream == CU_STREAM_LEGACY || r->stream == CU_STREAM_PER_THREAD;
+    bool is_elsewhere = cards > 1 && !is_default &&
+                        (r->per_thread ? cuda()->cuStreamGetCtx_ptsz(r->stream, &context)
+                                       : cuda()->cuStreamGetCtx(r->stream, &context)) == CUDA_SUCCESS &&
+                        cuda()->cuCtxGetCurrent(&now) == CUDA_SUCCESS && context != now &&
+                        cuda()->cuCtxPushCurrent_v2(context) == CUDA_SUCCESS;
+    if (cuda()->cuCtxGetDevice(&device) != CUDA_SUCCESS)
+        device = -1;
+    if (is_elsewhere)
+        cuda()->cuCtxPopCurrent_v2(&context);
+    return device;
+}
+
 /* False: the pool grew beyond the limit, which was undone. */
 static bool allocate_from(struct pool *expected, CUdevice device, const struct request *r, CUresult *result)
 {
@@ -115,7 +136,7 @@ static CUresult allocate(const struct request *r)
     CUresult result;
     if (!r->pointer || r->bytes == 0 || is_captured(r))
         return ask_driver(r);
-    if (!r->from_pool && cuda()->cuCtxGetDevice(&device) != CUDA_SUCCESS)
+    if (!r->from_pool && (device = device_of(r)) < 0)
         return ask_driver(r); /* it has no context either */
     struct pool *expected = !r->from_pool ? pool_expected(device) : r->pool ? pool_of(r->pool) : NULL;
     if (!expected || !expected->weighed)

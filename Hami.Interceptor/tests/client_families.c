@@ -136,7 +136,16 @@ static bool arrays_answer(const char *line)
     return true;
 }
 
-/* A stream is any number here; what is captured is not played further. */
+/* Numbers stand for streams, each of the context that was current when it was first used. */
+static CUstream stream_of(unsigned long long number)
+{
+    static CUstream streams[8];
+    CUstream *stream = &streams[number % 8];
+    if (!*stream && cuStreamCreate(stream, 0) != CUDA_SUCCESS)
+        exit(3);
+    return *stream;
+}
+
 static bool graphs_answer(const char *line)
 {
     unsigned long long a = 0, b = 0;
@@ -180,15 +189,15 @@ static bool graphs_answer(const char *line)
     } else if (sscanf(line, "exec-end %llx", &a) == 1) {
         printf("%d\n", cuda.cuGraphExecDestroy(handle(a)));
     } else if (sscanf(line, "capture-end %llx", &a) == 1) {
-        CUresult result = cuda.cuStreamEndCapture(handle(a), &graph);
+        CUresult result = cuda.cuStreamEndCapture(stream_of(a), &graph);
         answer(result, graph);
     } else if (sscanf(line, "capture %llx", &a) == 1) {
-        printf("%d\n", cuda.cuStreamBeginCapture(handle(a), 0));
+        printf("%d\n", cuda.cuStreamBeginCapture(stream_of(a), 0));
     } else if (sscanf(line, "async-on %llx %llu", &a, &b) == 2) {
-        CUresult result = cuda.cuMemAllocAsync(&pointer, b, handle(a));
+        CUresult result = cuda.cuMemAllocAsync(&pointer, b, stream_of(a));
         answer(result, handle(pointer));
     } else if (sscanf(line, "free-on %llx %llx", &a, &b) == 2) {
-        printf("%d\n", cuda.cuMemFreeAsync(b, handle(a)));
+        printf("%d\n", cuda.cuMemFreeAsync(b, stream_of(a)));
     } else {
         return false;
     }

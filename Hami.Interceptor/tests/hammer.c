@@ -173,8 +173,10 @@ static void graphs(unsigned int *seed)
     if (exec)
         CHECK(cuGraphExecDestroy(exec) == CUDA_SUCCESS);
     CHECK(driver.graph_destroy(graph) == CUDA_SUCCESS);
-    if (rand_r(seed) % 8 == 0)
-        CHECK(cuDeviceGraphMemTrim(0) == CUDA_SUCCESS);
+    if (rand_r(seed) % 8 == 0) {
+        result = cuDeviceGraphMemTrim(0);
+        CHECK(result == CUDA_SUCCESS || result == 900); /* another thread captures a stream */
+    }
 }
 
 static void heap(unsigned int *seed)
@@ -254,6 +256,13 @@ int main(int count, char **arguments)
     CHECK(driver.default_pool(&pool, 0) == CUDA_SUCCESS && cuMemPoolTrimTo(pool, 0) == CUDA_SUCCESS);
     CHECK(cuDeviceGraphMemTrim(0) == CUDA_SUCCESS);
     CHECK(cuCtxSetLimit(CU_LIMIT_MALLOC_HEAP_SIZE, 8 << 20) == CUDA_SUCCESS);
-    CHECK(cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS && free_bytes == total_bytes);
-    return 0;
+    /* What the driver had for a moment beyond what was written down counts until the watcher's next look. */
+    for (int i = 0; i < 500; i++) {
+        CHECK(cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS);
+        if (free_bytes == total_bytes)
+            return 0;
+        usleep(10000);
+    }
+    printf("%zu bytes are not free in the end\n", total_bytes - free_bytes);
+    return 1;
 }

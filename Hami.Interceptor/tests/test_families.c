@@ -305,6 +305,21 @@ TEST(a_pool_set_for_a_device_is_the_one_charged_and_the_hosts_takes_nothing)
     client_end(&client);
 }
 
+TEST(memory_of_a_stream_is_charged_to_the_card_of_the_stream)
+{
+    struct client client = start("CUDA_DEVICE_MEMORY_LIMIT_0=1m CUDA_DEVICE_MEMORY_LIMIT_1=64m");
+    expect(&client, "start 1", "0");
+    made(&client, "async-on 1 1");
+    expect(&client, "start 0", "0");
+    made(&client, "async-on 1 33554432");
+    expect(&client, "async-on 1 33554432", "2 0");
+    expect(&client, "async 1", "2 0");
+    CHECK_BOOKS(0, 0);
+    CHECK_BOOKS(1, 64 * MIB);
+    CHECK_EQUAL(ledger_peak_bytes(1), 64 * MIB);
+    client_end(&client);
+}
+
 /* HAMI_FAKE_CHUNK: another driver may have another unit; it shows in what a pool grows by. */
 TEST(the_unit_by_which_pools_grow_is_learnt)
 {
@@ -480,26 +495,26 @@ TEST(what_is_asked_of_a_captured_stream_is_charged_when_the_graph_runs)
 {
     struct client client = start("CUDA_DEVICE_MEMORY_LIMIT_0=64m");
     allocate(&client, 1);
-    expect(&client, "capture 1000", "0");
-    unsigned long long kept = made(&client, "async-on 1000 33554432");
-    unsigned long long freed = made(&client, "async-on 1000 16777216");
-    CHECK_EQUAL(ask_number(&client, "free-on 1000 %llx", freed), 0);
-    unsigned long long beyond = made(&client, "async-on 1000 1073741824"); /* a node, not memory */
-    CHECK_EQUAL(ask_number(&client, "free-on 1000 %llx", beyond), 0);
+    expect(&client, "capture 1", "0");
+    unsigned long long kept = made(&client, "async-on 1 33554432");
+    unsigned long long freed = made(&client, "async-on 1 16777216");
+    CHECK_EQUAL(ask_number(&client, "free-on 1 %llx", freed), 0);
+    unsigned long long beyond = made(&client, "async-on 1 1073741824"); /* a node, not memory */
+    CHECK_EQUAL(ask_number(&client, "free-on 1 %llx", beyond), 0);
     CHECK_BOOKS(0, 1);
-    unsigned long long graph = made(&client, "capture-end 1000");
+    unsigned long long graph = made(&client, "capture-end 1");
     unsigned long long exec = made_of(&client, "instantiate %llx 0", graph);
     CHECK_EQUAL(ask_number(&client, "launch %llx", exec), 2);
 
-    expect(&client, "capture 1000", "0");
-    kept = made(&client, "async-on 1000 33554432");
-    graph = made(&client, "capture-end 1000");
+    expect(&client, "capture 1", "0");
+    kept = made(&client, "async-on 1 33554432");
+    graph = made(&client, "capture-end 1");
     exec = made_of(&client, "instantiate %llx 1", graph); /* frees what it left when it runs again */
     for (int i = 0; i < 3; i++)
         CHECK_EQUAL(ask_number(&client, "launch %llx", exec), 0);
     CHECK_BOOKS(0, 32 * MIB + 1);
     CHECK_EQUAL(ask_number(&client, "free-async %llx", kept), 0);
-    unsigned long long plain = made(&client, "async-on 1000 1"); /* captured no longer */
+    unsigned long long plain = made(&client, "async-on 1 1"); /* captured no longer */
     CHECK_EQUAL(ask_number(&client, "free-async %llx", plain), 0);
     client_end(&client);
 }
@@ -509,10 +524,10 @@ TEST(while_a_stream_is_captured_pools_are_still_made_to_give_back)
     struct client client = start("CUDA_DEVICE_MEMORY_LIMIT_0=64m");
     unsigned long long pool = made(&client, "pool-make 0"), pointer = made(&client, "async 67108864");
     CHECK_EQUAL(ask_number(&client, "free-async %llx", pointer), 0);
-    expect(&client, "capture 1000", "0");
+    expect(&client, "capture 1", "0");
     CHECK_EQUAL(ask_number(&client, "pool-trim %llx 0", pool), 900); /* the program's own would be an error */
     pointer = made_of(&client, "pool-alloc %llx 67108864", pool);
-    made(&client, "capture-end 1000");
+    made(&client, "capture-end 1");
     CHECK_EQUAL(ask_number(&client, "pool-trim %llx 0", pool), 0);
     CHECK_BOOKS(0, 64 * MIB);
     client_end(&client);
