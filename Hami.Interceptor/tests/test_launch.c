@@ -373,6 +373,18 @@ TEST(a_captured_stream_gets_no_events_of_ours_and_its_launches_cost_nothing)
     client_end(&client);
 }
 
+/* Asking about an event is what no thread may do while another captures, unless it says that it knows. */
+TEST(our_marks_disturb_no_capture_of_another_thread)
+{
+    struct client client = started(FORCED "CUDA_DEVICE_SM_LIMIT=50 HAMI_FAKE_KERNEL_NS=100000");
+    ask_number(&client, "background kernel");
+    for (int i = 0; i < 20; i++) {
+        wait_launched(&client, ask_number(&client, "sent") + 5);
+        expect(&client, "send-captured kernel 3000", "0 events 0");
+    }
+    client_kill(&client);
+}
+
 TEST(event_calls_that_fail_never_fail_a_launch)
 {
     static const char *const failing[] = {"cuEventRecord:0:999", "cuEventCreate:0:2", "cuEventQuery:0:700",
