@@ -15,7 +15,7 @@ static struct {
 static _Thread_local int thread_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
 /* A call that no thread may make while anything is captured in the global mode, unless it has said that it knows what
- * it does. The capture does not survive it. */
+ * it does. */
 bool call_is_unsafe(void)
 {
     bool is_unsafe = false;
@@ -24,9 +24,17 @@ bool call_is_unsafe(void)
     pthread_mutex_lock(&driver.lock);
     for (int i = 0; i < CAPTURES_MAX; i++)
         if (captures[i].stream && captures[i].mode == CU_STREAM_CAPTURE_MODE_GLOBAL)
-            is_unsafe = captures[i].broken = true;
+            is_unsafe = true;
     pthread_mutex_unlock(&driver.lock);
     return is_unsafe;
+}
+
+void captures_break(void)
+{
+    pthread_mutex_lock(&driver.lock);
+    for (int i = 0; i < CAPTURES_MAX; i++)
+        captures[i].broken |= captures[i].stream && captures[i].mode == CU_STREAM_CAPTURE_MODE_GLOBAL;
+    pthread_mutex_unlock(&driver.lock);
 }
 
 CUgraph captured(CUstream stream)
