@@ -82,7 +82,7 @@ def torch_overhead():
     """A memory limit and no SM limit: one percent is what it may cost."""
     bare, ours = Torch(environment(preload=None)), Torch(environment(16 * GIB))
     over = []
-    for name, seconds, rounds in (("matmul", 2, 5), ("mlp", 2, 15), ("small", 1, 9), ("churn", 1, 3)):
+    for name, seconds, rounds in (("matmul", 1, 5), ("mlp", 1, 9), ("small", 1, 7), ("churn", 1, 3)):
         in_turn(bare, ours, f"{name} 0.3", 1)
         percent, noise, _ = compare(f"{name}_per_second", *in_turn(bare, ours, f"{name} {seconds}", rounds),
                                     lower_is_better=False)
