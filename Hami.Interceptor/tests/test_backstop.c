@@ -6,14 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Within a few looks of the watcher: what was held a moment ago may be what the driver counts, so it must last. */
-static void expect_soon(struct client *client, const char *question, const char *answer)
-{
-    for (int i = 0; i < 3000 && strcmp(ask(client, "%s", question), answer) != 0; i++)
-        usleep(10000);
-    expect(client, question, answer);
-}
-
 TEST(a_context_is_charged_as_soon_as_it_is_there)
 {
     struct client client = client_start("CUDA_DEVICE_MEMORY_LIMIT_0=1g HAMI_FAKE_CONTEXT=500");

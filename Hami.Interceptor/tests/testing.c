@@ -154,6 +154,13 @@ void expect(struct client *client, const char *question, const char *answer)
         FAIL("\"%s\" gave \"%s\", not \"%s\"", question, given, answer);
 }
 
+void expect_soon(struct client *client, const char *question, const char *answer)
+{
+    for (int i = 0; i < 3000 && strcmp(ask(client, "%s", question), answer) != 0; i++)
+        usleep(10000);
+    expect(client, question, answer);
+}
+
 void client_kill(struct client *client)
 {
     kill(client->pid, SIGKILL);

@@ -79,6 +79,9 @@ void expect(struct client *client, const char *question, const char *answer);
 /* A folder with the library and, unless the text is NULL, the limits file beside it; answers settings that use it. */
 const char *grant(const char *limits);
 
+/* The same within a few looks of the watcher, for what only it sees. */
+void expect_soon(struct client *client, const char *question, const char *answer);
+
 /* The region as another process sees it. */
 const struct v1_region *region_look(const char *path);
 const struct extension *extension_look(const char *path);
