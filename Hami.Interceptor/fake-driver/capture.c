@@ -8,19 +8,33 @@ enum { CAPTURES_MAX = 64 };
 static struct {
     CUstream stream; /* NULL = free; the legacy stream cannot be captured */
     CUgraph graph;
+    int mode;
+    bool broken; /* somebody made a call that none may make meanwhile */
 } captures[CAPTURES_MAX];
 
 static _Thread_local int thread_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
-/* A call that no thread may make while anything is captured, unless it has said that it knows what it does. */
+/* A call that no thread may make while anything is captured in the global mode, unless it has said that it knows what
+ * it does. */
 bool call_is_unsafe(void)
 {
-    bool capturing = false;
+    bool is_unsafe = false;
+    if (thread_mode == CU_STREAM_CAPTURE_MODE_RELAXED)
+        return false;
     pthread_mutex_lock(&driver.lock);
     for (int i = 0; i < CAPTURES_MAX; i++)
-        capturing |= captures[i].stream != NULL;
+        if (captures[i].stream && captures[i].mode == CU_STREAM_CAPTURE_MODE_GLOBAL)
+            is_unsafe = true;
     pthread_mutex_unlock(&driver.lock);
-    return capturing && thread_mode != CU_STREAM_CAPTURE_MODE_RELAXED;
+    return is_unsafe;
+}
+
+void captures_break(void)
+{
+    pthread_mutex_lock(&driver.lock);
+    for (int i = 0; i < CAPTURES_MAX; i++)
+        captures[i].broken |= captures[i].stream && captures[i].mode == CU_STREAM_CAPTURE_MODE_GLOBAL;
+    pthread_mutex_unlock(&driver.lock);
 }
 
 CUgraph captured(CUstream stream)
@@ -41,7 +55,6 @@ void capture_forget(void)
 
 EXPORT CUresult cuStreamBeginCapture_v2(CUstream stream, int mode)
 {
-    (void)mode;
     CUgraph graph;
     CUresult result = check_context();
     if (result != CUDA_SUCCESS)
@@ -57,6 +70,8 @@ EXPORT CUresult cuStreamBeginCapture_v2(CUstream stream, int mode)
         if (!captures[i].stream) {
             captures[i].stream = stream;
             captures[i].graph = graph;
+            captures[i].mode = mode;
+            captures[i].broken = false;
             placed = true;
         }
     pthread_mutex_unlock(&driver.lock);
@@ -76,7 +91,7 @@ EXPORT CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph)
         if (captures[i].stream == stream) {
             *graph = captures[i].graph;
             captures[i].stream = NULL;
-            result = CUDA_SUCCESS;
+            result = captures[i].broken ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_SUCCESS;
         }
     pthread_mutex_unlock(&driver.lock);
     return result;

@@ -98,6 +98,7 @@ CUcontext stream_context(CUstream stream);
 CUgraph captured(CUstream stream);
 enum { CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900 };
 bool call_is_unsafe(void);
+void captures_break(void); /* the captures do not survive it */
 CUresult graph_add_allocation(CUgraph graph, CUdeviceptr *pointer, uint64_t bytes, int card);
 CUresult graph_add_free(CUgraph graph, CUdeviceptr pointer);
 void graphs_forget(void);

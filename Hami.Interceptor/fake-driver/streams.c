@@ -172,6 +172,10 @@ EXPORT CUresult cuEventRecord_ptsz(CUevent event, CUstream stream)
 EXPORT CUresult cuEventQuery(CUevent event)
 {
     INJECT();
+    if (call_is_unsafe()) {
+        captures_break();
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
     if (!event)
         return CUDA_ERROR_INVALID_HANDLE;
     return atomic_load(&event->past_ns) > card_now_ns() ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;

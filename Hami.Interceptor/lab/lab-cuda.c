@@ -117,9 +117,10 @@ static int run_alloc(unsigned long long mib, int ordinal, bool holding, const ch
     CUdevice device;
     CUdeviceptr pointer;
     CUresult result = device_open(ordinal, &device);
-    if (result != CUDA_SUCCESS)
+    if (result == CUDA_SUCCESS)
+        result = cuda.cuMemAlloc(&pointer, mib * MIB);
+    else if (result != CUDA_ERROR_OUT_OF_MEMORY) /* not even room for a context */
         return fail("the device cannot be used", result);
-    result = cuda.cuMemAlloc(&pointer, mib * MIB);
     puts(error_name(result));
     fflush(stdout);
     if (result == CUDA_SUCCESS && holding)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "device.h"
 #include "driver.h"
 #include "extremes.h"
@@ -192,15 +193,18 @@ static bool lists_our_pid(struct region *region, unsigned int account)
     return listed_now;
 }
 
-void context_opening(CUdevice device)
+bool context_opening(CUdevice device)
 {
     struct region *region = region_get();
     unsigned int account;
     was_absent = false;
+    if (account_of_cuda(device, &account) == CUDA_SUCCESS && account_limit(account) == 0)
+        return false;
     if (!region || !card_of(device, &account))
-        return;
+        return true;
     host_pid_ask(region);
     was_absent = host_pid_of(region, region->index) == 0 && !lists_our_pid(region, account);
+    return true;
 }
 
 void context_opened(CUdevice device)

@@ -2,6 +2,8 @@
  * library took by a way of its own. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "cuda_abi.h"
 #include "region.h"
 
@@ -11,6 +13,7 @@ void backstop_look(struct region *region);
 /* Anybody's look at one card in between: finds what is more, not what is less. */
 void backstop_look_at(struct region *region, unsigned int account);
 
-/* Around the making of a context on the device, which takes hundreds of MiB that nobody asked for by size. */
-void context_opening(CUdevice device);
+/* Around the making of a context on the device, which takes hundreds of MiB that nobody asked for by size. False when
+ * nothing at all is given there. */
+bool context_opening(CUdevice device);
 void context_opened(CUdevice device);

@@ -22,7 +22,8 @@ static void settle(CUcontext context, uint64_t serial)
 }
 
 #define CREATE(symbol, ...)                                                                                            \
-    context_opening(device);                                                                                           \
+    if (!context_opening(device))                                                                                      \
+        return CUDA_ERROR_OUT_OF_MEMORY;                                                                               \
     CUresult result = cuda()->symbol(__VA_ARGS__);                                                                     \
     if (result == CUDA_SUCCESS)                                                                                        \
         context_opened(device);                                                                                        \
@@ -72,7 +73,8 @@ EXPORT CUresult cuCtxDestroy(CUcontext context)
  * brings it back between its end and our look at whether it ended. */
 EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
 {
-    context_opening(device);
+    if (!context_opening(device))
+        return CUDA_ERROR_OUT_OF_MEMORY;
     pthread_mutex_lock(&state.retaining);
     CUresult result = cuda()->cuDevicePrimaryCtxRetain(context, device);
     if (result == CUDA_SUCCESS && context && device >= 0 && device < PRIMARIES)

@@ -8,7 +8,7 @@
 #include "gate.h"
 #include "host_pid.h"
 
-enum { SAMPLES_MAX = 1024, SAMPLE_MOST_US = 1100000 };
+enum { SAMPLES_MAX = 1024, SAMPLE_MOST_US = 1100000, AT_WORK_PERCENT = 2 };
 
 /* Held: state.asking. */
 static struct {
@@ -41,22 +41,47 @@ static unsigned int percent_of(uint32_t pid, uint64_t since_us, uint64_t *newest
     return percent;
 }
 
-/* Of all processes of the container; false when one of them is not known to the driver by a pid we know. */
-static bool percent_sum(struct region *region, unsigned int account, uint64_t since_us, uint64_t *newest_us,
-                        unsigned int *sum)
+/* What the driver says of the card since its last samples. */
+struct seen {
+    uint64_t newest_us; /* 0 = there are none */
+    unsigned int percent, at_work, rivals;
+    bool known; /* every process of the container by its pid */
+};
+
+static void sum_ours(struct region *region, unsigned int account, uint64_t since_us, struct seen *seen)
 {
-    bool all_known = true;
+    seen->known = true;
     unsigned int high = atomic_load(&region->extension->slots_high);
     for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++) {
         if (atomic_load(&region->extension->slots[i].owner) == 0)
             continue;
         uint32_t pid = host_pid_of(region, i);
-        unsigned int percent = percent_of(pid, since_us, newest_us);
-        all_known &= pid != 0;
-        *sum += pid ? percent : 0;
+        unsigned int percent = percent_of(pid, since_us, &seen->newest_us);
+        seen->known &= pid != 0;
+        seen->percent += pid ? percent : 0;
+        seen->at_work += pid && percent >= AT_WORK_PERCENT;
         region->v1->processes[i].utilization[account].sm = pid ? percent : 0; /* for monitors */
     }
-    return all_known;
+}
+
+static bool is_ours(const struct region *region, uint32_t pid)
+{
+    unsigned int high = atomic_load(&region->extension->slots_high);
+    for (unsigned int i = 0; i < high && i < SLOTS_MAX; i++)
+        if (atomic_load(&region->extension->slots[i].owner) != 0 && host_pid_of(region, i) == pid)
+            return true;
+    return false;
+}
+
+static void count_rivals(const struct region *region, uint64_t since_us, struct seen *seen)
+{
+    for (unsigned int i = 0; i < sampled.count && i < SAMPLES_MAX; i++) {
+        const nvmlProcessUtilizationSample_t *sample = &sampled.place[i];
+        bool works = sample->timeStamp > since_us && sample->smUtil >= AT_WORK_PERCENT && sample->smUtil <= 100;
+        for (unsigned int j = 0; works && j < i; j++)
+            works = sampled.place[j].pid != sample->pid; /* not twice */
+        seen->rivals += works && !is_ours(region, sample->pid);
+    }
 }
 
 static uint64_t clock_us(clockid_t clock)
@@ -70,7 +95,7 @@ static void look_at(struct region *region, unsigned int account)
 {
     struct feedback *feedback = &state.feedback[account];
     struct pace_shared *shared = &region->extension->pace[account];
-    uint64_t now_ns = precise_ns(), now_us = clock_us(CLOCK_REALTIME), newest_us = 0;
+    uint64_t now_ns = precise_ns(), now_us = clock_us(CLOCK_REALTIME);
     char uuid[sizeof region->v1->uuids[0] + 1] = {0};
     memcpy(uuid, region->v1->uuids[account], sizeof region->v1->uuids[0]);
     if (cores_are_held_back(region, account))
@@ -79,23 +104,28 @@ static void look_at(struct region *region, unsigned int account)
         feedback->pace = (struct pace_feedback){0}; /* nothing is charged, so there is nothing to compare */
     if (!*uuid)
         return;
-    unsigned int percent = 0;
-    bool known = false;
+    struct seen seen = {0};
     int cancelling;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&state.asking);
-    if (samples_read(uuid, feedback->newest_us))
-        known = percent_sum(region, account, feedback->newest_us, &newest_us, &percent);
+    if (samples_read(uuid, feedback->newest_us)) {
+        sum_ours(region, account, feedback->newest_us, &seen);
+        count_rivals(region, feedback->newest_us, &seen);
+    }
     pthread_mutex_unlock(&state.asking);
     pthread_setcancelstate(cancelling, NULL);
-    if (newest_us == 0 || newest_us > now_us)
+    if (seen.newest_us == 0 || seen.newest_us > now_us)
         return;
     uint64_t from_us = feedback->newest_us;
-    feedback->newest_us = newest_us;
-    if (!known || from_us == 0 || newest_us - from_us > SAMPLE_MOST_US)
+    feedback->newest_us = seen.newest_us;
+    if (!seen.known)
+        return;
+    pace_rivals(shared, now_ns, seen.rivals);
+    if (from_us == 0 || seen.newest_us - from_us > SAMPLE_MOST_US)
         return; /* the first for a while: since when it counts is not known */
     pace_compare(&feedback->pace, shared, now_ns, state.settings.core_percent[account],
-                 now_ns - (now_us - from_us) * 1000, now_ns - (now_us - newest_us) * 1000, percent);
+                 now_ns - (now_us - from_us) * 1000, now_ns - (now_us - seen.newest_us) * 1000, seen.percent,
+                 seen.rivals > 0 && seen.at_work <= 1);
 }
 
 void feedback_look(struct region *region)

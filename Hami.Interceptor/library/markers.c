@@ -176,7 +176,10 @@ void meter_settle(struct meter *meter, const struct pacing *pacing)
     meter->settling = false;
     uint64_t in_flight_ns = meter->pace.in_flight_ns;
     bool idle = meter->pace.count == 0;
+    uint64_t launch_ns =
+        meter->pace.cost_ns[PACE_KERNEL] ? meter->pace.cost_ns[PACE_KERNEL] : meter->pace.cost_ns[PACE_GRAPH];
     lock_drop(&meter->lock);
+    atomic_store_explicit(&pacing->shared->launch_ns, launch_ns, memory_order_relaxed);
     pace_present(pacing->shared, pacing->process, idle ? 0 : precise_ns() + in_flight_ns);
 }
 

@@ -2,10 +2,11 @@
 
 enum { SCALE_ONE = 65536, SCALE_LEAST = SCALE_ONE / 8, SCALE_MOST = SCALE_ONE * 3 / 2 };
 #define MOST_AT_ONCE_NS INT64_C(60000000000)
-#define REMEMBERED_NS 1e9   /* of the driver's samples, by and by */
-#define BELIEVED_NS 0.3e9   /* that our own measure is right, before there were any */
-#define TRUED_UP 0.5 /* of what we charged too little or too much, at once: samples and looks do not quite agree */
+#define REMEMBERED_NS 1e9 /* of the driver's samples, by and by */
+#define BELIEVED_NS 0.3e9 /* that our own measure is right, before there were any */
+#define TRUED_UP 0.5      /* of what we charged too little or too much, at once: samples and looks do not quite agree */
 #define TRUED_UP_MOST_NS 50e6
+enum { RIVALS_MOST = 64, RIVALS_LAST_NS = 1500000000 };
 
 /* ---- the container's budget ---- */
 
@@ -85,9 +86,18 @@ void pace_present(struct pace_shared *shared, unsigned int process, uint64_t unt
     atomic_store_explicit(&shared->present_until_ns[process % PRESENT], until_ns, memory_order_relaxed);
 }
 
+void pace_rivals(struct pace_shared *shared, uint64_t now, unsigned int rivals)
+{
+    atomic_store_explicit(&shared->rivals, rivals, memory_order_relaxed);
+    atomic_store_explicit(&shared->rivals_until_ns, now + RIVALS_LAST_NS, memory_order_relaxed);
+}
+
 unsigned int pace_others(const struct pace_shared *shared, unsigned int process, uint64_t now)
 {
     unsigned int others = 0;
+    if (shared->rivals_until_ns > now && shared->rivals_until_ns - now <= RIVALS_LAST_NS &&
+        shared->rivals < RIVALS_MOST)
+        others = (unsigned int)shared->rivals;
     for (unsigned int i = 0; i < PRESENT; i++)
         others += i != process % PRESENT && shared->present_until_ns[i] > now;
     return others;
@@ -227,11 +237,14 @@ static double within(double value, double least, double most)
 }
 
 void pace_compare(struct pace_feedback *feedback, struct pace_shared *shared, uint64_t now, unsigned int percent,
-                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent)
+                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent, bool disturbed)
 {
     struct grown from, to;
     double length_ns = (double)(to_ns - from_ns), driver_ns = length_ns * driver_percent / 100;
     if (from_ns >= to_ns || !grown_at(feedback, from_ns, &from) || !grown_at(feedback, to_ns, &to))
+        return;
+    double charged_ns = to.charged_ns - from.charged_ns;
+    if (disturbed && atomic_load_explicit(&shared->launch_ns, memory_order_relaxed) < PACE_TURN_NS)
         return;
     if (feedback->own_ns == 0)
         feedback->driver_ns = feedback->own_ns = BELIEVED_NS;
@@ -242,6 +255,6 @@ void pace_compare(struct pace_feedback *feedback, struct pace_shared *shared, ui
         return;
     double scale = within(feedback->driver_ns / feedback->own_ns * SCALE_ONE, SCALE_LEAST, SCALE_MOST);
     atomic_store_explicit(&shared->scale, (uint64_t)scale, memory_order_relaxed);
-    double more_ns = (driver_ns - (to.charged_ns - from.charged_ns)) * TRUED_UP;
+    double more_ns = (driver_ns - charged_ns) * TRUED_UP;
     charge(shared, now, percent, (int64_t)within(more_ns, -TRUED_UP_MOST_NS, TRUED_UP_MOST_NS));
 }

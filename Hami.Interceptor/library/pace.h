@@ -34,7 +34,8 @@ uint64_t pace_take(struct pace_shared *shared, uint64_t now, unsigned int percen
 /* More, or less, than was taken. */
 void pace_correct(struct pace_shared *shared, uint64_t now, unsigned int percent, int64_t ns);
 
-/* Tells the container's other processes until when, at a guess, this one has work on the card; how many others have. */
+/* Tells the container's other processes until when, at a guess, this one has work on the card; how many others have,
+ * with those of other containers. */
 void pace_present(struct pace_shared *shared, unsigned int process, uint64_t until_ns);
 unsigned int pace_others(const struct pace_shared *shared, unsigned int process, uint64_t now);
 
@@ -83,10 +84,12 @@ const struct pace_marker *pace_oldest(const struct pace_meter *meter);
 int64_t pace_finish(struct pace_meter *meter, uint64_t now, int64_t since_latest_ns, int64_t since_begin_ns,
                     unsigned int others, void **spare);
 
+/* So many processes of other containers were at work of late, by the driver's samples. */
+void pace_rivals(struct pace_shared *shared, uint64_t now, unsigned int rivals);
+
 /* ---- what the driver measured ---- */
 
-/* While two containers take turns on a card, each of them measures the other's turns too. The driver's own samples say
- * how much of that is true. Kept by the one that looks. */
+/* The driver's own samples say how much of what we measured is true. Kept by the one that looks. */
 struct pace_feedback {
     struct {
         uint64_t at_ns, measured_ns, charged_ns;
@@ -98,6 +101,9 @@ struct pace_feedback {
 /* Notes what we have measured so far. */
 void pace_note(struct pace_feedback *feedback, const struct pace_shared *shared, uint64_t now);
 
-/* The driver says that from then to then our processes had so many percent of the card. */
+/* The driver says that from then to then our processes had so many percent of the card. Disturbed: one process of ours
+ * and those of other containers took turns there. An H100 (driver 580) then gave a fifth of the card and more to the
+ * wrong one. Of launches shorter than a turn we know what they cost, for some of them nobody disturbs; then it is not
+ * asked. */
 void pace_compare(struct pace_feedback *feedback, struct pace_shared *shared, uint64_t now, unsigned int percent,
-                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent);
+                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent, bool disturbed);

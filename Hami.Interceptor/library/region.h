@@ -98,7 +98,10 @@ struct pace_shared {
     _Atomic uint64_t charged_ns;                  /* what was taken from the share for it, ever growing */
     _Atomic uint64_t scale;                       /* what the driver measured for each such ns, in 1/65536; 0 = 1 */
     _Atomic uint64_t probe_ns; /* of the first card's only: when we lifted a block to see whether its setter lives */
-    _Atomic uint64_t present_until_ns[11]; /* by slot, modulo: that process has work on the card */
+    _Atomic uint64_t rivals;   /* processes of other containers that the driver saw at work */
+    _Atomic uint64_t rivals_until_ns;     /* when that is too long ago to count */
+    _Atomic uint64_t launch_ns;           /* what one takes of late */
+    _Atomic uint64_t present_until_ns[8]; /* by slot, modulo: that process has work on the card */
 };
 
 #define EXTENSION_MAGIC UINT64_C(0x31746e657645696d) /* our own; v1 readers never look here */

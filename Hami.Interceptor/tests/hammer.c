@@ -103,7 +103,7 @@ static void launches(unsigned int seed)
     CHECK(driver.stream_create(&stream, 0) == CUDA_SUCCESS);
     for (int i = 0; i < 20; i++)
         CHECK(cuLaunchKernel(NULL, 1, 1, 1, 1, 1, 1, 0, i % 2 ? stream : NULL, NULL, NULL) == CUDA_SUCCESS);
-    CHECK(driver.begin_capture(stream, 0) == CUDA_SUCCESS);
+    CHECK(driver.begin_capture(stream, CU_STREAM_CAPTURE_MODE_RELAXED) == CUDA_SUCCESS);
     CHECK(cuLaunchCooperativeKernel(NULL, 1, 1, 1, 1, 1, 1, 0, stream, NULL) == CUDA_SUCCESS);
     CHECK(driver.end_capture(stream, &graph) == CUDA_SUCCESS);
     CHECK(cuGraphInstantiateWithFlags(&exec, graph, 0) == CUDA_SUCCESS);

@@ -36,7 +36,7 @@ struct process {
 
 struct sample {
     int64_t from_ns, to_ns, known_ns;
-    unsigned int percent[TENANTS];
+    unsigned int percent[TENANTS], at_work[TENANTS];
 };
 
 struct run {
@@ -139,6 +139,7 @@ static void settle(struct run *run, struct process *process)
         event_give(begin);
         pace_correct(shared, clock_of(run), process->load->percent, ns);
     }
+    shared->launch_ns = meter->cost_ns[PACE_KERNEL];
     pace_present(shared, self, meter->count ? clock_of(run) + meter->in_flight_ns : 0);
 }
 
@@ -316,7 +317,16 @@ static void sample(struct run *run)
         struct process *process = &run->process[i];
         double percent = (double)process->busy_ns * 100 / (double)run->plant->sample_ns;
         sample->percent[process->tenant] += (unsigned int)(percent + 0.5);
+        sample->at_work[process->tenant] += percent >= 2;
         process->busy_ns = 0;
+    }
+    if (sample->at_work[0] && sample->at_work[1]) {
+        double all = sample->percent[0] + sample->percent[1];
+        double wrong = all * run->plant->confusion * (2 * draw_unit(run) - 1);
+        double first = sample->percent[0] + wrong;
+        first = first < 0 ? 0 : first > all ? all : first;
+        sample->percent[0] = (unsigned int)(first + 0.5);
+        sample->percent[1] = (unsigned int)(all - first + 0.5);
     }
 }
 
@@ -327,11 +337,14 @@ static void look(struct run *run)
     while (run->plant->samples && run->looked < run->sampled &&
            run->sample[run->looked % SEEN].known_ns <= run->now_ns) {
         const struct sample *sample = &run->sample[run->looked++ % SEEN];
-        for (int i = 0; i < TENANTS; i++)
+        for (int i = 0; i < TENANTS; i++) {
+            unsigned int rivals = sample->at_work[0] + sample->at_work[1] - sample->at_work[i];
+            pace_rivals(&run->shared[i], clock_of(run), rivals);
             if (run->plant->tenant[i].percent)
                 pace_compare(&run->feedback[i], &run->shared[i], clock_of(run), run->plant->tenant[i].percent,
                              (uint64_t)(sample->from_ns + run->offset_ns), (uint64_t)(sample->to_ns + run->offset_ns),
-                             sample->percent[i]);
+                             sample->percent[i], rivals > 0 && sample->at_work[i] <= 1);
+        }
     }
 }
 

@@ -92,14 +92,14 @@ TEST(cards_are_those_of_the_limits_file_in_whatever_order_CUDA_lists_them)
 TEST(a_visible_card_that_is_not_in_the_limits_file_gives_nothing)
 {
     struct client client = client_start(grant(HEAD "card " CARD_1 " memory 2g\nend\n"));
-    expect(&client, "start 0", "0");
-    expect(&client, "alloc 1", "2 0");
-    expect(&client, "create 2097152 0", "2 0");
-    expect(&client, "info", "0 free 0 total 0");
+    expect(&client, "start 0", "2"); /* not even a context */
+    expect(&client, "context 0", "2");
     expect(&client, "total 0", "0 0");
     expect(&client, "nvml 0", "0 total 0 used 0 free 0");
     expect(&client, "total 1", "0 2147483648");
     expect(&client, "start 1", "0");
+    expect(&client, "create 2097152 0", "2 0");
+    expect(&client, "pool 1 0", "2 0");
     allocate(&client, 2 * GIB);
     client_end(&client);
 }
@@ -230,8 +230,7 @@ TEST(of_more_cards_than_sixteen_in_the_limits_file_the_rest_give_nothing)
     expect(&client, "start 15", "0");
     expect(&client, "alloc 1073741825", "2 0");
     allocate(&client, GIB);
-    expect(&client, "start 16", "0");
-    expect(&client, "alloc 1", "2 0");
+    expect(&client, "start 16", "2");
     expect(&client, "nvml 18", "0 total 0 used 0 free 0");
     client_end(&client);
     run(settings, "$BUILD/bin/lab-cuda alloc 1", output, sizeof output);
