@@ -154,9 +154,12 @@ bool account_reserve_now(unsigned int account, uint64_t bytes)
 
 bool account_reserve(unsigned int account, uint64_t bytes)
 {
-    return account_reserve_now(account, bytes) ||
-           (pools_settle(account, false) && account_reserve_now(account, bytes)) ||
-           (pools_settle(account, true) && account_reserve_now(account, bytes));
+    if (account_reserve_now(account, bytes) || (pools_settle(account, false) && account_reserve_now(account, bytes)))
+        return true;
+    if (!atomic_load_explicit(&state.pools, memory_order_relaxed))
+        return false;
+    pools_settle(account, true);
+    return account_reserve_now(account, bytes); /* also when it was another thread that saw something come back */
 }
 
 void account_force(unsigned int account, uint64_t bytes)

@@ -352,7 +352,7 @@ static int capture_mode(int mode)
 }
 
 /* Except what a call at the driver counts on. */
-void pool_trim(struct pool *pool)
+bool pool_trim(struct pool *pool)
 {
     uint64_t used_bytes, reserved_bytes;
     int mode = capture_mode(CU_STREAM_CAPTURE_MODE_RELAXED);
@@ -367,8 +367,9 @@ void pool_trim(struct pool *pool)
         }
     }
     pthread_mutex_unlock(&pool->lock);
-    pool_settle(pool);
+    bool less = pool_settle(pool);
     capture_mode(mode);
+    return less;
 }
 
 /* As the driver does when a card is full: pools give back what they keep before anybody is refused. */
@@ -379,16 +380,7 @@ bool pools_settle(unsigned int account, bool trimming)
     for (; pool; pool = pool->next) {
         if (!pool->on_card || !pool->weighed || pool->account != account)
             continue;
-        pthread_mutex_lock(&pool->lock);
-        uint64_t before_bytes = pool->charged_bytes;
-        pthread_mutex_unlock(&pool->lock);
-        if (trimming)
-            pool_trim(pool);
-        else
-            pool_settle(pool);
-        pthread_mutex_lock(&pool->lock);
-        less |= pool->charged_bytes < before_bytes;
-        pthread_mutex_unlock(&pool->lock);
+        less |= trimming ? pool_trim(pool) : pool_settle(pool);
     }
     return less;
 }

@@ -58,11 +58,11 @@ bool pool_keep(struct pool *pool, const struct promise *promise, bool one_more_p
 /* One of its pointers is freed. */
 void pool_drop(struct pool *pool);
 
-/* What it has given back is no longer charged. */
+/* What it has given back is no longer charged. True when there was some. */
 bool pool_settle(struct pool *pool);
 
-/* It gives back what it need not hold. */
-void pool_trim(struct pool *pool);
+/* It gives back what it need not hold. True when something came back. */
+bool pool_trim(struct pool *pool);
 
 /* What pools have given back of their own accord; with `trimming` they are made to. True when something came back. */
 bool pools_settle(unsigned int account, bool trimming);
