@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime;
 using System.Text.Json;
 using Hami.Lab.Cluster;
 using Hami.Lab.Hollow;
@@ -22,7 +21,6 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
         var api = new HollowApi(kubernetes);
         await using var source = NpgsqlDataSource.Create(cluster.Postgres.ConnectionString);
         await RunAsync(api, "warm", options.WarmUp, ct);
-        await CompiledAsync(ct);
 
         var before = await LookAsync(kubernetes, source, ct);
         if (!before.Database.IsDurable)
@@ -50,18 +48,6 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
             after.Database.Fsync,
             after.Database.SynchronousCommit,
             Environment.ProcessorCount);
-    }
-
-    // What the warm-up showed to be used often is compiled behind it, and on few cores that takes as long again. It is
-    // done when the largest of the programs, this one, has compiled nothing for a second.
-    private async Task CompiledAsync(CancellationToken ct)
-    {
-        for (var (before, quiet) = (JitInfo.GetCompiledMethodCount(), 0); options.WarmUp > 0 && quiet < 5;)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(200), time, ct);
-            var now = JitInfo.GetCompiledMethodCount();
-            (before, quiet) = (now, now - before < 20 ? quiet + 1 : 0);
-        }
     }
 
     // Returns when all run and the log has them attached.
