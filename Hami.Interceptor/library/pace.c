@@ -92,11 +92,12 @@ void pace_rivals(struct pace_shared *shared, uint64_t now, unsigned int rivals)
     atomic_store_explicit(&shared->rivals_until_ns, now + RIVALS_LAST_NS, memory_order_relaxed);
 }
 
+/* Of long launches the driver says enough, and what each costs is not seen while others are there. */
 unsigned int pace_others(const struct pace_shared *shared, unsigned int process, uint64_t now)
 {
     unsigned int others = 0;
-    if (shared->rivals_until_ns > now && shared->rivals_until_ns - now <= RIVALS_LAST_NS &&
-        shared->rivals < RIVALS_MOST)
+    if (shared->launch_ns < PACE_TURN_NS && shared->rivals_until_ns > now &&
+        shared->rivals_until_ns - now <= RIVALS_LAST_NS && shared->rivals < RIVALS_MOST)
         others = (unsigned int)shared->rivals;
     for (unsigned int i = 0; i < PRESENT; i++)
         others += i != process % PRESENT && shared->present_until_ns[i] > now;

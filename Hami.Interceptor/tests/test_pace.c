@@ -131,13 +131,13 @@ static void check_pairs(uint64_t seed, double seconds, int kernels, double confu
 
 TEST(two_containers_that_take_turns_get_what_they_asked)
 {
-    check_pairs(1, 32, SHORT_KERNELS, 0, 2, 6);
+    check_pairs(1, 32, SHORT_KERNELS, 0, 1, 5);
 }
 
 LASTING_TEST(two_containers_get_what_they_asked_by_every_seed)
 {
     for (uint64_t seed = 1; seed <= 2; seed++) {
-        check_pairs(seed, 120, SHORT_KERNELS, 0, 1.5, 5);
+        check_pairs(seed, 120, SHORT_KERNELS, 0, 1, 3);
         check_pairs(seed, 120, KERNELS, 0, 2.5, 5.5); /* a kernel is more than a hundredth of a window */
     }
 }
