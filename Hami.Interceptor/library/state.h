@@ -1,4 +1,5 @@
-/* Everything this library knows; there is no other variable at file scope. */
+/* Everything this library knows. At file scope there are besides only a thread's own variables, and what the watcher
+ * alone needs to read NVML's answers (under state.asking). */
 #pragma once
 
 #include <pthread.h>

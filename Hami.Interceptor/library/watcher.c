@@ -9,11 +9,11 @@
 
 #include "backstop.h"
 #include "clock.h"
+#include "feedback.h"
+#include "gate.h"
 #include "host_pid.h"
 #include "oom_killer.h"
 #include "pools.h"
-#include "feedback.h"
-#include "gate.h"
 #include "state.h"
 
 /* Elected by a lock on one byte of the region, which ends with the process whatever becomes of it. The others see by
