@@ -190,9 +190,8 @@ static int try(const char *route, size_t limit_bytes)
     CUresult released = release(pointer);
     CUresult async_within = async ? async(&pointer, pieces_bytes, NULL) : CUDA_SUCCESS;
     if (async && async_within == CUDA_SUCCESS)
-        async_within = alloc(&another, free_bytes - pieces_bytes + 1) == CUDA_ERROR_OUT_OF_MEMORY
-                           ? release(pointer)
-                           : CUDA_ERROR_UNKNOWN;
+        async_within = alloc(&another, free_bytes - pieces_bytes + 1) == CUDA_ERROR_OUT_OF_MEMORY ? release(pointer)
+                                                                                                  : CUDA_ERROR_UNKNOWN;
     printf("= total_bytes %zu\n= free_bytes %zu\n= within %d\n= over %d\n= last %d\n= async_last %d\n"
            "= async_within %d\n",
            total_bytes, free_bytes, within, over, last, async_last, async_within);

@@ -49,24 +49,24 @@ EXPORT CUresult cuCtxCreate_v4(CUcontext *context, void *parameters, unsigned in
     CREATE(cuCtxCreate_v4, context, parameters, flags, device);
 }
 
-EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
+static CUresult destroy(CUcontext context, CUresult (*end)(CUcontext context))
 {
     uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
     meters_end(context);
-    CUresult result = cuda()->cuCtxDestroy_v2(context);
+    CUresult result = end(context);
     if (result == CUDA_SUCCESS)
         settle(context, serial);
     return result;
 }
 
+EXPORT CUresult cuCtxDestroy_v2(CUcontext context)
+{
+    return destroy(context, cuda()->cuCtxDestroy_v2);
+}
+
 EXPORT CUresult cuCtxDestroy(CUcontext context)
 {
-    uint64_t serial = atomic_fetch_add(&state.context_ends, 1);
-    meters_end(context);
-    CUresult result = cuda()->cuCtxDestroy(context);
-    if (result == CUDA_SUCCESS)
-        settle(context, serial);
-    return result;
+    return destroy(context, cuda()->cuCtxDestroy);
 }
 
 /* Only here does a program, and do we, learn which context is a device's primary one. One at a time, so that nobody
