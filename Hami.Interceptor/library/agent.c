@@ -6,19 +6,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "settings.h"
 
-enum { PATIENCE_MS = 50, PID_MOST = 1 << 22 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+enum { PATIENCE_MS = 50, MS = 1000000, PID_MOST = 1 << 22 };
 
 static int agent_connect(const char *path)
 {
@@ -37,9 +30,9 @@ static int agent_connect(const char *path)
 /* Up to the newline, which becomes the end; false when there is none in time. */
 static bool line_read(int agent, char *line, size_t length)
 {
-    int64_t until_ms = now_ms() + PATIENCE_MS;
+    int64_t until_ms = (int64_t)(precise_ns() / MS) + PATIENCE_MS;
     for (size_t filled = 0; filled < length;) {
-        int64_t left_ms = until_ms - now_ms();
+        int64_t left_ms = until_ms - (int64_t)(precise_ns() / MS);
         struct pollfd wanted = {.fd = agent, .events = POLLIN};
         if (left_ms <= 0 || (poll(&wanted, 1, (int)left_ms) <= 0 && errno != EINTR))
             return false;

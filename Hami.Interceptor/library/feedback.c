@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "driver.h"
 #include "gate.h"
 #include "host_pid.h"

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "device.h"
 #include "driver.h"
+#include "streams.h"
 #include "watcher.h"
 
 enum { POLL_NS = 1000000, CROWDED_POLL_NS = 200000, BLOCKED_POLL_NS = 3000000, FREE_NS = 100000000 };
@@ -141,17 +142,6 @@ static void leave(struct visit visit)
         state.cuda.cuCtxPopCurrent_v2(&popped);
 }
 
-/* A kernel runs in its stream's context, on a default stream in the current one. */
-static CUcontext context_of(CUstream stream, bool per_thread)
-{
-    CUcontext context = NULL;
-    bool is_default = !stream || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
-    if (!is_default && (per_thread ? state.cuda.cuStreamGetCtx_ptsz(stream, &context)
-                                   : state.cuda.cuStreamGetCtx(stream, &context)) == CUDA_SUCCESS)
-        return context;
-    return state.cuda.cuCtxGetCurrent(&context) == CUDA_SUCCESS ? context : NULL;
-}
-
 /* An event recorded now would become a part of the graph. In doubt (the default stream while others are captured) too,
  * but not where the driver knows no captures. */
 static bool is_captured(CUstream stream, bool per_thread)
@@ -161,14 +151,6 @@ static bool is_captured(CUstream stream, bool per_thread)
                                  : state.cuda.cuStreamIsCapturing(stream, &status);
     return result == CUDA_ERROR_NOT_SUPPORTED ? false
                                               : result != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
-}
-
-static void cards_count(void)
-{
-    int count = 0;
-    if (atomic_load_explicit(&state.cards, memory_order_relaxed) == 0 &&
-        state.cuda.cuDeviceGetCount(&count) == CUDA_SUCCESS)
-        atomic_store(&state.cards, count);
 }
 
 /* By the context that is current. */
@@ -254,8 +236,8 @@ static void go_measured(struct gate *gate, struct region *region)
 
 static void go(struct gate *gate, struct region *region)
 {
-    cards_count();
-    gate->context = context_of(gate->stream, gate->per_thread);
+    cards_visible();
+    gate->context = stream_context(gate->stream, gate->per_thread);
     if (!gate->context)
         return; /* the driver knows what to say */
     if (is_captured(gate->stream, gate->per_thread))
@@ -270,7 +252,7 @@ static bool is_granted_here(enum pace_kind kind, CUstream stream, bool per_threa
 {
     _Atomic int32_t *recent = atomic_load_explicit(&state.recent_kernel, memory_order_relaxed);
     if (allowance.left_here[kind] <= 0 || atomic_load_explicit(recent, memory_order_relaxed) != RECENT_ACTIVE ||
-        context_of(stream, per_thread) != allowance.context)
+        stream_context(stream, per_thread) != allowance.context)
         return false;
     allowance.left_here[kind]--;
     return true;

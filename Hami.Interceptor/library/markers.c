@@ -2,16 +2,9 @@
 #include "markers.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "state.h"
-
-uint64_t precise_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 /* ---- meters ---- */
 

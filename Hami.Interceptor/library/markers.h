@@ -48,6 +48,3 @@ bool meter_is_crowded(struct meter *meter, uint64_t now);
 
 /* How many launches may be taken at once, and at what estimate for each; is_known: not just a guess. */
 uint32_t meter_offer(struct meter *meter, enum pace_kind kind, uint64_t *cost_ns, bool *is_known);
-
-/* CLOCK_MONOTONIC, which all processes of a container share. */
-uint64_t precise_ns(void);

@@ -6,6 +6,7 @@
 #include "driver.h"
 #include "memory.h"
 #include "pools.h"
+#include "streams.h"
 
 /* One call, whatever its variant. */
 struct request {
@@ -84,14 +85,8 @@ static CUdevice device_of(const struct request *r)
 {
     CUdevice device;
     CUcontext context, now;
-    int cards = atomic_load_explicit(&state.cards, memory_order_relaxed);
-    if (cards == 0 && cuda()->cuDeviceGetCount(&cards) == CUDA_SUCCESS)
-        atomic_store(&state.cards, cards);
-    bool is_default = !r->stream || r->stream == CU_STREAM_LEGACY || r->stream == CU_STREAM_PER_THREAD;
-    bool is_elsewhere = cards > 1 && !is_default &&
-                        (r->per_thread ? cuda()->cuStreamGetCtx_ptsz(r->stream, &context)
-                                       : cuda()->cuStreamGetCtx(r->stream, &context)) == CUDA_SUCCESS &&
-                        cuda()->cuCtxGetCurrent(&now) == CUDA_SUCCESS && context != now &&
+    bool is_elsewhere = cards_visible() > 1 && cuda()->cuCtxGetCurrent(&now) == CUDA_SUCCESS &&
+                        (context = stream_context(r->stream, r->per_thread)) != now &&
                         cuda()->cuCtxPushCurrent_v2(context) == CUDA_SUCCESS;
     if (cuda()->cuCtxGetDevice(&device) != CUDA_SUCCESS)
         device = -1;
