@@ -2,6 +2,7 @@
 #include "books.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -57,4 +58,23 @@ void pause_briefly(void)
 {
     struct timespec pause = {.tv_nsec = 10000000};
     nanosleep(&pause, NULL);
+}
+
+unsigned long long made(struct client *client, const char *question)
+{
+    unsigned long long handle = 0;
+    const char *answer = ask(client, "%s", question);
+    if (sscanf(answer, "0 %llx", &handle) != 1)
+        FAIL("\"%s\" gave \"%s\"", question, answer);
+    return handle;
+}
+
+unsigned long long made_of(struct client *client, const char *format, ...)
+{
+    char question[128];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(question, sizeof question, format, arguments);
+    va_end(arguments);
+    return made(client, question);
 }

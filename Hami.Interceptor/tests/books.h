@@ -18,5 +18,9 @@ uint64_t ledger_peak_bytes(unsigned int card);
         CHECK_EQUAL(books_bytes(account), bytes);                                                                      \
     } while (0)
 
+/* The handle that an answer of success brings; the test fails without. */
+unsigned long long made(struct client *client, const char *question);
+__attribute__((format(printf, 2, 3))) unsigned long long made_of(struct client *client, const char *format, ...);
+
 /* A moment, in a loop that waits for something to become so. */
 void pause_briefly(void);

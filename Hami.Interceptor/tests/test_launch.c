@@ -13,13 +13,6 @@
 
 #define FORCED "GPU_CORE_UTILIZATION_POLICY=force HAMI_FAKE_KERNEL_NS=1000000 "
 
-static struct client started(const char *settings)
-{
-    struct client client = client_start(settings);
-    expect(&client, "start 0", "0");
-    return client;
-}
-
 static void tell(struct client *client, const char *line)
 {
     CHECK(write(client->to, line, strlen(line)) == (ssize_t)strlen(line));

@@ -161,6 +161,13 @@ void expect_soon(struct client *client, const char *question, const char *answer
     expect(client, question, answer);
 }
 
+struct client started(const char *settings)
+{
+    struct client client = client_start(settings);
+    expect(&client, "start 0", "0");
+    return client;
+}
+
 void client_kill(struct client *client)
 {
     kill(client->pid, SIGKILL);

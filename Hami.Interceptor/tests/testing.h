@@ -82,6 +82,9 @@ const char *grant(const char *limits);
 /* The same within a few looks of the watcher, for what only it sees. */
 void expect_soon(struct client *client, const char *question, const char *answer);
 
+/* A client that has a context on the first card. */
+struct client started(const char *settings);
+
 /* The region as another process sees it. */
 const struct v1_region *region_look(const char *path);
 const struct extension *extension_look(const char *path);
