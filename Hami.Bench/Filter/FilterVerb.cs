@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Spectre.Console;
 
 namespace Hami.Bench.Filter;
@@ -20,11 +19,7 @@ internal static class FilterVerb
         {
             var run = new FilterRun(new(parsed.GetValue(nodes), parsed.GetValue(devices), seed: 4), parsed.GetValue(policy));
             var report = await run.MeasureAsync(parsed.GetValue(calls), parsed.GetValue(http), cancellationToken);
-            if (parsed.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(report, JsonSerializerOptions.Web));
-            else
-                Show(report);
-            return 0;
+            return Printing.Print(report, parsed.GetValue(json), Show);
         });
         return command;
     }

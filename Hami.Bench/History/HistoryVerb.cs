@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Spectre.Console;
 
 namespace Hami.Bench.History;
@@ -18,11 +17,7 @@ internal static class HistoryVerb
         {
             await using var postgres = await TemporaryPostgres.StartAsync(cancellationToken, parsed.GetValue(keep));
             var report = await new HistoryRun(parsed.GetValue(allocations), parsed.GetValue(nodes), Console.Error.WriteLine).MeasureAsync(postgres, cancellationToken);
-            if (parsed.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(report, JsonSerializerOptions.Web));
-            else
-                Show(report);
-            return 0;
+            return Printing.Print(report, parsed.GetValue(json), Show);
         });
         return command;
     }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Spectre.Console;
 
 namespace Hami.Bench.Interceptor;
@@ -15,11 +14,7 @@ internal static class InterceptorVerb
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var report = await new InterceptorRun(parsed.GetValue(rounds)).MeasureAsync(cancellationToken);
-            if (parsed.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(report, JsonSerializerOptions.Web));
-            else
-                Show(report);
-            return 0;
+            return Printing.Print(report, parsed.GetValue(json), Show);
         });
         return command;
     }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Spectre.Console;
 
 namespace Hami.Bench.Journaling;
@@ -17,11 +16,7 @@ internal static class JournalVerb
         {
             var run = new JournalRun(parsed.GetValue(callers), TimeSpan.FromSeconds(parsed.GetValue(seconds)));
             var report = await run.MeasureAsync(cancellationToken);
-            if (parsed.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(report, JsonSerializerOptions.Web));
-            else
-                Show(report, parsed.GetValue(callers));
-            return 0;
+            return Printing.Print(report, parsed.GetValue(json), shown => Show(shown, parsed.GetValue(callers)));
         });
         return command;
     }
