@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Releasing;
 using k8s;
@@ -19,6 +21,8 @@ internal static class AgentHost
             .AddSingleton(options)
             .AddSingleton(kubernetes)
             .AddSingleton(TimeProvider.System)
+            .AddSingleton(rooms => ActivatorUtilities.CreateInstance<NvmlSession>(rooms, options.NvmlLibraries))
+            .AddSingleton<NodeReadings>()
             .AddSingleton<ContainerDirectories>()
             .AddSingleton<PluginStreams>()
             .AddSingleton<KubeletRestarts>();

@@ -10,6 +10,9 @@ internal sealed record AgentOptions
     /// <summary>YAML file with the node's cards.</summary>
     public required string DeviceFile { get; init; }
 
+    /// <summary>Where NVML may be, best first; none where the cards are simulated.</summary>
+    public IReadOnlyList<string> NvmlLibraries { get; init; } = [];
+
     public string KubeletDir { get; init; } = "/var/lib/kubelet";
 
     /// <summary>HAMi's HOOK_PATH: the library and the containers' directories are in its <c>vgpu</c> folder.</summary>

@@ -10,6 +10,12 @@ namespace Hami.NodeAgent.Registering;
 /// <param name="Mig">What it can be cut into when it is in MIG mode; null when it is not.</param>
 internal sealed record Card(string Uuid, string Model, long MemoryMiB, int? Numa, bool Healthy, MigProfiles? Mig = null)
 {
+    /// <summary>Position in NVML's order.</summary>
+    public int Index { get; init; }
+
+    /// <summary>The number in <c>/dev/nvidia&lt;number&gt;</c>.</summary>
+    public int Minor { get; init; }
+
     /// <summary>How many containers may share it: in MIG mode as many as there can be instances.</summary>
     public int Slots(int splitCount) => Mig?.MostInstances ?? splitCount;
 }

@@ -70,7 +70,7 @@ internal static class DeviceFile
         var memory = Required(entry, "memoryMiB", where);
         if (!int.TryParse(memory, out var memoryMiB) || memoryMiB <= 0)
             throw new DeviceFileException($"In {where} memoryMiB is \"{memory}\"; write the card's memory in MiB as a whole number, such as 24564.");
-        return new(uuid, Required(entry, "model", where), memoryMiB, Numa(entry, where), Healthy(entry, where), MigEntry.Of(entry, where));
+        return new(uuid, Required(entry, "model", where), memoryMiB, Numa(entry, where), Healthy(entry, where), MigEntry.Of(entry, where)) { Index = position - 1, Minor = position - 1 };
     }
 
     private static int? Numa(YamlMappingNode entry, string where) => Text(entry, "numa") switch
