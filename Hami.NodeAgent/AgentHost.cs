@@ -23,7 +23,9 @@ internal static class AgentHost
             .AddSingleton(TimeProvider.System)
             .AddSingleton(rooms => ActivatorUtilities.CreateInstance<NvmlSession>(rooms, options.NvmlLibraries))
             .AddSingleton<NodeReadings>()
+            .AddSingleton<IHostFiles>(new HostFiles(options.Handing.TakesRoom))
             .AddSingleton<ContainerDirectories>()
+            .AddSingleton(DeviceFolder.Of(options.Handing))
             .AddSingleton<PluginStreams>()
             .AddSingleton<KubeletRestarts>();
         builder.Services
@@ -35,10 +37,11 @@ internal static class AgentHost
             .AddHosted<SignatureCheck>()
             .AddSingleton<PodComplaints>()
             .AddSingleton<PodsWithShares>()
-            .AddSingleton<PodResources>()
+            .AddSingleton<IPodResources, PodResources>()
             .AddSingleton<Checkpoint>()
             .AddHosted<PhaseWriter>()
             .AddHosted<PhaseRecovery>()
+            .AddHosted<CdiDevices>()
             .AddSingleton<Allocation>()
             .AddSingleton<StartCheck>()
             .AddSingleton<Func<CancellationToken, DevicePluginEndpoint>>(rooms => closing =>

@@ -8,8 +8,8 @@ namespace Hami.NodeAgent.Allocating;
 
 /// <summary>Answers Allocate: finds whose it is, hands out what the scheduler chose, and tells the cluster.</summary>
 internal sealed partial class Allocation(
-    PodsWithShares pods, PodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
-    ContainerDirectories directories, AgentOptions options, TimeProvider time, ILogger<Allocation> log) : IDisposable
+    PodsWithShares pods, IPodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
+    ContainerDirectories directories, DeviceFolder folder, AgentOptions options, TimeProvider time, ILogger<Allocation> log) : IDisposable
 {
     // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
     private static readonly TimeSpan PatienceForTheCluster = TimeSpan.FromSeconds(2);
@@ -86,7 +86,7 @@ internal sealed partial class Allocation(
                 + $"{options.NodeName} no longer has; create the pod again.");
         try
         {
-            directories.Prepare(pod.Uid, container.Name);
+            directories.Prepare(pod.Uid, container.Name, options.Handing.LimitsByFile ? LimitsFile.Text(container, options) : null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -94,8 +94,12 @@ internal sealed partial class Allocation(
                 + $"({e.Message}); see to its disk and permissions, then create the pod again.");
         }
         handedOut.Add(pod.Uid, container.Name, ids);
+        // The cards are the scheduler's, whatever the ids say: those of an init container come again, and a hint need not be followed.
+        if (!WhoseAllocate.SameCards(ids, container))
+            LogOther(pod.FullName, container.Name);
         LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.Devices.Select(d => d.Uuid)), string.Join(',', ids));
-        return Answer.For(pod.Uid, container, options, directories);
+        var its = container.Devices.Select(d => HandedDevice.Of(cards.First(c => c.Uuid == d.Uuid)));
+        return Answer.For(pod.Uid, container, DeviceAnswer.For(its, options.Handing, folder), options, directories);
     }
 
     private bool IsComplete(PodOnNode pod)
@@ -152,6 +156,9 @@ internal sealed partial class Allocation(
 
     [LoggerMessage(LogLevel.Information, "Pod {Pod} ({PodUid}), container {Container}: cards {DeviceUuids} for {DeviceIds}")]
     private partial void LogGiven(string pod, string podUid, string container, string deviceUuids, string deviceIds);
+
+    [LoggerMessage(LogLevel.Information, "Pod {Pod}, container {Container}: the kubelet's ids are of other cards than the scheduler chose; the container gets the scheduler's, what the kubelet tells of it names others")]
+    private partial void LogOther(string pod, string container);
 
     [LoggerMessage(LogLevel.Error, "Allocate refused: {Sentence}")]
     private partial void LogRefused(string sentence);

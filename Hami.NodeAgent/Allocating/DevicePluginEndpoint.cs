@@ -11,9 +11,9 @@ internal sealed partial class DevicePluginEndpoint(
     Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, AgentOptions options,
     ILogger<DevicePluginEndpoint> log, CancellationToken closing) : DevicePlugin.DevicePluginBase
 {
-    public static DevicePluginOptions Options => new() { PreStartRequired = true, GetPreferredAllocationAvailable = true };
+    public static DevicePluginOptions OptionsFor(HandingOptions how) => new() { PreStartRequired = true, GetPreferredAllocationAvailable = how.PreferredAllocation };
 
-    public override Task<DevicePluginOptions> GetDevicePluginOptions(Empty request, ServerCallContext context) => Task.FromResult(Options);
+    public override Task<DevicePluginOptions> GetDevicePluginOptions(Empty request, ServerCallContext context) => Task.FromResult(OptionsFor(options.Handing));
 
     public override async Task ListAndWatch(Empty request, IServerStreamWriter<ListAndWatchResponse> responseStream, ServerCallContext context)
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using Hami.NodeAgent.Allocating;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -17,9 +18,6 @@ internal sealed record AgentOptions
 
     /// <summary>HAMi's HOOK_PATH: the library and the containers' directories are in its <c>vgpu</c> folder.</summary>
     public string HookPath { get; init; } = "/usr/local";
-
-    /// <summary>Directory of the host that every container sees as <c>/tmp/vgpulock</c>.</summary>
-    public string LockPath { get; init; } = "/tmp/vgpulock";
 
     /// <summary>How many containers may share one card.</summary>
     public int SplitCount { get; init; } = 10;
@@ -41,6 +39,8 @@ internal sealed record AgentOptions
 
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
     public bool AcceptUnsigned { get; init; }
+
+    public HandingOptions Handing { get; init; } = new();
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 
@@ -91,6 +91,6 @@ internal sealed record AgentOptions
         if (Keys.ById.IsEmpty && !AcceptUnsigned)
             return "Whoever may write a pod's annotations could give it this node's devices: give --signing-public-key the public half of hami-api's --signing-key-file, "
                 + "or --accept-unsigned while hami-api has no key or the cluster is taken over from HAMi.";
-        return null;
+        return Handing.Fault();
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Reflection;
+using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Registering;
 using k8s;
@@ -38,12 +39,6 @@ internal static class CommandLine
     private static readonly Option<string?> Library = new("--interceptor")
     {
         Description = "libvgpu.so to install in the hook path's folder vgpu/, under a name made from its content; when left out, libvgpu.so and ld.so.preload are there already.",
-    };
-
-    private static readonly Option<string> LockPath = new("--lock-path")
-    {
-        Description = "Host directory that containers see as /tmp/vgpulock.",
-        DefaultValueFactory = _ => "/tmp/vgpulock",
     };
 
     private static readonly Option<string?> Simulate = new("--simulate")
@@ -102,8 +97,10 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, Library, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
+        foreach (var flag in HandingFlags.All)
+            serve.Options.Add(flag);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.WriteLine(typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion));
@@ -122,7 +119,6 @@ internal static class CommandLine
             DeviceFile = file,
             KubeletDir = Path.GetFullPath(given.GetValue(KubeletDir)!),
             HookPath = Path.GetFullPath(given.GetValue(HookPath)!),
-            LockPath = Path.GetFullPath(given.GetValue(LockPath)!),
             SplitCount = given.GetValue(SplitCount),
             MemoryScaling = given.GetValue(MemoryScaling),
             CoreScaling = given.GetValue(CoreScaling),
@@ -134,7 +130,7 @@ internal static class CommandLine
         IKubernetes kubernetes;
         try
         {
-            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
+            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!), Handing = HandingFlags.Read(given) };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)

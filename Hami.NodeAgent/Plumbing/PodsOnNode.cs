@@ -71,6 +71,13 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
     {
         var list = await Bounded.Call(TimeSpan.FromSeconds(30),
             c => kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: selector, cancellationToken: c), stopping);
+        Take(list);
+        return list.ResourceVersion();
+    }
+
+    /// <summary>All pods of the node, as a list tells them.</summary>
+    internal void Take(V1PodList list)
+    {
         List<string> gone;
         lock (gate)
         {
@@ -82,7 +89,6 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
         }
         Synced = true;
         gone.ForEach(uid => Gone?.Invoke(uid));
-        return list.ResourceVersion();
     }
 
     /// <summary>Follows the pods until the server ends the watch; returns where to go on, or null when only a list helps.</summary>
@@ -115,7 +121,8 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
         return version;
     }
 
-    private void Take(WatchEventType type, V1Pod pod)
+    /// <summary>One pod, as the watch tells it.</summary>
+    internal void Take(WatchEventType type, V1Pod pod)
     {
         if (type is WatchEventType.Bookmark)
             return;

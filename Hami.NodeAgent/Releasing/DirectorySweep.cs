@@ -28,13 +28,19 @@ internal sealed partial class DirectorySweep(
     {
         using var timer = new PeriodicTimer(Period, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
-            if (pods.Synced)
-                foreach (var (uid, age) in directories.Ages(time.GetUtcNow()))
-                    if (age > Grace && pods.Find(uid) is null)
-                        Remove(uid);
+            Once();
     }
 
-    private void Remove(string uid)
+    internal void Once()
+    {
+        if (!pods.Synced)
+            return;
+        foreach (var (uid, age) in directories.Ages(time.GetUtcNow()))
+            if (age > Grace && pods.Find(uid) is null)
+                Remove(uid);
+    }
+
+    internal void Remove(string uid)
     {
         try
         {
