@@ -61,7 +61,7 @@ internal sealed partial class Allocation(
         var listing = await podResources.List(cancellation);
         var known = pods.Watched;
         var owner = WhoseAllocate.Find(ids, known, listing, Served(), inThisCall);
-        if (owner is not { Certain: true })
+        if (owner is not { Certain: true } || !await pods.MayBeCurrent(owner.Pod, cancellation))
         {
             // The kubelet may have seen the pod before our watch did, or this is a new pod of an old one's name.
             var fresh = await pods.Read(cancellation);

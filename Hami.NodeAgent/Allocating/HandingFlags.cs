@@ -56,7 +56,7 @@ internal static class HandingFlags
     /// <exception cref="InvalidOperationException">A value cannot be read; the message is a sentence for the operator.</exception>
     public static HandingOptions Read(ParseResult given) => new()
     {
-        Strategies = [.. Split(given, Strategy).Select(word => Words.GetValueOrDefault(word, (DeviceListStrategy)(-1)) is >= 0 and var known ? known
+        Strategies = [.. Split(given, Strategy).Select(word => Words.TryGetValue(word, out var known) ? known
             : throw Bad(Strategy, word, "envvar, volume-mounts, cdi-annotations or cdi-cri")).Distinct()],
         IdStrategy = given.GetValue(IdStrategy) switch
         {

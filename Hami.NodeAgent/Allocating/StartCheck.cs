@@ -28,8 +28,10 @@ internal sealed partial class StartCheck(
             LogUnverified(verdict.Warning);
         if (verdict.Refusal is { } refusal)
             throw Refused(StatusCode.FailedPrecondition, refusal);
-        if (!verdict.Containers.Aggregate(false, (filled, c) => Fill(c.PodUid, c.Container, entries, known) || filled))
+        if (!FillAll(known) && !(await pods.Read(cancellation) is { } told && FillAll(told)))
             throw Refused(StatusCode.FailedPrecondition, $"What the container with {string.Join(", ", ids.Order(StringComparer.Ordinal))} was granted is not known before the API server answers; the kubelet will try again.");
+
+        bool FillAll(IReadOnlyList<PodOnNode> known) => verdict.Containers.Aggregate(false, (filled, c) => Fill(c.PodUid, c.Container, entries, known) || filled);
 
         StartVerdict Decide(IReadOnlyList<PodOnNode> known, bool podsKnown) =>
             StartVerdict.Decide(ids, entries, listing, handedOut.With(ids), known, podsKnown, directories.Of);

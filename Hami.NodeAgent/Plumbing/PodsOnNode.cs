@@ -42,6 +42,19 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
                 : new SeenPod(pod, order + 1 + i)).ToList();
     }
 
+    /// <summary>Is this the pod that has its name now? Another of that name may have come that the watch has not told yet.</summary>
+    public async Task<bool> IsCurrent(string @namespace, string name, string uid, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await kubernetes.CoreV1.ReadNamespacedPodAsync(name, @namespace, cancellationToken: cancellation)).Uid() == uid;
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+    }
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(Follow, time, log, stoppingToken);
 
     private async Task Follow(CancellationToken stoppingToken)

@@ -89,8 +89,7 @@ public sealed class HandingOutInAnyOrder
                 node.PodResourcesSilent = lot.Next(3) == 0;
                 return Task.CompletedTask;
             default:
-                node.Sweep(TimeSpan.FromMinutes(lot.Next(8)));
-                return Task.CompletedTask;
+                return node.Sweep(TimeSpan.FromMinutes(lot.Next(8)));
         }
     }
 
@@ -139,11 +138,10 @@ public sealed class HandingOutInAnyOrder
         }
     }
 
-    private static Task CleanUp(NodeModel node)
+    private static async Task CleanUp(NodeModel node)
     {
         node.DeleteAll();
-        node.Sweep(TimeSpan.FromMinutes(6));
+        await node.Sweep(TimeSpan.FromMinutes(6));
         Assert.True(node.Folders.Count == 0, $"Left behind: {string.Join(", ", node.Folders)}\n{node.Story}");
-        return Task.CompletedTask;
     }
 }

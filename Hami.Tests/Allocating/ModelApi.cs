@@ -88,6 +88,13 @@ internal sealed class ModelApi : DelegatingHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        var answer = await Answered(request, cancellationToken);
+        answer.RequestMessage = request;
+        return answer;
+    }
+
+    private async Task<HttpResponseMessage> Answered(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
         Moment();
         if (Away)
             return Answer(HttpStatusCode.ServiceUnavailable, "{}");

@@ -286,13 +286,15 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
             agent?.Pods.Take(api.List());
     }
 
-    public void Sweep(TimeSpan after)
+    public async Task Sweep(TimeSpan after)
     {
         time.Advance(after);
         files.Now = time.GetUtcNow();
         try
         {
-            agent?.Sweep.Once();
+            Tell($"sweep after {after}");
+            if (agent is not null)
+                await agent.Sweep.Once(CancellationToken.None);
         }
         catch (AgentKilled)
         {
