@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Plumbing.Settings;
@@ -45,6 +46,7 @@ internal static class AgentHost
             .AddSingleton<Checkpoint>()
             .AddHosted<PhaseWriter>()
             .AddHosted<PhaseRecovery>()
+            .AddMigInstances(options)
             .AddSingleton<Allocation>()
             .AddSingleton<StartCheck>()
             .AddSingleton<Func<CancellationToken, DevicePluginEndpoint>>(rooms => closing =>
