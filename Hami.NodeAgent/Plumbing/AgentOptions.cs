@@ -1,4 +1,5 @@
 using System.Text;
+using Hami.NodeAgent.Observing;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -41,6 +42,8 @@ internal sealed record AgentOptions
 
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
     public bool AcceptUnsigned { get; init; }
+
+    public ObservingOptions Observing { get; init; } = new();
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 

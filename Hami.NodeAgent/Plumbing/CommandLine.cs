@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Reflection;
 using Hami.NodeAgent.Installing;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -104,6 +105,7 @@ internal static class CommandLine
         {
             NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
+        ObservingOptions.All.ToList().ForEach(serve.Add);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.WriteLine(typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion));
@@ -129,6 +131,7 @@ internal static class CommandLine
             ResourceName = given.GetValue(ResourceName)!,
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
+            Observing = ObservingOptions.From(given),
         };
         ImmutableArray<Card> cards;
         IKubernetes kubernetes;
