@@ -55,6 +55,7 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<HealthEndpoint>();
 
@@ -83,7 +84,7 @@ internal static class AgentHost
         };
     }
 
-    private static IServiceCollection AddHosted<T>(this IServiceCollection services)
+    public static IServiceCollection AddHosted<T>(this IServiceCollection services)
         where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(rooms => rooms.GetRequiredService<T>());
 }
