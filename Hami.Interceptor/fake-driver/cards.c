@@ -98,8 +98,8 @@ static bool card_read(char *line, unsigned int number, struct card *card)
     }
     if (!*field[0])
         return false;
-    *card = (struct card){.number = number, .minor = number, .temperature = -1, .power_mw = -1, .energy_mj = -1,
-                          .busy = -1};
+    *card = (struct card){
+        .number = number, .minor = number, .temperature = -1, .power_mw = -1, .energy_mj = -1, .busy = -1};
     snprintf(card->uuid, sizeof card->uuid, "%s", field[0]);
     snprintf(card->model, sizeof card->model, "%s", field[1]);
     card->memory_bytes = strtoull(field[2], NULL, 10) << 20;

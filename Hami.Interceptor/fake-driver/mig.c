@@ -197,9 +197,8 @@ struct gpu_instance *mig_add_gpu(struct mig *mig, const struct card *card, const
         book++;
     if (alike >= profile->most || slices > mig_most(card) || book == BOOKS_MAX || mig->gpu_count == INSTANCES_MAX)
         return NULL;
-    mig->gpu[mig->gpu_count] =
-        (struct gpu_instance){card->number, instance_id(slices_of_card, start, profile->size), profile->id, start,
-                              profile->size, book};
+    mig->gpu[mig->gpu_count] = (struct gpu_instance){
+        card->number, instance_id(slices_of_card, start, profile->size), profile->id, start, profile->size, book};
     return &mig->gpu[mig->gpu_count++];
 }
 

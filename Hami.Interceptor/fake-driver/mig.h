@@ -1,4 +1,5 @@
-/* What the cards in MIG mode are cut into: a file beside the list of cards, shared by all processes, which it survives. */
+/* What the cards in MIG mode are cut into: a file beside the list of cards, shared by all processes, which it survives.
+ */
 #pragma once
 
 #include "cards.h"

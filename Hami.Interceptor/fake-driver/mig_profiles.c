@@ -3,11 +3,26 @@
 
 #include <string.h>
 
-#define SEVEN {0, 1, 2, 3, 4, 5, 6, -1}
-#define FOUR_OF_TWO {0, 2, 4, 6, -1}
-#define THREE_OF_TWO {0, 2, 4, -1}
-#define HALVES {0, 4, -1}
-#define FIRST {0, -1}
+#define SEVEN                                                                                                          \
+    {                                                                                                                  \
+        0, 1, 2, 3, 4, 5, 6, -1                                                                                        \
+    }
+#define FOUR_OF_TWO                                                                                                    \
+    {                                                                                                                  \
+        0, 2, 4, 6, -1                                                                                                 \
+    }
+#define THREE_OF_TWO                                                                                                   \
+    {                                                                                                                  \
+        0, 2, 4, -1                                                                                                    \
+    }
+#define HALVES                                                                                                         \
+    {                                                                                                                  \
+        0, 4, -1                                                                                                       \
+    }
+#define FIRST                                                                                                          \
+    {                                                                                                                  \
+        0, -1                                                                                                          \
+    }
 
 /* number, id, name, slices, most, MiB, multiprocessors, size; copy, decoders, encoders, jpegs, ofas; starts */
 static const struct mig_profile a100_40gb[] = {

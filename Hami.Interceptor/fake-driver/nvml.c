@@ -1,4 +1,5 @@
-/* A libnvidia-ml.so.1 that pretends, over the same node as the pretended libcuda: its start, and which cards there are. */
+/* A libnvidia-ml.so.1 that pretends, over the same node as the pretended libcuda: its start, and which cards there are.
+ */
 #define _GNU_SOURCE
 #include "nvml.h"
 

@@ -4,7 +4,7 @@
 #include "../library/nvml_abi.h"
 #include "mig.h"
 #include "node.h"
-#include "nvml_mig_abi.h"
+#include "nvml_agent_abi.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

@@ -116,9 +116,9 @@ struct kind {
 static const struct kind *kind_of(const struct card *card)
 {
     static const struct kind kinds[] = {
-        {"A100", 8, 0, 0x20b010de}, {"A800", 8, 0, 0x20f310de}, {"A30", 8, 0, 0x20b710de}, {"H100", 9, 0, 0x233010de},
-        {"H800", 9, 0, 0x232410de}, {"H200", 9, 0, 0x233510de}, {"V100", 7, 0, 0x1db110de}, {"T4", 7, 5, 0x1eb810de},
-        {"L40", 8, 9, 0x26b510de},  {"L4", 8, 9, 0x27b810de},   {"A40", 8, 6, 0x223510de},  {"A10", 8, 6, 0x223610de},
+        {"A100", 8, 0, 0x20b010de}, {"A800", 8, 0, 0x20f310de},  {"A30", 8, 0, 0x20b710de},  {"H100", 9, 0, 0x233010de},
+        {"H800", 9, 0, 0x232410de}, {"H200", 9, 0, 0x233510de},  {"V100", 7, 0, 0x1db110de}, {"T4", 7, 5, 0x1eb810de},
+        {"L40", 8, 9, 0x26b510de},  {"L4", 8, 9, 0x27b810de},    {"A40", 8, 6, 0x223510de},  {"A10", 8, 6, 0x223610de},
         {"P100", 6, 0, 0x15f810de}, {"B200", 10, 0, 0x290110de},
     };
     static const struct kind other = {"", 8, 0, 0x20b010de};
@@ -206,7 +206,7 @@ static nvmlReturn_t link_check(nvmlDevice_t device, unsigned int link, char uuid
     if (!*device->card.links && device->card.switch_links == 0)
         return NVML_ERROR_NOT_SUPPORTED;
     return link < NVML_NVLINK_MAX_LINKS && link_end(&device->card, link, uuid) ? NVML_SUCCESS
-                                                                              : NVML_ERROR_INVALID_ARGUMENT;
+                                                                               : NVML_ERROR_INVALID_ARGUMENT;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetNvLinkState(nvmlDevice_t device, unsigned int link, unsigned int *is_active)

@@ -304,8 +304,8 @@ EXPORT nvmlReturn_t nvmlDeviceCreateGpuInstance(nvmlDevice_t device, unsigned in
 }
 
 /* There must be room for as many as the profile allows. */
-EXPORT nvmlReturn_t nvmlDeviceGetGpuInstances(nvmlDevice_t device, unsigned int profile_id, nvmlGpuInstance_t *instances,
-                                              unsigned int *count)
+EXPORT nvmlReturn_t nvmlDeviceGetGpuInstances(nvmlDevice_t device, unsigned int profile_id,
+                                              nvmlGpuInstance_t *instances, unsigned int *count)
 {
     ENTER_CARD(device && instances && count);
     const struct mig_profile *profile = device->card.has_mig ? mig_profile_of_id(&device->card, profile_id) : NULL;
@@ -403,8 +403,7 @@ EXPORT nvmlReturn_t nvmlGpuInstanceCreateComputeInstance(nvmlGpuInstance_t handl
     const struct card *card = &handle->device->card;
     int lock = mig_take(&mig);
     const struct gpu_instance *gpu = mig_gpu(&mig, card->number, handle->id);
-    bool is_right =
-        gpu && mig_compute_profile(card, mig_profile_of_id(card, gpu->profile_id), profile_id, &profile);
+    bool is_right = gpu && mig_compute_profile(card, mig_profile_of_id(card, gpu->profile_id), profile_id, &profile);
     if (is_right)
         instance = mig_add_compute(&mig, card, gpu, &profile);
     if (instance)
@@ -460,9 +459,9 @@ EXPORT nvmlReturn_t nvmlComputeInstanceDestroy(nvmlComputeInstance_t handle)
     const unsigned int card = handle->in->device->card.number;
     const struct gpu_instance *gpu = mig_gpu(&mig, card, handle->in->id);
     bool is_there = gpu && mig_compute(&mig, card, gpu->id, handle->id);
-    nvmlReturn_t result = !is_there                       ? NVML_ERROR_INVALID_ARGUMENT
+    nvmlReturn_t result = !is_there                     ? NVML_ERROR_INVALID_ARGUMENT
                           : instance_is_busy(&mig, gpu) ? NVML_ERROR_IN_USE
-                                                          : NVML_SUCCESS;
+                                                        : NVML_SUCCESS;
     if (result == NVML_SUCCESS)
         mig_remove_compute(&mig, card, gpu->id, handle->id);
     return mig_end(&mig, lock, result == NVML_SUCCESS) ? result : NVML_ERROR_UNKNOWN;

@@ -23,15 +23,16 @@ static unsigned int find_holders(nvmlDevice_t device, nvmlProcessInfo_t *infos, 
     mig_look(&mig);
     for (int k = 0; k < mig.compute_count; k++) {
         const struct compute_instance *instance = &mig.compute[k];
-        if (instance->card != device->card.number || (device->parent && mig_device(&mig, device) != instance))
+        if (instance->card != device->card.number || !cards_shows(instance->uuid) ||
+            (device->parent && mig_device(&mig, device) != instance))
             continue;
         struct card card;
         mig_as_card(&mig, instance, &card);
         unsigned int found = node_holders(&card, holders, PROCESSES_MAX);
         for (unsigned int i = 0; i < found; i++, count++)
             if (count < room)
-                infos[count] = (nvmlProcessInfo_t){shown_pid(holders[i].pid), holders[i].bytes,
-                                                   instance->gpu_instance, instance->id};
+                infos[count] = (nvmlProcessInfo_t){shown_pid(holders[i].pid), holders[i].bytes, instance->gpu_instance,
+                                                   instance->id};
     }
     return count;
 }
@@ -89,7 +90,7 @@ static nvmlReturn_t list_nobody(const char *symbol, nvmlDevice_t device, unsigne
     EXPORT nvmlReturn_t symbol(nvmlDevice_t device, unsigned int *count, info *infos)                                  \
     {                                                                                                                  \
         (void)infos;                                                                                                   \
-        return list_nobody(__func__, device, count);                                                                             \
+        return list_nobody(__func__, device, count);                                                                   \
     }
 
 NOBODY(nvmlDeviceGetGraphicsRunningProcesses, nvmlProcessInfo_v1_t)
@@ -116,6 +117,6 @@ EXPORT nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, n
         return NVML_ERROR_INSUFFICIENT_SIZE;
     for (unsigned int i = 0; i < list->numProcArrayEntries; i++)
         list->procArray[i] = (nvmlProcessDetail_v1_t){infos[i].pid, infos[i].usedGpuMemory, infos[i].gpuInstanceId,
-                                                     infos[i].computeInstanceId, 0};
+                                                      infos[i].computeInstanceId, 0};
     return NVML_SUCCESS;
 }

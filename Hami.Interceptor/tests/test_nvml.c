@@ -1,4 +1,5 @@
-/* The pretended NVML, as a node's agent asks it. Hami.Tests/Plumbing/ReadingCardsThroughNvml.cs holds the same sizes. */
+/* The pretended NVML, as a node's agent asks it. Hami.Tests/Plumbing/ReadingCardsThroughNvml.cs holds the same sizes.
+ */
 #define _GNU_SOURCE
 #include "testing.h"
 
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../fake-driver/nvml_mig_abi.h"
+#include "../fake-driver/nvml_agent_abi.h"
 
 TEST(structures_of_nvml_have_the_sizes_of_nvidias_header)
 {
