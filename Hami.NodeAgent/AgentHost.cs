@@ -2,9 +2,12 @@ using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Nvml;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
+using Hami.NodeAgent.Registering.Health;
 using Hami.NodeAgent.Releasing;
 using k8s;
 
@@ -30,8 +33,12 @@ internal static class AgentHost
             .AddSingleton<KubeletRestarts>();
         builder.Services
             .AddHosted<PodsOnNode>()
+            .AddSingleton(new SettingsInForce(options.Given.Over(new())))
             .AddSingleton(new CardInventory(cards))
-            .AddHosted<DeviceFileWatch>();
+            .AddSingleton<HealthInbox>()
+            .AddHosted<DeviceFileWatch>()
+            .AddHosted<CardWatch>()
+            .AddHosted<XidWatch>();
         builder.Services
             .AddSingleton<HandedOut>()
             .AddHosted<SignatureCheck>()
@@ -42,6 +49,7 @@ internal static class AgentHost
             .AddHosted<PhaseWriter>()
             .AddHosted<PhaseRecovery>()
             .AddHosted<CdiDevices>()
+            .AddMigInstances(options)
             .AddSingleton<Allocation>()
             .AddSingleton<StartCheck>()
             .AddSingleton<Func<CancellationToken, DevicePluginEndpoint>>(rooms => closing =>
@@ -50,6 +58,7 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<HealthEndpoint>();
 
@@ -78,7 +87,7 @@ internal static class AgentHost
         };
     }
 
-    private static IServiceCollection AddHosted<T>(this IServiceCollection services)
+    public static IServiceCollection AddHosted<T>(this IServiceCollection services)
         where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(rooms => rooms.GetRequiredService<T>());
 }

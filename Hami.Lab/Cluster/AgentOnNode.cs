@@ -7,14 +7,15 @@ namespace Hami.Lab.Cluster;
 /// <param name="Kubeconfig">How it reaches the API server.</param>
 /// <param name="KubeletDirectory">Where its kubelet's sockets are.</param>
 /// <param name="HookPath">HAMi's hook path: the library and the containers' directories.</param>
+/// <param name="LockPath">What containers see as <c>/tmp/vgpulock</c>.</param>
 /// <param name="DeviceFile">The simulated cards.</param>
 /// <param name="SigningPublicKey">The control plane's public key.</param>
-public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string DeviceFile, string SigningPublicKey)
+public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string LockPath, string DeviceFile, string SigningPublicKey)
 {
     /// <summary>The words after <c>hami-node-agent serve</c>.</summary>
     internal IReadOnlyList<string> Words =>
     [
-        "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--simulate", DeviceFile,
+        "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--lock-path", LockPath, "--simulate", DeviceFile,
         "--signing-public-key", SigningPublicKey, "--interceptor", Path.Combine(BuiltPrograms.Interceptor, "libvgpu.so"),
     ];
 

@@ -48,7 +48,7 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 Logging = logging,
             },
             ct);
-        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Devices, paths.SigningPublicKey);
+        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices, paths.SigningPublicKey);
         if (options.AgentsProgram is not null)
             return new LabNodeRun(node, kubelet, plan, agent: null);
         var program = $"hami-node-agent-{node.Folder}";

@@ -77,26 +77,12 @@ internal sealed record HandingOptions
     /// <summary>Whether a region's room on the disk is taken at once; not where containers are only pretended.</summary>
     public bool TakesRoom { get; init; } = true;
 
-    // What follows is settled for each node, not by flags of ours.
-
-    /// <summary>Level of the library's log (<c>LIBCUDA_LOG_LEVEL</c>); null for the library's own.</summary>
-    public string? LibraryLogLevel { get; init; }
-
-    /// <summary>Whether compute is not limited on this node.</summary>
-    public bool CoreLimitDisabled { get; init; }
-
-    /// <summary>Whether the kubelet is told which replicas the scheduler chose.</summary>
-    public bool PreferredAllocation { get; init; } = true;
-
     public bool Lists(DeviceListStrategy strategy) => Strategies.Contains(strategy);
 
     public bool UsesCdi => Lists(DeviceListStrategy.CdiAnnotations) || Lists(DeviceListStrategy.CdiCri);
 
     /// <summary>Nothing but CDI, so the answer names no NVIDIA variables and no device nodes.</summary>
     public bool OnlyCdi => Strategies.All(s => s is DeviceListStrategy.CdiAnnotations or DeviceListStrategy.CdiCri);
-
-    /// <summary>The node's policy; a container may only ask for the stricter.</summary>
-    public string CorePolicyFor(string? wanted) => wanted == "force" ? "force" : CoreLimitDisabled ? "disable" : "default";
 
     /// <summary>One sentence on the first value that cannot work; null when all can.</summary>
     public string? Fault()

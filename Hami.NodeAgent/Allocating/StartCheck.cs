@@ -1,12 +1,13 @@
 using Grpc.Core;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 
 namespace Hami.NodeAgent.Allocating;
 
 /// <summary>Answers PreStartContainer: the last look before a container exists, and the gentler one, as the kubelet tries again.</summary>
 internal sealed partial class StartCheck(
     PodsOnNode watch, PodsWithShares pods, IPodResources podResources, Checkpoint checkpoint, HandedOut handedOut,
-    ContainerDirectories directories, AgentOptions options, ILogger<StartCheck> log)
+    ContainerDirectories directories, AgentOptions options, SettingsInForce settings, ILogger<StartCheck> log)
 {
     /// <exception cref="RpcException">The devices are not this container's; the detail says what to do.</exception>
     public async Task Check(IEnumerable<string> deviceIds, CancellationToken cancellation)
@@ -57,7 +58,7 @@ internal sealed partial class StartCheck(
                 return true;
             }
             var share = known.FirstOrDefault(p => p.Uid == uid && p.Fault is null)?.Shares.FirstOrDefault(c => c.Name == container);
-            var grant = share is null ? directories.Kept(uid, container) : LimitsFile.Text(share, options);
+            var grant = share is null ? directories.Kept(uid, container) : LimitsFile.Text(share, options, settings.Current);
             if (grant is null)
                 return false;
             directories.Prepare(uid, container, grant);

@@ -3,6 +3,8 @@ using System.CommandLine;
 using System.Reflection;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Installing;
+using Hami.NodeAgent.Plumbing.Settings;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -41,28 +43,15 @@ internal static class CommandLine
         Description = "libvgpu.so to install in the hook path's folder vgpu/, under a name made from its content; when left out, libvgpu.so and ld.so.preload are there already.",
     };
 
+    private static readonly Option<string> LockPath = new("--lock-path")
+    {
+        Description = "Where HAMi's library had its locks; taken and not used.",
+        Hidden = true,
+    };
+
     private static readonly Option<string?> Simulate = new("--simulate")
     {
-        Description = "YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles); read again when it changes.",
-    };
-
-    private static readonly Option<int> SplitCount = new("--device-split-count")
-    {
-        Description = "How many containers may share one card.",
-        DefaultValueFactory = _ => 10,
-    };
-
-    private static readonly Option<double> MemoryScaling = new("--device-memory-scaling")
-    {
-        Description = "Memory published for each MiB a card has; above 1 oversubscribes.",
-        DefaultValueFactory = _ => 1,
-    };
-
-    // The second name is HAMi's.
-    private static readonly Option<double> CoreScaling = new("--device-core-scaling", "--device-cores-scaling")
-    {
-        Description = "Compute published for each card.",
-        DefaultValueFactory = _ => 1,
+        Description = "For a lab: YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles), read again when it changes; NVML is not asked then.",
     };
 
     private static readonly Option<string> ResourceName = new("--resource-name")
@@ -97,10 +86,10 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, Library, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
-        foreach (var flag in HandingFlags.All)
-            serve.Options.Add(flag);
+        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All).Concat(ObservingOptions.All).Concat(HandingFlags.All))
+            serve.Add(option);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.WriteLine(typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion));
@@ -111,31 +100,28 @@ internal static class CommandLine
 
     private static async Task<int> Serve(ParseResult given, CancellationToken cancellation)
     {
-        if (given.GetValue(Simulate) is not { Length: > 0 } file)
-            return await Fail("Cards are not yet discovered by NVML: give --simulate a YAML file that lists them.");
         var options = new AgentOptions
         {
             NodeName = given.GetValue(NodeName)!,
-            DeviceFile = file,
+            DeviceFile = given.GetValue(Simulate) is { Length: > 0 } file ? file : null,
             KubeletDir = Path.GetFullPath(given.GetValue(KubeletDir)!),
             HookPath = Path.GetFullPath(given.GetValue(HookPath)!),
-            SplitCount = given.GetValue(SplitCount),
-            MemoryScaling = given.GetValue(MemoryScaling),
-            CoreScaling = given.GetValue(CoreScaling),
             ResourceName = given.GetValue(ResourceName)!,
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
+            Observing = ObservingOptions.From(given),
         };
         ImmutableArray<Card> cards;
         IKubernetes kubernetes;
         try
         {
+            options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
             options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!), Handing = HandingFlags.Read(given) };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)
                 options = options with { LibraryFile = Interceptor.Install(library, options.VgpuDir) };
-            cards = DeviceFile.Read(file);
+            cards = options.DeviceFile is { } simulated ? DeviceFile.Read(simulated) : [];
             kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }
         catch (Exception e) when (e is DeviceFileException or InvalidOperationException)

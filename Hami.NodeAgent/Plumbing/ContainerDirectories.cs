@@ -6,7 +6,7 @@ namespace Hami.NodeAgent.Plumbing;
 /// The host folders <c>containers/&lt;podUID&gt;_&lt;container&gt;</c>, each seen by one container, read-only, as its <c>vgpu</c> folder: the library, the
 /// limits, and the region, which alone the container may write.
 /// </summary>
-internal sealed class ContainerDirectories(AgentOptions options, IHostFiles files)
+internal sealed class ContainerDirectories(AgentOptions options, IHostFiles? files = null)
 {
     /// <summary>The interceptor's <c>REGION_BYTES</c> (region.h).</summary>
     public const long RegionBytes = 2_867_200;
@@ -17,6 +17,8 @@ internal sealed class ContainerDirectories(AgentOptions options, IHostFiles file
     private const UnixFileMode ReadFile = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode WriteFile = ReadFile | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
     private const UnixFileMode ReadFolder = ReadFile | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    private readonly IHostFiles files = files ?? new HostFiles();
 
     /// <summary>Where all of them are.</summary>
     public string Root { get; } = Path.Combine(options.VgpuDir, "containers");

@@ -110,7 +110,8 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
         return new(unplaced, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0, PreallocationSize = length });
     }
 
-    private static string Unplaced(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.new");
+    // No name that a reader of the folder could take for the file.
+    private static string Unplaced(string path) => Path.Combine(Path.GetDirectoryName(path)!, $".new-{Path.GetFileNameWithoutExtension(path)}");
 
     // link(2); a symbolic link is not followed.
     [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

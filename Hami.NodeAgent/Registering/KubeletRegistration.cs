@@ -142,7 +142,7 @@ internal sealed partial class KubeletRegistration(
             Version = "v1beta1",
             Endpoint = options.PluginEndpoint,
             ResourceName = options.ResourceName,
-            Options = DevicePluginEndpoint.OptionsFor(options.Handing),
+            Options = DevicePluginEndpoint.Options,
         };
         using var channel = UnixSocketChannel.To(options.KubeletSocket);
         // The kubelet dials back before it answers, for at most 10 s.

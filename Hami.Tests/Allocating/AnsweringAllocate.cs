@@ -3,6 +3,7 @@ extern alias agent;
 using agent::Kubelet.DevicePlugin.V1Beta1;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using static Hami.Tests.Allocating.NodePods;
 
 namespace Hami.Tests.Allocating;
@@ -48,7 +49,16 @@ public sealed class AnsweringAllocate
     [InlineData(1, false)]
     [InlineData(1.5, true)]
     public void Oversubscription_is_told_only_when_memory_is_scaled_up(double scaling, bool told) =>
-        Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", Options() with { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
+        Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", settings: new() { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
+
+    [Fact]
+    public void The_librarys_log_level_and_the_core_policy_are_those_of_the_nodes_settings()
+    {
+        var usual = Answered("GPU-a,NVIDIA,3000,50:;").Envs;
+        Assert.Equal((false, "default"), (usual.ContainsKey("LIBCUDA_LOG_LEVEL"), usual["GPU_CORE_UTILIZATION_POLICY"]));
+        var set = Answered("GPU-a,NVIDIA,3000,50:;", settings: new() { LibCudaLogLevel = "4", DisableCoreLimit = true }).Envs;
+        Assert.Equal(("4", "disable"), (set["LIBCUDA_LOG_LEVEL"], set["GPU_CORE_UTILIZATION_POLICY"]));
+    }
 
     [Theory]
     [Trait("Scoreboard", "D08")]
@@ -60,14 +70,6 @@ public sealed class AnsweringAllocate
             .Mounts.Any(m => m.ContainerPath == "/etc/ld.so.preload"));
 
     [Fact]
-    [Trait("Scoreboard", "D11")]
-    public void A_node_without_core_limits_says_so_before_the_image_can() =>
-        Assert.Equal("disable", Answered(Share("GPU-a,NVIDIA,3000,50:;"), Options() with { Handing = new() { CoreLimitDisabled = true } }).Envs["GPU_CORE_UTILIZATION_POLICY"]);
-
-    [Fact]
-    [Trait("Scoreboard", "D10")]
-    public void The_nodes_log_level_is_in_the_environment() =>
-        Assert.Equal("3", Answered(Share("GPU-a,NVIDIA,3000,50:;"), Options() with { Handing = new() { LibraryLogLevel = "3" } }).Envs["LIBCUDA_LOG_LEVEL"]);
 
     [Fact]
     public void The_same_question_has_the_same_answer() =>
@@ -77,11 +79,11 @@ public sealed class AnsweringAllocate
     public void An_answer_for_sixteen_cards_is_small() =>
         Assert.True(Answered(string.Concat(Enumerable.Range(0, 16).Select(i => $"GPU-03f69c50-207a-2038-9b45-{i:x12},NVIDIA,81920,100:")) + ";").CalculateSize() < 4096);
 
-    private static ContainerAllocateResponse Answered(string list, AgentOptions? options = null) => Answered(Share(list), options ?? Options());
+    private static ContainerAllocateResponse Answered(string list, AgentOptions? options = null, NodeSettings? settings = null) => Answered(Share(list), options, settings);
 
-    private static ContainerAllocateResponse Answered(ContainerShare share, AgentOptions options) => Answer.For("uid-p", share,
-        DeviceAnswer.For(share.Devices.Select((d, i) => new HandedDevice(d.Uuid, $"{i}", [$"/dev/nvidia{i}"])), options.Handing, new(_ => [])),
-        options, new(options, new HostFiles()));
+    private static ContainerAllocateResponse Answered(ContainerShare share, AgentOptions? options = null, NodeSettings? settings = null) => Answer.For("uid-p", share,
+        DeviceAnswer.For(share.Devices.Select((d, i) => new HandedDevice(d.Uuid, $"{i}", [$"/dev/nvidia{i}"])), (options ?? Options()).Handing, new(_ => [])),
+        options ?? Options(), settings ?? new(), new(options ?? Options(), new HostFiles()));
 
     private static ContainerShare Share(string list) => Seen(Pod("p", list, [list.Count(c => c == ':')])).Containers[0];
 }

@@ -8,6 +8,7 @@ using Grpc.Core;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Releasing;
 using k8s.Models;
@@ -389,7 +390,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
     }
 
     private static string Expected(Run run, V1Container container) =>
-        LimitsFile.Text(NodePods.Seen(run.Pod).Containers.First(c => c.Name == container.Name), Options);
+        LimitsFile.Text(NodePods.Seen(run.Pod).Containers.First(c => c.Name == container.Name), Options, new());
 
     private static IReadOnlyList<ListedDevice> Devices(Run run, V1Container container) =>
         NodePods.Seen(run.Pod).Containers.First(c => c.Name == container.Name).Devices;
@@ -537,11 +538,12 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
             checkpoint = new(Options, node.files, NullLogger<Checkpoint>.Instance);
             phases = new(node.api.Client, node.time, NullLogger<PhaseWriter>.Instance);
             var shares = new PodsWithShares(Pods, handedOut, signatures, Options);
+            var settings = new SettingsInForce(new());
             var inventory = new CardInventory([.. Cards]);
             allocation = new(shares, node, checkpoint, handedOut, phases, new(node.api.Client, Options, node.time, NullLogger<PodComplaints>.Instance), inventory,
-                Directories, new(_ => []), Options, node.time, NullLogger<Hami.NodeAgent.Allocating.Allocation>.Instance);
-            var check = new StartCheck(Pods, shares, node, checkpoint, handedOut, Directories, Options, NullLogger<StartCheck>.Instance);
-            Endpoint = new(allocation, check, inventory, new(), Options, NullLogger<DevicePluginEndpoint>.Instance, CancellationToken.None);
+                null!, Directories, new(_ => []), Options, settings, node.time, NullLogger<Hami.NodeAgent.Allocating.Allocation>.Instance);
+            var check = new StartCheck(Pods, shares, node, checkpoint, handedOut, Directories, Options, settings, NullLogger<StartCheck>.Instance);
+            Endpoint = new(allocation, check, inventory, new(), settings, NullLogger<DevicePluginEndpoint>.Instance, CancellationToken.None);
             Sweep = new(Pods, Directories, node.time, NullLogger<DirectorySweep>.Instance);
             Pods.Gone += Forget;
             Pods.Gone += Sweep.Remove;
