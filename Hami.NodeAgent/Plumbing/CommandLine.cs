@@ -52,12 +52,6 @@ internal static class CommandLine
         Description = "For a lab: YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles), read again when it changes; NVML is not asked then.",
     };
 
-    private static readonly Option<string> ResourceName = new("--resource-name")
-    {
-        Description = "Extended resource to serve.",
-        DefaultValueFactory = _ => "nvidia.com/gpu",
-    };
-
     private static readonly Option<string[]> SigningPublicKey = new("--signing-public-key")
     {
         Description = "PEM file with the Ed25519 public key of hami-api's --signing-key-file: devices are given only for what it signed. May be repeated while keys are changed. Needed unless --accept-unsigned is given.",
@@ -84,7 +78,7 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
         foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All))
             serve.Add(option);
@@ -105,7 +99,6 @@ internal static class CommandLine
             KubeletDir = Path.GetFullPath(given.GetValue(KubeletDir)!),
             HookPath = Path.GetFullPath(given.GetValue(HookPath)!),
             LockPath = Path.GetFullPath(given.GetValue(LockPath)!),
-            ResourceName = given.GetValue(ResourceName)!,
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
         };
@@ -114,6 +107,7 @@ internal static class CommandLine
         try
         {
             options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
+            options = options with { ResourceName = new SettingsFiles(options).Read().ResourceName };
             options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
@@ -122,7 +116,7 @@ internal static class CommandLine
             cards = options.DeviceFile is { } simulated ? DeviceFile.Read(simulated) : [];
             kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }
-        catch (Exception e) when (e is DeviceFileException or InvalidOperationException)
+        catch (Exception e) when (e is DeviceFileException or SettingsException or InvalidOperationException)
         {
             return await Fail(e.Message);
         }

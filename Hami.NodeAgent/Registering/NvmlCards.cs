@@ -37,12 +37,11 @@ internal static class NvmlCards
     /// <param name="busId">As NVML has it, such as <c>00000000:3B:00.0</c>.</param>
     public static int? NumaOf(string busId, string sysfs)
     {
-        // NVML writes eight digits of the domain and capitals; Linux writes at least four digits and small letters.
-        if (busId.Split(':', 2) is not [var first, var rest] || !uint.TryParse(first, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var domain))
+        if (PciAddress.Of(busId) is not { } address)
             return null;
         try
         {
-            var text = File.ReadAllText(Path.Combine(sysfs, "bus", "pci", "devices", $"{domain:x4}:{rest.ToLowerInvariant()}", "numa_node"));
+            var text = File.ReadAllText(Path.Combine(sysfs, "bus", "pci", "devices", address, "numa_node"));
             return int.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var numa) && numa >= 0 ? numa : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
