@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Plumbing.Settings;
@@ -50,6 +51,7 @@ internal static class AgentHost
             .AddSingleton<Checkpoint>()
             .AddHosted<PhaseWriter>()
             .AddHosted<PhaseRecovery>()
+            .AddMigInstances(options)
             .AddSingleton<Allocation>()
             .AddSingleton<StartCheck>()
             .AddSingleton<Func<CancellationToken, DevicePluginEndpoint>>(rooms => closing =>
@@ -58,6 +60,7 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<HealthEndpoint>();
 
@@ -86,7 +89,7 @@ internal static class AgentHost
         };
     }
 
-    private static IServiceCollection AddHosted<T>(this IServiceCollection services)
+    public static IServiceCollection AddHosted<T>(this IServiceCollection services)
         where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(rooms => rooms.GetRequiredService<T>());
 }

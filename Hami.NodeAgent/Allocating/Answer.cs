@@ -13,7 +13,10 @@ internal static class Answer
     public static ContainerAllocateResponse For(string podUid, ContainerShare container, AgentOptions options, NodeSettings settings, ContainerDirectories directories)
     {
         var answer = new ContainerAllocateResponse();
-        answer.Envs["NVIDIA_VISIBLE_DEVICES"] = string.Join(',', container.Devices.Select(d => d.Uuid).Distinct(StringComparer.Ordinal));
+        answer.Envs["NVIDIA_VISIBLE_DEVICES"] = string.Join(',', container.VisibleIds);
+        // A MIG instance has its own memory and compute: there is nothing to limit.
+        if (container.MigUuids.Count > 0)
+            return answer;
         foreach (var (i, device) in container.Devices.Index())
             answer.Envs[$"CUDA_DEVICE_MEMORY_LIMIT_{i}"] = $"{device.MemoryMiB}m";
         // The library knows one compute limit for all of a container's cards; the scheduler gives each the same.

@@ -1,6 +1,7 @@
 using System.Text;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering.Health;
+using Hami.NodeAgent.Observing;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -65,6 +66,8 @@ internal sealed record AgentOptions
 
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
     public bool AcceptUnsigned { get; init; }
+
+    public ObservingOptions Observing { get; init; } = new();
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 

@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Reflection;
 using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Plumbing.Settings;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -80,7 +81,7 @@ internal static class CommandLine
         {
             NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
-        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All))
+        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All).Concat(ObservingOptions.All))
             serve.Add(option);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
@@ -101,6 +102,7 @@ internal static class CommandLine
             LockPath = Path.GetFullPath(given.GetValue(LockPath)!),
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
+            Observing = ObservingOptions.From(given),
         };
         ImmutableArray<Card> cards;
         IKubernetes kubernetes;
