@@ -15,6 +15,7 @@ internal static class NvmlCards
     {
         var cards = ImmutableArray.CreateBuilder<SeenCard>();
         var mute = ImmutableArray.CreateBuilder<MuteCard>();
+        NvmlException? last = null;
         var count = nvml.Count();
         for (var index = 0; index < count; index++)
         {
@@ -28,8 +29,12 @@ internal static class NvmlCards
             catch (NvmlException e) when (e.Result is not (NvmlResult.Uninitialized or NvmlResult.DriverNotLoaded))
             {
                 mute.Add(new(index, uuid, e.Message));
+                last = e;
             }
         }
+        // Not one card: it is the driver that went away.
+        if (cards.Count == 0 && last is { DriverIsGone: true })
+            throw last;
         return new(cards.ToImmutable(), mute.ToImmutable());
     }
 
