@@ -18,6 +18,7 @@ internal static class AgentHost
 {
     public static IHost Build(AgentOptions options, ImmutableArray<Card> cards, IKubernetes kubernetes, Action<ILoggingBuilder> logging)
     {
+        var files = new SettingsFiles(options);
         var builder = Host.CreateEmptyApplicationBuilder(new());
         logging(builder.Logging);
         builder.Services
@@ -33,9 +34,13 @@ internal static class AgentHost
             .AddSingleton<KubeletRestarts>();
         builder.Services
             .AddHosted<PodsOnNode>()
-            .AddSingleton(new SettingsInForce(options.Given.Over(new())))
+            .AddSingleton(files)
+            .AddSingleton(new SettingsInForce(files.Read()))
+            .AddHosted<SettingsWatch>()
             .AddSingleton(new CardInventory(cards))
             .AddSingleton<HealthInbox>()
+            .AddSingleton<NodeComplaints>()
+            .AddSingleton<NodeLinks>()
             .AddHosted<DeviceFileWatch>()
             .AddHosted<CardWatch>()
             .AddHosted<XidWatch>();
