@@ -15,7 +15,7 @@ internal static class Publication
             MemoryMiB = (long)(card.MemoryMiB * options.MemoryScaling),
             // An instance has its own compute: nothing there is oversubscribed.
             Cores = card.Mig is null ? (int)(100 * options.CoreScaling) : 100,
-            Type = card.Model.StartsWith("NVIDIA", StringComparison.Ordinal) ? card.Model : $"NVIDIA-{card.Model}",
+            Type = CardType.Of(card.Model),
             Numa = card.Numa ?? 0,
             Mode = card.Mig is null ? "hami-core" : "mig",
             MigProfiles = card.Mig?.All,
