@@ -39,7 +39,7 @@ internal sealed class ContainerDirectories(AgentOptions options)
         foreach (var directory in new DirectoryInfo(root).EnumerateDirectories()
             .Where(d => d.Name.StartsWith(podUid + "_", StringComparison.Ordinal)))
         {
-            directory.Delete(recursive: true);
+            FolderTree.Remove(directory.FullName);
             removed++;
         }
         return removed;
