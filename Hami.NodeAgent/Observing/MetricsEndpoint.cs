@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
@@ -22,20 +25,27 @@ internal sealed partial class MetricsEndpoint(
         if (options.Observing.MetricsBind is not { } address)
             return;
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore();
         builder.Services.AddSingleton(logs).AddSingleton<IHostLifetime, NoLifetime>().AddRoutingCore();
-        app = builder.Build();
-        app.Urls.Add(Url(address));
-        app.MapGet("/metrics", () => Results.Text(Text(), ContentType));
         try
         {
+            var (host, port) = Parse(address);
+            builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+            {
+                if (host is null)
+                    kestrel.ListenAnyIP(port);
+                else
+                    kestrel.Listen(host, port);
+            });
+            app = builder.Build();
+            app.MapGet("/metrics", () => Results.Text(Text(), ContentType));
             await app.StartAsync(cancellationToken);
         }
-        catch (Exception e) when (e is IOException or FormatException or UriFormatException or InvalidOperationException or ArgumentException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (e is IOException or FormatException or SocketException)
         {
             // Devices are handed out all the same.
             LogNoAddress(address, e.Message);
-            await app.DisposeAsync();
+            if (app is not null)
+                await app.DisposeAsync();
             app = null;
         }
     }
@@ -63,9 +73,20 @@ internal sealed partial class MetricsEndpoint(
         ? new(pod.Namespace, pod.Name, pod.Containers[mig.ContainerIndex].Name, mig.DeviceIndex, mig.GpuUuid, uuid, mig.Profile, gpuInstance, computeInstance)
         : null;
 
-    // As Go writes an address: without a host it is every one of the machine's.
-    private static string Url(string address) =>
-        address.Contains("://", StringComparison.Ordinal) ? address : address.StartsWith(':') ? $"http://*{address}" : $"http://{address}";
+    /// <summary>An address as Go writes it: without a host, null here, it is every one of the machine's.</summary>
+    /// <exception cref="FormatException">It is none. Kestrel would take a host that it does not understand for all, and a port for 80.</exception>
+    internal static (IPAddress? Host, int Port) Parse(string address)
+    {
+        var text = address.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? address[7..].TrimEnd('/') : address;
+        var colon = text.LastIndexOf(':');
+        if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+            throw new FormatException($"\"{address}\" has no port");
+        var host = text[..colon];
+        return host is "" or "*" or "[::]" ? (null, port)
+            : host is "localhost" ? (IPAddress.Loopback, port)
+            : IPAddress.TryParse(host, out var ip) ? (ip, port)
+            : throw new FormatException($"\"{host}\" is no IP address");
+    }
 
     private string Text() => NodeMetrics.Text(
         new(

@@ -125,7 +125,7 @@ internal static class NodeMetrics
             "hami_container_info", Gauge, "A container that was given cards, with the index that the scheduler's metrics have.", ["namespace", "pod", "container", "container_index", "pod_uid", "zone"],
             facts.Containers.Where(c => !c.Over).DistinctBy(c => (c.Namespace, c.Pod, c.Name)).Select(c => (1.0, new[] { c.Namespace, c.Pod, c.Name, Number(c.Index), c.PodUid, Zone })));
         text.Family(
-            "hami_vgpu_memory_limit_exceeded_total", Counter, "What was done about containers that held more than their limit, by what it was.", ["action"], [(facts.Counts.Reported, ["report"]), (facts.Counts.Killed, ["kill"])]);
+            "hami_node_limit_actions_total", Counter, "What was done about containers that held more than their limit, by what it was.", ["action"], [(facts.Counts.Reported, ["report"]), (facts.Counts.Killed, ["kill"])]);
         One("hami_node_samples_total", Counter, "How often cards and containers were looked at.", facts.Counts.Samples);
         One("hami_node_sample_seconds", Gauge, "How long the last look took.", facts.Counts.LookTime.TotalSeconds);
         One("hami_node_sample_timestamp_seconds", Gauge, "When the last look was.", facts.Moment?.At.ToUnixTimeMilliseconds() / 1000.0);

@@ -5,7 +5,6 @@ using Hami.Tests.Allocating;
 namespace Hami.Tests.Observing;
 
 /// <summary>What becomes of the folders of pods that are gone, whatever their containers left in them.</summary>
-[Trait("Scoreboard", "I10")]
 public sealed class RemovingFolders : IDisposable
 {
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("hami");
@@ -13,6 +12,7 @@ public sealed class RemovingFolders : IDisposable
     public void Dispose() => root.Delete(recursive: true);
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     public void A_folder_goes_with_all_that_is_in_it()
     {
         Write("gone/a/b/c", "gone/a/d", "gone/e", "stays/a");
@@ -23,6 +23,7 @@ public sealed class RemovingFolders : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     public void What_a_link_points_to_stays_wherever_the_link_is()
     {
         Write("keep/treasure", "gone/a/x");
@@ -36,6 +37,7 @@ public sealed class RemovingFolders : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     public void No_depth_and_no_name_keeps_a_folder()
     {
         Directory.CreateDirectory(Of("gone"));
@@ -46,6 +48,7 @@ public sealed class RemovingFolders : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     public async Task A_folder_exchanged_for_a_link_again_and_again_never_leads_elsewhere()
     {
         for (var i = 0; i < 200; i++)
@@ -87,6 +90,7 @@ public sealed class RemovingFolders : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     [Trait("Node", "case 47")]
     public void Only_a_pod_and_a_container_make_a_name_that_is_ours()
     {
