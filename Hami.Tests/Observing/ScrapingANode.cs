@@ -62,7 +62,8 @@ public sealed class ScrapingANode
         foreach (var (name, put) in bad)
         {
             await node.Bind(name, [CardA]);
-            put(Path.Combine(node.Place(name, "c0"), "x.cache"));
+            put(Path.Combine(node.Place(name, "c0"), "x.new"));
+            Directory.Move(Path.Combine(node.Place(name, "c0"), "x.new"), Path.Combine(node.Place(name, "c0"), "x.cache"));
         }
 
         var text = await node.Scrape(t => t.Contains($"hami_node_unreadable_regions {bad.Count}\n", StringComparison.Ordinal));
@@ -96,8 +97,7 @@ public sealed class ScrapingANode
         await node.Bind("a", [null, CardB], init: [CardA]);
         node.Put("a", "i0", Region(1 * MiB));
         node.Put("a", "c1", Region(2 * MiB, CardB), name: "region");
-        var text = await node.Scrape(t => Value(t, "hami_vgpu_memory_used_bytes", "container=\"i0\"") == 1 * MiB);
-        Assert.Equal(2 * MiB, Value(text, "hami_vgpu_memory_used_bytes", "container=\"c1\""));
+        var text = await node.Scrape(t => Value(t, "hami_vgpu_memory_used_bytes", "container=\"i0\"") == 1 * MiB && Value(t, "hami_vgpu_memory_used_bytes", "container=\"c1\"") == 2 * MiB);
         Assert.Equal(1, Value(text, "hami_container_info", "container=\"i0\",container_index=\"0\""));
         Assert.Equal(1, Value(text, "hami_container_info", "container=\"c1\",container_index=\"2\""));
 
@@ -179,7 +179,7 @@ public sealed class ScrapingANode
         Assert.DoesNotContain(node.Log, l => l.Contains("metrics", StringComparison.OrdinalIgnoreCase));
     }
 
-    internal static Process Alloc(WatchedNode node, string pod, int mib, string? cards = null, string? region = null)
+    internal static Process Alloc(WatchedNode node, string pod, int mib, string? cards = null, string limit = "1000m")
     {
         var list = Path.Combine(node.Dir, "cards.txt");
         if (!File.Exists(list))
@@ -189,8 +189,8 @@ public sealed class ScrapingANode
         start.Environment["LD_LIBRARY_PATH"] = Path.Combine(Built, "driver");
         start.Environment["HAMI_FAKE_DRIVER"] = cards ?? list;
         start.Environment["NVIDIA_VISIBLE_DEVICES"] = CardA;
-        start.Environment["CUDA_DEVICE_MEMORY_LIMIT_0"] = "1000m";
-        start.Environment["CUDA_DEVICE_MEMORY_SHARED_CACHE"] = region ?? Path.Combine(node.Place(pod, "c0"), "x.cache");
+        start.Environment["CUDA_DEVICE_MEMORY_LIMIT_0"] = limit;
+        start.Environment["CUDA_DEVICE_MEMORY_SHARED_CACHE"] = Path.Combine(node.Place(pod, "c0"), "x.cache");
         var program = Process.Start(start)!;
         Assert.Equal("CUDA_SUCCESS", program.StandardOutput.ReadLine());
         return program;

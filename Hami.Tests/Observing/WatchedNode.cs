@@ -88,7 +88,9 @@ internal sealed class WatchedNode : IAsyncDisposable
     public string Put(string pod, string container, RegionImage region, string name = "x.cache")
     {
         var path = Path.Combine(Place(pod, container), name);
-        File.WriteAllBytes(path, region.Bytes);
+        // Whole at once: the agent looks at any time.
+        File.WriteAllBytes(path + ".new", region.Bytes);
+        File.Move(path + ".new", path, overwrite: true);
         return path;
     }
 
