@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Plumbing.Nvml;
+using Hami.NodeAgent.Registering;
 using Hami.Tests.Allocating;
 using Hami.Tests.Given;
+using Microsoft.Extensions.Logging.Abstractions;
 using static Hami.Tests.Observing.WatchedNode;
 
 namespace Hami.Tests.Observing;
@@ -19,7 +22,7 @@ public sealed class HoldingRegionsAgainstTheDriver
 
     [Fact]
     [Trait("Scoreboard", "I04")]
-    public async Task A_card_is_told_as_NVML_tells_it_and_one_that_tells_less_stops_nothing()
+    public async Task A_card_is_told_as_NVML_tells_it_and_not_at_all_while_the_driver_is_away()
     {
         using var cards = new PretendedCards(Full);
         await using var node = await Start(nvml: [cards.Library]);
@@ -30,13 +33,35 @@ public sealed class HoldingRegionsAgainstTheDriver
             Value(text, "hami_host_gpu_utilization_ratio", CardA), Value(text, "hami_host_gpu_temperature_celsius", CardA),
             Value(text, "hami_host_gpu_power_usage_watts", CardA), Value(text, "hami_host_gpu_energy_joules_total", CardA)));
         Assert.NotNull(Value(text, "hami_host_gpu_memory_controller_utilization_ratio", CardA));
-        Assert.Null(Value(text, "hami_host_gpu_memory_used_bytes", CardB));
-        Assert.NotNull(Value(text, "hami_host_gpu_temperature_celsius", CardB));
 
         cards.Lost = true;
         await node.Scrape(t => !t.Contains("hami_host_gpu_temperature_celsius{", StringComparison.Ordinal));
         cards.Lost = false;
         await node.Scrape(t => Value(t, "hami_host_gpu_temperature_celsius", CardA) == 61);
+    }
+
+    [Fact]
+    [Trait("Scoreboard", "I04")]
+    public void A_card_or_a_call_that_tells_nothing_stops_nothing()
+    {
+        using var cards = new PretendedCards(Full);
+        using var session = new NvmlSession([cards.Library], TimeProvider.System, NullLogger<NvmlSession>.Instance);
+        var driver = new DriverLook(session);
+        Card A(string uuid) => new(uuid, "NVIDIA A100", 40_960, null, Healthy: true);
+        string[] uuids = ["GPU-that-is-not-there", CardB, CardA];
+
+        for (var look = 0; look < 2; look++)
+        {
+            var seen = driver.At([.. uuids.Select(A)]).Select(c => c.Reading).ToList();
+            Assert.Equal(uuids, seen.Select(c => c.Uuid));
+            Assert.Equal([null, null, 40_960 * MiB], seen.Select(c => c.MemoryTotalBytes));
+            Assert.Equal([false, true, true], seen.Select(c => c.TemperatureCelsius is not null));
+        }
+        cards.Fail("nvmlDeviceGetPowerUsage:0:999"); // a fault of one call is not the driver's end
+        Assert.Equal([null, 61], driver.At([A("GPU-that-is-not-there"), A(CardA)]).Select(c => c.Reading.TemperatureCelsius));
+        Assert.Null(driver.At([A(CardA)])[0].Reading.PowerMilliwatt);
+        cards.Fail("");
+        Assert.NotNull(driver.At([A(CardA)])[0].Reading.PowerMilliwatt);
     }
 
     [Fact]
