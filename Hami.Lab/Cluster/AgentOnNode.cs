@@ -17,6 +17,7 @@ public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletD
     [
         "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--lock-path", LockPath, "--simulate", DeviceFile,
         "--signing-public-key", SigningPublicKey, "--interceptor", Path.Combine(BuiltPrograms.Interceptor, "libvgpu.so"),
+        "--metrics-bind", "", // many agents on one machine
     ];
 
     /// <summary>Writes down many of them, for a program that serves all.</summary>
