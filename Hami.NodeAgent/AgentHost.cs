@@ -48,6 +48,7 @@ internal static class AgentHost
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
             .AddHosted<DirectorySweep>()
+            .AddHosted<TelemetrySender>()
             .AddHosted<HealthEndpoint>();
 
         var host = builder.Build();

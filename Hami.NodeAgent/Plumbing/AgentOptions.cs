@@ -1,4 +1,5 @@
 using System.Text;
+using Hami.NodeAgent.Observing;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -41,6 +42,9 @@ internal sealed record AgentOptions
 
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
     public bool AcceptUnsigned { get; init; }
+
+    /// <summary>Where measurements are told; null for nowhere.</summary>
+    public TelemetryOptions? Telemetry { get; init; }
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 

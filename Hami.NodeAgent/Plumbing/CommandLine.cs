@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Reflection;
 using Hami.NodeAgent.Installing;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -104,6 +105,8 @@ internal static class CommandLine
         {
             NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
+        foreach (var option in TelemetryFlags.All)
+            serve.Options.Add(option);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.WriteLine(typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion));
@@ -134,7 +137,7 @@ internal static class CommandLine
         IKubernetes kubernetes;
         try
         {
-            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
+            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!), Telemetry = TelemetryFlags.Read(given) };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)
