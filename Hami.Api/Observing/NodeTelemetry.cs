@@ -121,8 +121,8 @@ internal sealed class NodeTelemetry(string name)
                    where _cells[place] >= 0 && at >= begin && at < end
                    from series in _series
                    let value = series.Value.Ring.Get(place)
-                   where value != default
-                   select (at, series.Key, series.Value.Namespace, value),
+                   where value is not null
+                   select (at, series.Key, series.Value.Namespace, value.Value),
             ];
         }
     }
