@@ -2,9 +2,12 @@ using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Nvml;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
+using Hami.NodeAgent.Registering.Health;
 using Hami.NodeAgent.Releasing;
 using k8s;
 
@@ -28,8 +31,12 @@ internal static class AgentHost
             .AddSingleton<KubeletRestarts>();
         builder.Services
             .AddHosted<PodsOnNode>()
+            .AddSingleton(new SettingsInForce(options.Given.Over(new())))
             .AddSingleton(new CardInventory(cards))
-            .AddHosted<DeviceFileWatch>();
+            .AddSingleton<HealthInbox>()
+            .AddHosted<DeviceFileWatch>()
+            .AddHosted<CardWatch>()
+            .AddHosted<XidWatch>();
         builder.Services
             .AddSingleton<HandedOut>()
             .AddHosted<SignatureCheck>()
@@ -39,6 +46,7 @@ internal static class AgentHost
             .AddSingleton<Checkpoint>()
             .AddHosted<PhaseWriter>()
             .AddHosted<PhaseRecovery>()
+            .AddMigInstances(options)
             .AddSingleton<Allocation>()
             .AddSingleton<StartCheck>()
             .AddSingleton<Func<CancellationToken, DevicePluginEndpoint>>(rooms => closing =>
@@ -47,6 +55,7 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<TelemetrySender>()
             .AddHosted<HealthEndpoint>();
@@ -76,7 +85,7 @@ internal static class AgentHost
         };
     }
 
-    private static IServiceCollection AddHosted<T>(this IServiceCollection services)
+    public static IServiceCollection AddHosted<T>(this IServiceCollection services)
         where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(rooms => rooms.GetRequiredService<T>());
 }

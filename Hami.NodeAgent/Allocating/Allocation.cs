@@ -1,6 +1,8 @@
 using Grpc.Core;
 using Hami.Domain.Protocol;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Kubelet.DevicePlugin.V1Beta1;
 
@@ -9,7 +11,7 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>Answers Allocate: finds whose it is, hands out what the scheduler chose, and tells the cluster.</summary>
 internal sealed partial class Allocation(
     PodsWithShares pods, PodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
-    ContainerDirectories directories, AgentOptions options, TimeProvider time, ILogger<Allocation> log) : IDisposable
+    MigInstances instances, ContainerDirectories directories, AgentOptions options, SettingsInForce settings, TimeProvider time, ILogger<Allocation> log) : IDisposable
 {
     // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
     private static readonly TimeSpan PatienceForTheCluster = TimeSpan.FromSeconds(2);
@@ -84,9 +86,12 @@ internal sealed partial class Allocation(
         if (container.Devices.FirstOrDefault(d => !cards.Any(c => c.Uuid == d.Uuid)) is { } missing)
             throw await Refuse(pod, $"Container {container.Name} of pod {pod.FullName} was given the card {missing.Uuid}, which node "
                 + $"{options.NodeName} no longer has; create the pod again.");
+        if (pod.Mig.Reservations.Any(r => r.Container == container.Name) || container.Devices.Any(d => cards.Any(c => c.Uuid == d.Uuid && c.Mig is not null)))
+            container = await Cut(pod, container);
         try
         {
-            directories.Prepare(pod.Uid, container.Name);
+            if (container.MigUuids.Count == 0)
+                directories.Prepare(pod.Uid, container.Name);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -94,8 +99,20 @@ internal sealed partial class Allocation(
                 + $"({e.Message}); see to its disk and permissions, then create the pod again.");
         }
         handedOut.Add(pod.Uid, container.Name, ids);
-        LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.Devices.Select(d => d.Uuid)), string.Join(',', ids));
-        return Answer.For(pod.Uid, container, options, directories);
+        LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.VisibleIds), string.Join(',', ids));
+        return Answer.For(pod.Uid, container, options, settings.Current, directories);
+    }
+
+    private async Task<ContainerShare> Cut(PodOnNode pod, ContainerShare container)
+    {
+        try
+        {
+            return container with { MigUuids = await instances.Make(pod, container, CancellationToken.None) };
+        }
+        catch (MigRefusal e)
+        {
+            throw await Refuse(pod, e.Message);
+        }
     }
 
     private bool IsComplete(PodOnNode pod)

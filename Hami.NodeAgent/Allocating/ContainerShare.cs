@@ -5,4 +5,11 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>What one container of a pod was given by the scheduler; no device for one that asks for none.</summary>
 /// <param name="IsInit">An init container; sidecars are among them.</param>
 /// <param name="Unlimited">The container's own environment has a true <c>CUDA_DISABLE_CONTROL</c>: HAMi then leaves the library out.</param>
-internal sealed record ContainerShare(string Name, bool IsInit, IReadOnlyList<ListedDevice> Devices, bool Unlimited);
+internal sealed record ContainerShare(string Name, bool IsInit, IReadOnlyList<ListedDevice> Devices, bool Unlimited)
+{
+    /// <summary>UUIDs of the MIG instances made for it, one for each device; empty when it shares whole cards.</summary>
+    public IReadOnlyList<string> MigUuids { get; init; } = [];
+
+    /// <summary>What it is to see: its MIG instances, or its cards.</summary>
+    public IEnumerable<string> VisibleIds => MigUuids.Count > 0 ? MigUuids : Devices.Select(d => d.Uuid).Distinct(StringComparer.Ordinal);
+}

@@ -1,4 +1,5 @@
 using Hami.Domain.Protocol;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using k8s.Models;
 
@@ -14,6 +15,9 @@ internal sealed record PodOnNode(
     string Uid, string Namespace, string Name, long Order, string Phase, bool Over, bool Asks, string? Fault, IReadOnlyList<ContainerShare> Containers)
 {
     public string FullName => $"{Namespace}/{Name}";
+
+    /// <summary>The same pod as a holder of MIG instances.</summary>
+    public required MigPod Mig { get; init; }
 
     /// <summary>The containers that get devices.</summary>
     public IEnumerable<ContainerShare> Shares => Containers.Where(c => c.Devices.Count > 0);
@@ -32,7 +36,10 @@ internal sealed record PodOnNode(
             pod.Status?.Phase is "Succeeded" or "Failed" || pod.GetAnnotation(HamiKeys.BindPhase) == BindPhases.Failed,
             Array.Exists(asks, a => a),
             fault,
-            entries is null ? [] : [.. all.Select((c, i) => new ContainerShare(c.Name, i < init.Count, entries[i], TurnsControlOff(c)))]);
+            entries is null ? [] : [.. all.Select((c, i) => new ContainerShare(c.Name, i < init.Count, entries[i], TurnsControlOff(c)))])
+        {
+            Mig = MigPod.Of(pod, trusted: fault is null),
+        };
     }
 
     private static IReadOnlyList<IReadOnlyList<ListedDevice>>? Entries(V1Pod pod, bool[] asks, SignatureCheck? signatures, out string? fault)

@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Hami.Domain.Ledger;
+
+namespace Hami.NodeAgent.Partitioning;
+
+/// <summary>Which instances are ours. Written before one is made and after it is destroyed, so that no stop of this agent leaks or steals one.</summary>
+internal interface IMigBook
+{
+    ImmutableArray<MadeInstance> Made { get; }
+
+    /// <exception cref="IOException">It could not be written, and is as before.</exception>
+    void Write(ImmutableArray<MadeInstance> made);
+}
+
+/// <summary>The book in a file of the node.</summary>
+/// <param name="boot">Id of this boot of the node: instances do not outlive it, so another boot's entries tell nothing.</param>
+internal sealed partial class MigBook(string path, string boot, ILogger<MigBook> log) : IMigBook
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    private readonly Lock gate = new();
+    private ImmutableArray<MadeInstance>? made;
+
+    public ImmutableArray<MadeInstance> Made
+    {
+        get
+        {
+            lock (gate)
+                return made ??= Read();
+        }
+    }
+
+    public static string BootId()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    public void Write(ImmutableArray<MadeInstance> now)
+    {
+        lock (gate)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            var fresh = path + ".new";
+            var pages = now.Select(m => new Page(
+                m.Seat.Card, m.Seat.Profile, m.Seat.Place.Start, m.Seat.Place.Size, m.PodUid, m.Pod, m.OnlyForInits, m.GpuInstance, m.ComputeInstance, m.Uuid));
+            using (var file = new FileStream(fresh, FileMode.Create, FileAccess.Write))
+            {
+                JsonSerializer.Serialize(file, new Pages(boot, [.. pages]), Json);
+                // On the disk before its name: a book that is empty after a loss of power would make our own instances strangers.
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(fresh, path, overwrite: true);
+            made = now;
+        }
+    }
+
+    private ImmutableArray<MadeInstance> Read()
+    {
+        try
+        {
+            if (!File.Exists(path))
+                return [];
+            var pages = JsonSerializer.Deserialize<Pages>(File.ReadAllText(path), Json) ?? throw new JsonException("it is empty");
+            if (pages.Made is null || pages.Made.Any(p => p is not { Card: not null, Profile: not null, PodUid: not null, Size: > 0 }))
+                throw new JsonException("an entry has no card, profile, size or podUid");
+            if (pages.Boot != boot)
+                return [];
+            return [.. pages.Made.Select(p => new MadeInstance(
+                new(p.Card, p.Profile, new MigPlacement(p.Start, p.Size)), p.PodUid, p.Pod, p.OnlyForInits, p.GpuInstance, p.ComputeInstance, p.Uuid))];
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            LogUnreadable(path, e.Message);
+            return [];
+        }
+    }
+
+    private sealed record Pages(string Boot, IReadOnlyList<Page> Made);
+
+    private sealed record Page(
+        string Card, string Profile, int Start, int Size, string PodUid, string Pod, bool OnlyForInits, int? GpuInstance, int? ComputeInstance, string? Uuid);
+
+    [LoggerMessage(LogLevel.Error, "The book of MIG instances {File} cannot be read ({Reason}): instances that no live pod's annotation names count as made by others; destroy those by nvidia-smi mig once nothing uses them")]
+    private partial void LogUnreadable(string file, string reason);
+}
