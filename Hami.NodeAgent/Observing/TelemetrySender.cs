@@ -18,6 +18,9 @@ internal sealed partial class TelemetrySender(AgentOptions agent, NodeReadings r
     private readonly Random chance = new(string.GetHashCode(agent.NodeName, StringComparison.Ordinal));
     private ulong droppedBefore;
 
+    /// <summary>Moments that were taken over to be told.</summary>
+    public ulong Gathered { get; private set; }
+
     /// <summary>Moments that were given up because too many waited.</summary>
     public ulong Dropped => waiting.Dropped;
 
@@ -32,9 +35,7 @@ internal sealed partial class TelemetrySender(AgentOptions agent, NodeReadings r
 
     private async Task Gather(CancellationToken stopping)
     {
-        var seen = readings.Latest;
-        if (seen is not null)
-            waiting.Add(seen);
+        NodeMoment? seen = null;
         while (true)
         {
             var (moment, next) = readings.Watch();
@@ -42,6 +43,7 @@ internal sealed partial class TelemetrySender(AgentOptions agent, NodeReadings r
             {
                 seen = moment;
                 waiting.Add(moment);
+                Gathered++;
                 continue;
             }
             await next.WaitAsync(stopping);
