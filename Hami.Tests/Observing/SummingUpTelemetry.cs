@@ -196,7 +196,7 @@ public sealed class SummingUpTelemetry
                 var (database, start) = (await TestPostgres.CreateDatabaseAsync(), Noon.AddMinutes(random.Next(10)));
                 var (clock, ledger) = (new FakeTimeProvider(start), LedgerOf.Pods(2, 3));
                 await using var process = new TelemetryProcess(database, clock, ledger);
-                var told = await TellForAWhileAsync(process, clock, random, random.Next(10, 70));
+                var told = await TellForAWhileAsync(process, clock, random, random.Next(10, 55));
                 var end = clock.GetUtcNow();
                 foreach (var of in new UsageOf[] { new(), new() { Node = "n1" }, new() { DeviceUuid = "GPU-n0-1" }, new() { Namespace = "a" }, new() { PodUid = "n1-p1" }, new() { Namespace = "b", Node = "n0" } })
                 {
@@ -208,8 +208,8 @@ public sealed class SummingUpTelemetry
                 }
                 round++;
             },
-            iter: 6, threads: 1);
-        Assert.True(round >= 6);
+            iter: 4, threads: 1);
+        Assert.True(round >= 4);
     }
 
     [Fact]

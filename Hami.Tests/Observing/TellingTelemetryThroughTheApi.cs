@@ -18,7 +18,7 @@ using static Hami.Tests.Observing.TelemetryGiven;
 
 namespace Hami.Tests.Observing;
 
-/// <summary>A running control plane with two nodes, their agents' accounts, and a pod on the first.</summary>
+/// <summary>A running control plane with three nodes, their agents' accounts, and a pod on the first.</summary>
 public sealed class TelemetryScene : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hami-telemetry-");
@@ -53,7 +53,7 @@ public sealed class TelemetryScene : IAsyncLifetime
         var port = Loopback.FreePort();
         Tls = new($"https://127.0.0.1:{port}/");
         Scene = await ControlPlaneScene.StartAsync(
-            nodes: 2, flags: ["--https", $"127.0.0.1:{port}", "--cert-file", certificates.CertificateFile, "--key-file", certificates.KeyFile]);
+            nodes: 3, flags: ["--https", $"127.0.0.1:{port}", "--cert-file", certificates.CertificateFile, "--key-file", certificates.KeyFile]);
         var http = ServingOverTls.Trusting(X509Certificate2.CreateFromPem(certificates.AuthorityPem));
         _channel = GrpcChannel.ForAddress(Tls, new() { HttpClient = http, DisposeHttpClient = true });
 
@@ -80,7 +80,7 @@ public sealed class TelemetryScene : IAsyncLifetime
             subjects = new[] { new { kind = "ServiceAccount", name = "of-team-a", @namespace = "default" } },
         });
         foreach (var account in (string[])["agent", "tenant"])
-            foreach (var node in (string[])["n1", "n2"])
+            foreach (var node in (string[])["n1", "n2", "n3"])
                 Tokens[(account, node)] = await BoundTokenAsync(account, node);
         Unbound = await TokenAsync("agent", new { });
         OfTeamA = await TokenAsync("of-team-a", new { });
@@ -229,14 +229,14 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
     [Fact]
     public async Task A_report_beyond_the_limits_is_refused_with_a_sentence_and_other_nodes_go_on()
     {
-        var many = new ReportRequest { Node = "n2" };
+        var many = new ReportRequest { Node = "n3" };
         many.Cards.AddRange(Enumerable.Range(0, 65).Select(i => new api::Hami.Telemetry.V1.Card { Uuid = $"GPU-{i}" }));
-        var senseless = await Assert.ThrowsAsync<RpcException>(() => given.TellAsync(given.Tokens[("agent", "n2")], many));
+        var senseless = await Assert.ThrowsAsync<RpcException>(() => given.TellAsync(given.Tokens[("agent", "n3")], many));
         Assert.Equal((StatusCode.InvalidArgument, "A report tells of 65 cards; a node may have 64."), (senseless.StatusCode, senseless.Status.Detail));
 
-        var large = new ReportRequest { Node = "n2" };
+        var large = new ReportRequest { Node = "n3" };
         large.Cards.Add(new api::Hami.Telemetry.V1.Card { Uuid = new('x', 2 << 20) });
-        Assert.Equal(StatusCode.ResourceExhausted, (await Assert.ThrowsAsync<RpcException>(() => given.TellAsync(given.Tokens[("agent", "n2")], large))).StatusCode);
+        Assert.Equal(StatusCode.ResourceExhausted, (await Assert.ThrowsAsync<RpcException>(() => given.TellAsync(given.Tokens[("agent", "n3")], large))).StatusCode);
 
         // As fast as it can: after a burst it is told to wait, and the other is heard.
         var refused = 0;
@@ -244,7 +244,7 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
         {
             try
             {
-                await given.TellAsync(given.Tokens[("agent", "n2")], Report("n2"));
+                await given.TellAsync(given.Tokens[("agent", "n3")], Report("n3"));
             }
             catch (RpcException e) when (e.StatusCode is StatusCode.ResourceExhausted)
             {
