@@ -309,7 +309,7 @@ public sealed class SummingUpTelemetry
 
     private static async Task<List<UseRow>> RowsAsync(NpgsqlDataSource source, string node)
     {
-        await using var command = source.CreateCommand($"select {TelemetryTables.Selected("u")} from {TelemetryTables.Cards} u where node = $1 order by period");
+        await using var command = source.CreateCommand($"select {TelemetryTables.Selected(ofCards: true)} from {TelemetryTables.Cards} u {TelemetryTables.WithSeries} where s.node = $1 order by u.period");
         command.Parameters.Add(new() { Value = node });
         await using var rows = await command.ExecuteReaderAsync();
         var all = new List<UseRow>();

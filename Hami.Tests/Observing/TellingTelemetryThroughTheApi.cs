@@ -165,13 +165,15 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
     public async Task What_was_told_is_shown_of_the_card_its_share_the_pod_the_node_and_the_cluster()
     {
         var other = Device(given.Device == "GPU-n1-0" ? 1 : 0);
-        var answer = await given.TellAsync(given.Tokens[("agent", "n1")], Report("n1", new HeardMoment(
-            TimeProvider.System.GetUtcNow(),
-            [
-                (new(given.Device, "", ""), new(80, 2L << 30, 40L << 30, 61, 250_500, 1)), (new(other, "", ""), new(20, 1L << 30, 40L << 30, 45, null, null)),
-                (new(given.Device, given.PodUid, "main"), new(70, 900L << 20)),
-            ])));
-        Assert.Equal(1u, answer.Taken);
+        ReportResponse answer = null!;
+        // Another test may have told a moment of the same second.
+        await ControlPlaneScene.UntilAsync(
+            async () => (answer = await given.TellAsync(given.Tokens[("agent", "n1")], Report("n1", new HeardMoment(
+                TimeProvider.System.GetUtcNow(),
+                [
+                    (new(given.Device, "", ""), new(80, 2L << 30, 40L << 30, 61, 250_500, 1)), (new(other, "", ""), new(20, 1L << 30, 40L << 30, 45, null, null)),
+                    (new(given.Device, given.PodUid, "main"), new(70, 900L << 20)),
+                ])))).Taken == 1, () => answer.ToString());
         Assert.Empty(answer.Refused);
 
         var data = await given.Scene.QueryAsync(
@@ -252,7 +254,7 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
             }
         }
         Assert.True(refused > 0);
-        Assert.Equal(1u, (await given.TellAsync(given.Tokens[("agent", "n1")], Report("n1", Moment("n1", TimeProvider.System.GetUtcNow(), new(1, 1))))).Taken);
+        Assert.Empty((await given.TellAsync(given.Tokens[("agent", "n1")], Report("n1", Moment("n1", TimeProvider.System.GetUtcNow(), new(1, 1))))).Refused);
     }
 
     [Fact]
