@@ -51,6 +51,7 @@ internal static partial class Server
             scheduler.AsExtender().MapPrioritize();
         scheduler.AsExtender().MapPreempt();
         scheduler.Timed(Stage.BindHttp).AsExtender().MapBind();
+        everybody.MapTelemetry();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
         app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics);
@@ -154,6 +155,7 @@ internal static partial class Server
         services.AddSingleton<Adoption>();
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();
+        services.AddTelemetry(options.Postgres, options.Access);
 
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());

@@ -5,7 +5,9 @@ using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Nvml;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
+using Hami.NodeAgent.Registering.Health;
 using Hami.NodeAgent.Releasing;
 using k8s;
 
@@ -29,8 +31,12 @@ internal static class AgentHost
             .AddSingleton<KubeletRestarts>();
         builder.Services
             .AddHosted<PodsOnNode>()
+            .AddSingleton(new SettingsInForce(options.Given.Over(new())))
             .AddSingleton(new CardInventory(cards))
-            .AddHosted<DeviceFileWatch>();
+            .AddSingleton<HealthInbox>()
+            .AddHosted<DeviceFileWatch>()
+            .AddHosted<CardWatch>()
+            .AddHosted<XidWatch>();
         builder.Services
             .AddSingleton<HandedOut>()
             .AddHosted<SignatureCheck>()
@@ -49,6 +55,7 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<HealthEndpoint>();
 
@@ -77,7 +84,7 @@ internal static class AgentHost
         };
     }
 
-    private static IServiceCollection AddHosted<T>(this IServiceCollection services)
+    public static IServiceCollection AddHosted<T>(this IServiceCollection services)
         where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(rooms => rooms.GetRequiredService<T>());
 }

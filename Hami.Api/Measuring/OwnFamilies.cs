@@ -1,3 +1,4 @@
+using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Telling;
@@ -5,7 +6,8 @@ using Hami.Api.Plumbing.Telling;
 namespace Hami.Api.Measuring;
 
 /// <summary>What is known of this process when it is asked: its build, the log, what waits.</summary>
-internal sealed class OwnFamilies(Journal journal, Readiness readiness, PodEvents events, ProjectionLag lag, ClusterView view)
+internal sealed class OwnFamilies(
+    Journal journal, Readiness readiness, PodEvents events, ProjectionLag lag, ClusterView view, LiveTelemetry telemetry, TelemetryRollups rollups, TimeProvider time)
 {
     public IEnumerable<Family> Now()
     {
@@ -22,6 +24,18 @@ internal sealed class OwnFamilies(Journal journal, Readiness readiness, PodEvent
         yield return One("hami_reservations", "Pods whose cards are set aside until they are bound.", view.Reservations);
         yield return One("hami_allocations", "Allocations that are live.", ledger.LiveByPod.Count);
         yield return One("hami_pod_events_dropped_total", "Kubernetes events on pods that were not sent: too many at once, or refused.", events.Dropped) with { Type = "counter" };
+        foreach (var family in Telemetry())
+            yield return family;
+    }
+
+    private IEnumerable<Family> Telemetry()
+    {
+        var (now, nodes) = (time.GetUtcNow(), telemetry.Nodes.Where(n => n.HeardAt > DateTimeOffset.MinValue).ToList());
+        yield return One("hami_telemetry_nodes", "Nodes whose agents told this process something within the last minute.", nodes.Count(n => n.HeardAt >= now - TelemetryLimits.Current));
+        yield return new(
+            "hami_telemetry_report_age_seconds", "Time since a node's agent last told this process something.", ["node"], nodes.Select(n => new Sample((now - n.HeardAt).TotalSeconds, n.Name)));
+        yield return One("hami_telemetry_series", "Cards and shares whose last minutes are held in memory.", telemetry.SeriesCount);
+        yield return One("hami_telemetry_unwritten_sums", "Sums of periods that are over and wait for PostgreSQL.", rollups.Waiting);
     }
 
     private static Family One(string name, string help, double value) => new(name, help, [], [new(value)]);

@@ -1,6 +1,7 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
+using Hami.Api.Observing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 
@@ -78,8 +79,11 @@ public sealed class Device
     public IEnumerable<DeviceShare> Shares([FromServices] Asker asker) => _ledger.Allocations.Values
         .Where(a => asker.Scope.Sees(a.Namespace))
         .SelectMany(a => a.Held.Where(s => s.DeviceUuid == _card.Uuid)
-            .Select(s => new DeviceShare(a.Id, a.PodUid, a.Namespace, a.Pod, s.Container, s.MemoryMiB, s.Cores, s.Mig)))
+            .Select(s => new DeviceShare(a.Id, a.PodUid, a.Namespace, a.Pod, s.Container, s.MemoryMiB, s.Cores, s.Mig) { Node = Node, DeviceUuid = Uuid }))
         .OrderBy(s => s.Namespace, StringComparer.Ordinal).ThenBy(s => s.Pod, StringComparer.Ordinal).ThenBy(s => s.Container, StringComparer.Ordinal);
+
+    /// <summary>What it does now, as its node's agent measured it; null when that is not known.</summary>
+    public CardsUsage? Usage([FromServices] LiveTelemetry live) => CardsUsage.Of(live.NowOf(Node).Where(n => n.Key.DeviceUuid == Uuid));
 
     internal static IEnumerable<Device> Of(string node, NodeLedger ledger)
     {
@@ -102,7 +106,15 @@ public sealed class Device
 /// <param name="Cores">Percent of the card.</param>
 /// <param name="Mig">The MIG instance, on a card in mode <c>mig</c>; else null.</param>
 public sealed record DeviceShare(
-    Guid AllocationId, string PodUid, string Namespace, string Pod, string Container, long MemoryMiB, int Cores, MigSlice? Mig);
+    Guid AllocationId, string PodUid, string Namespace, string Pod, string Container, long MemoryMiB, int Cores, MigSlice? Mig)
+{
+    internal string Node { get; init; } = "";
+
+    internal string DeviceUuid { get; init; } = "";
+
+    /// <summary>What the container uses of it now, as the node's agent measured it; null when that is not known.</summary>
+    public ShareUsage? Usage([FromServices] LiveTelemetry live) => ShareUsage.Of(live.NowOf(Node).Where(n => n.Key == new UseKey(DeviceUuid, PodUid, Container)));
+}
 
 /// <summary>Which cards; what is left out is not asked for.</summary>
 public sealed class DeviceFilter

@@ -1,6 +1,7 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
+using Hami.Api.Observing;
 using Hami.Domain.Ledger;
 
 namespace Hami.Api.Registering;
@@ -45,7 +46,10 @@ public sealed class Node(string name, NodeLedger ledger)
     public IEnumerable<LiveAllocation> Allocations([FromServices] Asker asker) => ledger.Allocations.Values
         .Where(a => asker.Scope.Sees(a.Namespace))
         .OrderBy(a => a.Namespace, StringComparer.Ordinal).ThenBy(a => a.Pod, StringComparer.Ordinal)
-        .Select(LiveAllocation.Of);
+        .Select(a => LiveAllocation.Of(name, a));
+
+    /// <summary>What its cards do now, as its agent measured it; null when that is not known.</summary>
+    public CardsUsage? Usage([FromServices] LiveTelemetry live) => CardsUsage.Of(live.NowOf(name));
 }
 
 /// <summary>What one pod holds on a node now.</summary>
@@ -58,7 +62,12 @@ public sealed class Node(string name, NodeLedger ledger)
 /// <param name="Shares">The parts of cards that it holds.</param>
 public sealed record LiveAllocation(Guid Id, string PodUid, string Namespace, string Pod, AllocationPhase Phase, bool IsAdopted, IReadOnlyList<Share> Shares)
 {
-    internal static LiveAllocation Of(Allocation a) => new(a.Id, a.PodUid, a.Namespace, a.Pod, a.Phase, a.IsAdopted, a.Held);
+    internal string Node { get; init; } = "";
+
+    /// <summary>What the pod uses of them now, as the node's agent measured it; null when that is not known.</summary>
+    public ShareUsage? Usage([FromServices] LiveTelemetry live) => ShareUsage.Of(live.NowOf(Node).Where(n => n.Key.PodUid == PodUid));
+
+    internal static LiveAllocation Of(string node, Allocation a) => new(a.Id, a.PodUid, a.Namespace, a.Pod, a.Phase, a.IsAdopted, a.Held) { Node = node };
 }
 
 /// <summary>Which nodes; what is left out is not asked for.</summary>

@@ -55,7 +55,8 @@ def alloc_cost():
 
 @check(seconds=40)
 def async_alloc_cost():
-    measure("allocating in stream order", {"async_1m": "async 1000 1048576"}, 300)
+    """Five short questions to the driver, which it answers in 0.1 to 0.3 us each."""
+    measure("allocating in stream order", {"async_1m": "async 1000 1048576"}, 2000)
 
 
 @check(seconds=60)

@@ -126,7 +126,7 @@ static void look_at(struct region *region, unsigned int account)
         return; /* the first for a while: since when it counts is not known */
     pace_compare(&feedback->pace, shared, now_ns, state.settings.core_percent[account],
                  now_ns - (now_us - from_us) * 1000, now_ns - (now_us - seen.newest_us) * 1000, seen.percent,
-                 seen.rivals > 0 && seen.at_work <= 1);
+                 seen.at_work);
 }
 
 void feedback_look(struct region *region)

@@ -86,8 +86,17 @@ void pace_present(struct pace_shared *shared, unsigned int process, uint64_t unt
     atomic_store_explicit(&shared->present_until_ns[process % PRESENT], until_ns, memory_order_relaxed);
 }
 
+static unsigned int rivals_of_late(const struct pace_shared *shared, uint64_t now)
+{
+    bool of_late = shared->rivals_until_ns > now && shared->rivals_until_ns - now <= RIVALS_LAST_NS;
+    return of_late && shared->rivals < RIVALS_MOST ? (unsigned int)shared->rivals : 0;
+}
+
+/* A sample may name only one of those at work: what a look does not see need not be gone. */
 void pace_rivals(struct pace_shared *shared, uint64_t now, unsigned int rivals)
 {
+    if (rivals == 0 && rivals_of_late(shared, now) > 0)
+        return;
     atomic_store_explicit(&shared->rivals, rivals, memory_order_relaxed);
     atomic_store_explicit(&shared->rivals_until_ns, now + RIVALS_LAST_NS, memory_order_relaxed);
 }
@@ -95,10 +104,7 @@ void pace_rivals(struct pace_shared *shared, uint64_t now, unsigned int rivals)
 /* Of long launches the driver says enough, and what each costs is not seen while others are there. */
 unsigned int pace_others(const struct pace_shared *shared, unsigned int process, uint64_t now)
 {
-    unsigned int others = 0;
-    if (shared->launch_ns < PACE_TURN_NS && shared->rivals_until_ns > now &&
-        shared->rivals_until_ns - now <= RIVALS_LAST_NS && shared->rivals < RIVALS_MOST)
-        others = (unsigned int)shared->rivals;
+    unsigned int others = shared->launch_ns < PACE_TURN_NS ? rivals_of_late(shared, now) : 0;
     for (unsigned int i = 0; i < PRESENT; i++)
         others += i != process % PRESENT && shared->present_until_ns[i] > now;
     return others;
@@ -238,15 +244,19 @@ static double within(double value, double least, double most)
 }
 
 void pace_compare(struct pace_feedback *feedback, struct pace_shared *shared, uint64_t now, unsigned int percent,
-                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent, bool disturbed)
+                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent, unsigned int at_work)
 {
     struct grown from, to;
     double length_ns = (double)(to_ns - from_ns), driver_ns = length_ns * driver_percent / 100;
     if (from_ns >= to_ns || !grown_at(feedback, from_ns, &from) || !grown_at(feedback, to_ns, &to))
         return;
     double charged_ns = to.charged_ns - from.charged_ns;
-    if (disturbed && atomic_load_explicit(&shared->launch_ns, memory_order_relaxed) < PACE_TURN_NS)
+    bool takes_turns = rivals_of_late(shared, now) > 0 && at_work <= 1;
+    if (takes_turns && atomic_load_explicit(&shared->launch_ns, memory_order_relaxed) < PACE_TURN_NS) {
+        atomic_store_explicit(&shared->scale, SCALE_ONE, memory_order_relaxed);
+        feedback->driver_ns = feedback->own_ns = 0;
         return;
+    }
     if (feedback->own_ns == 0)
         feedback->driver_ns = feedback->own_ns = BELIEVED_NS;
     double kept = length_ns < REMEMBERED_NS ? 1 - length_ns / REMEMBERED_NS : 0;

@@ -101,9 +101,9 @@ struct pace_feedback {
 /* Notes what we have measured so far. */
 void pace_note(struct pace_feedback *feedback, const struct pace_shared *shared, uint64_t now);
 
-/* The driver says that from then to then our processes had so many percent of the card. Disturbed: one process of ours
- * and those of other containers took turns there. An H100 (driver 580) then gave a fifth of the card and more to the
- * wrong one. Of launches shorter than a turn we know what they cost, for some of them nobody disturbs; then it is not
- * asked. */
+/* The driver says that from then to then so many processes of ours were at work and had so many percent of the card.
+ * Where one of ours and those of other containers take turns, each sample of an H100 (driver 580) names only one of
+ * them, with up to twice what it had. Of launches shorter than a turn we know what they cost, for some of them nobody
+ * disturbs; then it is not asked. */
 void pace_compare(struct pace_feedback *feedback, struct pace_shared *shared, uint64_t now, unsigned int percent,
-                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent, bool disturbed);
+                  uint64_t from_ns, uint64_t to_ns, unsigned int driver_percent, unsigned int at_work);

@@ -339,11 +339,11 @@ static void look(struct run *run)
         const struct sample *sample = &run->sample[run->looked++ % SEEN];
         for (int i = 0; i < TENANTS; i++) {
             unsigned int rivals = sample->at_work[0] + sample->at_work[1] - sample->at_work[i];
-            pace_rivals(&run->shared[i], clock_of(run), rivals);
+            pace_rivals(&run->shared[i], clock_of(run), draw_unit(run) < run->plant->unnamed ? 0 : rivals);
             if (run->plant->tenant[i].percent)
                 pace_compare(&run->feedback[i], &run->shared[i], clock_of(run), run->plant->tenant[i].percent,
                              (uint64_t)(sample->from_ns + run->offset_ns), (uint64_t)(sample->to_ns + run->offset_ns),
-                             sample->percent[i], rivals > 0 && sample->at_work[i] <= 1);
+                             sample->percent[i], sample->at_work[i]);
         }
     }
 }

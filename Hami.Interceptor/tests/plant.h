@@ -29,7 +29,8 @@ struct plant {
     int64_t lag_ns;    /* at most */
     int64_t turn_ns;   /* of a process, while others want the card too */
     double
-        confusion; /* of what the driver says all had while several had the card, so much goes to wrong ones at most */
+        confusion;  /* of what the driver says all had while several had the card, so much goes to wrong ones at most */
+    double unnamed; /* so often a sample does not name the others at work */
     double seconds;
 };
 

@@ -2,6 +2,7 @@ using Grpc.Core;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Kubelet.DevicePlugin.V1Beta1;
 
@@ -10,7 +11,7 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>Answers Allocate: finds whose it is, hands out what the scheduler chose, and tells the cluster.</summary>
 internal sealed partial class Allocation(
     PodsWithShares pods, PodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
-    MigInstances instances, ContainerDirectories directories, AgentOptions options, TimeProvider time, ILogger<Allocation> log) : IDisposable
+    MigInstances instances, ContainerDirectories directories, AgentOptions options, SettingsInForce settings, TimeProvider time, ILogger<Allocation> log) : IDisposable
 {
     // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
     private static readonly TimeSpan PatienceForTheCluster = TimeSpan.FromSeconds(2);
@@ -99,7 +100,7 @@ internal sealed partial class Allocation(
         }
         handedOut.Add(pod.Uid, container.Name, ids);
         LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.VisibleIds), string.Join(',', ids));
-        return Answer.For(pod.Uid, container, options, directories);
+        return Answer.For(pod.Uid, container, options, settings.Current, directories);
     }
 
     private async Task<ContainerShare> Cut(PodOnNode pod, ContainerShare container)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.NodeAgent.Allocating;
@@ -9,7 +10,7 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>What a container gets, as HAMi v2.10 gives it: environment for the NVIDIA runtime and the library, and the mounts of both.</summary>
 internal static class Answer
 {
-    public static ContainerAllocateResponse For(string podUid, ContainerShare container, AgentOptions options, ContainerDirectories directories)
+    public static ContainerAllocateResponse For(string podUid, ContainerShare container, AgentOptions options, NodeSettings settings, ContainerDirectories directories)
     {
         var answer = new ContainerAllocateResponse();
         answer.Envs["NVIDIA_VISIBLE_DEVICES"] = string.Join(',', container.VisibleIds);
@@ -22,8 +23,10 @@ internal static class Answer
         answer.Envs["CUDA_DEVICE_SM_LIMIT"] = container.Devices[0].Cores.ToString(CultureInfo.InvariantCulture);
         answer.Envs["CUDA_DEVICE_MEMORY_SHARED_CACHE"] = $"{options.VgpuDir}/{RegionId(podUid, container.Name)}.cache";
         // Instead of one that the image brings along; the cluster's own, where it is another, stands in the pod and comes before this.
-        answer.Envs["GPU_CORE_UTILIZATION_POLICY"] = "default";
-        if (options.MemoryScaling > 1)
+        answer.Envs["GPU_CORE_UTILIZATION_POLICY"] = settings.DisableCoreLimit ? "disable" : "default";
+        if (settings.LibCudaLogLevel is { } level)
+            answer.Envs["LIBCUDA_LOG_LEVEL"] = level;
+        if (settings.MemoryScaling > 1)
             answer.Envs["CUDA_OVERSUBSCRIBE"] = "true";
 
         answer.Mounts.Add(Mount($"{options.VgpuDir}/libvgpu.so", options.LibraryFile, readOnly: true));

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Kubelet.DevicePlugin.V1Beta1;
 
@@ -8,7 +9,7 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>The kubelet's device plugin service, v1beta1.</summary>
 /// <param name="closing">The socket is being closed; streams end.</param>
 internal sealed partial class DevicePluginEndpoint(
-    Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, AgentOptions options,
+    Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, SettingsInForce settings,
     ILogger<DevicePluginEndpoint> log, CancellationToken closing) : DevicePlugin.DevicePluginBase
 {
     public static DevicePluginOptions Options => new() { PreStartRequired = true, GetPreferredAllocationAvailable = true };
@@ -19,13 +20,16 @@ internal sealed partial class DevicePluginEndpoint(
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, closing);
         streams.Enter();
+        ListAndWatchResponse? told = null;
         try
         {
             while (true)
             {
                 var (cards, changed) = inventory.Watch();
-                await responseStream.WriteAsync(Replicas.List(cards, options.SplitCount), end.Token);
-                await changed.WaitAsync(end.Token);
+                var (shared, otherwise) = settings.Watch();
+                if (Replicas.List(cards, shared) is var list && !list.Equals(told))
+                    await responseStream.WriteAsync(told = list, end.Token);
+                await Task.WhenAny(changed, otherwise).WaitAsync(end.Token);
             }
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)

@@ -1,4 +1,7 @@
 using System.Text;
+using Hami.NodeAgent.Plumbing.Settings;
+using Hami.NodeAgent.Registering.Health;
+using Hami.NodeAgent.Observing;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -7,11 +10,22 @@ internal sealed record AgentOptions
 {
     public required string NodeName { get; init; }
 
-    /// <summary>YAML file with the node's cards.</summary>
-    public required string DeviceFile { get; init; }
+    /// <summary>YAML file with the node's cards; null where NVML is asked.</summary>
+    public string? DeviceFile { get; init; }
 
     /// <summary>Where NVML may be, best first; none where the cards are simulated.</summary>
     public IReadOnlyList<string> NvmlLibraries { get; init; } = [];
+
+    /// <summary>Where the machine's sysfs is.</summary>
+    public string Sysfs { get; init; } = "/sys";
+
+    /// <summary>How often the cards are looked at.</summary>
+    public TimeSpan LookAtCards { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a card must be without an error to be healthy again; zero when time does not heal it.</summary>
+    public TimeSpan HealthRecovery { get; init; } = TimeSpan.FromMinutes(10);
+
+    public XidRules XidRules { get; init; } = XidRules.Usual;
 
     public string KubeletDir { get; init; } = "/var/lib/kubelet";
 
@@ -21,12 +35,8 @@ internal sealed record AgentOptions
     /// <summary>Directory of the host that every container sees as <c>/tmp/vgpulock</c>.</summary>
     public string LockPath { get; init; } = "/tmp/vgpulock";
 
-    /// <summary>How many containers may share one card.</summary>
-    public int SplitCount { get; init; } = 10;
-
-    public double MemoryScaling { get; init; } = 1;
-
-    public double CoreScaling { get; init; } = 1;
+    /// <summary>What the command line settles of how cards are shared.</summary>
+    public GivenSettings Given { get; init; } = GivenSettings.None;
 
     public string ResourceName { get; init; } = "nvidia.com/gpu";
 
@@ -41,6 +51,8 @@ internal sealed record AgentOptions
 
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
     public bool AcceptUnsigned { get; init; }
+
+    public ObservingOptions Observing { get; init; } = new();
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 
@@ -76,12 +88,8 @@ internal sealed record AgentOptions
     {
         if (string.IsNullOrWhiteSpace(NodeName))
             return "The node's name is unknown: give --node-name, or set NODE_NAME.";
-        if (SplitCount is < 1 or > 1000)
-            return $"--device-split-count is {SplitCount}; it must be from 1 to 1000.";
-        if (!double.IsFinite(MemoryScaling) || MemoryScaling <= 0)
-            return $"--device-memory-scaling is {MemoryScaling}; it must be above 0.";
-        if (!double.IsFinite(CoreScaling) || CoreScaling <= 0)
-            return $"--device-core-scaling is {CoreScaling}; it must be above 0.";
+        if (Given.Fault() is { } fault)
+            return fault;
         if (ResourceName.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
             return $"--resource-name is \"{ResourceName}\"; it must look like nvidia.com/gpu.";
         foreach (var (socket, option) in new[] { (PluginSocket, "--kubelet-dir"), (KubeletSocket, "--kubelet-dir"), (PodResourcesSocket, "--kubelet-dir"), (AgentSocket, "--hook-path") })

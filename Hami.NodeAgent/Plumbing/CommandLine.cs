@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Reflection;
 using Hami.NodeAgent.Installing;
+using Hami.NodeAgent.Plumbing.Settings;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -48,26 +50,7 @@ internal static class CommandLine
 
     private static readonly Option<string?> Simulate = new("--simulate")
     {
-        Description = "YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles); read again when it changes.",
-    };
-
-    private static readonly Option<int> SplitCount = new("--device-split-count")
-    {
-        Description = "How many containers may share one card.",
-        DefaultValueFactory = _ => 10,
-    };
-
-    private static readonly Option<double> MemoryScaling = new("--device-memory-scaling")
-    {
-        Description = "Memory published for each MiB a card has; above 1 oversubscribes.",
-        DefaultValueFactory = _ => 1,
-    };
-
-    // The second name is HAMi's.
-    private static readonly Option<double> CoreScaling = new("--device-core-scaling", "--device-cores-scaling")
-    {
-        Description = "Compute published for each card.",
-        DefaultValueFactory = _ => 1,
+        Description = "For a lab: YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles), read again when it changes; NVML is not asked then.",
     };
 
     private static readonly Option<string> ResourceName = new("--resource-name")
@@ -102,8 +85,10 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SplitCount, MemoryScaling, CoreScaling, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
+        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All).Concat(ObservingOptions.All))
+            serve.Add(option);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
         version.SetAction(_ => Console.WriteLine(typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion));
@@ -114,32 +99,29 @@ internal static class CommandLine
 
     private static async Task<int> Serve(ParseResult given, CancellationToken cancellation)
     {
-        if (given.GetValue(Simulate) is not { Length: > 0 } file)
-            return await Fail("Cards are not yet discovered by NVML: give --simulate a YAML file that lists them.");
         var options = new AgentOptions
         {
             NodeName = given.GetValue(NodeName)!,
-            DeviceFile = file,
+            DeviceFile = given.GetValue(Simulate) is { Length: > 0 } file ? file : null,
             KubeletDir = Path.GetFullPath(given.GetValue(KubeletDir)!),
             HookPath = Path.GetFullPath(given.GetValue(HookPath)!),
             LockPath = Path.GetFullPath(given.GetValue(LockPath)!),
-            SplitCount = given.GetValue(SplitCount),
-            MemoryScaling = given.GetValue(MemoryScaling),
-            CoreScaling = given.GetValue(CoreScaling),
             ResourceName = given.GetValue(ResourceName)!,
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
+            Observing = ObservingOptions.From(given),
         };
         ImmutableArray<Card> cards;
         IKubernetes kubernetes;
         try
         {
+            options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
             options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)
                 options = options with { LibraryFile = Interceptor.Install(library, options.VgpuDir) };
-            cards = DeviceFile.Read(file);
+            cards = options.DeviceFile is { } simulated ? DeviceFile.Read(simulated) : [];
             kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }
         catch (Exception e) when (e is DeviceFileException or InvalidOperationException)

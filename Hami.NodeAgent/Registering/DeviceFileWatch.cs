@@ -1,32 +1,36 @@
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 
 namespace Hami.NodeAgent.Registering;
 
 /// <summary>Reads the device file again whenever its text changes.</summary>
 /// <remarks>By looking, not by inotify: a file from a ConfigMap changes by a symlink two levels up.</remarks>
-internal sealed partial class DeviceFileWatch(AgentOptions options, CardInventory inventory, TimeProvider time, ILogger<DeviceFileWatch> log)
+internal sealed partial class DeviceFileWatch(AgentOptions options, SettingsInForce settings, CardInventory inventory, TimeProvider time, ILogger<DeviceFileWatch> log)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(Follow, time, log, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => options.DeviceFile is { } file
+        ? UntilStopped.RunAsync(c => Follow(file, c), time, log, stoppingToken)
+        : Task.CompletedTask;
 
-    private async Task Follow(CancellationToken stoppingToken)
+    private async Task Follow(string file, CancellationToken stoppingToken)
     {
         string? complained = null;
         string? last = null;
+        var cards = inventory.Cards;
         using var timer = new PeriodicTimer(Period, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        do
         {
             try
             {
-                var text = DeviceFile.Text(options.DeviceFile);
-                if (text == last)
-                    continue;
-                last = text;
-                if (inventory.Set(DeviceFile.Parse(text, options.DeviceFile)))
-                    LogChanged(inventory.Cards.Length, inventory.Cards.Count(c => c.Healthy));
-                complained = null;
+                var text = DeviceFile.Text(file);
+                if (text != last)
+                {
+                    last = text;
+                    cards = DeviceFile.Parse(text, file);
+                    complained = null;
+                }
             }
             catch (DeviceFileException e)
             {
@@ -35,7 +39,10 @@ internal sealed partial class DeviceFileWatch(AgentOptions options, CardInventor
                     LogBad(e.Message);
                 complained = e.Message;
             }
+            if (inventory.Set(Discovery.Visible(cards, settings.Current)))
+                LogChanged(inventory.Cards.Length, inventory.Cards.Count(c => c.Healthy));
         }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     [LoggerMessage(LogLevel.Information, "The node's cards have changed: {Cards} cards, {Healthy} of them healthy")]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using k8s;
 using k8s.Models;
 
@@ -8,7 +9,7 @@ namespace Hami.NodeAgent.Registering;
 
 /// <summary>Keeps the node's annotation <see cref="HamiKeys.NodeRegister"/> equal to the cards; writes only what differs.</summary>
 internal sealed partial class NodeRegistration(
-    IKubernetes kubernetes, AgentOptions options, CardInventory inventory, KubeletRegistration kubelet, TimeProvider time, ILogger<NodeRegistration> log)
+    IKubernetes kubernetes, AgentOptions options, CardInventory inventory, SettingsInForce settings, KubeletRegistration kubelet, TimeProvider time, ILogger<NodeRegistration> log)
     : BackgroundService
 {
     // Tells the scheduler that this node needs no turns: HAMi's plugin would find its pod only by the node's lock.
@@ -26,7 +27,7 @@ internal sealed partial class NodeRegistration(
             var wait = TimeSpan.FromSeconds(30);
             try
             {
-                await Bounded.Call(TimeSpan.FromSeconds(15), c => Publish(Publication.Text(cards, options), c), stoppingToken);
+                await Bounded.Call(TimeSpan.FromSeconds(15), c => Publish(Publication.Text(cards, settings.Current), c), stoppingToken);
             }
             catch (Exception e) when (Outage.Is(e, stoppingToken))
             {

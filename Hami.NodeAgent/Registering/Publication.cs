@@ -1,23 +1,23 @@
 using Hami.Domain.Protocol;
-using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 
 namespace Hami.NodeAgent.Registering;
 
 /// <summary>The node's cards as the register annotation tells them.</summary>
 internal static class Publication
 {
-    public static string Text(IReadOnlyList<Card> cards, AgentOptions options) =>
-        NodeRegister.Encode([.. cards.Select((card, index) => new PublishedDevice
+    public static string Text(IReadOnlyList<Card> cards, NodeSettings settings) =>
+        NodeRegister.Encode([.. cards.Select(card => new PublishedDevice
         {
             Id = card.Uuid,
-            Index = index,
-            Count = card.Slots(options.SplitCount),
-            MemoryMiB = (long)(card.MemoryMiB * options.MemoryScaling),
+            Index = card.Index,
+            Count = card.Slots(settings.SplitCount),
+            MemoryMiB = (long)(card.MemoryMiB * settings.MemoryScaling),
             // An instance has its own compute: nothing there is oversubscribed.
-            Cores = card.Mig is null ? (int)(100 * options.CoreScaling) : 100,
+            Cores = card.Mig is null ? (int)(100 * settings.CoreScaling) : 100,
             Type = card.Model.StartsWith("NVIDIA", StringComparison.Ordinal) ? card.Model : $"NVIDIA-{card.Model}",
             Numa = card.Numa ?? 0,
-            Mode = card.Mig is null ? "hami-core" : "mig",
+            Mode = card.Mig is not null ? "mig" : settings.OperatingMode is "mps" ? "mps" : "hami-core",
             MigProfiles = card.Mig?.All,
             Health = card.Healthy,
         })]);

@@ -3,6 +3,7 @@ extern alias agent;
 using agent::Kubelet.DevicePlugin.V1Beta1;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using static Hami.Tests.Allocating.NodePods;
 
 namespace Hami.Tests.Allocating;
@@ -47,7 +48,16 @@ public sealed class AnsweringAllocate
     [InlineData(1, false)]
     [InlineData(1.5, true)]
     public void Oversubscription_is_told_only_when_memory_is_scaled_up(double scaling, bool told) =>
-        Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", Options() with { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
+        Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", settings: new() { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
+
+    [Fact]
+    public void The_librarys_log_level_and_the_core_policy_are_those_of_the_nodes_settings()
+    {
+        var usual = Answered("GPU-a,NVIDIA,3000,50:;").Envs;
+        Assert.Equal((false, "default"), (usual.ContainsKey("LIBCUDA_LOG_LEVEL"), usual["GPU_CORE_UTILIZATION_POLICY"]));
+        var set = Answered("GPU-a,NVIDIA,3000,50:;", settings: new() { LibCudaLogLevel = "4", DisableCoreLimit = true }).Envs;
+        Assert.Equal(("4", "disable"), (set["LIBCUDA_LOG_LEVEL"], set["GPU_CORE_UTILIZATION_POLICY"]));
+    }
 
     [Fact]
     public void The_library_that_was_installed_has_the_name_that_containers_know() =>
@@ -59,15 +69,15 @@ public sealed class AnsweringAllocate
     [Trait("Scoreboard", "D08")]
     public void A_container_that_turns_control_off_has_no_preload_file() =>
         Assert.DoesNotContain(
-            Answer.For("uid-p", Share("GPU-a,NVIDIA,3000,50:;") with { Unlimited = true }, Options(), new(Options())).Mounts,
+            Answer.For("uid-p", Share("GPU-a,NVIDIA,3000,50:;") with { Unlimited = true }, Options(), new(), new(Options())).Mounts,
             m => m.ContainerPath == "/etc/ld.so.preload");
 
     [Fact]
     public void The_same_question_has_the_same_answer() =>
         Assert.Equal(Answered("GPU-a,NVIDIA,3000,50:;"), Answered("GPU-a,NVIDIA,3000,50:;"));
 
-    private static ContainerAllocateResponse Answered(string list, AgentOptions? options = null) =>
-        Answer.For("uid-p", Share(list), options ?? Options(), new(options ?? Options()));
+    private static ContainerAllocateResponse Answered(string list, AgentOptions? options = null, NodeSettings? settings = null) =>
+        Answer.For("uid-p", Share(list), options ?? Options(), settings ?? new(), new(options ?? Options()));
 
     private static ContainerShare Share(string list) => Seen(Pod("p", list, [1])).Containers[0];
 }

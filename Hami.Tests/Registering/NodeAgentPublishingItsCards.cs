@@ -1,4 +1,5 @@
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 
 namespace Hami.Tests.Registering;
@@ -12,7 +13,7 @@ public sealed class NodeAgentPublishingItsCards
         Assert.Equal(
             """[{"id":"GPU-b","count":10,"devmem":40960,"devcore":100,"type":"NVIDIA A100-SXM4-40GB","mode":"hami-core","health":true},"""
             + """{"id":"GPU-a","index":1,"count":10,"devmem":7611,"devcore":100,"type":"NVIDIA-Tesla P4","numa":1,"mode":"hami-core"}]""",
-            Publication.Text([new("GPU-b", "NVIDIA A100-SXM4-40GB", 40960, 0, true), new("GPU-a", "Tesla P4", 7611, 1, false)], Options));
+            Publication.Text([new("GPU-b", "NVIDIA A100-SXM4-40GB", 40960, 0, true), new("GPU-a", "Tesla P4", 7611, 1, false) { Index = 1 }], new()));
 
     [Theory]
     [InlineData(40960, 1.5, 1, "\"devmem\":61440,\"devcore\":100")]
@@ -20,7 +21,7 @@ public sealed class NodeAgentPublishingItsCards
     [InlineData(24564, 1, 1.15, "\"devmem\":24564,\"devcore\":114")]
     public void Scaled_values_are_cut_not_rounded(long memoryMiB, double memoryScaling, double coreScaling, string expected) =>
         Assert.Contains(expected, Publication.Text([new("GPU-a", "P4", memoryMiB, 0, true)],
-            Options with { MemoryScaling = memoryScaling, CoreScaling = coreScaling }), StringComparison.Ordinal);
+            new NodeSettings { MemoryScaling = memoryScaling, CoreScaling = coreScaling }), StringComparison.Ordinal);
 
     [Fact]
     public void A_socket_path_that_Linux_cannot_take_is_named_before_anything_starts() =>

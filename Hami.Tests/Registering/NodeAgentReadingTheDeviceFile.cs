@@ -9,7 +9,7 @@ public sealed class NodeAgentReadingTheDeviceFile
         Assert.Equal(
         [
             new Card("GPU-a", "NVIDIA GeForce RTX 4090", 24564, null, true),
-            new Card("GPU-b", "Tesla P4", 7611, 1, false),
+            new Card("GPU-b", "Tesla P4", 7611, 1, false) { Index = 1, Minor = 1 },
         ], DeviceFile.Parse("""
             devices:
               - uuid: GPU-a

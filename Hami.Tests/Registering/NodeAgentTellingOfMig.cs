@@ -1,14 +1,14 @@
 using Hami.Domain.Protocol;
 using Hami.Lab.Cluster;
 using Hami.NodeAgent.Allocating;
-using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 
 namespace Hami.Tests.Registering;
 
 public sealed class NodeAgentTellingOfMig
 {
-    private static readonly AgentOptions Options = new() { NodeName = "n", DeviceFile = "devices.yaml", MemoryScaling = 1, CoreScaling = 2 };
+    private static readonly NodeSettings Settings = new() { MemoryScaling = 1, CoreScaling = 2 };
 
     public static TheoryData<string> Cards => ["A100-40GB", "A100-80GB"];
 
@@ -19,11 +19,11 @@ public sealed class NodeAgentTellingOfMig
         var profiles = card == "A100-40GB" ? MigCards.A100With40GB : MigCards.A100With80GB;
         var cards = DeviceFile.Parse(LabNode.Three[1].WithMig(profiles).AsAgentFile(), "devices.yaml");
 
-        var published = NodeRegister.Decode(Publication.Text(cards, Options));
+        var published = NodeRegister.Decode(Publication.Text(cards, Settings));
 
         Assert.All(published, device => Assert.Equal(("mig", 7, 100), (device.Mode, device.Count, device.Cores)));
         Assert.All(published, device => Assert.Equal(profiles.Select(Told), device.MigProfiles!.Select(Told)));
-        Assert.Equal(7 * 4, Replicas.List(cards, splitCount: 10).Devices.Count);
+        Assert.Equal(7 * 4, Replicas.List(cards, Settings).Devices.Count);
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class NodeAgentTellingOfMig
             """
             "mode":"mig","health":true,"migProfiles":[{"name":"1g.5gb","memoryMB":4864,"core":15,"sliceCount":1,"placements":[{"size":1},{"start":1,"size":1}]}]
             """.Trim(),
-            Publication.Text(DeviceFile.Parse(File("mode: mig, migProfiles: [{name: 1g.5gb, memoryMB: 4864, core: 15, sliceCount: 1, placements: [{start: 0, size: 1}, {start: 1, size: 1}]}]"), "f"), Options),
+            Publication.Text(DeviceFile.Parse(File("mode: mig, migProfiles: [{name: 1g.5gb, memoryMB: 4864, core: 15, sliceCount: 1, placements: [{start: 0, size: 1}, {start: 1, size: 1}]}]"), "f"), Settings),
             StringComparison.Ordinal);
 
     [Fact]

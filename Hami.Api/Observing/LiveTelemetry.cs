@@ -1,0 +1,79 @@
+using System.Collections.Concurrent;
+using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
+using Hami.Telemetry.V1;
+
+namespace Hami.Api.Observing;
+
+/// <summary>What all nodes have told this process. Nothing here is waited for by anybody who places pods.</summary>
+public sealed class LiveTelemetry
+{
+    private readonly ConcurrentDictionary<string, NodeTelemetry> _nodes = new(StringComparer.Ordinal);
+    private readonly ILedgerReader _ledger;
+    private readonly TimeProvider _time;
+    private int _series;
+
+    internal LiveTelemetry(ILedgerReader ledger, TimeProvider time) => (_ledger, _time) = (ledger, time);
+
+    internal IEnumerable<NodeTelemetry> Nodes => _nodes.Values;
+
+    /// <summary>Series that are held in memory, of all nodes.</summary>
+    internal int SeriesCount => Volatile.Read(ref _series);
+
+    /// <summary>Takes a report in; the node is who it says it is.</summary>
+    /// <exception cref="ReportRefusedException">Nothing of it can be used.</exception>
+    /// <exception cref="TooManyReportsException">The node reports too often.</exception>
+    internal ReportResponse Hear(ReportRequest report)
+    {
+        var (now, answer) = (_time.GetUtcNow(), new ReportResponse());
+        var node = _nodes.GetOrAdd(report.Node, name => new(name));
+        if (!node.MayReport(now))
+            throw new TooManyReportsException();
+        var moments = TelemetryReading.Read(report, now, answer.Refused);
+        TelemetryCounts.Dropped("refused", report.Moments.Count - moments.Count);
+        TelemetryCounts.Given(report.Node, report.Dropped);
+        var (ledger, leftOut, before) = (_ledger.Ledger, 0, node.SeriesCount);
+        foreach (var moment in moments)
+        {
+            var heard = node.Hear(moment, now, key => NamespaceOf(ledger, report.Node, key), MayGrow, ref leftOut);
+            TelemetryCounts.Heard(heard);
+            answer.Taken += heard is Heard.Taken ? 1u : 0;
+        }
+        Interlocked.Add(ref _series, node.SeriesCount - before);
+        if (leftOut > 0)
+        {
+            TelemetryCounts.Dropped("series", leftOut);
+            TelemetryReading.Say(
+                answer.Refused,
+                "Shares of pods that hold nothing on this node by the log are not taken, nor series beyond the limits (docs/telemetry.md).");
+        }
+        return answer;
+    }
+
+    /// <summary>What a card measured last; null when that is not known, or too long ago.</summary>
+    internal IEnumerable<(UseKey Key, string Namespace, DateTimeOffset At, Measured Value)> NowOf(string node) =>
+        _nodes.TryGetValue(node, out var known) && known.Latest >= _time.GetUtcNow() - TelemetryLimits.Current ? known.Now() : [];
+
+    /// <summary>Forgets what nobody tells of any more.</summary>
+    internal void Forget()
+    {
+        var (now, series) = (_time.GetUtcNow(), 0);
+        foreach (var (name, node) in _nodes)
+        {
+            var left = node.Forget(now);
+            series += left;
+            if (left == 0 && node.HeardAt < now - TelemetryLimits.Late && node.Unwritten().Count == 0)
+                _nodes.TryRemove(name, out _);
+        }
+        Volatile.Write(ref _series, series);
+    }
+
+    private bool MayGrow() => SeriesCount < TelemetryLimits.Series;
+
+    // The log's word, not the node's: a node that lies can show nothing under the name of pods that are elsewhere.
+    private static string? NamespaceOf(ClusterLedger ledger, string node, UseKey key) =>
+        ledger.LiveByPod.TryGetValue(key.PodUid, out var live) && live.Node == node ? ledger.AllocationOf(key.PodUid)?.Namespace : null;
+}
+
+/// <summary>A node reports more often than any agent does.</summary>
+internal sealed class TooManyReportsException() : Exception("This node reports too often: at most one report a second is looked at, and a few more after a silence.");

@@ -1,0 +1,151 @@
+using System.Data.Common;
+using System.Globalization;
+using GraphQL;
+using Hami.Api.Access;
+using Hami.Api.Asking;
+using Hami.Api.Reading;
+
+namespace Hami.Api.Observing;
+
+/// <summary>Reads use over time: from the sums in PostgreSQL and those that are not written yet, or, in short steps, from memory.</summary>
+public sealed class TelemetryTrends
+{
+    private const int UsualPoints = 300;
+    private const int MostPoints = 1000;
+
+    private static readonly int[] Steps = [5, 10, 15, 30, 60, 300, 900, 1800, 3600, 7200, 21600, 43200, 86400];
+
+    private readonly LiveTelemetry _live;
+    private readonly TelemetryRollups _rollups;
+    private readonly Rows _rows;
+    private readonly TimeProvider _time;
+    private volatile bool _isThere;
+
+    internal TelemetryTrends(LiveTelemetry live, TelemetryRollups rollups, Rows rows, TimeProvider time) => (_live, _rollups, _rows, _time) = (live, rollups, rows, time);
+
+    internal async Task<UsageTrend> ReadAsync(UsageOf of, Scope scope, DateTimeOffset? begin, DateTimeOffset? end, int? wantedStep, CancellationToken cancellationToken)
+    {
+        if ((of.OwnerKind is null) != (of.OwnerName is null) || (of.OwnerKind is not null && of.Namespace is null))
+            throw new ExecutionError("An owner is named by ownerKind, ownerName and namespace together.") { Code = "BAD_FILTER" };
+        var now = _time.GetUtcNow();
+        var to = end ?? now;
+        var (from, step) = Aligned(begin ?? to.AddHours(-1), to, wantedStep, now);
+        var pods = of.OwnerKind is null ? null : await OwnedAsync(of, cancellationToken);
+        var periods = step < TelemetryLimits.Period ? Recent(of, scope, pods, from, to, step) : await PeriodsAsync(of, scope, pods, from, to, cancellationToken);
+        return new(from, to, (int)step.TotalSeconds, PeriodUse.Points(periods, from, to, step));
+    }
+
+    internal static (DateTimeOffset From, TimeSpan Step) Aligned(DateTimeOffset from, DateTimeOffset to, int? wantedStep, DateTimeOffset now)
+    {
+        if (from >= to)
+            throw new ExecutionError("from must be before to.") { Code = "BAD_FILTER" };
+        var isRecent = from >= now - TelemetryLimits.Ring;
+        var seconds = wantedStep ?? Steps.Where(s => isRecent || s >= TelemetryLimits.Seconds).Cast<int?>().FirstOrDefault(s => (to - from).TotalSeconds / s <= UsualPoints) ?? Steps[^1];
+        var unit = seconds < TelemetryLimits.Seconds ? (int)TelemetryLimits.Cell.TotalSeconds : TelemetryLimits.Seconds;
+        if (seconds < unit || seconds % unit != 0)
+            throw new ExecutionError($"stepSeconds is {seconds.ToString(CultureInfo.InvariantCulture)}; it must be a multiple of 5, and from 300 on of 300.") { Code = "BAD_FILTER" };
+        if (seconds < TelemetryLimits.Seconds && !isRecent && wantedStep is not null)
+            throw new ExecutionError($"Steps shorter than 300 s are kept for {TelemetryLimits.Ring.TotalMinutes} minutes: ask for a later time or for longer steps.") { Code = "BAD_FILTER" };
+        var step = TimeSpan.FromSeconds(seconds);
+        var aligned = new DateTimeOffset(from.UtcTicks - from.UtcTicks % step.Ticks, TimeSpan.Zero);
+        return (to - aligned) / step <= MostPoints
+            ? (aligned, step)
+            : throw new ExecutionError($"These are more than {MostPoints} points: ask for longer steps or a shorter time.") { Code = "TOO_LONG" };
+    }
+
+    /// <summary>What is in memory, each step as a period.</summary>
+    private IEnumerable<PeriodUse> Recent(UsageOf of, Scope scope, string[]? pods, DateTimeOffset from, DateTimeOffset to, TimeSpan step)
+    {
+        var rows = new List<UseRow>();
+        foreach (var node in _live.Nodes.Where(n => Match.Is(of.Node, n.Name)))
+        {
+            foreach (var bucket in node.Between(from, to).GroupBy(v => (v.At - from).Ticks / step.Ticks))
+            {
+                // All series of the node: a share that ended within the step counts for its part of it.
+                var cells = bucket.Select(v => v.At).Distinct().Count();
+                rows.AddRange(bucket.Where(v => Takes(of, scope, v.Key, v.Namespace, pods)).GroupBy(v => (v.Key, v.Namespace)).Select(series => new UseRow(
+                    new(from + bucket.Key * step, node.Name, series.Key.Key), series.Key.Namespace,
+                    series.Aggregate(UseSums.None, (sums, v) => sums.With(v.Value, 0)) with { Moments = cells })));
+            }
+        }
+        return rows.GroupBy(r => r.Key.Period).Select(g => of.IsOfShares ? PeriodUse.OfShares(g.Key, [.. g]) : PeriodUse.OfCards(g.Key, [.. g], _ => null));
+    }
+
+    private async Task<IEnumerable<PeriodUse>> PeriodsAsync(
+        UsageOf of, Scope scope, string[]? pods, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    {
+        // First what is not written, then what is: a row that moves meanwhile is found twice, which its seconds tell, and not missed.
+        var unwritten = _rollups.Unwritten.Where(r => r.Key.Period < to && Match.Is(of.Node, r.Key.Node) && Takes(of, scope, r.Key.Series, r.Namespace, pods)).ToList();
+        var first = unwritten.Count > 0 ? unwritten.Min(r => r.Key.Period) : DateTimeOffset.MaxValue;
+        if (!await IsThereAsync(cancellationToken))
+            return Periods(of, unwritten).Where(p => p.At >= from);
+        var written = await SummedAsync(of, scope, pods, from, Earlier(to, first), cancellationToken);
+        if (unwritten.Count == 0)
+            return written;
+        var rows = await RowsAsync(of, scope, pods, first - TelemetryLimits.Period, to, cancellationToken);
+        var merged = rows.Concat(unwritten).GroupBy(r => r.Key).Select(g => g.Aggregate((a, b) => a with { Sums = a.Sums.Merge(b.Sums) }));
+        return written.Concat(Periods(of, merged).Where(p => p.At >= first && p.At >= from));
+    }
+
+    private static IEnumerable<PeriodUse> Periods(UsageOf of, IEnumerable<UseRow> rows)
+    {
+        var periods = rows.GroupBy(r => r.Key.Period).ToDictionary(g => g.Key, g => g.ToDictionary(r => (r.Key.Node, r.Key.Series)));
+        return periods.Select(p => of.IsOfShares ? PeriodUse.OfShares(p.Key, p.Value.Values) : PeriodUse.OfCards(p.Key, p.Value.Values, Before));
+
+        long? Before(UseRow row) =>
+            periods.TryGetValue(row.Key.Period - TelemetryLimits.Period, out var before) && before.TryGetValue((row.Key.Node, row.Key.Series), out var earlier) && earlier.Sums.Energy.IsKnown
+                ? earlier.Sums.Energy.Last : null;
+    }
+
+    private Task<List<PeriodUse>> SummedAsync(UsageOf of, Scope scope, string[]? pods, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    {
+        var values = new Conditions();
+        var totalled = of.IsOfCluster || of.IsOfNamespace;
+        // What is of a whole cluster, or namespace, is added up once, when nothing more can come.
+        var totals = !totalled ? "" :
+            $"select period, {TelemetryTotals.Names} from {TelemetryTotals.Table} t {values.And("t.namespace = ?", of.Namespace ?? "").And("t.period >= ?", from).And("t.period < ?", to).Within()} union all ";
+        Where(values, of, scope, pods, from, to);
+        if (totalled)
+            values.And($"u.period > (select coalesce(max(period), '-infinity') from {TelemetryTotals.Table})");
+        var sums = of.IsOfShares
+            ? $"select u.period, {TelemetryTotals.OfShares} from {TelemetryTables.Shares} u {values.Within()} group by u.period"
+            : $"select u.period, {TelemetryTotals.OfCards} from {TelemetryTables.Cards} u {TelemetryTotals.Before} {values.Within()} group by u.period";
+        return _rows.ReadAsync(totals + sums, values, Period, cancellationToken);
+    }
+
+    private Task<List<UseRow>> RowsAsync(UsageOf of, Scope scope, string[]? pods, DateTimeOffset from, DateTimeOffset to, CancellationToken cancellationToken)
+    {
+        var conditions = Where(new(), of, scope, pods, from, to);
+        return _rows.ReadAsync(
+            $"select {TelemetryTables.Selected("u")} from {(of.IsOfShares ? TelemetryTables.Shares : TelemetryTables.Cards)} u {conditions.Where}", conditions, TelemetryTables.Row, cancellationToken);
+    }
+
+    private static Conditions Where(Conditions conditions, UsageOf of, Scope scope, string[]? pods, DateTimeOffset from, DateTimeOffset to) => conditions
+        .And("u.period >= ?", from).And("u.period < ?", to).And("u.node = ?", of.Node).And("u.device_uuid = ?", of.DeviceUuid)
+        .And("u.namespace = ?", of.Namespace).And("u.pod_uid = ?", of.PodUid).And("u.container = ?", of.Container).And("u.pod_uid = any(?)", pods)
+        .And("u.namespace = any(?)", of.IsOfShares && !scope.AllNamespaces ? scope.Namespaces.ToArray() : null);
+
+    private static bool Takes(UsageOf of, Scope scope, UseKey key, string @namespace, string[]? pods) =>
+        key.IsCard != of.IsOfShares && Match.Is(of.DeviceUuid, key.DeviceUuid)
+        && (key.IsCard
+            || (scope.Sees(@namespace) && Match.Is(of.Namespace, @namespace) && Match.Is(of.PodUid, key.PodUid) && Match.Is(of.Container, key.Container)
+                && (pods is null || pods.Contains(key.PodUid, StringComparer.Ordinal))));
+
+    private async Task<string[]> OwnedAsync(UsageOf of, CancellationToken cancellationToken)
+    {
+        var conditions = new Conditions().And("a.namespace = ?", of.Namespace).And("a.owner_kind = ?", of.OwnerKind).And("a.owner_name = ?", of.OwnerName);
+        return [.. await _rows.ReadAsync($"select distinct a.pod_uid from {ReadTables.Allocations} a {conditions.Where}", conditions, r => r.GetString(0), cancellationToken)];
+    }
+
+    private async Task<bool> IsThereAsync(CancellationToken cancellationToken) =>
+        _isThere = _isThere || (await _rows.ReadAsync($"select to_regclass('{TelemetryTotals.Table}') is not null", new(), r => r.GetBoolean(0), cancellationToken))[0];
+
+    private static PeriodUse Period(DbDataReader row) => new(
+        row.GetFieldValue<DateTimeOffset>(0), Double(row, 1), Long(row, 2), Double(row, 3), Long(row, 4), Long(row, 5), Double(row, 6), Double(row, 7), row.GetInt64(8));
+
+    private static double? Double(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetDouble(column);
+
+    private static long? Long(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
+
+    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
+}
