@@ -28,7 +28,8 @@ internal static class AgentHost
             .AddSingleton<NodeReadings>()
             .AddSingleton<ContainerDirectories>()
             .AddSingleton<PluginStreams>()
-            .AddSingleton<KubeletRestarts>();
+            .AddSingleton<KubeletRestarts>()
+            .AddSingleton<PluginFolder>();
         builder.Services
             .AddHosted<PodsOnNode>()
             .AddSingleton(new SettingsInForce(options.Given.Over(new())))

@@ -10,6 +10,8 @@ internal static class MigRoom
         .AddSingleton<IMigBook>(rooms => new MigBook(Path.Combine(options.VgpuDir, "mig.json"), MigBook.BootId(), rooms.GetRequiredService<ILogger<MigBook>>()))
         .AddSingleton<Partitioner>()
         .AddSingleton<MigRecords>()
-        .AddSingleton<MigInstances>()
-        .AddHostedService(rooms => rooms.GetRequiredService<MigInstances>());
+        .AddHosted<MigInstances>()
+        .AddHosted<StaticMigDevices>()
+        .AddSingleton<MigHanding>()
+        .AddHosted<MigPlugins>();
 }
