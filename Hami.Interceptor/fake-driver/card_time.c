@@ -17,12 +17,12 @@ struct timetable {
             _Atomic int32_t pid;
             _Atomic uint64_t sample[SAMPLES_KEPT]; /* number of the sample << 32 | busy ns */
         } process[BUSY_MAX];
-    } card[CARDS_MAX];
+    } card[BOOKS_MAX];
 };
 
 static struct {
     _Atomic(struct timetable *) timetable;
-    _Atomic int own[CARDS_MAX]; /* place + 1 */
+    _Atomic int own[BOOKS_MAX]; /* place + 1 */
 } shared;
 
 uint64_t card_now_ns(void)
@@ -37,9 +37,8 @@ static struct timetable *timetable(void)
     struct timetable *open_already = atomic_load(&shared.timetable), *nothing = NULL;
     if (open_already)
         return open_already;
-    char path[4096];
-    const char *cards = getenv("HAMI_FAKE_DRIVER");
-    snprintf(path, sizeof path, "%s.time", cards ? cards : "");
+    char path[PATH_BYTES];
+    cards_beside(path, ".time");
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     int kind = file >= 0 && ftruncate(file, sizeof(struct timetable)) == 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
     struct timetable *mapped =
@@ -119,6 +118,6 @@ unsigned int card_busy(const struct card *card, struct busy *busy, unsigned int 
 
 void card_forget(void)
 {
-    for (int i = 0; i < CARDS_MAX; i++)
+    for (int i = 0; i < BOOKS_MAX; i++)
         atomic_store(&shared.own[i], 0);
 }

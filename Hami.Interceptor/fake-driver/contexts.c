@@ -14,7 +14,11 @@ static uint64_t context_bytes(void)
 
 static bool context_take(int card)
 {
-    return context_bytes() == 0 || node_take(&driver.cards[card], context_bytes());
+    if (context_bytes() != 0 && !node_take(&driver.cards[card], context_bytes()))
+        return false;
+    if (driver.cards[card].is_instance)
+        node_context(&driver.cards[card], 1);
+    return true;
 }
 
 static void limits_give(CUcontext context)
@@ -28,6 +32,8 @@ static void limits_give(CUcontext context)
 static void context_give(CUcontext context)
 {
     limits_give(context);
+    if (driver.cards[context->card].is_instance)
+        node_context(&driver.cards[context->card], -1);
     if (context_bytes() != 0)
         node_give(&driver.cards[context->card], context_bytes());
 }

@@ -14,93 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- cards ---- */
-
-static bool card_parse(char *line, struct card *card)
-{
-    char *field[4], *rest = line;
-    line[strcspn(line, "#\r\n")] = '\0';
-    for (int i = 0; i < 4; i++) {
-        char *text = strsep(&rest, ";");
-        if (!text)
-            return false;
-        text += strspn(text, " \t");
-        size_t length = strlen(text);
-        while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t'))
-            text[--length] = '\0';
-        field[i] = text;
-    }
-    if (!*field[0])
-        return false;
-    snprintf(card->uuid, sizeof card->uuid, "%s", field[0]);
-    snprintf(card->model, sizeof card->model, "%s", field[1]);
-    card->memory_bytes = strtoull(field[2], NULL, 10) << 20;
-    card->multiprocessors = (unsigned int)strtoul(field[3], NULL, 10);
-    return true;
-}
-
-static int node_read(struct card cards[CARDS_MAX])
-{
-    const char *path = getenv("HAMI_FAKE_DRIVER");
-    FILE *file = path && *path ? fopen(path, "re") : NULL;
-    if (!file)
-        return -1;
-    int count = 0;
-    char line[512];
-    while (count < CARDS_MAX && fgets(line, sizeof line, file)) {
-        if (!card_parse(line, &cards[count]))
-            continue;
-        cards[count].number = (unsigned int)count;
-        count++;
-    }
-    fclose(file);
-    return count;
-}
-
-int node_cards(struct card cards[CARDS_MAX])
-{
-    struct card all[CARDS_MAX];
-    int count = node_read(all);
-    const char *visible = getenv("NVIDIA_VISIBLE_DEVICES");
-    if (count < 0)
-        return -1;
-    if (!visible || strcmp(visible, "all") == 0) {
-        memcpy(cards, all, sizeof(struct card) * (size_t)count);
-        return count;
-    }
-    int kept = 0;
-    while (*visible && kept < CARDS_MAX) { /* "none" and "void" name no card */
-        size_t length = strcspn(visible, ",");
-        for (int i = 0; i < count; i++)
-            if (strlen(all[i].uuid) == length && strncmp(all[i].uuid, visible, length) == 0) {
-                cards[kept++] = all[i];
-                break;
-            }
-        visible += length;
-        visible += *visible == ',';
-    }
-    return kept;
-}
-
-void uuid_bytes(const char *uuid, unsigned char bytes[16])
-{
-    const char *text = strncmp(uuid, "GPU-", 4) == 0 || strncmp(uuid, "MIG-", 4) == 0 ? uuid + 4 : uuid;
-    unsigned int b[16];
-    int end = 0;
-    int found = sscanf(text, "%2x%2x%2x%2x-%2x%2x-%2x%2x-%2x%2x-%2x%2x%2x%2x%2x%2x%n", &b[0], &b[1], &b[2], &b[3],
-                       &b[4], &b[5], &b[6], &b[7], &b[8], &b[9], &b[10], &b[11], &b[12], &b[13], &b[14], &b[15], &end);
-    if (found == 16 && text[end] == '\0') {
-        for (int i = 0; i < 16; i++)
-            bytes[i] = (unsigned char)b[i];
-        return;
-    }
-    uint64_t hash[2] = {UINT64_C(14695981039346656037), UINT64_C(1099511628211)};
-    for (const char *at = uuid; *at; at++)
-        for (int i = 0; i < 2; i++)
-            hash[i] = (hash[i] ^ (unsigned char)*at) * UINT64_C(1099511628211) + (uint64_t)i;
-    memcpy(bytes, hash, 16);
-}
-
 /* ---- ledger ---- */
 
 static struct {
@@ -159,10 +72,9 @@ static bool process_lives(const struct process *process)
 
 static void ledger_open(void)
 {
-    char path[4096];
+    char path[PATH_BYTES];
     if (!node.ledger) {
-        const char *cards = getenv("HAMI_FAKE_DRIVER");
-        snprintf(path, sizeof path, "%s.state", cards ? cards : "");
+        cards_beside(path, ".state");
         node.file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (node.file >= 0 && ftruncate(node.file, sizeof(struct ledger)) != 0) {
             close(node.file);
@@ -219,8 +131,8 @@ static struct process *own_process(void)
     if (!own)
         abort();
     own->start_ticks = ticks;
-    for (int card = 0; card < CARDS_MAX; card++)
-        own->used_bytes[card] = 0; /* what its last owner held */
+    for (int book = 0; book < BOOKS_MAX; book++)
+        own->used_bytes[book] = own->contexts[book] = 0; /* what its last owner held */
     own->pid = node.pid;
     node.own = own;
     return own;
@@ -278,6 +190,16 @@ void node_give(const struct card *card, uint64_t bytes)
     pthread_mutex_unlock(&node.lock);
 }
 
+void node_context(const struct card *card, int more)
+{
+    pthread_mutex_lock(&node.lock);
+    ledger_open();
+    ledger_lock(F_WRLCK);
+    own_process()->contexts[card->number] += (unsigned int)more;
+    ledger_lock(F_UNLCK);
+    pthread_mutex_unlock(&node.lock);
+}
+
 /* Looks only, and without the file's lock. That belongs to the whole process: libnvidia-ml would let go of what libcuda
  * holds. */
 uint64_t node_used(const struct card *card)
@@ -298,7 +220,8 @@ unsigned int node_holders(const struct card *card, struct holder *holders, unsig
     for (int i = 0; i < PROCESSES_MAX; i++) {
         const struct process *process = &node.ledger->process[i];
         uint64_t bytes = process->used_bytes[card->number];
-        if (process->pid == 0 || bytes == 0 || !process_lives(process))
+        bool is_there = bytes != 0 || (card->is_instance && process->contexts[card->number] != 0);
+        if (process->pid == 0 || !is_there || !process_lives(process))
             continue;
         if (count < room)
             holders[count] = (struct holder){(uint32_t)process->pid, bytes};
@@ -330,12 +253,16 @@ static void be_slow(const char *symbol)
 
 int node_injected(const char *symbol)
 {
+    static _Atomic unsigned int calls[INJECTIONS_MAX];
     be_slow(symbol);
-    static _Atomic unsigned int calls[16]; /* one per entry of the list */
-    const char *list = getenv("HAMI_FAKE_FAIL");
+    return node_injected_by(getenv("HAMI_FAKE_FAIL"), symbol, calls);
+}
+
+int node_injected_by(const char *list, const char *symbol, _Atomic unsigned int calls[INJECTIONS_MAX])
+{
     size_t length = strlen(symbol);
     int hit = 0;
-    for (int entry = 0; list && *list && entry < 16; entry++) {
+    for (int entry = 0; list && *list && entry < INJECTIONS_MAX; entry++) {
         if (strncmp(list, symbol, length) == 0 && list[length] == ':') {
             char *end;
             unsigned long nth = strtoul(list + length + 1, &end, 10);

@@ -1,31 +1,102 @@
-/* A libnvidia-ml.so.1 that pretends, over the same node as the pretended libcuda. */
+/* A libnvidia-ml.so.1 that pretends, over the same node as the pretended libcuda: its start, and which cards there are.
+ */
 #define _GNU_SOURCE
 #include "nvml.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include "card_time.h"
+#include <unistd.h>
 
 static struct {
     pthread_mutex_t lock;
     int references;
-    int count;
+    int count, all_count;
     struct nvmlDevice_st devices[CARDS_MAX];
+    struct nvmlDevice_st *instances;
+    struct card all[CARDS_MAX];
 } library = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- failures on demand ---- */
+
+/* A file beside the list of cards; while it is there, the driver is not. */
+bool driver_is_lost(void)
+{
+    char path[PATH_BYTES];
+    cards_beside(path, ".lost");
+    return access(path, F_OK) == 0;
+}
+
+static pthread_mutex_t failing = PTHREAD_MUTEX_INITIALIZER;
+
+/* As HAMI_FAKE_FAIL, from a file beside the list of cards; a text that is new is counted anew. */
+static int injected_by_file(const char *symbol)
+{
+    static _Atomic unsigned int calls[INJECTIONS_MAX];
+    static char known[1024];
+    char path[PATH_BYTES], text[sizeof known] = "";
+    cards_beside(path, ".fail");
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    pthread_mutex_lock(&failing);
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
+    if (strcmp(text, known) != 0) {
+        memset(calls, 0, sizeof calls);
+        strcpy(known, text);
+    }
+    int injected = node_injected_by(known, symbol, calls);
+    pthread_mutex_unlock(&failing);
+    return injected;
+}
+
+static int injected(const char *symbol)
+{
+    int code = node_injected(symbol);
+    return code ? code : injected_by_file(symbol);
+}
+
+static void forget_locks(void)
+{
+    pthread_mutex_init(&failing, NULL); /* a thread that the child has not may have held them */
+    pthread_mutex_init(&library.lock, NULL);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_locks);
+}
+
+nvmlReturn_t nvml_enter(const char *symbol, bool is_right)
+{
+    if (library.references == 0)
+        return NVML_ERROR_UNINITIALIZED;
+    if (driver_is_lost())
+        return NVML_ERROR_GPU_IS_LOST;
+    int code = injected(symbol);
+    return code ? code : is_right ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
+}
+
+/* ---- start ---- */
 
 EXPORT nvmlReturn_t nvmlInit_v2(void)
 {
-    int injected = node_injected(__func__);
-    if (injected)
-        return injected;
+    int code = injected(__func__);
+    if (code)
+        return code;
+    if (driver_is_lost())
+        return NVML_ERROR_DRIVER_NOT_LOADED;
+    static struct card cards[CARDS_MAX];
     nvmlReturn_t result = NVML_SUCCESS;
     pthread_mutex_lock(&library.lock);
     if (library.references == 0) {
-        struct card cards[CARDS_MAX];
-        library.count = node_cards(cards);
+        library.all_count = cards_all(library.all);
+        library.count = cards_visible(cards);
         for (int i = 0; i < library.count; i++)
             library.devices[i] = (struct nvmlDevice_st){.card = cards[i], .index = (unsigned int)i};
         if (library.count < 0)
@@ -61,12 +132,26 @@ EXPORT const char *nvmlErrorString(nvmlReturn_t result)
         return "Uninitialized";
     case NVML_ERROR_INVALID_ARGUMENT:
         return "Invalid Argument";
+    case NVML_ERROR_NOT_SUPPORTED:
+        return "Not Supported";
+    case NVML_ERROR_NO_PERMISSION:
+        return "Insufficient Permissions";
     case NVML_ERROR_NOT_FOUND:
         return "Not Found";
     case NVML_ERROR_INSUFFICIENT_SIZE:
         return "Insufficient Size";
     case NVML_ERROR_DRIVER_NOT_LOADED:
         return "Driver Not Loaded";
+    case NVML_ERROR_TIMEOUT:
+        return "Timeout";
+    case NVML_ERROR_GPU_IS_LOST:
+        return "GPU is lost";
+    case NVML_ERROR_RESET_REQUIRED:
+        return "GPU requires restart";
+    case NVML_ERROR_IN_USE:
+        return "In use by another client";
+    case NVML_ERROR_INSUFFICIENT_RESOURCES:
+        return "Insufficient Resources";
     case NVML_ERROR_ARGUMENT_VERSION_MISMATCH:
         return "Argument Version Mismatch";
     default:
@@ -74,7 +159,7 @@ EXPORT const char *nvmlErrorString(nvmlReturn_t result)
     }
 }
 
-static nvmlReturn_t text_out(char *out, unsigned int length, const char *text)
+nvmlReturn_t text_out(char *out, unsigned int length, const char *text)
 {
     if (!out)
         return NVML_ERROR_INVALID_ARGUMENT;
@@ -84,17 +169,9 @@ static nvmlReturn_t text_out(char *out, unsigned int length, const char *text)
     return NVML_SUCCESS;
 }
 
-#define REQUIRE(condition)                                                                                             \
-    do {                                                                                                               \
-        if (library.references == 0)                                                                                   \
-            return NVML_ERROR_UNINITIALIZED;                                                                           \
-        if (!(condition))                                                                                              \
-            return NVML_ERROR_INVALID_ARGUMENT;                                                                        \
-    } while (0)
-
 EXPORT nvmlReturn_t nvmlSystemGetDriverVersion(char *version, unsigned int length)
 {
-    REQUIRE(version);
+    ENTER(version);
     return text_out(version, length, "570.86.15");
 }
 
@@ -106,110 +183,78 @@ EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version)
     return NVML_SUCCESS;
 }
 
+/* ---- handles ---- */
+
+const struct card *node_all(int *count)
+{
+    *count = library.all_count;
+    return library.all;
+}
+
+nvmlDevice_t device_numbered(unsigned int number)
+{
+    for (int i = 0; i < library.count; i++)
+        if (library.devices[i].card.number == number)
+            return &library.devices[i];
+    return NULL;
+}
+
+nvmlDevice_t device_named(const char *uuid)
+{
+    unsigned char wanted[16], bytes[16];
+    uuid_bytes(uuid, wanted);
+    for (int i = 0; i < library.count; i++) {
+        uuid_bytes(library.devices[i].card.uuid, bytes);
+        if (strcmp(library.devices[i].card.uuid, uuid) == 0 || memcmp(bytes, wanted, 16) == 0)
+            return &library.devices[i];
+    }
+    return NULL;
+}
+
+nvmlDevice_t device_of_instance(nvmlDevice_t parent, unsigned int gpu_instance, unsigned int compute_instance)
+{
+    pthread_mutex_lock(&library.lock);
+    nvmlDevice_t device = library.instances;
+    while (device && !(device->parent == parent && device->gpu_instance == gpu_instance &&
+                       device->compute_instance == compute_instance))
+        device = device->next;
+    if (!device && (device = calloc(1, sizeof *device))) {
+        device->card = parent->card;
+        device->parent = parent;
+        device->gpu_instance = gpu_instance;
+        device->compute_instance = compute_instance;
+        device->next = library.instances;
+        library.instances = device;
+    }
+    pthread_mutex_unlock(&library.lock);
+    return device;
+}
+
 EXPORT nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count)
 {
-    REQUIRE(count);
+    ENTER(count);
     *count = (unsigned int)library.count;
     return NVML_SUCCESS;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device)
 {
-    REQUIRE(device && index < (unsigned int)library.count);
+    ENTER(device && index < (unsigned int)library.count);
     *device = &library.devices[index];
     return NVML_SUCCESS;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device)
 {
-    REQUIRE(uuid && device);
-    unsigned char wanted[16], bytes[16];
-    uuid_bytes(uuid, wanted);
-    for (int i = 0; i < library.count; i++) {
-        uuid_bytes(library.devices[i].card.uuid, bytes);
-        if (strcmp(library.devices[i].card.uuid, uuid) == 0 || memcmp(bytes, wanted, 16) == 0) {
-            *device = &library.devices[i];
-            return NVML_SUCCESS;
-        }
-    }
-    return NVML_ERROR_NOT_FOUND;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned int length)
-{
-    REQUIRE(device);
-    return text_out(name, length, device->card.model);
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned int length)
-{
-    REQUIRE(device);
-    return text_out(uuid, length, device->card.uuid);
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index)
-{
-    REQUIRE(device && index);
-    *index = device->index;
-    return NVML_SUCCESS;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned int *minor)
-{
-    REQUIRE(device && minor);
-    *minor = device->card.number;
-    return NVML_SUCCESS;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
-{
-    REQUIRE(device && memory);
-    memory->total = device->card.memory_bytes;
-    memory->used = node_used(&device->card);
-    memory->free = memory->total - memory->used;
-    return NVML_SUCCESS;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory)
-{
-    REQUIRE(device && memory);
-    if (memory->version != NVML_MEMORY_V2)
-        return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
-    memory->total = device->card.memory_bytes;
-    memory->reserved = 0;
-    memory->used = node_used(&device->card);
-    memory->free = memory->total - memory->used;
-    return NVML_SUCCESS;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *utilization)
-{
-    REQUIRE(device && utilization);
-    *utilization = (nvmlUtilization_t){0, 0};
-    return NVML_SUCCESS;
-}
-
-/* The latest whole sample, when it is younger than what was seen. */
-EXPORT nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUtilizationSample_t *samples,
-                                                    unsigned int *count, unsigned long long since_us)
-{
-    REQUIRE(device && count && (*count == 0 || samples));
-    int injected = node_injected(__func__);
-    if (injected)
-        return injected;
-    struct busy busy[BUSY_MAX];
-    struct timespec now;
-    uint64_t end_ns;
-    unsigned int found = card_busy(&device->card, busy, BUSY_MAX, &end_ns), room = *count;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t real_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    uint64_t end_us = real_us - (card_now_ns() - end_ns) / 1000;
-    if (found == 0 || end_us <= since_us + 1000) /* the two clocks are not read at once */
-        return NVML_ERROR_NOT_FOUND;
-    *count = found;
-    if (found > room)
-        return NVML_ERROR_INSUFFICIENT_SIZE;
-    for (unsigned int i = 0; i < found; i++)
-        samples[i] = (nvmlProcessUtilizationSample_t){busy[i].pid, end_us, busy[i].percent, 0, 0, 0};
-    return NVML_SUCCESS;
+    ENTER(uuid && device);
+    struct mig mig;
+    mig_look(&mig);
+    const struct compute_instance *instance = mig_by_uuid(&mig, uuid);
+    if (instance) {
+        nvmlDevice_t parent = device_numbered(instance->card);
+        bool is_seen = parent && cards_shows(uuid);
+        *device = is_seen ? device_of_instance(parent, instance->gpu_instance, instance->id) : NULL;
+    } else
+        *device = device_named(uuid);
+    return *device ? NVML_SUCCESS : NVML_ERROR_NOT_FOUND;
 }

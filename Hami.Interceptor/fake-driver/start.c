@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "card_time.h"
+#include "mig.h"
 
 enum { DRIVER_CUDA_VERSION = 12080 };
 
@@ -60,6 +61,35 @@ static void narrow_cards(void)
     driver.count = count;
 }
 
+/* The node's cards, and for one in MIG mode what it is cut into. */
+static int find_devices(void)
+{
+    static struct card all[CARDS_MAX], seen[CARDS_MAX];
+    struct mig mig;
+    int count = 0, visible = cards_visible(seen);
+    mig_read(&mig, all, cards_all(all));
+    for (int i = 0; i < visible; i++) {
+        if (!mig.is_on[seen[i].number])
+            driver.cards[count++] = seen[i];
+        for (unsigned int index = 0; mig.is_on[seen[i].number] && index < 8; index++)
+            for (int k = 0; k < mig.compute_count && count < CARDS_MAX; k++)
+                if (mig.compute[k].card == seen[i].number && mig.compute[k].index == index &&
+                    cards_shows(mig.compute[k].uuid))
+                    mig_as_card(&mig, &mig.compute[k], &driver.cards[count++]);
+    }
+    return visible < 0 ? -1 : count;
+}
+
+/* A process is on one instance at most (MIG User Guide, "CUDA Device Enumeration"). */
+static void keep_one_instance(void)
+{
+    int kept = 0, instances = 0;
+    for (int i = 0; i < driver.count; i++)
+        if (!driver.cards[i].is_instance || instances++ == 0)
+            driver.cards[kept++] = driver.cards[i];
+    driver.count = kept;
+}
+
 /* A forked child starts anew. (The real driver refuses to work there at all.) */
 static void forget_parent(void)
 {
@@ -90,9 +120,10 @@ EXPORT CUresult cuInit(unsigned int flags)
     CUresult result = CUDA_SUCCESS;
     pthread_mutex_lock(&driver.lock);
     if (!driver.initialised) {
-        driver.count = node_cards(driver.cards);
+        driver.count = find_devices();
         if (driver.count > 0)
             narrow_cards();
+        keep_one_instance();
         for (int i = 0; i < driver.count; i++)
             driver.primary[i] = (struct CUctx_st){.card = i, .primary = true};
         if (driver.count > 0) {

@@ -1,7 +1,8 @@
-/* What nvidia-smi prints, for a container of the lab; with --stay it then waits to be told to stop, card or
- * no card: it is what runs in a container that was given no program. */
+/* What nvidia-smi prints, for a container of the lab; with -L a line for each card and MIG device; with --stay it then
+ * waits to be told to stop, card or no card: it is what runs in a container that was given no program. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../library/nvml_abi.h"
+#include "../fake-driver/nvml_agent_abi.h"
 
 /* clang-format off */
 #define NVML_FUNCTIONS(with)                \
@@ -21,6 +22,13 @@
     with(nvmlDeviceGetCount_v2)             \
     with(nvmlDeviceGetHandleByIndex_v2)     \
     with(nvmlDeviceGetName)                 \
+    with(nvmlDeviceGetUUID)                 \
+    with(nvmlDeviceGetMigMode)              \
+    with(nvmlDeviceGetMaxMigDeviceCount)    \
+    with(nvmlDeviceGetMigDeviceHandleByIndex) \
+    with(nvmlDeviceGetGpuInstanceId)        \
+    with(nvmlDeviceGetComputeInstanceId)    \
+    with(nvmlDeviceGetAttributes_v2)        \
     with(nvmlDeviceGetMemoryInfo)           \
     with(nvmlDeviceGetComputeRunningProcesses_v2) \
     with(nvmlDeviceGetUtilizationRates)
@@ -69,6 +77,28 @@ static void print_head(void)
     puts("|=========================================+========================+======================|");
 }
 
+static bool in_mig_mode(nvmlDevice_t device)
+{
+    unsigned int is_on = 0, will_be_on;
+    return nvml.nvmlDeviceGetMigMode(device, &is_on, &will_be_on) == NVML_SUCCESS && is_on;
+}
+
+/* Says something of each MIG device of the card. */
+static unsigned int each_instance(unsigned int index, void (*say)(unsigned int card, unsigned int place, nvmlDevice_t))
+{
+    nvmlDevice_t device, instance;
+    unsigned int most = 0, found = 0;
+    if (nvml.nvmlDeviceGetHandleByIndex_v2(index, &device) != NVML_SUCCESS || !in_mig_mode(device) ||
+        nvml.nvmlDeviceGetMaxMigDeviceCount(device, &most) != NVML_SUCCESS)
+        return 0;
+    for (unsigned int place = 0; place < most; place++)
+        if (nvml.nvmlDeviceGetMigDeviceHandleByIndex(device, place, &instance) == NVML_SUCCESS) {
+            say(index, place, instance);
+            found++;
+        }
+    return found;
+}
+
 static nvmlReturn_t print_card(unsigned int index)
 {
     nvmlDevice_t device;
@@ -84,11 +114,85 @@ static nvmlReturn_t print_card(unsigned int index)
     nvml.nvmlDeviceGetUtilizationRates(device, &utilization);
     char usage[48];
     snprintf(usage, sizeof usage, "%lluMiB / %lluMiB", memory.used >> 20, memory.total >> 20);
+    bool is_cut = in_mig_mode(device);
     printf("| %3u  %-30.30s Off |   00000000:%02X:00.0 Off |                    0 |\n", index, name, index + 1);
-    printf("| N/A   N/A    P0             N/A /  N/A  | %22s | %6u%%      Default |\n", usage, utilization.gpu);
-    puts("|                                         |                        |                  N/A |");
+    if (is_cut)
+        printf("| N/A   N/A    P0             N/A /  N/A  | %22s |     N/A      Default |\n", "N/A");
+    else
+        printf("| N/A   N/A    P0             N/A /  N/A  | %22s | %6u%%      Default |\n", usage, utilization.gpu);
+    printf("|                                         |                        | %20s |\n", is_cut ? "Enabled" : "N/A");
     puts(split);
     return NVML_SUCCESS;
+}
+
+static const char cuts[] =
+    "+------------------+----------------------------------+-----------+-----------------------+";
+
+static void print_instance(unsigned int card, unsigned int place, nvmlDevice_t instance)
+{
+    unsigned int gpu_instance = 0, compute_instance = 0;
+    nvmlDeviceAttributes_t has = {0};
+    nvmlMemory_t memory = {0, 0, 0};
+    nvml.nvmlDeviceGetGpuInstanceId(instance, &gpu_instance);
+    nvml.nvmlDeviceGetComputeInstanceId(instance, &compute_instance);
+    nvml.nvmlDeviceGetAttributes_v2(instance, &has);
+    nvml.nvmlDeviceGetMemoryInfo(instance, &memory);
+    char usage[48];
+    snprintf(usage, sizeof usage, "%lluMiB / %lluMiB", memory.used >> 20, memory.total >> 20);
+    printf("| %2u  %3u %3u %3u  | %30s   |%3u      0 |%3u %3u  %3u  %3u  %3u |\n", card, gpu_instance, compute_instance,
+           place, usage, has.multiprocessorCount, has.sharedCopyEngineCount, has.sharedEncoderCount,
+           has.sharedDecoderCount, has.sharedOfaCount, has.sharedJpegCount);
+    puts(cuts);
+}
+
+/* Of programs that have cards in MIG mode alone; those that are not cut get no table. */
+static void print_instances(unsigned int cards)
+{
+    bool any = false;
+    nvmlDevice_t device;
+    for (unsigned int i = 0; i < cards; i++)
+        any |= nvml.nvmlDeviceGetHandleByIndex_v2(i, &device) == NVML_SUCCESS && in_mig_mode(device);
+    if (!any)
+        return;
+    puts("");
+    puts(rule);
+    puts("| MIG devices:                                                                            |");
+    puts(cuts);
+    puts("| GPU  GI  CI  MIG |                     Memory-Usage |        Vol|      Shared           |");
+    puts("|      ID  ID  Dev |                                  | SM     Unc| CE ENC  DEC  OFA  JPG |");
+    puts("|                  |                                  |        ECC|                       |");
+    puts("|==================+==================================+===========+=======================|");
+    unsigned int found = 0;
+    for (unsigned int i = 0; i < cards; i++)
+        found += each_instance(i, print_instance);
+    if (found == 0) {
+        puts("|  No MIG devices found                                                                   |");
+        puts(rule);
+    }
+}
+
+static void list_instance(unsigned int card, unsigned int place, nvmlDevice_t instance)
+{
+    char name[96] = "", uuid[96] = "";
+    (void)card;
+    nvml.nvmlDeviceGetName(instance, name, sizeof name);
+    nvml.nvmlDeviceGetUUID(instance, uuid, sizeof uuid);
+    const char *profile = strstr(name, "MIG ");
+    printf("  MIG %-11s Device %2u: (UUID: %s)\n", profile ? profile + 4 : name, place, uuid);
+}
+
+static void print_list(unsigned int cards)
+{
+    for (unsigned int i = 0; i < cards; i++) {
+        nvmlDevice_t device;
+        char name[96] = "", uuid[96] = "";
+        if (nvml.nvmlDeviceGetHandleByIndex_v2(i, &device) != NVML_SUCCESS)
+            continue;
+        nvml.nvmlDeviceGetName(device, name, sizeof name);
+        nvml.nvmlDeviceGetUUID(device, uuid, sizeof uuid);
+        printf("GPU %u: %s (UUID: %s)\n", i, name, uuid);
+        each_instance(i, list_instance);
+    }
 }
 
 /* The end of the program's path, where it is too long. */
@@ -123,7 +227,11 @@ static unsigned int print_processes_of(unsigned int index)
         name_of(processes[i].pid, name);
         if (processes[i].usedGpuMemory != NVML_VALUE_NOT_AVAILABLE)
             snprintf(usage, sizeof usage, "%lluMiB", processes[i].usedGpuMemory >> 20);
-        printf("| %4u   N/A  N/A    %12u      C   %-38s %9s |\n", index, processes[i].pid, name, usage);
+        char instance[32] = "   N/A  N/A";
+        if (processes[i].gpuInstanceId != UINT_MAX)
+            snprintf(instance, sizeof instance, "  %4u %4u", processes[i].gpuInstanceId,
+                     processes[i].computeInstanceId);
+        printf("| %4u%s    %12u      C   %-38s %9s |\n", index, instance, processes[i].pid, name, usage);
     }
     return count;
 }
@@ -144,7 +252,7 @@ static void print_processes(unsigned int cards)
     puts(rule);
 }
 
-static int print_table(void)
+static int print_all(bool as_list)
 {
     if (!nvml_open()) {
         puts("lab-smi could not find libnvidia-ml.so.1: this container was given no NVIDIA driver.");
@@ -161,6 +269,11 @@ static int print_table(void)
         puts("No devices were found.");
         return EXIT_FAILURE;
     }
+    if (as_list) {
+        print_list(count);
+        nvml.nvmlShutdown();
+        return EXIT_SUCCESS;
+    }
     print_head();
     for (unsigned int i = 0; i < count && result == NVML_SUCCESS; i++)
         result = print_card(i);
@@ -168,6 +281,7 @@ static int print_table(void)
         printf("lab-smi could not read a device: %s.\n", nvml.nvmlErrorString(result));
         return EXIT_FAILURE;
     }
+    print_instances(count);
     print_processes(count);
     nvml.nvmlShutdown();
     return EXIT_SUCCESS;
@@ -176,8 +290,9 @@ static int print_table(void)
 int main(int count, char **arguments)
 {
     bool stay = count == 2 && strcmp(arguments[1], "--stay") == 0;
-    if (count > 1 && !stay) {
-        fprintf(stderr, "usage: lab-smi [--stay]\n");
+    bool as_list = count == 2 && (strcmp(arguments[1], "-L") == 0 || strcmp(arguments[1], "--list-gpus") == 0);
+    if (count > 1 && !stay && !as_list) {
+        fprintf(stderr, "usage: lab-smi [-L|--stay]\n");
         return EXIT_FAILURE;
     }
     sigset_t stop;
@@ -186,7 +301,7 @@ int main(int count, char **arguments)
     sigaddset(&stop, SIGINT);
     if (stay)
         sigprocmask(SIG_BLOCK, &stop, NULL); /* before the first line, so that whoever read it may signal us */
-    int outcome = print_table();
+    int outcome = print_all(as_list);
     fflush(stdout);
     if (!stay)
         return outcome;
