@@ -22,5 +22,11 @@ internal sealed class MigHanding(StaticMigDevices devices)
         return answer;
     }
 
-    public static Device Listed(StaticMigDevices.Told told) => new() { ID = told.Device.Uuid, Health = told.IsHealthy ? "Healthy" : "Unhealthy" };
+    public static Device Listed(StaticMigDevices.Told told) => new()
+    {
+        ID = told.Device.Uuid,
+        Health = told.IsHealthy ? "Healthy" : "Unhealthy",
+        // Always, as NVIDIA's plugin tells it: here the kubelet chooses the devices.
+        Topology = told.Device.Numa is { } numa ? new() { Nodes = { new NUMANode { ID = numa } } } : null,
+    };
 }

@@ -1,15 +1,17 @@
 using System.Collections.Immutable;
 using Hami.NodeAgent.Plumbing.Nvml;
+using Hami.NodeAgent.Registering;
 
 namespace Hami.NodeAgent.Partitioning;
 
 /// <summary>A MIG device as NVML tells of it.</summary>
 /// <param name="Card">UUID of its card.</param>
+/// <param name="Numa">NUMA node of its card; null when unknown.</param>
 /// <param name="Place">Position among the MIG devices of its card.</param>
 /// <param name="Profile">Such as <c>1g.5gb</c>; with a part of a GPU instance's compute, <c>1c.3g.20gb</c>.</param>
 /// <param name="Attributes">What it has of everything.</param>
 internal sealed record SeenMigDevice(
-    string Uuid, string Card, int CardIndex, int CardMinor, int Place, int GpuInstance, int ComputeInstance, string Profile, NvmlAttributes Attributes)
+    string Uuid, string Card, int CardIndex, int CardMinor, int? Numa, int Place, int GpuInstance, int ComputeInstance, string Profile, NvmlAttributes Attributes)
 {
     /// <summary>NVML's index; the colon tells a MIG device from a card.</summary>
     public string Index => $"{CardIndex}:{Place}";
@@ -33,7 +35,8 @@ internal sealed record SeenMigDevices(ImmutableArray<SeenMigCard> Cards, Immutab
 {
     public static readonly SeenMigDevices None = new([], []);
 
-    public static SeenMigDevices Look(NvmlLibrary nvml)
+    /// <param name="sysfs">Where the machine's sysfs is.</param>
+    public static SeenMigDevices Look(NvmlLibrary nvml, string sysfs)
     {
         var cards = ImmutableArray.CreateBuilder<SeenMigCard>();
         var devices = ImmutableArray.CreateBuilder<SeenMigDevice>();
@@ -45,6 +48,7 @@ internal sealed record SeenMigDevices(ImmutableArray<SeenMigCard> Cards, Immutab
             if (!card.InMigMode)
                 continue;
             var minor = nvml.Minor(device);
+            var numa = NvmlCards.NumaOf(nvml.Pci(device).BusId, sysfs);
             var profiles = MigProfile.Of(nvml, device);
             foreach (var mig in MigDevice.Of(nvml, device))
             {
@@ -52,7 +56,7 @@ internal sealed record SeenMigDevices(ImmutableArray<SeenMigCard> Cards, Immutab
                 var kind = nvml.Of(nvml.GpuInstanceById(device, (uint)mig.GpuInstance)).ProfileId;
                 var name = profiles.FirstOrDefault(p => p.Info.Id == kind)?.Name ?? $"{attributes.GpuInstanceSliceCount}g";
                 devices.Add(new(
-                    mig.Uuid, card.Uuid, index, minor, mig.Place, mig.GpuInstance, mig.ComputeInstance,
+                    mig.Uuid, card.Uuid, index, minor, numa, mig.Place, mig.GpuInstance, mig.ComputeInstance,
                     attributes.ComputeInstanceSliceCount == attributes.GpuInstanceSliceCount ? name : $"{attributes.ComputeInstanceSliceCount}c.{name}", attributes));
             }
         }

@@ -84,7 +84,7 @@ internal sealed partial class StaticMigDevices(
             return true;
         try
         {
-            seen = session.Ask(SeenMigDevices.Look);
+            seen = session.Ask(nvml => SeenMigDevices.Look(nvml, options.Sysfs));
             return true;
         }
         catch (NvmlException e)
