@@ -30,6 +30,7 @@ internal static class TelemetryReading
     private const int LeastCelsius = -50;
     private const int MostCelsius = 200;
 
+    /// <summary>What of a report can be used.</summary>
     /// <exception cref="ReportRefusedException">Nothing of it can be used.</exception>
     public static IReadOnlyList<HeardMoment> Read(ReportRequest report, DateTimeOffset now, ICollection<string> refused)
     {

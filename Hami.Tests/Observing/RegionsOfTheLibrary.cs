@@ -55,7 +55,7 @@ public sealed class RegionsOfTheLibrary : IDisposable
 
     private Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(Built, "bin", "lab-cuda"), arguments) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Path.Combine(Built, "bin", "lab-cuda"), arguments) { RedirectStandardOutput = true, UseShellExecute = false };
         start.Environment["LD_PRELOAD"] = Path.Combine(Built, "libvgpu.so");
         start.Environment["LD_LIBRARY_PATH"] = Path.Combine(Built, "driver");
         start.Environment["HAMI_FAKE_DRIVER"] = Path.Combine(root.FullName, "cards.txt");

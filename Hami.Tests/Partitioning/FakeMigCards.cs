@@ -6,7 +6,7 @@ using Hami.NodeAgent.Plumbing.Nvml;
 namespace Hami.Tests.Partitioning;
 
 /// <summary>The agent was killed here.</summary>
-internal sealed class Killed : Exception;
+internal sealed class Killed() : Exception("The agent was killed here.");
 
 /// <summary>Cards of an A100's geometry, kept while agents come and go; a call can be made to fail, or to kill the agent.</summary>
 internal sealed class FakeMigCards : IMigCards
