@@ -55,7 +55,22 @@ public sealed class KeepingTheBook : IDisposable
         Assert.Equal([Fact], book.Made);
     }
 
+    [Fact]
+    public async Task Two_agents_have_it_one_after_the_other_and_see_what_the_other_wrote()
+    {
+        var (old, young) = (Open(), Open());
+        Assert.Empty(old.Made);
+        var turn = await young.Enter(TestContext.Current.CancellationToken);
+        var waiting = old.Enter(TestContext.Current.CancellationToken);
+        young.Write([Fact]);
+        Assert.False(waiting.IsCompleted);
+        turn.Dispose();
+        using (await waiting)
+            old.Write(old.Made.Add(Intent));
+        Assert.Equal([Fact, Intent], Open().Made);
+    }
+
     public void Dispose() => folder.Delete(recursive: true);
 
-    private MigBook Open(string boot = "boot") => new(File, boot, NullLogger<MigBook>.Instance);
+    private MigBook Open(string boot = "boot") => new(File, boot, TimeProvider.System, NullLogger<MigBook>.Instance);
 }
