@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
+using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
@@ -59,6 +60,8 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddSingleton<KeptMounts>(rooms => () => rooms.GetRequiredService<Checkpoint>().Read()?.SelectMany(e => e.HostPaths).ToHashSet(StringComparer.Ordinal))
+            .AddHosted<OldLibraries>()
             .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<HealthEndpoint>();

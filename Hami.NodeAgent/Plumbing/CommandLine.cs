@@ -117,7 +117,7 @@ internal static class CommandLine
         {
             options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
             options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!), Handing = HandingFlags.Read(given) };
-            if (options.Fault() is { } fault)
+            if ((options.Fault() ?? options.Handing.Missing(DeviceFolder.Of(options.Handing))) is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)
                 options = options with { LibraryFile = Interceptor.Install(library, options.VgpuDir) };
