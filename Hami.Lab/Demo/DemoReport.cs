@@ -39,13 +39,8 @@ internal sealed record WorkloadReport(string Name, bool Ok, string Status, strin
     /// <summary>What is not as expected.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Why it was not tried.</summary>
-    public string? Skipped { get; init; }
-
     public static WorkloadReport Of(Workload workload, Observation seen, IReadOnlyList<LabNode> nodes)
     {
-        if (workload.Outcome is Outcome.Skipped)
-            return new(workload.Name, Ok: true, "skipped", workload.Expected) { Skipped = workload.SkippedBecause };
         var complaints = WorkloadCheck.Complaints(workload, seen, nodes);
         var ok = complaints.Count == 0;
         return new(workload.Name, ok, ok ? "ok" : "failed", workload.Expected)

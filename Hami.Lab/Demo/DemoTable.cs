@@ -7,7 +7,7 @@ namespace Hami.Lab.Demo;
 internal static class DemoTable
 {
     private static readonly Dictionary<string, LabCard> Cards =
-        LabNode.Three.SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
+        LabNode.Three.Concat(LabNode.WithMigCards).SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
 
     public static void Print(IAnsiConsole console, DemoReport report)
     {
@@ -19,8 +19,8 @@ internal static class DemoTable
         if (report.Workloads.Count > 0)
             console.Write(table);
 
-        foreach (var (workload, why) in report.Workloads.Select(workload => (workload, workload.Explanation ?? workload.Skipped)).Where(pair => pair.Item2 is not null))
-            console.MarkupLineInterpolated($"[bold]{workload.Name}[/] {(workload.Skipped is null ? "waits" : "is skipped")}: {why}");
+        foreach (var workload in report.Workloads.Where(workload => workload.Explanation is not null))
+            console.MarkupLineInterpolated($"[bold]{workload.Name}[/] waits: {workload.Explanation}");
         foreach (var workload in report.Workloads.Where(workload => workload.Reason is not null))
             console.MarkupLineInterpolated($"[red]{workload.Name}:[/] expected {workload.Expected}. {workload.Reason}");
         if (report.Reason is not null)
@@ -40,7 +40,6 @@ internal static class DemoTable
         yield return workload.Status switch
         {
             "ok" => "[green]ok[/]",
-            "skipped" => "[yellow]skipped[/]",
             _ => "[red]failed[/]",
         };
     }
