@@ -7,7 +7,7 @@ namespace Hami.Lab.Demo;
 internal static class DemoTable
 {
     private static readonly Dictionary<string, LabCard> Cards =
-        LabNode.Three.Concat(LabNode.WithMigCards).SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
+        DemoVerb.Nodes.SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
 
     public static void Print(IAnsiConsole console, DemoReport report)
     {
@@ -33,7 +33,8 @@ internal static class DemoTable
         yield return workload.Name;
         // In somebody else's cluster a node's name begins with the lab's, and the table would wrap.
         yield return Markup.Escape(workload.Node?.Split('-')[^1] ?? "–");
-        yield return Markup.Escape(Counted(workload.Devices.Select(device => Cards.TryGetValue(device.Uuid, out var card) ? Short(card.Model) : device.Uuid)));
+        yield return Markup.Escape(Counted(workload.Instances?.Select(instance => $"MIG {instance.Profile}")
+            ?? workload.Devices.Select(device => Cards.TryGetValue(device.Uuid, out var card) ? Short(card.Model) : device.Uuid)));
         yield return Markup.Escape(Distinct(workload.SeenMemoryMiB.Select(mib => $"{mib} MiB")));
         yield return Markup.Escape(Distinct(workload.Devices.Select(device => device.Cores == 0 ? "any" : $"{device.Cores} %")));
         yield return Markup.Escape(workload.BeyondLimit?.Replace("CUDA_ERROR_", "", StringComparison.Ordinal) ?? "–");
