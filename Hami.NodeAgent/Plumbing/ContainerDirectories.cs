@@ -36,6 +36,7 @@ internal sealed class ContainerDirectories(AgentOptions options, IHostFiles? fil
     public void Prepare(string podUid, string container, string? grant)
     {
         var folder = Of(podUid, container);
+        files.MakeFolder(Root, ReadFolder);
         files.MakeFolder(folder, ReadFolder);
         files.MakeFolder(Path.Combine(folder, Agent), ReadFolder);
         files.MakeFolder(options.AgentDir, ReadFolder);

@@ -122,7 +122,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         Tell("agent starts");
         await Task.CompletedTask;
         if (!api.Away)
-            agent.Pods.Take(api.List());
+            ToAgent(a => a.Pods.Take(api.List()));
     }
 
     public async Task EndAgent()
@@ -157,14 +157,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         while (agent is not null && !api.Away && events-- > 0 && api.HasNews)
         {
             var (type, pod) = api.Next();
-            try
-            {
-                agent.Pods.Take(type, pod);
-            }
-            catch (AgentKilled)
-            {
-                Killed();
-            }
+            ToAgent(a => a.Pods.Take(type, pod));
         }
     }
 
@@ -284,7 +277,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         api.Away = away;
         // A broken watch is followed by a list.
         if (!away)
-            agent?.Pods.Take(api.List());
+            ToAgent(a => a.Pods.Take(api.List()));
     }
 
     public async Task Sweep(TimeSpan after)
@@ -495,6 +488,19 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
             killIn--;
         if (killIn == 0)
             throw new AgentKilled();
+    }
+
+    private void ToAgent(Action<Agent> tell)
+    {
+        try
+        {
+            if (agent is not null)
+                tell(agent);
+        }
+        catch (AgentKilled)
+        {
+            Killed();
+        }
     }
 
     // Waits for nothing that only time can end.
