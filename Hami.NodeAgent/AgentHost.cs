@@ -19,6 +19,7 @@ internal static class AgentHost
 {
     public static IHost Build(AgentOptions options, ImmutableArray<Card> cards, IKubernetes kubernetes, Action<ILoggingBuilder> logging)
     {
+        var files = new SettingsFiles(options);
         var builder = Host.CreateEmptyApplicationBuilder(new());
         logging(builder.Logging);
         builder.Services
@@ -34,9 +35,13 @@ internal static class AgentHost
             .AddSingleton<KubeletRestarts>();
         builder.Services
             .AddHosted<PodsOnNode>()
-            .AddSingleton(new SettingsInForce(options.Given.Over(new())))
+            .AddSingleton(files)
+            .AddSingleton(new SettingsInForce(files.Read()))
+            .AddHosted<SettingsWatch>()
             .AddSingleton(new CardInventory(cards))
             .AddSingleton<HealthInbox>()
+            .AddSingleton<NodeComplaints>()
+            .AddSingleton<NodeLinks>()
             .AddHosted<DeviceFileWatch>()
             .AddHosted<CardWatch>()
             .AddHosted<XidWatch>();
@@ -63,6 +68,7 @@ internal static class AgentHost
             .AddHosted<OldLibraries>()
             .AddObserving(options)
             .AddHosted<DirectorySweep>()
+            .AddHosted<TelemetrySender>()
             .AddHosted<HealthEndpoint>();
 
         var host = builder.Build();

@@ -11,6 +11,9 @@ internal interface IHostFiles
     /// <summary>Its length; null when it is no regular file.</summary>
     long? Length(string path);
 
+    /// <summary>Is it a folder in which others than its owner may write?</summary>
+    bool IsWritable(string folder);
+
     /// <summary>Makes the folder where it is missing; its mode is this afterwards, whatever the umask.</summary>
     void MakeFolder(string path, UnixFileMode mode);
 
@@ -54,6 +57,9 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
         return file.Exists && file.LinkTarget is null && file.Attributes is FileAttributes.Normal or FileAttributes.ReadOnly ? file.Length : null;
     }
 
+    public bool IsWritable(string folder) =>
+        Directory.Exists(folder) && (File.GetUnixFileMode(folder) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
+
     public void MakeFolder(string path, UnixFileMode mode)
     {
         if (new FileInfo(path) is { LinkTarget: not null } or { Exists: true })
@@ -95,11 +101,7 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
         ? [.. new DirectoryInfo(path).EnumerateDirectories().Select(d => (d.Name, new DateTimeOffset(d.LastWriteTimeUtc)))]
         : [];
 
-    public void Remove(string path)
-    {
-        if (Directory.Exists(path))
-            Directory.Delete(path, recursive: true);
-    }
+    public void Remove(string path) => FolderTree.Remove(path);
 
     // A name that an agent killed before it was done has left behind is taken over.
     private static FileStream Begin(string path, long length, out string unplaced)

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.NodeAgent.Registering;
@@ -14,7 +15,7 @@ namespace Hami.NodeAgent.Registering;
 /// (<c>UnexpectedAdmissionError: no healthy devices present</c>), so a file event wakes this loop; the slow look is for lost events.
 /// </remarks>
 internal sealed partial class KubeletRegistration(
-    AgentOptions options, Func<CancellationToken, DevicePluginEndpoint> endpoint, PluginStreams streams, KubeletRestarts restarts,
+    AgentOptions options, Func<CancellationToken, DevicePluginEndpoint> endpoint, PluginStreams streams, KubeletRestarts restarts, CardInventory inventory, SettingsInForce settings,
     ILoggerFactory logs, TimeProvider time, ILogger<KubeletRegistration> log) : BackgroundService
 {
     private static readonly TimeSpan SlowLook = TimeSpan.FromSeconds(1);
@@ -44,6 +45,7 @@ internal sealed partial class KubeletRegistration(
     private async Task KeepRegistered(CancellationToken stoppingToken)
     {
         var failures = 0;
+        _ = inventory.Known.ContinueWith(_ => Wake(), stoppingToken, TaskContinuationOptions.None, TaskScheduler.Default);
         try
         {
             while (!stoppingToken.IsCancellationRequested)
@@ -52,7 +54,7 @@ internal sealed partial class KubeletRegistration(
                 await GiveWay();
                 var kubelet = SocketFile.Identity(options.KubeletSocket);
                 var wait = SlowLook;
-                if (kubelet is not null && !displaced && MustRegister(kubelet))
+                if (kubelet is not null && !displaced && HasSomething && MustRegister(kubelet))
                 {
                     try
                     {
@@ -94,6 +96,9 @@ internal sealed partial class KubeletRegistration(
         }
         displaced = displaced && File.Exists(options.PluginSocket);
     }
+
+    // A node without cards has no such resource; one that had some and lost them says so by an empty list.
+    private bool HasSomething => listener is not null || !inventory.Cards.IsEmpty;
 
     private bool MustRegister((DateTime, DateTime)? kubelet)
     {
@@ -142,7 +147,7 @@ internal sealed partial class KubeletRegistration(
             Version = "v1beta1",
             Endpoint = options.PluginEndpoint,
             ResourceName = options.ResourceName,
-            Options = DevicePluginEndpoint.Options,
+            Options = DevicePluginEndpoint.Options(settings.Current),
         };
         using var channel = UnixSocketChannel.To(options.KubeletSocket);
         // The kubelet dials back before it answers, for at most 10 s.

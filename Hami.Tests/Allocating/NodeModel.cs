@@ -49,6 +49,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
     private Agent? agent;
     private int killIn = -1;
     private int memory = 1000;
+    private int bound;
 
     public NodeModel(int seed, bool calm)
     {
@@ -146,7 +147,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         if (expiresFirst)
             list = Shares(withInit, apps);
         var pod = NodePods.Pod(name, list, apps, withInit ? [1] : null);
-        pod.Metadata.Uid = $"uid{memory:d8}-{name}";
+        pod.Metadata.Uid = $"uid{++bound:d4}-{name}";
         pod.Metadata.CreationTimestamp = time.GetUtcNow().UtcDateTime;
         Tell($"bind {pod.Uid()} {list}");
         api.Put(pod);
