@@ -32,7 +32,8 @@ internal static class AgentHost
             .AddSingleton<ContainerDirectories>()
             .AddSingleton(DeviceFolder.Of(options.Handing))
             .AddSingleton<PluginStreams>()
-            .AddSingleton<KubeletRestarts>();
+            .AddSingleton<KubeletRestarts>()
+            .AddSingleton<PluginFolder>();
         builder.Services
             .AddHosted<PodsOnNode>()
             .AddSingleton(files)
