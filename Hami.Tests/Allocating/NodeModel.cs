@@ -49,6 +49,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
     private Agent? agent;
     private int killIn = -1;
     private int memory = 1000;
+    private int bound;
 
     public NodeModel(int seed, bool calm)
     {
@@ -122,7 +123,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         Tell("agent starts");
         await Task.CompletedTask;
         if (!api.Away)
-            agent.Pods.Take(api.List());
+            ToAgent(a => a.Pods.Take(api.List()));
     }
 
     public async Task EndAgent()
@@ -146,7 +147,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         if (expiresFirst)
             list = Shares(withInit, apps);
         var pod = NodePods.Pod(name, list, apps, withInit ? [1] : null);
-        pod.Metadata.Uid = $"uid{memory:d8}-{name}";
+        pod.Metadata.Uid = $"uid{++bound:d4}-{name}";
         pod.Metadata.CreationTimestamp = time.GetUtcNow().UtcDateTime;
         Tell($"bind {pod.Uid()} {list}");
         api.Put(pod);
@@ -157,14 +158,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         while (agent is not null && !api.Away && events-- > 0 && api.HasNews)
         {
             var (type, pod) = api.Next();
-            try
-            {
-                agent.Pods.Take(type, pod);
-            }
-            catch (AgentKilled)
-            {
-                Killed();
-            }
+            ToAgent(a => a.Pods.Take(type, pod));
         }
     }
 
@@ -284,7 +278,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         api.Away = away;
         // A broken watch is followed by a list.
         if (!away)
-            agent?.Pods.Take(api.List());
+            ToAgent(a => a.Pods.Take(api.List()));
     }
 
     public async Task Sweep(TimeSpan after)
@@ -495,6 +489,19 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
             killIn--;
         if (killIn == 0)
             throw new AgentKilled();
+    }
+
+    private void ToAgent(Action<Agent> tell)
+    {
+        try
+        {
+            if (agent is not null)
+                tell(agent);
+        }
+        catch (AgentKilled)
+        {
+            Killed();
+        }
     }
 
     // Waits for nothing that only time can end.
