@@ -27,7 +27,9 @@ internal static class AgentHost
             .AddSingleton(TimeProvider.System)
             .AddSingleton(rooms => ActivatorUtilities.CreateInstance<NvmlSession>(rooms, options.NvmlLibraries))
             .AddSingleton<NodeReadings>()
+            .AddSingleton<IHostFiles>(new HostFiles(options.Handing.TakesRoom))
             .AddSingleton<ContainerDirectories>()
+            .AddSingleton(DeviceFolder.Of(options.Handing))
             .AddSingleton<PluginStreams>()
             .AddSingleton<KubeletRestarts>();
         builder.Services
@@ -47,10 +49,11 @@ internal static class AgentHost
             .AddHosted<SignatureCheck>()
             .AddSingleton<PodComplaints>()
             .AddSingleton<PodsWithShares>()
-            .AddSingleton<PodResources>()
+            .AddSingleton<IPodResources, PodResources>()
             .AddSingleton<Checkpoint>()
             .AddHosted<PhaseWriter>()
             .AddHosted<PhaseRecovery>()
+            .AddHosted<CdiDevices>()
             .AddMigInstances(options)
             .AddSingleton<Allocation>()
             .AddSingleton<StartCheck>()

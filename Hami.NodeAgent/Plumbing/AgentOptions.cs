@@ -1,4 +1,5 @@
 using System.Text;
+using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering.Health;
 using Hami.NodeAgent.Observing;
@@ -38,7 +39,7 @@ internal sealed record AgentOptions
     /// <summary>HAMi's HOOK_PATH: the library and the containers' directories are in its <c>vgpu</c> folder.</summary>
     public string HookPath { get; init; } = "/usr/local";
 
-    /// <summary>Directory of the host that every container sees as <c>/tmp/vgpulock</c>.</summary>
+    /// <summary>Where HAMi's library had its locks; nothing reads it any more.</summary>
     public string LockPath { get; init; } = "/tmp/vgpulock";
 
     /// <summary>HAMi's device configuration; null without one.</summary>
@@ -66,6 +67,8 @@ internal sealed record AgentOptions
 
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
     public bool AcceptUnsigned { get; init; }
+
+    public HandingOptions Handing { get; init; } = new();
 
     public ObservingOptions Observing { get; init; } = new();
 
@@ -114,6 +117,6 @@ internal sealed record AgentOptions
         if (Keys.ById.IsEmpty && !AcceptUnsigned)
             return "Whoever may write a pod's annotations could give it this node's devices: give --signing-public-key the public half of hami-api's --signing-key-file, "
                 + "or --accept-unsigned while hami-api has no key or the cluster is taken over from HAMi.";
-        return null;
+        return Handing.Fault();
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Reflection;
+using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Observing;
@@ -44,8 +45,8 @@ internal static class CommandLine
 
     private static readonly Option<string> LockPath = new("--lock-path")
     {
-        Description = "Host directory that containers see as /tmp/vgpulock.",
-        DefaultValueFactory = _ => "/tmp/vgpulock",
+        Description = "Where HAMi's library had its locks; taken and not used.",
+        Hidden = true,
     };
 
     private static readonly Option<string?> Simulate = new("--simulate")
@@ -81,7 +82,7 @@ internal static class CommandLine
         {
             NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
-        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All).Concat(ObservingOptions.All))
+        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All).Concat(ObservingOptions.All).Concat(HandingFlags.All))
             serve.Add(option);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
@@ -99,7 +100,6 @@ internal static class CommandLine
             DeviceFile = given.GetValue(Simulate) is { Length: > 0 } file ? file : null,
             KubeletDir = Path.GetFullPath(given.GetValue(KubeletDir)!),
             HookPath = Path.GetFullPath(given.GetValue(HookPath)!),
-            LockPath = Path.GetFullPath(given.GetValue(LockPath)!),
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
             Observing = ObservingOptions.From(given),
@@ -110,7 +110,7 @@ internal static class CommandLine
         {
             options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
             options = options with { ResourceName = new SettingsFiles(options).Read().ResourceName };
-            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!) };
+            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!), Handing = HandingFlags.Read(given) };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)

@@ -94,6 +94,12 @@ internal sealed class TinyKubelet : IAsyncDisposable
         }));
     }
 
+    /// <summary>The same question for a container once more.</summary>
+    public async Task<ContainerAllocateResponse> Repeat(V1Pod pod, string container) => (await Plugin.AllocateAsync(new AllocateRequest
+    {
+        ContainerRequests = { new ContainerAllocateRequest { DevicesIds = { given.Single(g => g.Pod.Uid() == pod.Uid() && g.Container.Name == container).Ids } } },
+    })).ContainerResponses.Single();
+
     public async Task PreStart(V1Pod pod, string container) => await Plugin.PreStartContainerAsync(new PreStartContainerRequest
     {
         DevicesIds = { given.Single(g => g.Pod.Uid() == pod.Uid() && g.Container.Name == container).Ids },

@@ -33,7 +33,7 @@ public sealed class NodeAgentAsAProcess
         await File.WriteAllTextAsync(At("config.json"), """{"nodeconfig":[{"name":"node-1","devicesplitcount":5,"devicecorescaling":2}]}""");
 
         using var agent = Start(
-            "--node-name", "node-1", "--kubeconfig", At("kubeconfig"), "--kubelet-dir", folder.FullName, "--hook-path", At("host"), "--lock-path", At("lock"),
+            "--node-name", "node-1", "--kubeconfig", At("kubeconfig"), "--kubelet-dir", folder.FullName, "--hook-path", At("host"),
             "--nvml-library", "/nowhere/libnvidia-ml.so.1", "--nvml-library", cards.Library, "--accept-unsigned",
             "--config-file", At("device-config.yaml"), "--node-config-file", At("config.json"), "--device-memory-scaling", "1.5", "--disable-core-limit=false", "--mig-strategy", "none");
         var lines = new List<string>();
