@@ -65,6 +65,7 @@ internal static class AgentHost
             .AddHosted<HostPids>()
             .AddObserving(options)
             .AddHosted<DirectorySweep>()
+            .AddHosted<TelemetrySender>()
             .AddHosted<HealthEndpoint>();
 
         var host = builder.Build();

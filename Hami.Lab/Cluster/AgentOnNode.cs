@@ -12,11 +12,19 @@ namespace Hami.Lab.Cluster;
 /// <param name="SigningPublicKey">The control plane's public key.</param>
 public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string LockPath, string DeviceFile, string SigningPublicKey)
 {
+    /// <summary>The control plane that is told what is measured; null for none.</summary>
+    public ApiOfAgents? Api { get; init; }
+
+    /// <summary>File with the token that is shown there.</summary>
+    public string? ApiTokenFile { get; init; }
+
     /// <summary>The words after <c>hami-node-agent serve</c>.</summary>
     internal IReadOnlyList<string> Words =>
     [
         "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--lock-path", LockPath, "--simulate", DeviceFile,
         "--signing-public-key", SigningPublicKey, "--interceptor", Path.Combine(BuiltPrograms.Interceptor, "libvgpu.so"),
+        "--metrics-bind", "", // many agents on one machine
+        .. Api is null || ApiTokenFile is null ? (string[])[] : ["--api-address", Api.Address.ToString(), "--api-ca-file", Api.AuthorityFile, "--api-token-file", ApiTokenFile],
     ];
 
     /// <summary>Writes down many of them, for a program that serves all.</summary>
@@ -25,3 +33,7 @@ public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletD
     /// <summary>Those written down there.</summary>
     public static IReadOnlyList<AgentOnNode> Read(string file) => JsonSerializer.Deserialize<List<AgentOnNode>>(File.ReadAllText(file)) ?? [];
 }
+
+/// <summary>The control plane as agents reach it.</summary>
+/// <param name="AuthorityFile">The certificate of who signed its certificate.</param>
+public sealed record ApiOfAgents(Uri Address, string AuthorityFile);

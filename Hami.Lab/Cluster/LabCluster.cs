@@ -142,7 +142,9 @@ public sealed class LabCluster : IAsyncDisposable
 
         Nodes = [.. _options.Nodes.Select(_ground.Named)];
         _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
-        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _options, _logging, ct)).ToList())
+        // In a cluster of somebody else's the agents have no account of their own to show.
+        var api = _options.Existing is null ? new ApiOfAgents(new($"https://{_ground.Host}:{Ports.Https}/"), certificates.AuthorityFile) : null;
+        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _options, api, _logging, ct)).ToList())
             _nodes.Add(Started(await starting));
         if (_options.AgentsProgram is { } program)
             await StartAgentsAsync(program);

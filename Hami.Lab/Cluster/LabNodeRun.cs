@@ -24,7 +24,7 @@ internal sealed class LabNodeRun : IAsyncDisposable
     public SupervisedProcess? Agent { get; }
 
     public static async Task<LabNodeRun> StartAsync(
-        LabNode node, LabPaths paths, LabGround ground, LabClusterOptions options, ILoggerFactory logging, CancellationToken ct)
+        LabNode node, LabPaths paths, LabGround ground, LabClusterOptions options, ApiOfAgents? api, ILoggerFactory logging, CancellationToken ct)
     {
         var time = options.Time;
         var folder = new NodeFolder(node, Path.Combine(paths.Nodes, node.Folder));
@@ -51,6 +51,7 @@ internal sealed class LabNodeRun : IAsyncDisposable
         var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices, paths.SigningPublicKey);
         if (options.AgentsProgram is not null)
             return new LabNodeRun(node, kubelet, plan, agent: null);
+        plan = await TellingAsync(plan, api, Path.Combine(paths.Nodes, node.Folder, "api-token"), ground, ct);
         var program = $"hami-node-agent-{node.Folder}";
         var agent = new SupervisedProcess(
             () => ChildProcess.StartAsync(
@@ -71,6 +72,14 @@ internal sealed class LabNodeRun : IAsyncDisposable
             await kubelet.DisposeAsync();
             throw;
         }
+    }
+
+    private static async Task<AgentOnNode> TellingAsync(AgentOnNode plan, ApiOfAgents? api, string tokenFile, LabGround ground, CancellationToken ct)
+    {
+        if (api is null)
+            return plan;
+        await AgentAccount.WriteAsync(tokenFile, ground.Kubernetes, plan.Node, ct);
+        return plan with { Api = api, ApiTokenFile = tokenFile };
     }
 
     public async ValueTask DisposeAsync()

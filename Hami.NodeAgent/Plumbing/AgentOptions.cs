@@ -1,8 +1,8 @@
 using System.Text;
 using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering.Health;
-using Hami.NodeAgent.Observing;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -71,6 +71,9 @@ internal sealed record AgentOptions
     public HandingOptions Handing { get; init; } = new();
 
     public ObservingOptions Observing { get; init; } = new();
+
+    /// <summary>Where measurements are told; null for nowhere.</summary>
+    public TelemetryOptions? Telemetry { get; init; }
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 

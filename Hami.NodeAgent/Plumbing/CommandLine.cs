@@ -3,8 +3,8 @@ using System.CommandLine;
 using System.Reflection;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Installing;
-using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -82,7 +82,7 @@ internal static class CommandLine
         {
             NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
-        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All).Concat(ObservingOptions.All).Concat(HandingFlags.All))
+        foreach (var option in (IEnumerable<Option>)[.. DiscoveryFlags.All, .. SettingsFlags.All, .. HandingFlags.All, .. ObservingOptions.All, .. TelemetryFlags.All])
             serve.Add(option);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
@@ -109,8 +109,13 @@ internal static class CommandLine
         try
         {
             options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
-            options = options with { ResourceName = new SettingsFiles(options).Read().ResourceName };
-            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!), Handing = HandingFlags.Read(given) };
+            options = options with
+            {
+                ResourceName = new SettingsFiles(options).Read().ResourceName,
+                Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!),
+                Handing = HandingFlags.Read(given),
+                Telemetry = TelemetryFlags.Read(given),
+            };
             if (options.Fault() is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)
