@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
+using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
@@ -31,7 +32,8 @@ internal static class AgentHost
             .AddSingleton<ContainerDirectories>()
             .AddSingleton(DeviceFolder.Of(options.Handing))
             .AddSingleton<PluginStreams>()
-            .AddSingleton<KubeletRestarts>();
+            .AddSingleton<KubeletRestarts>()
+            .AddSingleton<PluginFolder>();
         builder.Services
             .AddHosted<PodsOnNode>()
             .AddSingleton(files)
@@ -63,6 +65,8 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddSingleton<KeptMounts>(rooms => () => rooms.GetRequiredService<Checkpoint>().Read()?.SelectMany(e => e.HostPaths).ToHashSet(StringComparer.Ordinal))
+            .AddHosted<OldLibraries>()
             .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<TelemetrySender>()

@@ -2,6 +2,7 @@ using System.Text;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Plumbing.Settings;
+using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Registering.Health;
 
 namespace Hami.NodeAgent.Plumbing;
@@ -77,10 +78,7 @@ internal sealed record AgentOptions
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 
-    /// <summary>HAMi's name for the socket: <c>nvidia-</c> and what follows the slash in the resource's name.</summary>
-    public string PluginEndpoint => $"nvidia-{ResourceName[(ResourceName.IndexOf('/') + 1)..]}.sock";
-
-    public string PluginSocket => Path.Combine(PluginDir, PluginEndpoint);
+    public string PluginSocket => Path.Combine(PluginDir, PluginResource.EndpointOf(ResourceName));
 
     public string KubeletSocket => Path.Combine(PluginDir, "kubelet.sock");
 

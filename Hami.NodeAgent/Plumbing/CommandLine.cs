@@ -116,7 +116,7 @@ internal static class CommandLine
                 Handing = HandingFlags.Read(given),
                 Telemetry = TelemetryFlags.Read(given),
             };
-            if (options.Fault() is { } fault)
+            if ((options.Fault() ?? options.Handing.Missing(DeviceFolder.Of(options.Handing))) is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)
                 options = options with { LibraryFile = Interceptor.Install(library, options.VgpuDir) };
