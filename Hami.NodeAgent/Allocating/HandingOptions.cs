@@ -84,6 +84,11 @@ internal sealed record HandingOptions
     /// <summary>Nothing but CDI, so the answer names no NVIDIA variables and no device nodes.</summary>
     public bool OnlyCdi => Strategies.All(s => s is DeviceListStrategy.CdiAnnotations or DeviceListStrategy.CdiCri);
 
+    /// <summary>One sentence on a channel that must be there and is not; null when none is.</summary>
+    public string? Missing(DeviceFolder folder) => ImexRequired && ImexChannels.FirstOrDefault(id => !folder.Has(DeviceFolder.ImexChannel(id)), -1) is >= 0 and var id
+        ? $"--imex-required is set, but the node has no {DeviceFolder.ImexChannel(id)}: start the IMEX service, or take the flag away."
+        : null;
+
     /// <summary>One sentence on the first value that cannot work; null when all can.</summary>
     public string? Fault()
     {

@@ -56,9 +56,8 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
 
     public void MakeFolder(string path, UnixFileMode mode)
     {
-        var folder = new DirectoryInfo(path);
-        if (folder.LinkTarget is not null)
-            folder.Delete();
+        if (new FileInfo(path) is { LinkTarget: not null } or { Exists: true })
+            File.Delete(path);
         Directory.CreateDirectory(path);
         if (File.GetUnixFileMode(path) != mode)
             File.SetUnixFileMode(path, mode);

@@ -70,8 +70,6 @@ public sealed class AnsweringAllocate
             .Mounts.Any(m => m.ContainerPath == "/etc/ld.so.preload"));
 
     [Fact]
-
-    [Fact]
     public void The_same_question_has_the_same_answer() =>
         Assert.Equal(Answered("GPU-a,NVIDIA,3000,50:;"), Answered("GPU-a,NVIDIA,3000,50:;"));
 

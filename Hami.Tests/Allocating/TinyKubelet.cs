@@ -31,6 +31,9 @@ internal sealed class TinyKubelet : IAsyncDisposable
 
     public ConcurrentQueue<RegisterRequest> Registrations { get; } = [];
 
+    /// <summary>Plugins of other resources than ours.</summary>
+    public ConcurrentDictionary<string, DevicePlugin.DevicePluginClient> Others { get; } = [];
+
     public IReadOnlyDictionary<string, string> Health { get; private set; } = new Dictionary<string, string>();
 
     public DevicePlugin.DevicePluginClient Plugin { get; private set; } = null!;
@@ -144,6 +147,12 @@ internal sealed class TinyKubelet : IAsyncDisposable
         // The kubelet dials back and asks for the options before it answers.
         public override async Task<Empty> Register(RegisterRequest request, ServerCallContext context)
         {
+            if (request.ResourceName != NodePods.Resource)
+            {
+                kubelet.Others[request.ResourceName] = new(UnixSocketChannel.To(Path.Combine(kubelet.dir, "device-plugins", request.Endpoint)));
+                kubelet.Registrations.Enqueue(request);
+                return new();
+            }
             kubelet.channel = UnixSocketChannel.To(Path.Combine(kubelet.dir, "device-plugins", request.Endpoint));
             kubelet.Plugin = new(kubelet.channel);
             await kubelet.Plugin.GetDevicePluginOptionsAsync(new Empty());
