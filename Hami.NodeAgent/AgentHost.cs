@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
+using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
@@ -18,6 +19,7 @@ internal static class AgentHost
 {
     public static IHost Build(AgentOptions options, ImmutableArray<Card> cards, IKubernetes kubernetes, Action<ILoggingBuilder> logging)
     {
+        var files = new SettingsFiles(options);
         var builder = Host.CreateEmptyApplicationBuilder(new());
         logging(builder.Logging);
         builder.Services
@@ -26,14 +28,21 @@ internal static class AgentHost
             .AddSingleton(TimeProvider.System)
             .AddSingleton(rooms => ActivatorUtilities.CreateInstance<NvmlSession>(rooms, options.NvmlLibraries))
             .AddSingleton<NodeReadings>()
+            .AddSingleton<IHostFiles>(new HostFiles(options.Handing.TakesRoom))
             .AddSingleton<ContainerDirectories>()
+            .AddSingleton(DeviceFolder.Of(options.Handing))
             .AddSingleton<PluginStreams>()
-            .AddSingleton<KubeletRestarts>();
+            .AddSingleton<KubeletRestarts>()
+            .AddSingleton<PluginFolder>();
         builder.Services
             .AddHosted<PodsOnNode>()
-            .AddSingleton(new SettingsInForce(options.Given.Over(new())))
+            .AddSingleton(files)
+            .AddSingleton(new SettingsInForce(files.Read()))
+            .AddHosted<SettingsWatch>()
             .AddSingleton(new CardInventory(cards))
             .AddSingleton<HealthInbox>()
+            .AddSingleton<NodeComplaints>()
+            .AddSingleton<NodeLinks>()
             .AddHosted<DeviceFileWatch>()
             .AddHosted<CardWatch>()
             .AddHosted<XidWatch>();
@@ -42,10 +51,11 @@ internal static class AgentHost
             .AddHosted<SignatureCheck>()
             .AddSingleton<PodComplaints>()
             .AddSingleton<PodsWithShares>()
-            .AddSingleton<PodResources>()
+            .AddSingleton<IPodResources, PodResources>()
             .AddSingleton<Checkpoint>()
             .AddHosted<PhaseWriter>()
             .AddHosted<PhaseRecovery>()
+            .AddHosted<CdiDevices>()
             .AddMigInstances(options)
             .AddSingleton<Allocation>()
             .AddSingleton<StartCheck>()
@@ -55,6 +65,8 @@ internal static class AgentHost
             .AddHosted<KubeletRegistration>()
             .AddHosted<NodeRegistration>()
             .AddHosted<HostPids>()
+            .AddSingleton<KeptMounts>(rooms => () => rooms.GetRequiredService<Checkpoint>().Read()?.SelectMany(e => e.HostPaths).ToHashSet(StringComparer.Ordinal))
+            .AddHosted<OldLibraries>()
             .AddObserving(options)
             .AddHosted<DirectorySweep>()
             .AddHosted<TelemetrySender>()

@@ -29,6 +29,12 @@ internal static class AgentsVerb
             .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
             .WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}")
             .CreateLogger();
+        foreach (var agent in agents)
+        {
+            // Nobody loads it.
+            Directory.CreateDirectory(Path.Combine(agent.HookPath, "vgpu"));
+            await File.WriteAllTextAsync(Path.Combine(agent.HookPath, "vgpu", "libvgpu.so"), "", ct);
+        }
         var hosts = agents.Select(agent => AgentHost.Build(
             new()
             {
@@ -36,7 +42,8 @@ internal static class AgentsVerb
                 DeviceFile = agent.DeviceFile,
                 KubeletDir = agent.KubeletDirectory,
                 HookPath = agent.HookPath,
-                LockPath = agent.LockPath,
+                // Containers are pretended, thousands of them.
+                Handing = new() { TakesRoom = false },
                 Keys = TrustedKeys.Read([agent.SigningPublicKey]),
                 // Two hundred would use up the inotify instances that this machine has for everybody.
                 WatchesFolder = false,

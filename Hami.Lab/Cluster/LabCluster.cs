@@ -87,6 +87,13 @@ public sealed class LabCluster : IAsyncDisposable
 
     public LabKubelet Kubelet(string node) => _nodes.Single(run => run.Node.Name == node).Kubelet;
 
+    /// <summary>The MIG instances that exist on a node's cards, a line each in the fake driver's words.</summary>
+    public IReadOnlyList<string> MigInstances(string node)
+    {
+        var file = _nodes.Single(run => run.Node.Name == node).Folder.MigInstances;
+        return File.Exists(file) ? [.. File.ReadLines(file).Where(line => line.StartsWith("gi ", StringComparison.Ordinal) || line.StartsWith("ci ", StringComparison.Ordinal))] : [];
+    }
+
     /// <summary>The scheduler that pods with our resources are handed over to.</summary>
     public string SchedulerName => _ground.SchedulerName;
 

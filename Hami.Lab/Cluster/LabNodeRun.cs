@@ -5,8 +5,9 @@ namespace Hami.Lab.Cluster;
 /// <summary>A node at work: the stand-in for its kubelet, in our process, and its agent, in one of its own or with those of all nodes.</summary>
 internal sealed class LabNodeRun : IAsyncDisposable
 {
-    private LabNodeRun(LabNode node, LabKubelet kubelet, AgentOnNode plan, SupervisedProcess? agent)
+    private LabNodeRun(LabNode node, LabKubelet kubelet, AgentOnNode plan, NodeFolder folder, SupervisedProcess? agent)
     {
+        Folder = folder;
         Node = node;
         Kubelet = kubelet;
         Plan = plan;
@@ -19,6 +20,9 @@ internal sealed class LabNodeRun : IAsyncDisposable
 
     /// <summary>What its agent is started with.</summary>
     public AgentOnNode Plan { get; }
+
+    /// <summary>Its files.</summary>
+    public NodeFolder Folder { get; }
 
     /// <summary>Null where one process serves all agents.</summary>
     public SupervisedProcess? Agent { get; }
@@ -48,9 +52,13 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 Logging = logging,
             },
             ct);
-        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices, paths.SigningPublicKey);
+        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices, paths.SigningPublicKey)
+        {
+            DriverFile = folder.Driver,
+            Sysfs = folder.Sysfs,
+        };
         if (options.AgentsProgram is not null)
-            return new LabNodeRun(node, kubelet, plan, agent: null);
+            return new LabNodeRun(node, kubelet, plan, folder, agent: null);
         plan = await TellingAsync(plan, api, Path.Combine(paths.Nodes, node.Folder, "api-token"), ground, ct);
         var program = $"hami-node-agent-{node.Folder}";
         var agent = new SupervisedProcess(
@@ -58,13 +66,13 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 program,
                 [.. BuiltPrograms.NodeAgent, "serve", .. plan.Words],
                 paths.Log(program),
-                environment: BuiltPrograms.Environment),
+                environment: plan.Environment),
             restarts: true,
             time);
         try
         {
             await agent.StartAsync();
-            return new LabNodeRun(node, kubelet, plan, agent);
+            return new LabNodeRun(node, kubelet, plan, folder, agent);
         }
         catch
         {

@@ -10,8 +10,8 @@ namespace Hami.NodeAgent.Allocating;
 
 /// <summary>Answers Allocate: finds whose it is, hands out what the scheduler chose, and tells the cluster.</summary>
 internal sealed partial class Allocation(
-    PodsWithShares pods, PodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
-    MigInstances instances, ContainerDirectories directories, AgentOptions options, SettingsInForce settings, TimeProvider time, ILogger<Allocation> log) : IDisposable
+    PodsWithShares pods, IPodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
+    MigInstances instances, ContainerDirectories directories, DeviceFolder folder, AgentOptions options, SettingsInForce settings, TimeProvider time, ILogger<Allocation> log) : IDisposable
 {
     // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
     private static readonly TimeSpan PatienceForTheCluster = TimeSpan.FromSeconds(2);
@@ -63,7 +63,7 @@ internal sealed partial class Allocation(
         var listing = await podResources.List(cancellation);
         var known = pods.Watched;
         var owner = WhoseAllocate.Find(ids, known, listing, Served(), inThisCall);
-        if (owner is not { Certain: true })
+        if (owner is not { Certain: true } || !await pods.MayBeCurrent(owner.Pod, cancellation))
         {
             // The kubelet may have seen the pod before our watch did, or this is a new pod of an old one's name.
             var fresh = await pods.Read(cancellation);
@@ -91,7 +91,7 @@ internal sealed partial class Allocation(
         try
         {
             if (container.MigUuids.Count == 0)
-                directories.Prepare(pod.Uid, container.Name);
+                directories.Prepare(pod.Uid, container.Name, options.Handing.LimitsByFile ? LimitsFile.Text(container, options, settings.Current) : null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -99,9 +99,18 @@ internal sealed partial class Allocation(
                 + $"({e.Message}); see to its disk and permissions, then create the pod again.");
         }
         handedOut.Add(pod.Uid, container.Name, ids);
+        // The cards are the scheduler's, whatever the ids say: those of an init container come again, and a hint need not be followed.
+        if (!WhoseAllocate.SameCards(ids, container))
+            LogOther(pod.FullName, container.Name);
         LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.VisibleIds), string.Join(',', ids));
-        return Answer.For(pod.Uid, container, options, settings.Current, directories);
+        var given = DeviceAnswer.For(Handed(container, cards), options.Handing, folder);
+        // A MIG instance has its own memory and compute: there is nothing to limit.
+        return container.MigUuids.Count > 0 ? given : Answer.For(pod.Uid, container, given, options, settings.Current, directories);
     }
+
+    private static IEnumerable<HandedDevice> Handed(ContainerShare container, IReadOnlyList<Card> cards) => container.MigUuids.Count > 0
+        ? container.MigUuids.Select(uuid => new HandedDevice(uuid, uuid, []))
+        : container.Devices.Select(d => HandedDevice.Of(cards.First(c => c.Uuid == d.Uuid)));
 
     private async Task<ContainerShare> Cut(PodOnNode pod, ContainerShare container)
     {
@@ -169,6 +178,9 @@ internal sealed partial class Allocation(
 
     [LoggerMessage(LogLevel.Information, "Pod {Pod} ({PodUid}), container {Container}: cards {DeviceUuids} for {DeviceIds}")]
     private partial void LogGiven(string pod, string podUid, string container, string deviceUuids, string deviceIds);
+
+    [LoggerMessage(LogLevel.Information, "Pod {Pod}, container {Container}: the kubelet's ids are of other cards than the scheduler chose; the container gets the scheduler's, what the kubelet tells of it names others")]
+    private partial void LogOther(string pod, string container);
 
     [LoggerMessage(LogLevel.Error, "Allocate refused: {Sentence}")]
     private partial void LogRefused(string sentence);

@@ -9,7 +9,7 @@ namespace Hami.NodeAgent.Allocating;
 /// Reads the kubelet's own record of whom it gave which devices; the kubelet writes it after every container's Allocate and before
 /// the container starts (kubelet, <c>devicemanager/checkpoint</c>). Entries of pods that ended may stand there long after.
 /// </summary>
-internal sealed partial class Checkpoint(AgentOptions options, ILogger<Checkpoint> log)
+internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files, ILogger<Checkpoint> log)
 {
     // An Allocate looks several times at the same text, which a full node makes long.
     private volatile Seen? last;
@@ -21,16 +21,13 @@ internal sealed partial class Checkpoint(AgentOptions options, ILogger<Checkpoin
     {
         try
         {
-            var text = File.ReadAllBytes(options.CheckpointFile);
+            if (files.Read(options.CheckpointFile) is not { } text)
+                return null;
             if (last is { } seen && seen.Text.AsSpan().SequenceEqual(text))
                 return seen.Entries;
             var entries = Parse(text, options.ResourceName, options.VgpuDir);
             last = new(text, entries);
             return entries;
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
@@ -57,7 +54,7 @@ internal sealed partial class Checkpoint(AgentOptions options, ILogger<Checkpoin
                     e.GetProperty("PodUID").GetString() ?? "",
                     e.GetProperty("ContainerName").GetString() ?? "",
                     Ids(e),
-                    PreparedFor(e, directoryMount)))];
+                    Kept(e), directoryMount))];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
@@ -80,14 +77,14 @@ internal sealed partial class Checkpoint(AgentOptions options, ILogger<Checkpoin
             .Select(id => id.GetString() ?? "").ToHashSet(StringComparer.Ordinal);
     }
 
-    // AllocResp is our own answer, marshalled; the directory in it says for whom we made it.
-    private static string? PreparedFor(JsonElement entry, string directoryMount)
+    // AllocResp is our own answer, marshalled.
+    private static ContainerAllocateResponse? Kept(JsonElement entry)
     {
         if (!entry.TryGetProperty("AllocResp", out var kept) || kept.ValueKind is not JsonValueKind.String || !kept.TryGetBytesFromBase64(out var bytes))
             return null;
         try
         {
-            return ContainerAllocateResponse.Parser.ParseFrom(bytes).Mounts.FirstOrDefault(m => m.ContainerPath == directoryMount)?.HostPath;
+            return ContainerAllocateResponse.Parser.ParseFrom(bytes);
         }
         catch (InvalidProtocolBufferException)
         {

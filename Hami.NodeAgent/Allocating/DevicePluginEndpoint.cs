@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
@@ -9,12 +10,13 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>The kubelet's device plugin service, v1beta1.</summary>
 /// <param name="closing">The socket is being closed; streams end.</param>
 internal sealed partial class DevicePluginEndpoint(
-    Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, SettingsInForce settings,
+    Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, SettingsInForce settings, StaticMigDevices migDevices, MigHanding migHanding, AgentOptions options,
     ILogger<DevicePluginEndpoint> log, CancellationToken closing) : DevicePlugin.DevicePluginBase
 {
-    public static DevicePluginOptions Options => new() { PreStartRequired = true, GetPreferredAllocationAvailable = true };
+    public static DevicePluginOptions Options(NodeSettings settings) =>
+        new() { PreStartRequired = true, GetPreferredAllocationAvailable = settings.PreferredAllocation };
 
-    public override Task<DevicePluginOptions> GetDevicePluginOptions(Empty request, ServerCallContext context) => Task.FromResult(Options);
+    public override Task<DevicePluginOptions> GetDevicePluginOptions(Empty request, ServerCallContext context) => Task.FromResult(Options(settings.Current));
 
     public override async Task ListAndWatch(Empty request, IServerStreamWriter<ListAndWatchResponse> responseStream, ServerCallContext context)
     {
@@ -27,9 +29,13 @@ internal sealed partial class DevicePluginEndpoint(
             {
                 var (cards, changed) = inventory.Watch();
                 var (shared, otherwise) = settings.Watch();
-                if (Replicas.List(cards, shared) is var list && !list.Equals(told))
+                // Where MIG devices stand for cards there are no cards.
+                var (instead, others) = migDevices.Watch(options.ResourceName);
+                var list = Replicas.List(cards, shared);
+                list.Devices.Add(instead.Select(MigHanding.Listed));
+                if (!list.Equals(told))
                     await responseStream.WriteAsync(told = list, end.Token);
-                await Task.WhenAny(changed, otherwise).WaitAsync(end.Token);
+                await Task.WhenAny(changed, otherwise, others).WaitAsync(end.Token);
             }
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
@@ -48,7 +54,7 @@ internal sealed partial class DevicePluginEndpoint(
         try
         {
             // The kubelet asks for one container at a time; to guess further ahead would only be a worse hint.
-            if (request.ContainerRequests is [var ask]
+            if (request.ContainerRequests is [var ask] && !ask.AvailableDeviceIDs.Any(StaticMigDevices.IsMig)
                 && await allocation.Next(ask.AllocationSize, context.CancellationToken) is { } next)
             {
                 var ids = PreferredReplicas.Choose(
@@ -68,11 +74,12 @@ internal sealed partial class DevicePluginEndpoint(
 
     // Not cancelled with the call: half an allocation helps nobody, and everything inside is bounded.
     public override Task<AllocateResponse> Allocate(AllocateRequest request, ServerCallContext context) =>
-        allocation.Allocate(request, CancellationToken.None);
+        migHanding.Answer(request) is { } given ? Task.FromResult(given) : allocation.Allocate(request, CancellationToken.None);
 
     public override async Task<PreStartContainerResponse> PreStartContainer(PreStartContainerRequest request, ServerCallContext context)
     {
-        await startCheck.Check(request.DevicesIds, context.CancellationToken);
+        if (!request.DevicesIds.Any(StaticMigDevices.IsMig))
+            await startCheck.Check(request.DevicesIds, context.CancellationToken);
         return new();
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
@@ -36,7 +37,7 @@ internal sealed record PodOnNode(
             pod.Status?.Phase is "Succeeded" or "Failed" || pod.GetAnnotation(HamiKeys.BindPhase) == BindPhases.Failed,
             Array.Exists(asks, a => a),
             fault,
-            entries is null ? [] : [.. all.Select((c, i) => new ContainerShare(c.Name, i < init.Count, entries[i], TurnsControlOff(c)))])
+            entries is null ? [] : [.. all.Select((c, i) => Share(c, i < init.Count, entries[i]))])
         {
             Mig = MigPod.Of(pod, trusted: fault is null),
         };
@@ -78,7 +79,15 @@ internal sealed record PodOnNode(
         return quantity is not null && quantity.ToDecimal() > 0;
     }
 
-    // The words of Go's strconv.ParseBool, which HAMi uses.
-    private static bool TurnsControlOff(V1Container container) =>
-        container.Env?.FirstOrDefault(e => e.Name == "CUDA_DISABLE_CONTROL")?.Value is "1" or "t" or "T" or "TRUE" or "true" or "True";
+    private static ContainerShare Share(V1Container container, bool isInit, IReadOnlyList<ListedDevice> devices) => new(
+        container.Name, isInit, devices,
+        // The words of Go's strconv.ParseBool, which HAMi uses.
+        Unlimited: Variable(container, "CUDA_DISABLE_CONTROL") is "1" or "t" or "T" or "TRUE" or "true" or "True")
+    {
+        Priority = int.TryParse(Variable(container, "CUDA_TASK_PRIORITY"), NumberStyles.None, CultureInfo.InvariantCulture, out var priority) ? priority : 1,
+        CorePolicy = Variable(container, "GPU_CORE_UTILIZATION_POLICY"),
+    };
+
+    // Of two of one name the container gets the later.
+    private static string? Variable(V1Container container, string name) => container.Env?.LastOrDefault(e => e.Name == name)?.Value;
 }

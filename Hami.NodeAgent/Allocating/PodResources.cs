@@ -5,14 +5,20 @@ using Kubelet.PodResources.V1;
 namespace Hami.NodeAgent.Allocating;
 
 /// <summary>Asks the kubelet which containers hold devices.</summary>
-internal sealed partial class PodResources(AgentOptions options, ILogger<PodResources> log) : IDisposable
+internal interface IPodResources
+{
+    /// <summary>In the kubelet's order; null when it does not answer in time.</summary>
+    Task<IReadOnlyList<ListedPod>?> List(CancellationToken cancellation);
+}
+
+/// <summary>Asks over the kubelet's socket.</summary>
+internal sealed partial class PodResources(AgentOptions options, ILogger<PodResources> log) : IPodResources, IDisposable
 {
     // A real kubelet 1.36 needs 1.5 ms, also while it waits for our Allocate.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
 
     private readonly GrpcChannel channel = UnixSocketChannel.To(options.PodResourcesSocket);
 
-    /// <summary>In the kubelet's order; null when it does not answer in time.</summary>
     public async Task<IReadOnlyList<ListedPod>?> List(CancellationToken cancellation)
     {
         if (!File.Exists(options.PodResourcesSocket))

@@ -29,6 +29,19 @@ internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, Signa
         }
     }
 
+    /// <summary>False when the pod is gone or another has its name; true also when the API server does not answer in time.</summary>
+    public async Task<bool> MayBeCurrent(PodOnNode pod, CancellationToken cancellation)
+    {
+        try
+        {
+            return await Bounded.Call(Limit, c => pods.IsCurrent(pod.Namespace, pod.Name, pod.Uid, c), cancellation);
+        }
+        catch (Exception e) when (Outage.Is(e, cancellation))
+        {
+            return true;
+        }
+    }
+
     private PodOnNode Pod(SeenPod seen)
     {
         var pod = read.GetValue(seen, s => PodOnNode.From(s, options.ResourceName, signatures));

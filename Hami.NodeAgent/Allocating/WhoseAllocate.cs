@@ -54,7 +54,8 @@ internal static class WhoseAllocate
             || pod.Shares.Any(c => !c.IsInit && listed.Containers.TryGetValue(c.Name, out var ids) && ids.Count > 0);
     }
 
-    private static bool SameCards(IReadOnlyCollection<string> ids, ContainerShare container) =>
+    /// <summary>Do the ids stand for the cards that the scheduler chose?</summary>
+    public static bool SameCards(IReadOnlyCollection<string> ids, ContainerShare container) =>
         ids.Select(Replicas.CardOf).Order(StringComparer.Ordinal)
             .SequenceEqual(container.Devices.Select(d => d.Uuid).Order(StringComparer.Ordinal));
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 
 namespace Hami.NodeAgent.Installing;
 
@@ -6,7 +7,7 @@ namespace Hami.NodeAgent.Installing;
 /// Puts <c>libvgpu.so</c> on the node under a name made from its content. A library that programs have mapped is never written to: an upgrade
 /// is another file beside it, and a container that is started again finds the one it was given.
 /// </summary>
-internal static class Interceptor
+internal static partial class Interceptor
 {
     private const UnixFileMode ReadAll = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
@@ -23,6 +24,12 @@ internal static class Interceptor
         Place(Path.Combine(folder, "ld.so.preload"), System.Text.Encoding.UTF8.GetBytes(Path.Combine(folder, "libvgpu.so") + "\n"));
         return Path.Combine(folder, name);
     }
+
+    /// <summary>Has a file the name of a library that was installed so?</summary>
+    public static bool IsInstalled(string path) => InstalledName().IsMatch(Path.GetFileName(path));
+
+    [GeneratedRegex("^libvgpu-[0-9a-f]{16}[.]so$", RegexOptions.None, 1000)]
+    private static partial Regex InstalledName();
 
     // Whole or not at all, and not even touched where it is there already.
     private static void Place(string path, byte[] content)

@@ -9,18 +9,25 @@ internal interface IMigBook
 {
     ImmutableArray<MadeInstance> Made { get; }
 
+    /// <summary>Reads it anew and keeps it for oneself: two agents are on a node while one replaces the other.</summary>
+    /// <exception cref="IOException">It cannot be had.</exception>
+    Task<IDisposable> Enter(CancellationToken cancellation);
+
     /// <exception cref="IOException">It could not be written, and is as before.</exception>
     void Write(ImmutableArray<MadeInstance> made);
 }
 
 /// <summary>The book in a file of the node.</summary>
 /// <param name="boot">Id of this boot of the node: instances do not outlive it, so another boot's entries tell nothing.</param>
-internal sealed partial class MigBook(string path, string boot, ILogger<MigBook> log) : IMigBook
+internal sealed partial class MigBook(string path, string boot, TimeProvider time, ILogger<MigBook> log) : IMigBook
 {
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(20);
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Lock gate = new();
     private ImmutableArray<MadeInstance>? made;
+    private string? unreadable;
 
     public ImmutableArray<MadeInstance> Made
     {
@@ -28,6 +35,26 @@ internal sealed partial class MigBook(string path, string boot, ILogger<MigBook>
         {
             lock (gate)
                 return made ??= Read();
+        }
+    }
+
+    public async Task<IDisposable> Enter(CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        while (true)
+        {
+            try
+            {
+                // Not shared, which is a lock of the kernel's (flock(2)) that ends with its process.
+                var mine = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                lock (gate)
+                    made = Read();
+                return mine;
+            }
+            catch (IOException e) when (e is not (DirectoryNotFoundException or FileNotFoundException or PathTooLongException))
+            {
+                await Task.Delay(Again, time, cancellation);
+            }
         }
     }
 
@@ -68,9 +95,14 @@ internal sealed partial class MigBook(string path, string boot, ILogger<MigBook>
         {
             if (!File.Exists(path))
                 return [];
-            var pages = JsonSerializer.Deserialize<Pages>(File.ReadAllText(path), Json) ?? throw new JsonException("it is empty");
+            var text = File.ReadAllText(path);
+            if (text == unreadable)
+                return [];
+            unreadable = text;
+            var pages = JsonSerializer.Deserialize<Pages>(text, Json) ?? throw new JsonException("it is empty");
             if (pages.Made is null || pages.Made.Any(p => p is not { Card: not null, Profile: not null, PodUid: not null, Size: > 0 }))
                 throw new JsonException("an entry has no card, profile, size or podUid");
+            unreadable = null;
             if (pages.Boot != boot)
                 return [];
             return [.. pages.Made.Select(p => new MadeInstance(

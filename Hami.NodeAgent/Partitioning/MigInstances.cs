@@ -49,6 +49,20 @@ internal sealed partial class MigInstances(
         }
     }
 
+    /// <summary>Sees before a container starts, again or for the first time, that its instances are there: a reset of the card or a boot of the node takes them away.</summary>
+    /// <exception cref="MigRefusal">They are not, or not the same.</exception>
+    public async Task See(PodOnNode pod, ContainerShare container, CancellationToken cancellation)
+    {
+        MigReservation[] reserved = [.. pod.Mig.Reservations.Where(r => r.Container == container.Name)];
+        if (reserved.Length == 0 || !cards.Exist)
+            return;
+        var given = reserved.Select(r => r.Record.MigUuid ?? book.Made.FirstOrDefault(m => m.PodUid == pod.Uid && m.Seat.Is(pod.Mig.SeatOf(r)))?.Uuid).ToList();
+        var there = await Make(pod, container, cancellation);
+        if (given.Index().FirstOrDefault(g => g.Item is not null && g.Item != there[g.Index]) is { Item: { } lost } at)
+            throw new MigRefusal($"Container {container.Name} of pod {pod.FullName} was given the MIG device {lost}, which is gone since its card was reset or its node started anew; "
+                + $"in its place is {there[at.Index]}, of which the container cannot be told any more. Delete the pod, it will be placed anew.");
+    }
+
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         watch.Gone += IsGone;
@@ -174,10 +188,11 @@ internal sealed partial class MigInstances(
             if (!await gate.WaitAsync(PatienceWithNvml, cancellation))
                 throw new TimeoutException();
             var working = Task.Run(
-                () =>
+                async () =>
                 {
                     try
                     {
+                        using var mine = await book.Enter(cancellation);
                         return work();
                     }
                     finally

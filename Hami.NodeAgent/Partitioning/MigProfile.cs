@@ -53,7 +53,8 @@ internal sealed record MigProfile(uint Number, string Name, NvmlGpuInstanceProfi
 }
 
 /// <summary>What programs see of an instance as a device.</summary>
-internal sealed record MigDevice(NvmlDevice Handle, int GpuInstance, int ComputeInstance, string Uuid)
+/// <param name="Place">Position among those of its card.</param>
+internal sealed record MigDevice(NvmlDevice Handle, int Place, int GpuInstance, int ComputeInstance, string Uuid)
 {
     /// <summary>All of a card.</summary>
     public static IReadOnlyList<MigDevice> Of(NvmlLibrary nvml, NvmlDevice card)
@@ -65,7 +66,7 @@ internal sealed record MigDevice(NvmlDevice Handle, int GpuInstance, int Compute
             try
             {
                 var mig = nvml.MigDevice(card, place);
-                devices.Add(new(mig, (int)nvml.GpuInstanceId(mig), (int)nvml.ComputeInstanceId(mig), nvml.Uuid(mig)));
+                devices.Add(new(mig, place, (int)nvml.GpuInstanceId(mig), (int)nvml.ComputeInstanceId(mig), nvml.Uuid(mig)));
             }
             catch (NvmlException e) when (e.Result is NvmlResult.NotFound or NvmlResult.InvalidArgument)
             {

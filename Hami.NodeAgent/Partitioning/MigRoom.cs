@@ -7,9 +7,11 @@ internal static class MigRoom
 {
     public static IServiceCollection AddMigInstances(this IServiceCollection services, AgentOptions options) => services
         .AddSingleton<IMigCards, NvmlMigCards>()
-        .AddSingleton<IMigBook>(rooms => new MigBook(Path.Combine(options.VgpuDir, "mig.json"), MigBook.BootId(), rooms.GetRequiredService<ILogger<MigBook>>()))
+        .AddSingleton<IMigBook>(rooms => new MigBook(Path.Combine(options.VgpuDir, "mig.json"), MigBook.BootId(), rooms.GetRequiredService<TimeProvider>(), rooms.GetRequiredService<ILogger<MigBook>>()))
         .AddSingleton<Partitioner>()
         .AddSingleton<MigRecords>()
-        .AddSingleton<MigInstances>()
-        .AddHostedService(rooms => rooms.GetRequiredService<MigInstances>());
+        .AddHosted<MigInstances>()
+        .AddHosted<StaticMigDevices>()
+        .AddSingleton<MigHanding>()
+        .AddHosted<MigPlugins>();
 }

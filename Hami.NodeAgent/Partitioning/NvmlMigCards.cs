@@ -75,7 +75,7 @@ internal sealed class NvmlMigCards(NvmlSession session) : IMigCards
         return true;
     });
 
-    private static MigMode ModeOf(NvmlLibrary nvml, NvmlDevice device)
+    internal static MigMode ModeOf(NvmlLibrary nvml, NvmlDevice device)
     {
         try
         {

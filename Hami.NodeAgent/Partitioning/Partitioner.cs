@@ -120,7 +120,8 @@ internal sealed partial class Partitioner(IMigCards cards, IMigBook book, ILogge
             throw new MigRefusal($"Pod {pod.FullName} was given {seat}, which NVML does not offer there; see that the node's register annotation is of these cards, then create the pod again.");
 
         var entry = new MadeInstance(seat, pod.Uid, pod.FullName, pod.OnlyForInits(seat));
-        book.Write(book.Made.Add(entry));
+        // Nothing is in these slices, so older entries for them tell of nothing; they must not be taken for this one.
+        book.Write(book.Made.RemoveAll(m => m.Seat.Overlaps(seat)).Add(entry));
         begun.Push(seat);
         var instance = cards.CreateGpuInstance(seat);
         return Finish(entry, instance);

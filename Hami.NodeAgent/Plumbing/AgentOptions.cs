@@ -1,6 +1,8 @@
 using System.Text;
+using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Plumbing.Settings;
+using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Registering.Health;
 
 namespace Hami.NodeAgent.Plumbing;
@@ -22,6 +24,12 @@ internal sealed record AgentOptions
     /// <summary>How often the cards are looked at.</summary>
     public TimeSpan LookAtCards { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often the node's annotations are looked at: somebody may have changed them.</summary>
+    public TimeSpan LookAtNode { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether it is published how well each two cards are connected.</summary>
+    public bool TopologyScore { get; init; }
+
     /// <summary>How long a card must be without an error to be healthy again; zero when time does not heal it.</summary>
     public TimeSpan HealthRecovery { get; init; } = TimeSpan.FromMinutes(10);
 
@@ -32,8 +40,17 @@ internal sealed record AgentOptions
     /// <summary>HAMi's HOOK_PATH: the library and the containers' directories are in its <c>vgpu</c> folder.</summary>
     public string HookPath { get; init; } = "/usr/local";
 
-    /// <summary>Directory of the host that every container sees as <c>/tmp/vgpulock</c>.</summary>
+    /// <summary>Where HAMi's library had its locks; nothing reads it any more.</summary>
     public string LockPath { get; init; } = "/tmp/vgpulock";
+
+    /// <summary>HAMi's device configuration; null without one.</summary>
+    public string? ConfigFile { get; init; }
+
+    /// <summary>HAMi's per-node configuration; null without one.</summary>
+    public string? NodeConfigFile { get; init; }
+
+    /// <summary>Whether a per-node configuration that is not there is none; else it is a fault.</summary>
+    public bool NodeConfigMayBeMissing { get; init; }
 
     /// <summary>What the command line settles of how cards are shared.</summary>
     public GivenSettings Given { get; init; } = GivenSettings.None;
@@ -52,6 +69,8 @@ internal sealed record AgentOptions
     /// <summary>Also give devices for allocations without a signature, while a cluster is taken over.</summary>
     public bool AcceptUnsigned { get; init; }
 
+    public HandingOptions Handing { get; init; } = new();
+
     public ObservingOptions Observing { get; init; } = new();
 
     /// <summary>Where measurements are told; null for nowhere.</summary>
@@ -59,10 +78,7 @@ internal sealed record AgentOptions
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 
-    /// <summary>HAMi's name for the socket: <c>nvidia-</c> and what follows the slash in the resource's name.</summary>
-    public string PluginEndpoint => $"nvidia-{ResourceName[(ResourceName.IndexOf('/') + 1)..]}.sock";
-
-    public string PluginSocket => Path.Combine(PluginDir, PluginEndpoint);
+    public string PluginSocket => Path.Combine(PluginDir, PluginResource.EndpointOf(ResourceName));
 
     public string KubeletSocket => Path.Combine(PluginDir, "kubelet.sock");
 
@@ -94,7 +110,7 @@ internal sealed record AgentOptions
         if (Given.Fault() is { } fault)
             return fault;
         if (ResourceName.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
-            return $"--resource-name is \"{ResourceName}\"; it must look like nvidia.com/gpu.";
+            return $"The resource's name is \"{ResourceName}\"; it must look like nvidia.com/gpu.";
         foreach (var (socket, option) in new[] { (PluginSocket, "--kubelet-dir"), (KubeletSocket, "--kubelet-dir"), (PodResourcesSocket, "--kubelet-dir"), (AgentSocket, "--hook-path") })
             // sockaddr_un.sun_path has 108 bytes with its final NUL (unix(7)).
             if (Encoding.UTF8.GetByteCount(socket) > 107)
@@ -102,6 +118,6 @@ internal sealed record AgentOptions
         if (Keys.ById.IsEmpty && !AcceptUnsigned)
             return "Whoever may write a pod's annotations could give it this node's devices: give --signing-public-key the public half of hami-api's --signing-key-file, "
                 + "or --accept-unsigned while hami-api has no key or the cluster is taken over from HAMi.";
-        return null;
+        return Handing.Fault();
     }
 }

@@ -37,7 +37,11 @@ internal sealed class PluginListener : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            kestrel.ListenUnixSocket(unplaced, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.ListenUnixSocket(unplaced, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.Use(next => connection => AnyAuthority.Serve(connection, next));
+            });
             // A stream of ListAndWatch is silent for days.
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MaxRequestBodySize = 16 << 20;

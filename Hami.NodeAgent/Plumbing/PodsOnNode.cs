@@ -42,6 +42,19 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
                 : new SeenPod(pod, order + 1 + i)).ToList();
     }
 
+    /// <summary>Is this the pod that has its name now? Another of that name may have come that the watch has not told yet.</summary>
+    public async Task<bool> IsCurrent(string @namespace, string name, string uid, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await kubernetes.CoreV1.ReadNamespacedPodAsync(name, @namespace, cancellationToken: cancellation)).Uid() == uid;
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+    }
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(Follow, time, log, stoppingToken);
 
     private async Task Follow(CancellationToken stoppingToken)
@@ -71,6 +84,13 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
     {
         var list = await Bounded.Call(TimeSpan.FromSeconds(30),
             c => kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: selector, cancellationToken: c), stopping);
+        Take(list);
+        return list.ResourceVersion();
+    }
+
+    /// <summary>All pods of the node, as a list tells them.</summary>
+    internal void Take(V1PodList list)
+    {
         List<string> gone;
         lock (gate)
         {
@@ -82,7 +102,6 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
         }
         Synced = true;
         gone.ForEach(uid => Gone?.Invoke(uid));
-        return list.ResourceVersion();
     }
 
     /// <summary>Follows the pods until the server ends the watch; returns where to go on, or null when only a list helps.</summary>
@@ -115,7 +134,8 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
         return version;
     }
 
-    private void Take(WatchEventType type, V1Pod pod)
+    /// <summary>One pod, as the watch tells it.</summary>
+    internal void Take(WatchEventType type, V1Pod pod)
     {
         if (type is WatchEventType.Bookmark)
             return;

@@ -1,4 +1,5 @@
 using Hami.NodeAgent.Plumbing;
+using k8s.Models;
 
 namespace Hami.NodeAgent.Releasing;
 
@@ -28,13 +29,27 @@ internal sealed partial class DirectorySweep(
     {
         using var timer = new PeriodicTimer(Period, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
-            if (pods.Synced)
-                foreach (var (uid, age) in directories.Ages(time.GetUtcNow()))
-                    if (age > Grace && pods.Find(uid) is null)
-                        Remove(uid);
+            await Once(stoppingToken);
     }
 
-    private void Remove(string uid)
+    internal async Task Once(CancellationToken stopping)
+    {
+        var orphans = directories.Ages(time.GetUtcNow()).Where(d => d.Value > Grace && pods.Find(d.Key) is null).Select(d => d.Key).ToList();
+        if (orphans.Count == 0 || !pods.Synced)
+            return;
+        try
+        {
+            // Asked anew: a watch whose connection has died in silence does not know a pod that runs.
+            var living = (await Bounded.Call(TimeSpan.FromSeconds(30), pods.Read, stopping)).Select(p => p.Pod.Uid()).ToHashSet(StringComparer.Ordinal);
+            orphans.Where(uid => !living.Contains(uid)).ToList().ForEach(Remove);
+        }
+        catch (Exception e) when (Outage.Is(e, stopping))
+        {
+            LogUntold(e.Message);
+        }
+    }
+
+    internal void Remove(string uid)
     {
         try
         {
@@ -47,6 +62,9 @@ internal sealed partial class DirectorySweep(
             LogKept(uid, e.Message);
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "Container directories without a pod are kept until the API server says which pods there are ({Reason})")]
+    private partial void LogUntold(string reason);
 
     [LoggerMessage(LogLevel.Information, "Pod {PodUid} is gone: {Directories} container directories removed")]
     private partial void LogRemoved(string podUid, int directories);

@@ -1,4 +1,5 @@
 using Hami.NodeAgent;
+using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Registering;
 using k8s;
@@ -24,6 +25,8 @@ internal sealed class AgentOnANode : IAsyncDisposable
     private IKubernetes? kubernetes;
     private TrustedKeys keys = TrustedKeys.None;
 
+    public HandingOptions Handing { get; set; } = new() { LimitsByFile = true };
+
     public TinyApiServer Api { get; private set; } = null!;
 
     public TinyKubelet Kubelet { get; private set; } = null!;
@@ -31,6 +34,8 @@ internal sealed class AgentOnANode : IAsyncDisposable
     public string Dir => root.FullName;
 
     public string DeviceFilePath => Path.Combine(Dir, "devices.yaml");
+
+    public string Limits(string folder) => File.ReadAllText(Path.Combine(Containers, folder, "limits"));
 
     public string Containers => Path.Combine(Dir, "host", "vgpu", "containers");
 
@@ -40,6 +45,8 @@ internal sealed class AgentOnANode : IAsyncDisposable
     {
         var node = new AgentOnANode { Api = await TinyApiServer.Start(), kubernetes = kubernetes, keys = keys ?? TrustedKeys.None };
         await File.WriteAllTextAsync(node.DeviceFilePath, BothHealthy);
+        Directory.CreateDirectory(Path.Combine(node.Dir, "host", "vgpu"));
+        await File.WriteAllTextAsync(Path.Combine(node.Dir, "host", "vgpu", "libvgpu.so"), "the library");
         if (kubelet)
             await node.StartKubelet(podResources);
         await node.StartAgent();
@@ -64,7 +71,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
             DeviceFile = DeviceFilePath,
             KubeletDir = Dir,
             HookPath = Path.Combine(Dir, "host"),
-            LockPath = Path.Combine(Dir, "lock"),
+            Handing = Handing,
             Keys = keys,
             AcceptUnsigned = keys.ById.IsEmpty,
         };

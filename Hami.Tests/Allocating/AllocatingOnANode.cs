@@ -1,3 +1,5 @@
+extern alias agent;
+
 using Grpc.Core;
 using Hami.Domain.Protocol;
 using k8s.Models;
@@ -21,10 +23,11 @@ public sealed class AllocatingOnANode
         var answer = (await node.Kubelet.Admit(pod))["c0"];
 
         Assert.Equal("GPU-b", answer.Envs["NVIDIA_VISIBLE_DEVICES"]);
-        Assert.True(Directory.Exists(Path.Combine(node.Containers, "uid-p_c0")));
+        Assert.Equal("", node.Limits("uid-p_c0"));
         await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
         Assert.Equal(";", node.Api.Pod("p").GetAnnotation(HamiKeys.DevicesToAllocate));
         await node.Kubelet.PreStart(pod, "c0");
+        Assert.StartsWith("hami-limits 1\ncard GPU-b memory 4194304000 cores 60\n", node.Limits("uid-p_c0"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,7 +83,7 @@ public sealed class AllocatingOnANode
 
         var answers = await node.Kubelet.Admit(first);
         Assert.Equal(["GPU-a", "GPU-b"], answers.Values.Select(a => a.Envs["NVIDIA_VISIBLE_DEVICES"]));
-        Assert.Contains("uid-p2_c0", (await node.Kubelet.Admit(second))["c0"].Mounts[1].HostPath, StringComparison.Ordinal);
+        Assert.Contains("uid-p2_c0", (await node.Kubelet.Admit(second))["c0"].Mounts[0].HostPath, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -166,10 +169,92 @@ public sealed class AllocatingOnANode
         node.Api.Away = true;
         await node.StartAgent();
         await Eventually(() => node.Kubelet.Health.Count == 20);
-        Directory.Delete(Path.Combine(node.Containers, "uid-p_c0"), recursive: true);
 
         await node.Kubelet.PreStart(pod, "c0");
-        Assert.True(Directory.Exists(Path.Combine(node.Containers, "uid-p_c0")));
+        Assert.StartsWith("hami-limits 1\ncard GPU-a memory 3145728000 cores 50\n", node.Limits("uid-p_c0"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_folder_that_somebody_removed_is_made_again_at_the_next_start_once_the_API_server_tells_the_shares()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};", [1]));
+        await node.Kubelet.Admit(pod);
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+        await node.StopAgent();
+        node.Api.Away = true;
+        await node.StartAgent();
+        await Eventually(() => node.Kubelet.Health.Count == 20);
+        Directory.Delete(Path.Combine(node.Containers, "uid-p_c0"), recursive: true);
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => node.Kubelet.PreStart(pod, "c0"));
+        Assert.Contains("the kubelet will try again", error.Status.Detail, StringComparison.Ordinal);
+        node.Api.Away = false;
+        await node.Kubelet.PreStart(pod, "c0");
+        Assert.StartsWith("hami-limits 1\ncard GPU-a memory 3145728000 cores 50\n", node.Limits("uid-p_c0"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_repeated_Allocate_or_PreStart_leaves_the_files_of_a_running_container_as_they_are()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};", [1]));
+        var first = (await node.Kubelet.Admit(pod))["c0"];
+        await node.Kubelet.PreStart(pod, "c0");
+        var folder = Path.Combine(node.Containers, "uid-p_c0");
+        var before = Stat();
+        using (var region = new FileStream(Path.Combine(folder, "region"), FileMode.Open, FileAccess.Write))
+            region.Write("a process counts here"u8);
+
+        Assert.Equal(first, await node.Kubelet.Repeat(pod, "c0"));
+        await node.Kubelet.PreStart(pod, "c0");
+        await node.StopAgent();
+        await node.StartAgent();
+        await Eventually(() => node.Kubelet.Health.Count == 20);
+        await node.Kubelet.PreStart(pod, "c0");
+
+        Assert.Equal(before, Stat());
+        Assert.StartsWith("a process counts here", await File.ReadAllTextAsync(Path.Combine(folder, "region")), StringComparison.Ordinal);
+
+        // Inode numbers tell a file from its successor of the same name.
+        string Stat() => string.Join('\n', Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(Inodes.Of));
+    }
+
+    [Fact]
+    public async Task Containers_can_write_their_region_and_nothing_else()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};", [1]));
+        await node.Kubelet.Admit(pod);
+        await node.Kubelet.PreStart(pod, "c0");
+
+        var folder = Path.Combine(node.Containers, "uid-p_c0");
+        var others = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
+        Assert.Equal(["region"], Directory.GetFileSystemEntries(folder).Where(f => (File.GetUnixFileMode(f) & others) != 0).Select(Path.GetFileName));
+        Assert.Equal((UnixFileMode)0, File.GetUnixFileMode(folder) & others);
+        Assert.Equal(others, File.GetUnixFileMode(Path.Combine(folder, "region")) & others);
+        Assert.Equal(2_867_200, new FileInfo(Path.Combine(folder, "region")).Length);
+        Assert.Equal("the library", await File.ReadAllTextAsync(Path.Combine(folder, "libvgpu.so")));
+    }
+
+    [Fact]
+    public async Task A_restarted_container_of_HAMis_plugin_keeps_its_folder_and_nothing_of_ours_is_put_where_it_can_write()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("old", $"{A};", [1], phase: BindPhases.Success));
+        var folder = Path.Combine(node.Containers, "uid-old_c0");
+        Directory.CreateDirectory(folder);
+        File.CreateSymbolicLink(Path.Combine(folder, "limits"), Path.Combine(node.Dir, "precious"));
+        await File.WriteAllTextAsync(Path.Combine(node.Dir, "precious"), "precious");
+        node.Kubelet.Record(pod, pod.Spec.Containers[0], ["GPU-a-7"], new()
+        {
+            Mounts = { new agent::Kubelet.DevicePlugin.V1Beta1.Mount { ContainerPath = Path.Combine(node.Dir, "host", "vgpu"), HostPath = folder } },
+        });
+
+        await node.Kubelet.PreStart(pod, "c0");
+
+        Assert.Equal("precious", await File.ReadAllTextAsync(Path.Combine(node.Dir, "precious")));
+        Assert.Equal(["limits"], Directory.GetFileSystemEntries(folder).Select(Path.GetFileName));
     }
 
     [Fact]

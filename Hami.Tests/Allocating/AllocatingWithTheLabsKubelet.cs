@@ -43,7 +43,6 @@ public sealed class AllocatingWithTheLabsKubelet
             DeviceFile = Path.Combine(folder, "cards.yaml"),
             KubeletDir = kubelet,
             HookPath = Path.Combine(folder, "h"),
-            LockPath = Path.Combine(folder, "lock"),
         };
         await File.WriteAllTextAsync(options.DeviceFile, AgentOnANode.BothHealthy);
         // What the installer puts there; an empty preload file leaves the library out.

@@ -11,26 +11,27 @@ namespace Hami.Tests.Allocating;
 public sealed class AnsweringAllocate
 {
     [Fact]
-    public void One_card_gives_the_environment_and_the_mounts_of_HAMi()
+    public void One_card_gives_the_environment_of_HAMi_and_mounts_that_nobody_in_the_container_can_write()
     {
         var answer = Answered("GPU-a,NVIDIA,3000,50:;");
 
         Assert.Equal("GPU-a", answer.Envs["NVIDIA_VISIBLE_DEVICES"]);
         Assert.Equal("3000m", answer.Envs["CUDA_DEVICE_MEMORY_LIMIT_0"]);
         Assert.Equal("50", answer.Envs["CUDA_DEVICE_SM_LIMIT"]);
-        Assert.Matches(@"^/usr/local/vgpu/[0-9a-f-]{36}\.cache$", answer.Envs["CUDA_DEVICE_MEMORY_SHARED_CACHE"]);
+        Assert.Equal("/usr/local/vgpu/region", answer.Envs["CUDA_DEVICE_MEMORY_SHARED_CACHE"]);
         // Before what the image brings along.
         Assert.Equal("default", answer.Envs["GPU_CORE_UTILIZATION_POLICY"]);
         Assert.Equal(5, answer.Envs.Count);
         Assert.Equal(
         [
-            "/usr/local/vgpu/libvgpu.so < /usr/local/vgpu/libvgpu.so ro",
-            "/usr/local/vgpu < /usr/local/vgpu/containers/uid-p_c0 rw",
-            "/tmp/vgpulock < /tmp/vgpulock rw",
-            "/etc/ld.so.preload < /usr/local/vgpu/ld.so.preload ro",
+            "/usr/local/vgpu < /usr/local/vgpu/containers/uid-p_c0 ro",
+            "/usr/local/vgpu/region < /usr/local/vgpu/containers/uid-p_c0/region rw",
             "/usr/local/vgpu/agent < /usr/local/vgpu/agent ro",
+            "/etc/ld.so.preload < /usr/local/vgpu/ld.so.preload ro",
         ], answer.Mounts.Select(m => $"{m.ContainerPath} < {m.HostPath} {(m.ReadOnly ? "ro" : "rw")}"));
         Assert.Empty(answer.Devices);
+        Assert.Empty(answer.Annotations);
+        Assert.Empty(answer.CdiDevices);
     }
 
     [Fact]
@@ -59,25 +60,28 @@ public sealed class AnsweringAllocate
         Assert.Equal(("4", "disable"), (set["LIBCUDA_LOG_LEVEL"], set["GPU_CORE_UTILIZATION_POLICY"]));
     }
 
-    [Fact]
-    public void The_library_that_was_installed_has_the_name_that_containers_know() =>
-        Assert.Contains(
-            Answered("GPU-a,NVIDIA,3000,50:;", Options() with { LibraryFile = "/usr/local/vgpu/libvgpu-0123456789abcdef.so" }).Mounts,
-            m => m is { ContainerPath: "/usr/local/vgpu/libvgpu.so", HostPath: "/usr/local/vgpu/libvgpu-0123456789abcdef.so", ReadOnly: true });
-
-    [Fact]
+    [Theory]
     [Trait("Scoreboard", "D08")]
-    public void A_container_that_turns_control_off_has_no_preload_file() =>
-        Assert.DoesNotContain(
-            Answer.For("uid-p", Share("GPU-a,NVIDIA,3000,50:;") with { Unlimited = true }, Options(), new(), new(Options())).Mounts,
-            m => m.ContainerPath == "/etc/ld.so.preload");
+    [InlineData(false, true, true)]
+    [InlineData(true, true, false)]
+    [InlineData(true, false, true)]
+    public void A_container_that_turns_control_off_has_no_preload_file_where_the_node_allows_that(bool turnsOff, bool allowed, bool preloaded) =>
+        Assert.Equal(preloaded, Answered(Share("GPU-a,NVIDIA,3000,50:;") with { Unlimited = turnsOff }, Options() with { Handing = new() { AllowsNoControl = allowed } })
+            .Mounts.Any(m => m.ContainerPath == "/etc/ld.so.preload"));
 
     [Fact]
     public void The_same_question_has_the_same_answer() =>
         Assert.Equal(Answered("GPU-a,NVIDIA,3000,50:;"), Answered("GPU-a,NVIDIA,3000,50:;"));
 
-    private static ContainerAllocateResponse Answered(string list, AgentOptions? options = null, NodeSettings? settings = null) =>
-        Answer.For("uid-p", Share(list), options ?? Options(), settings ?? new(), new(options ?? Options()));
+    [Fact]
+    public void An_answer_for_sixteen_cards_is_small() =>
+        Assert.True(Answered(string.Concat(Enumerable.Range(0, 16).Select(i => $"GPU-03f69c50-207a-2038-9b45-{i:x12},NVIDIA,81920,100:")) + ";").CalculateSize() < 4096);
 
-    private static ContainerShare Share(string list) => Seen(Pod("p", list, [1])).Containers[0];
+    private static ContainerAllocateResponse Answered(string list, AgentOptions? options = null, NodeSettings? settings = null) => Answered(Share(list), options, settings);
+
+    private static ContainerAllocateResponse Answered(ContainerShare share, AgentOptions? options = null, NodeSettings? settings = null) => Answer.For("uid-p", share,
+        DeviceAnswer.For(share.Devices.Select((d, i) => new HandedDevice(d.Uuid, $"{i}", [$"/dev/nvidia{i}"])), (options ?? Options()).Handing, new(_ => [])),
+        options ?? Options(), settings ?? new(), new(options ?? Options(), new HostFiles()));
+
+    private static ContainerShare Share(string list) => Seen(Pod("p", list, [list.Count(c => c == ':')])).Containers[0];
 }

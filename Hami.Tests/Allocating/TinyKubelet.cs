@@ -31,6 +31,9 @@ internal sealed class TinyKubelet : IAsyncDisposable
 
     public ConcurrentQueue<RegisterRequest> Registrations { get; } = [];
 
+    /// <summary>Plugins of other resources than ours.</summary>
+    public ConcurrentDictionary<string, DevicePlugin.DevicePluginClient> Others { get; } = [];
+
     public IReadOnlyDictionary<string, string> Health { get; private set; } = new Dictionary<string, string>();
 
     public DevicePlugin.DevicePluginClient Plugin { get; private set; } = null!;
@@ -94,6 +97,12 @@ internal sealed class TinyKubelet : IAsyncDisposable
         }));
     }
 
+    /// <summary>The same question for a container once more.</summary>
+    public async Task<ContainerAllocateResponse> Repeat(V1Pod pod, string container) => (await Plugin.AllocateAsync(new AllocateRequest
+    {
+        ContainerRequests = { new ContainerAllocateRequest { DevicesIds = { given.Single(g => g.Pod.Uid() == pod.Uid() && g.Container.Name == container).Ids } } },
+    })).ContainerResponses.Single();
+
     public async Task PreStart(V1Pod pod, string container) => await Plugin.PreStartContainerAsync(new PreStartContainerRequest
     {
         DevicesIds = { given.Single(g => g.Pod.Uid() == pod.Uid() && g.Container.Name == container).Ids },
@@ -138,6 +147,12 @@ internal sealed class TinyKubelet : IAsyncDisposable
         // The kubelet dials back and asks for the options before it answers.
         public override async Task<Empty> Register(RegisterRequest request, ServerCallContext context)
         {
+            if (request.ResourceName != NodePods.Resource)
+            {
+                kubelet.Others[request.ResourceName] = new(UnixSocketChannel.To(Path.Combine(kubelet.dir, "device-plugins", request.Endpoint)));
+                kubelet.Registrations.Enqueue(request);
+                return new();
+            }
             kubelet.channel = UnixSocketChannel.To(Path.Combine(kubelet.dir, "device-plugins", request.Endpoint));
             kubelet.Plugin = new(kubelet.channel);
             await kubelet.Plugin.GetDevicePluginOptionsAsync(new Empty());

@@ -147,6 +147,8 @@ internal sealed class FakeMigBook : IMigBook
 
     public Action<string, bool>? On { get; set; }
 
+    public Task<IDisposable> Enter(CancellationToken cancellation) => Task.FromResult<IDisposable>(new MemoryStream());
+
     public void Write(ImmutableArray<MadeInstance> made)
     {
         On?.Invoke("Write", false);
