@@ -18,15 +18,18 @@ internal static class TelemetryTotals
         avg(u.busy_sum::float8 / nullif(u.busy_count, 0)), max(u.busy_max) filter (where u.busy_count > 0),
         sum(u.memory_sum::float8 / nullif(u.memory_count, 0)), max(u.memory_max) filter (where u.memory_count > 0),
         max(u.temperature_max) filter (where u.temperature_count > 0), sum(u.power_sum::float8 / nullif(u.power_count, 0)),
-        sum((case when u.energy_last >= coalesce(p.energy_last, u.energy_first) then u.energy_last - coalesce(p.energy_last, u.energy_first) else u.energy_last end)::float8)
+        sum((case when u.energy_last >= coalesce(u.energy_before, u.energy_first) then u.energy_last - coalesce(u.energy_before, u.energy_first) else u.energy_last end)::float8)
             filter (where u.energy_first_second >= 0),
         count(*)
         """;
 
-    /// <summary>The row <c>p</c> of the card's period before, if that knew its energy.</summary>
+    /// <summary>A column of rows <c>u</c>: what the card's counter was at the end of the period before, if that is among the rows and knew it.</summary>
+    /// <remarks>A window, and no join: tables whose statistics are not there yet led that to compare every row with every other.</remarks>
     public const string Before =
-        $"""
-        left join {TelemetryTables.Cards} p on p.series = u.series and p.period = u.period - interval '5 minutes' and p.energy_first_second >= 0
+        """
+        case when lag(u.period) over (partition by u.series order by u.period) = u.period - interval '5 minutes'
+            and lag(u.energy_first_second) over (partition by u.series order by u.period) >= 0
+            then lag(u.energy_last) over (partition by u.series order by u.period) end as energy_before
         """;
 
     /// <summary>The columns, of rows <c>u</c> of shares; equals <see cref="PeriodUse.OfShares"/>.</summary>
@@ -52,7 +55,9 @@ internal static class TelemetryTotals
             $"""
             with next as materialized (select min(period) at from {TelemetryTables.Cards} where period > (select coalesce(max(period), '-infinity') from {Table}) and period < $1)
             insert into {Table} (period, namespace, {Names})
-            select u.period, '', {OfCards} from {TelemetryTables.Cards} u {Before} where u.period = (select at from next) group by u.period
+            select u.period, '', {OfCards} from (
+                select u.*, {Before} from {TelemetryTables.Cards} u where u.period in ((select at from next), (select at - interval '5 minutes' from next))) u
+            where u.period = (select at from next) group by u.period
             union all
             select u.period, s.namespace, {OfShares} from {TelemetryTables.Shares} u {TelemetryTables.WithSeries} where u.period = (select at from next) group by u.period, s.namespace
             on conflict do nothing

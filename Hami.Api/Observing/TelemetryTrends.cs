@@ -104,12 +104,16 @@ public sealed class TelemetryTrends
         // What is of a whole cluster, or namespace, is added up once, when nothing more can come.
         var totals = !totalled ? "" :
             $"select period, {TelemetryTotals.Names} from {TelemetryTotals.Table} t {values.And("t.namespace = ?", of.Namespace ?? "").And("t.period >= ?", from).And("t.period < ?", to).Within()} union all ";
-        Where(values, of, scope, pods, from, to);
+        // A period more before it: for the counters at its end.
+        Where(values, of, scope, pods, of.IsOfShares ? from : from - TelemetryLimits.Period, to);
+        var where = values.Within();
+        values.And("u.period >= ?", from);
         if (totalled)
             values.And($"u.period > (select coalesce(max(period), '-infinity') from {TelemetryTotals.Table})");
-        var sums = of.IsOfShares
-            ? $"select u.period, {TelemetryTotals.OfShares} from {TelemetryTables.Shares} u {TelemetryTables.WithSeries} {values.Within()} group by u.period"
-            : $"select u.period, {TelemetryTotals.OfCards} from {TelemetryTables.Cards} u {TelemetryTables.WithSeries} {TelemetryTotals.Before} {values.Within()} group by u.period";
+        var (table, columns, before) = of.IsOfShares
+            ? (TelemetryTables.Shares, TelemetryTotals.OfShares, "")
+            : (TelemetryTables.Cards, TelemetryTotals.OfCards, $", {TelemetryTotals.Before}");
+        var sums = $"select u.period, {columns} from (select u.*{before} from {table} u {TelemetryTables.WithSeries} {where}) u {values.Within()} group by u.period";
         return _rows.ReadAsync(totals + sums, values, Period, cancellationToken);
     }
 
