@@ -4,6 +4,7 @@ using Hami.Bench.History;
 using Hami.Bench.Interceptor;
 using Hami.Bench.Journaling;
 using Hami.Bench.Placement;
+using Hami.Bench.Telemetry;
 using Hami.Bench.Throughput;
 
 // Each verb measures one thing and lives in a folder of its own; `--json` prints one line for machines.
@@ -14,6 +15,7 @@ var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in d
     InterceptorVerb.Command(),
     JournalVerb.Command(),
     PlacementVerb.Command(),
+    TelemetryVerb.Command(),
     ThroughputVerb.Command(),
     AgentsVerb.Command(),
 };

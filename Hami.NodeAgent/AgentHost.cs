@@ -19,6 +19,7 @@ internal static class AgentHost
 {
     public static IHost Build(AgentOptions options, ImmutableArray<Card> cards, IKubernetes kubernetes, Action<ILoggingBuilder> logging)
     {
+        var files = new SettingsFiles(options);
         var builder = Host.CreateEmptyApplicationBuilder(new());
         logging(builder.Logging);
         builder.Services
@@ -35,9 +36,13 @@ internal static class AgentHost
             .AddSingleton<PluginFolder>();
         builder.Services
             .AddHosted<PodsOnNode>()
-            .AddSingleton(new SettingsInForce(options.Given.Over(new())))
+            .AddSingleton(files)
+            .AddSingleton(new SettingsInForce(files.Read()))
+            .AddHosted<SettingsWatch>()
             .AddSingleton(new CardInventory(cards))
             .AddSingleton<HealthInbox>()
+            .AddSingleton<NodeComplaints>()
+            .AddSingleton<NodeLinks>()
             .AddHosted<DeviceFileWatch>()
             .AddHosted<CardWatch>()
             .AddHosted<XidWatch>();
@@ -64,6 +69,7 @@ internal static class AgentHost
             .AddHosted<OldLibraries>()
             .AddObserving(options)
             .AddHosted<DirectorySweep>()
+            .AddHosted<TelemetrySender>()
             .AddHosted<HealthEndpoint>();
 
         var host = builder.Build();

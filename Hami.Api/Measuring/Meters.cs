@@ -52,6 +52,16 @@ internal static class Meters
     private static readonly Counter ScoreConflicts = Make.CreateCounter(
         "hami_score_mode_conflicts_total", "Binds to another node than the one reserved, with --extender-mode score.");
 
+    private static readonly Counter Moments = Labelled(
+        Make.CreateCounter("hami_telemetry_moments_total", "Moments that node agents told: new (taken), or told before (known).", ["outcome"]), "taken", "known");
+
+    private static readonly Counter NotKept = Labelled(
+        Make.CreateCounter(
+            "hami_telemetry_dropped_total",
+            "What was measured and not kept: moments refused for their time (refused), values beyond the limits or of unknown pods (series), moments given up by agents (agent), sums that waited for PostgreSQL too long (unwritten).",
+            ["why"]),
+        "refused", "series", "agent", "unwritten");
+
     public static void Took(Stage stage, TimeSpan time) => Stages[(int)stage].Observe(time.TotalSeconds);
 
     public static void Refused(string reason) => Refusals.WithLabels(reason).Inc();
@@ -61,6 +71,18 @@ internal static class Meters
     public static void ReservationExpired() => ExpiredReservations.Inc();
 
     public static void ScoreConflict() => ScoreConflicts.Inc();
+
+    public static void Told(bool isNew) => Moments.WithLabels(isNew ? "taken" : "known").Inc();
+
+    /// <param name="why">One of the words of the metric.</param>
+    public static void NotKeptOf(string why, double count) => NotKept.WithLabels(why).Inc(count);
+
+    private static Counter Labelled(Counter counter, params string[] words)
+    {
+        foreach (var word in words)
+            counter.WithLabels(word);
+        return counter;
+    }
 
     // All from the start, so that a stage which never happened shows as zero.
     private static Histogram.Child[] StagesOf(Histogram histogram) => [.. StageWords.Select(word => histogram.WithLabels(word))];

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Hami.Api.Measuring;
 using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Telemetry.V1;
@@ -30,19 +31,19 @@ public sealed class LiveTelemetry
         if (!node.MayReport(now))
             throw new TooManyReportsException();
         var moments = TelemetryReading.Read(report, now, answer.Refused);
-        TelemetryCounts.Dropped("refused", report.Moments.Count - moments.Count);
-        TelemetryCounts.Given(report.Node, report.Dropped);
+        Meters.NotKeptOf("refused", report.Moments.Count - moments.Count);
+        Meters.NotKeptOf("agent", node.GivenUp(report.Dropped));
         var (ledger, leftOut, before) = (_ledger.Ledger, 0, node.SeriesCount);
         foreach (var moment in moments)
         {
             var heard = node.Hear(moment, now, key => NamespaceOf(ledger, report.Node, key), MayGrow, ref leftOut);
-            TelemetryCounts.Heard(heard);
+            Meters.Told(heard is Heard.Taken);
             answer.Taken += heard is Heard.Taken ? 1u : 0;
         }
         Interlocked.Add(ref _series, node.SeriesCount - before);
         if (leftOut > 0)
         {
-            TelemetryCounts.Dropped("series", leftOut);
+            Meters.NotKeptOf("series", leftOut);
             TelemetryReading.Say(
                 answer.Refused,
                 "Shares of pods that hold nothing on this node by the log are not taken, nor series beyond the limits (docs/telemetry.md).");
@@ -50,7 +51,7 @@ public sealed class LiveTelemetry
         return answer;
     }
 
-    /// <summary>What a card measured last; null when that is not known, or too long ago.</summary>
+    /// <summary>What a node's cards and shares measured last; nothing when that is not known, or too long ago.</summary>
     internal IEnumerable<(UseKey Key, string Namespace, DateTimeOffset At, Measured Value)> NowOf(string node) =>
         _nodes.TryGetValue(node, out var known) && known.Latest >= _time.GetUtcNow() - TelemetryLimits.Current ? known.Now() : [];
 

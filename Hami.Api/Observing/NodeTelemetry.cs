@@ -23,6 +23,7 @@ internal sealed class NodeTelemetry(string name)
     private DateTimeOffset _latest = DateTimeOffset.MinValue;
     private double _tokens = TelemetryLimits.Burst;
     private DateTimeOffset _filled = DateTimeOffset.MinValue;
+    private ulong _givenUp;
 
     public string Name => name;
 
@@ -59,6 +60,18 @@ internal sealed class NodeTelemetry(string name)
                 return false;
             _tokens--;
             return true;
+        }
+    }
+
+    /// <summary>How many moments more its agent has given up, which says how many since it started.</summary>
+    public ulong GivenUp(ulong sinceItStarted)
+    {
+        lock (_gate)
+        {
+            // One that was started anew begins at zero.
+            var more = sinceItStarted >= _givenUp ? sinceItStarted - _givenUp : sinceItStarted;
+            _givenUp = sinceItStarted;
+            return more;
         }
     }
 
@@ -121,8 +134,8 @@ internal sealed class NodeTelemetry(string name)
                    where _cells[place] >= 0 && at >= begin && at < end
                    from series in _series
                    let value = series.Value.Ring.Get(place)
-                   where value != default
-                   select (at, series.Key, series.Value.Namespace, value),
+                   where value is not null
+                   select (at, series.Key, series.Value.Namespace, value.Value),
             ];
         }
     }

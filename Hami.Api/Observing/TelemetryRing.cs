@@ -5,6 +5,7 @@ namespace Hami.Api.Observing;
 internal sealed class TelemetryRing(bool isCard)
 {
     private const byte NoByte = byte.MaxValue;
+    private const byte NotBusy = NoByte - 1; // told of, and how busy it was is not known
     private const uint NoNumber = uint.MaxValue;
     private const int Coldest = -50; // so that a temperature fits in a byte
 
@@ -15,7 +16,7 @@ internal sealed class TelemetryRing(bool isCard)
 
     public void Set(int place, in Measured value)
     {
-        _busy[place] = value.Busy is { } busy ? (byte)busy : NoByte;
+        _busy[place] = value.Busy is { } busy ? (byte)busy : NotBusy;
         _memoryKiB[place] = value.MemoryBytes is { } bytes ? (uint)Math.Min(bytes >> 10, NoNumber - 1) : NoNumber;
         if (!isCard)
             return;
@@ -23,10 +24,11 @@ internal sealed class TelemetryRing(bool isCard)
         _milliwatt[place] = value.PowerMilliwatt is { } power ? (uint)power : NoNumber;
     }
 
-    public void Clear(int place) => Set(place, default);
+    public void Clear(int place) => _busy[place] = NoByte;
 
-    public Measured Get(int place) => new(
-        _busy[place] is NoByte ? null : _busy[place],
+    /// <summary>Null where nothing was told.</summary>
+    public Measured? Get(int place) => _busy[place] is NoByte ? null : new(
+        _busy[place] is NotBusy ? null : _busy[place],
         _memoryKiB[place] is NoNumber ? null : (long)_memoryKiB[place] << 10,
         TemperatureCelsius: !isCard || _temperature[place] is NoByte ? null : _temperature[place] + Coldest,
         PowerMilliwatt: !isCard || _milliwatt[place] is NoNumber ? null : _milliwatt[place]);

@@ -1,3 +1,4 @@
+using Hami.Api.Measuring;
 using Hami.Api.Plumbing;
 using Npgsql;
 
@@ -147,7 +148,7 @@ internal sealed partial class TelemetryRollups : BackgroundService
                 return;
             _waiting.Enqueue(taken);
             while (_waiting.Count > 1 && _waiting.Sum(rows => rows.Count) > TelemetryLimits.WaitingRows)
-                TelemetryCounts.Dropped("unwritten", _waiting.Dequeue().Count);
+                Meters.NotKeptOf("unwritten", _waiting.Dequeue().Count);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
@@ -6,51 +7,53 @@ namespace Hami.Api.Observing;
 
 /// <summary>
 /// Where sums are kept: a schema of its own, a table for cards and one for shares, both cut by the day, so that what is old is dropped and not
-/// deleted. They are no part of the log and may all be lost.
+/// deleted; what a row is of stands once, in a table of series. They are no part of the log and may all be lost.
 /// </summary>
 internal static class TelemetryTables
 {
     public const string Schema = "hami_telemetry";
+    public const string Series = $"{Schema}.series";
     public const string Cards = $"{Schema}.card_use";
     public const string Shares = $"{Schema}.share_use";
+
+    /// <summary>Joins the series <c>s</c> of rows <c>u</c>.</summary>
+    public const string WithSeries = $"join {Series} s on s.id = u.series";
 
     // Any number will do that nobody else in this database locks: "hamt" in ASCII.
     private const long Lock = 0x68616d74;
     private const int RowsAtOnce = 2000;
 
-    private static readonly (string Name, string Type)[] Columns =
+    private static readonly (string Name, string Type)[] OfShares =
     [
-        ("period", "timestamptz"), ("node", "text"), ("device_uuid", "text"), ("pod_uid", "text"), ("container", "text"), ("namespace", "text"),
-        ("seen", "bit(300)"), ("moments", "integer"),
-        ("busy_sum", "bigint"), ("busy_count", "integer"), ("busy_max", "bigint"),
-        ("memory_sum", "bigint"), ("memory_count", "integer"), ("memory_max", "bigint"), ("memory_total", "bigint"),
-        ("temperature_sum", "bigint"), ("temperature_count", "integer"), ("temperature_max", "bigint"),
-        ("power_sum", "bigint"), ("power_count", "integer"), ("power_max", "bigint"),
-        ("energy_first", "bigint"), ("energy_first_second", "integer"), ("energy_last", "bigint"), ("energy_last_second", "integer"),
+        ("seen", "bit(300)"), ("moments", "smallint"),
+        ("busy_sum", "integer"), ("busy_count", "smallint"), ("busy_max", "smallint"),
+        ("memory_sum", "bigint"), ("memory_count", "smallint"), ("memory_max", "bigint"),
     ];
 
-    private static readonly string[] Measures = ["busy", "memory", "temperature", "power"];
-
-    public static string Names { get; } = string.Join(", ", Columns.Select(c => c.Name));
+    private static readonly (string Name, string Type)[] OfCards =
+    [
+        .. OfShares, ("memory_total", "bigint"),
+        ("temperature_sum", "integer"), ("temperature_count", "smallint"), ("temperature_max", "smallint"),
+        ("power_sum", "bigint"), ("power_count", "smallint"), ("power_max", "integer"),
+        ("energy_first", "bigint"), ("energy_first_second", "smallint"), ("energy_last", "bigint"), ("energy_last_second", "smallint"),
+    ];
 
     /// <summary>Creates what is missing.</summary>
-    public static async Task EnsureAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
-    {
-        var columns = string.Join(", ", Columns.Select(c => $"{c.Name} {c.Type} not null"));
-        await LockedAsync(
-            database,
-            $"""
-            create schema if not exists {Schema};
-            create table if not exists {Cards} ({columns}, primary key (period, node, device_uuid, pod_uid, container)) partition by range (period);
-            create table if not exists {Shares} ({columns}, primary key (period, node, device_uuid, pod_uid, container)) partition by range (period);
-            create index if not exists card_use_node on {Cards} (node, period);
-            create index if not exists card_use_device on {Cards} (device_uuid, period);
-            create index if not exists share_use_namespace on {Shares} (namespace, period);
-            create index if not exists share_use_pod on {Shares} (pod_uid, period);
-            {TelemetryTotals.Create}
-            """,
-            cancellationToken);
-    }
+    public static Task EnsureAsync(NpgsqlDataSource database, CancellationToken cancellationToken) => LockedAsync(
+        database,
+        $"""
+        create schema if not exists {Schema};
+        create table if not exists {Series} (
+            id integer generated always as identity primary key, node text not null, device_uuid text not null, pod_uid text not null, container text not null,
+            namespace text not null, last_day date not null, unique (node, device_uuid, pod_uid, container));
+        create index if not exists series_device on {Series} (device_uuid);
+        create index if not exists series_namespace on {Series} (namespace);
+        create index if not exists series_pod on {Series} (pod_uid);
+        {Create(Cards, OfCards)}
+        {Create(Shares, OfShares)}
+        {TelemetryTotals.Create}
+        """,
+        cancellationToken);
 
     /// <summary>Creates the parts of the tables for these days, and drops those of days before.</summary>
     public static async Task KeepDaysAsync(NpgsqlDataSource database, IEnumerable<DateOnly> days, DateOnly oldest, CancellationToken cancellationToken)
@@ -62,7 +65,7 @@ internal static class TelemetryTables
             where !parts.Contains((table, day))
             select $"create table if not exists {Part(table, day)} partition of {table} for values from ('{Text(day)}T00:00:00Z') to ('{Text(day.AddDays(1))}T00:00:00Z');\n")
             + string.Concat(parts.Where(p => p.Day < oldest).Select(p => $"drop table if exists {Part(p.Table, p.Day)};\n"))
-            + (parts.Any(p => p.Day < oldest) ? $"delete from {TelemetryTotals.Table} where period < '{Text(oldest)}T00:00:00Z';\n" : "");
+            + (parts.Any(p => p.Day < oldest) ? $"delete from {TelemetryTotals.Table} where period < '{Text(oldest)}T00:00:00Z';\ndelete from {Series} where last_day < '{Text(oldest)}';\n" : "");
         if (sql.Length > 0)
             await LockedAsync(database, sql, cancellationToken);
     }
@@ -79,61 +82,101 @@ internal static class TelemetryTables
                 .ThenBy(r => r.Key.Series.PodUid, StringComparer.Ordinal).ThenBy(r => r.Key.Series.Container, StringComparer.Ordinal);
             foreach (var some in ordered.Chunk(RowsAtOnce))
             {
-                await using var command = database.CreateCommand(Upsert(table));
-                Fill(command, some);
-                await command.ExecuteNonQueryAsync(cancellationToken);
+                await using var series = database.CreateCommand(
+                    $"""
+                    insert into {Series} as o (node, device_uuid, pod_uid, container, namespace, last_day)
+                    select node, device_uuid, pod_uid, container, max(namespace), max(day) from unnest($1, $2, $3, $4, $5, $6) n(node, device_uuid, pod_uid, container, namespace, day)
+                    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+                    on conflict (node, device_uuid, pod_uid, container) do update set last_day = excluded.last_day where o.last_day < excluded.last_day
+                    """);
+                FillSeries(series, some);
+                series.Parameters.Add(Values(some, NpgsqlDbType.Text, r => r.Namespace));
+                series.Parameters.Add(Values(some, NpgsqlDbType.Date, r => DateOnly.FromDateTime(r.Key.Period.UtcDateTime)));
+                await series.ExecuteNonQueryAsync(cancellationToken);
+
+                await using var sums = database.CreateCommand(Upsert(table, isCard ? OfCards : OfShares));
+                FillSeries(sums, some);
+                FillSums(sums, some, isCard);
+                await sums.ExecuteNonQueryAsync(cancellationToken);
             }
         }
     }
 
-    /// <summary>A row as it is read with <see cref="Names"/>, the bits as text.</summary>
-    public static string Selected(string alias) =>
-        string.Join(", ", Columns.Select(c => c.Name == "seen" ? $"{alias}.seen::text" : $"{alias}.{c.Name}"));
+    /// <summary>The columns of rows <c>u</c> with their series <c>s</c>, for <see cref="Row"/>.</summary>
+    public static string Selected(bool ofCards) =>
+        "u.period, s.node, s.device_uuid, s.pod_uid, s.container, s.namespace, "
+        + string.Join(", ", (ofCards ? OfCards : OfShares).Select(c => c.Name == "seen" ? "u.seen::text" : $"u.{c.Name}"));
 
-    public static UseRow Row(System.Data.Common.DbDataReader row) => new(
-        new(row.GetFieldValue<DateTimeOffset>(0), row.GetString(1), new(row.GetString(2), row.GetString(3), row.GetString(4))), row.GetString(5),
-        new(
-            SeenSeconds.Parse(row.GetString(6)), row.GetInt32(7), SumAt(row, 8), SumAt(row, 11), row.GetInt64(14), SumAt(row, 15), SumAt(row, 18),
-            new(row.GetInt64(21), row.GetInt32(22), row.GetInt64(23), row.GetInt32(24))));
-
-    private static Sum SumAt(System.Data.Common.DbDataReader row, int column) => new(row.GetInt64(column), row.GetInt32(column + 1), row.GetInt64(column + 2));
-
-    private static string Upsert(string table)
+    public static UseRow Row(DbDataReader row)
     {
-        var source = string.Join(", ", Columns.Select((c, i) => $"${i + 1}::{(c.Name == "seen" ? "text" : c.Type)}[]"));
-        var values = string.Join(", ", Columns.Select(c => c.Name == "seen" ? "n.seen::bit(300)" : $"n.{c.Name}"));
-        var sums = string.Concat(Measures.Select(m =>
-            $"""
-            , {m}_sum = o.{m}_sum + excluded.{m}_sum, {m}_count = o.{m}_count + excluded.{m}_count,
-            {m}_max = case when o.{m}_count = 0 then excluded.{m}_max when excluded.{m}_count = 0 then o.{m}_max else greatest(o.{m}_max, excluded.{m}_max) end
-            """));
-        // See UseSums.Merge, which says why, and which this equals.
-        const string First = "excluded.energy_first_second >= 0 and (o.energy_first_second < 0 or excluded.energy_first_second < o.energy_first_second)";
-        const string Last = "excluded.energy_last_second > o.energy_last_second";
+        var key = new UseRowKey(row.GetFieldValue<DateTimeOffset>(0), row.GetString(1), new(row.GetString(2), row.GetString(3), row.GetString(4)));
+        var sums = UseSums.None with { Seen = SeenSeconds.Parse(row.GetString(6)), Moments = row.GetInt32(7), Busy = SumAt(row, 8), Memory = SumAt(row, 11) };
+        return new(key, row.GetString(5), !key.Series.IsCard ? sums : sums with
+        {
+            MemoryTotal = row.GetInt64(14), Temperature = SumAt(row, 15), Power = SumAt(row, 18), Energy = new(row.GetInt64(21), row.GetInt32(22), row.GetInt64(23), row.GetInt32(24)),
+        });
+    }
+
+    private static Sum SumAt(DbDataReader row, int column) => new(row.GetInt64(column), row.GetInt32(column + 1), row.GetInt64(column + 2));
+
+    // By series first: looks are for some series over a long time. The other index finds a period's rows, for the totals.
+    private static string Create(string table, (string Name, string Type)[] columns) =>
+        $"""
+        create table if not exists {table} (
+            period timestamptz not null, series integer not null, {string.Join(", ", columns.Select(c => $"{c.Name} {c.Type} not null"))}, primary key (series, period))
+            partition by range (period);
+        create index if not exists {table[(Schema.Length + 1)..]}_period on {table} (period);
+        """;
+
+    private static string Upsert(string table, (string Name, string Type)[] columns)
+    {
+        var names = string.Join(", ", columns.Select(c => c.Name));
+        var values = string.Join(", ", columns.Select(c => c.Name == "seen" ? "n.seen::bit(300)" : $"n.{c.Name}"));
         return $"""
-            insert into {table} as o ({Names}) select {values} from unnest({source}) n({Names})
-            on conflict (period, node, device_uuid, pod_uid, container) do update set
-                seen = o.seen | excluded.seen, moments = o.moments + excluded.moments, memory_total = greatest(o.memory_total, excluded.memory_total){sums},
-                energy_first = case when {First} then excluded.energy_first else o.energy_first end,
-                energy_first_second = case when {First} then excluded.energy_first_second else o.energy_first_second end,
-                energy_last = case when {Last} then excluded.energy_last else o.energy_last end,
-                energy_last_second = case when {Last} then excluded.energy_last_second else o.energy_last_second end
+            insert into {table} as o (period, series, {names})
+            select n.period, s.id, {values}
+            from unnest({string.Join(", ", Enumerable.Range(1, columns.Length + 5).Select(i => $"${i}"))}) n(node, device_uuid, pod_uid, container, period, {names})
+            join {Series} s using (node, device_uuid, pod_uid, container)
+            on conflict (series, period) do update set {string.Join(", ", columns.Select(c => $"{c.Name} = {Merged(c.Name)}"))}
             where bit_count(excluded.seen & ~o.seen) > 0
             """;
     }
 
-    private static void Fill(NpgsqlCommand command, UseRow[] rows)
+    // Equals UseSums.Merge, which says why.
+    private static string Merged(string column)
+    {
+        const string First = "excluded.energy_first_second >= 0 and (o.energy_first_second < 0 or excluded.energy_first_second < o.energy_first_second)";
+        const string Last = "excluded.energy_last_second > o.energy_last_second";
+        var (old, @new) = ($"o.{column}", $"excluded.{column}");
+        return column switch
+        {
+            "seen" => $"{old} | {@new}",
+            "memory_total" => $"greatest({old}, {@new})",
+            "energy_first" or "energy_first_second" => $"case when {First} then {@new} else {old} end",
+            "energy_last" or "energy_last_second" => $"case when {Last} then {@new} else {old} end",
+            _ when column.EndsWith("_max", StringComparison.Ordinal) && column[..^"max".Length] + "count" is var count =>
+                $"case when o.{count} = 0 then {@new} when excluded.{count} = 0 then {old} else greatest({old}, {@new}) end",
+            _ => $"{old} + {@new}",
+        };
+    }
+
+    private static void FillSeries(NpgsqlCommand command, UseRow[] rows)
+    {
+        command.Parameters.Add(Values(rows, NpgsqlDbType.Text, r => r.Key.Node));
+        command.Parameters.Add(Values(rows, NpgsqlDbType.Text, r => r.Key.Series.DeviceUuid));
+        command.Parameters.Add(Values(rows, NpgsqlDbType.Text, r => r.Key.Series.PodUid));
+        command.Parameters.Add(Values(rows, NpgsqlDbType.Text, r => r.Key.Series.Container));
+    }
+
+    private static void FillSums(NpgsqlCommand command, UseRow[] rows, bool ofCards)
     {
         Add(NpgsqlDbType.TimestampTz, r => r.Key.Period.UtcDateTime);
-        Add(NpgsqlDbType.Text, r => r.Key.Node);
-        Add(NpgsqlDbType.Text, r => r.Key.Series.DeviceUuid);
-        Add(NpgsqlDbType.Text, r => r.Key.Series.PodUid);
-        Add(NpgsqlDbType.Text, r => r.Key.Series.Container);
-        Add(NpgsqlDbType.Text, r => r.Namespace);
         Add(NpgsqlDbType.Text, r => r.Sums.Seen.ToString());
         Add(NpgsqlDbType.Integer, r => r.Sums.Moments);
         AddSum(s => s.Busy);
         AddSum(s => s.Memory);
+        if (!ofCards)
+            return;
         Add(NpgsqlDbType.Bigint, r => r.Sums.MemoryTotal);
         AddSum(s => s.Temperature);
         AddSum(s => s.Power);
@@ -142,8 +185,7 @@ internal static class TelemetryTables
         Add(NpgsqlDbType.Bigint, r => r.Sums.Energy.Last);
         Add(NpgsqlDbType.Integer, r => r.Sums.Energy.LastSecond);
 
-        void Add<T>(NpgsqlDbType type, Func<UseRow, T> value) =>
-            command.Parameters.Add(new() { Value = rows.Select(value).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | type });
+        void Add<T>(NpgsqlDbType type, Func<UseRow, T> value) => command.Parameters.Add(Values(rows, type, value));
 
         void AddSum(Func<UseSums, Sum> sum)
         {
@@ -152,6 +194,9 @@ internal static class TelemetryTables
             Add(NpgsqlDbType.Bigint, r => sum(r.Sums).Max);
         }
     }
+
+    private static NpgsqlParameter Values<T>(UseRow[] rows, NpgsqlDbType type, Func<UseRow, T> value) =>
+        new() { Value = rows.Select(value).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | type };
 
     private static async Task<HashSet<(string Table, DateOnly Day)>> PartsAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {

@@ -26,8 +26,7 @@ internal static class TelemetryTotals
     /// <summary>The row <c>p</c> of the card's period before, if that knew its energy.</summary>
     public const string Before =
         $"""
-        left join {TelemetryTables.Cards} p on p.period = u.period - interval '5 minutes' and p.node = u.node and p.device_uuid = u.device_uuid
-            and p.pod_uid = '' and p.container = '' and p.energy_first_second >= 0
+        left join {TelemetryTables.Cards} p on p.series = u.series and p.period = u.period - interval '5 minutes' and p.energy_first_second >= 0
         """;
 
     /// <summary>The columns, of rows <c>u</c> of shares; equals <see cref="PeriodUse.OfShares"/>.</summary>
@@ -55,7 +54,7 @@ internal static class TelemetryTotals
             insert into {Table} (period, namespace, {Names})
             select u.period, '', {OfCards} from {TelemetryTables.Cards} u {Before} where u.period = (select at from next) group by u.period
             union all
-            select u.period, u.namespace, {OfShares} from {TelemetryTables.Shares} u where u.period = (select at from next) group by u.period, u.namespace
+            select u.period, s.namespace, {OfShares} from {TelemetryTables.Shares} u {TelemetryTables.WithSeries} where u.period = (select at from next) group by u.period, s.namespace
             on conflict do nothing
             """);
         command.Parameters.Add(new() { Value = before.UtcDateTime });

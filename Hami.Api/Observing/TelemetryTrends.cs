@@ -108,8 +108,8 @@ public sealed class TelemetryTrends
         if (totalled)
             values.And($"u.period > (select coalesce(max(period), '-infinity') from {TelemetryTotals.Table})");
         var sums = of.IsOfShares
-            ? $"select u.period, {TelemetryTotals.OfShares} from {TelemetryTables.Shares} u {values.Within()} group by u.period"
-            : $"select u.period, {TelemetryTotals.OfCards} from {TelemetryTables.Cards} u {TelemetryTotals.Before} {values.Within()} group by u.period";
+            ? $"select u.period, {TelemetryTotals.OfShares} from {TelemetryTables.Shares} u {TelemetryTables.WithSeries} {values.Within()} group by u.period"
+            : $"select u.period, {TelemetryTotals.OfCards} from {TelemetryTables.Cards} u {TelemetryTables.WithSeries} {TelemetryTotals.Before} {values.Within()} group by u.period";
         return _rows.ReadAsync(totals + sums, values, Period, cancellationToken);
     }
 
@@ -117,13 +117,13 @@ public sealed class TelemetryTrends
     {
         var conditions = Where(new(), of, scope, pods, from, to);
         return _rows.ReadAsync(
-            $"select {TelemetryTables.Selected("u")} from {(of.IsOfShares ? TelemetryTables.Shares : TelemetryTables.Cards)} u {conditions.Where}", conditions, TelemetryTables.Row, cancellationToken);
+            $"select {TelemetryTables.Selected(!of.IsOfShares)} from {(of.IsOfShares ? TelemetryTables.Shares : TelemetryTables.Cards)} u {TelemetryTables.WithSeries} {conditions.Where}", conditions, TelemetryTables.Row, cancellationToken);
     }
 
     private static Conditions Where(Conditions conditions, UsageOf of, Scope scope, string[]? pods, DateTimeOffset from, DateTimeOffset to) => conditions
-        .And("u.period >= ?", from).And("u.period < ?", to).And("u.node = ?", of.Node).And("u.device_uuid = ?", of.DeviceUuid)
-        .And("u.namespace = ?", of.Namespace).And("u.pod_uid = ?", of.PodUid).And("u.container = ?", of.Container).And("u.pod_uid = any(?)", pods)
-        .And("u.namespace = any(?)", of.IsOfShares && !scope.AllNamespaces ? scope.Namespaces.ToArray() : null);
+        .And("u.period >= ?", from).And("u.period < ?", to).And("s.node = ?", of.Node).And("s.device_uuid = ?", of.DeviceUuid)
+        .And("s.namespace = ?", of.Namespace).And("s.pod_uid = ?", of.PodUid).And("s.container = ?", of.Container).And("s.pod_uid = any(?)", pods)
+        .And("s.namespace = any(?)", of.IsOfShares && !scope.AllNamespaces ? scope.Namespaces.ToArray() : null);
 
     private static bool Takes(UsageOf of, Scope scope, UseKey key, string @namespace, string[]? pods) =>
         key.IsCard != of.IsOfShares && Match.Is(of.DeviceUuid, key.DeviceUuid)

@@ -7,6 +7,10 @@ namespace Hami.Domain.Protocol;
 /// <summary>Codec of the annotation <see cref="HamiKeys.NodeScore"/>: how well the cards of a node are connected.</summary>
 public static class NodeScores
 {
+    /// <summary>Writes what is told of these cards, in their order.</summary>
+    public static string Encode(IEnumerable<string> cards, IReadOnlyCollection<CardLink> links) => JsonSerializer.Serialize(
+        cards.Select(card => new Scores(card, links.Where(l => l.From == card).ToDictionary(l => l.To, l => l.Score, StringComparer.Ordinal))));
+
     /// <summary>Reads the annotation.</summary>
     /// <exception cref="FormatException">It is not a JSON array of pair scores; the message says what is wrong.</exception>
     public static IReadOnlyList<CardLink> Decode(string text)

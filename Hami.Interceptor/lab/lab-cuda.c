@@ -92,7 +92,7 @@ static CUresult card_look(CUdevice device, struct nvml_card *card)
         at += sprintf(at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid.bytes[i]);
     struct nvml_card seen;
     card->total_bytes = 0;
-    if (nvml_look(card->uuid, &seen))
+    if (nvml_look(card->uuid, &seen) || nvml_look(memcpy(card->uuid, "MIG-", 4), &seen)) /* CUDA does not say which */
         *card = seen;
     return CUDA_SUCCESS;
 }

@@ -23,6 +23,7 @@
     with(nvmlDeviceGetHandleByIndex_v2)     \
     with(nvmlDeviceGetName)                 \
     with(nvmlDeviceGetUUID)                 \
+    with(nvmlDeviceGetPciInfo_v3)           \
     with(nvmlDeviceGetMigMode)              \
     with(nvmlDeviceGetMaxMigDeviceCount)    \
     with(nvmlDeviceGetMigDeviceHandleByIndex) \
@@ -115,7 +116,9 @@ static nvmlReturn_t print_card(unsigned int index)
     char usage[48];
     snprintf(usage, sizeof usage, "%lluMiB / %lluMiB", memory.used >> 20, memory.total >> 20);
     bool is_cut = in_mig_mode(device);
-    printf("| %3u  %-30.30s Off |   00000000:%02X:00.0 Off |                    0 |\n", index, name, index + 1);
+    nvmlPciInfo_t pci = {.busId = "N/A"};
+    nvml.nvmlDeviceGetPciInfo_v3(device, &pci);
+    printf("| %3u  %-30.30s Off |   %-16.16s Off |                    0 |\n", index, name, pci.busId);
     if (is_cut)
         printf("| N/A   N/A    P0             N/A /  N/A  | %22s |     N/A      Default |\n", "N/A");
     else

@@ -87,6 +87,13 @@ public sealed class LabCluster : IAsyncDisposable
 
     public LabKubelet Kubelet(string node) => _nodes.Single(run => run.Node.Name == node).Kubelet;
 
+    /// <summary>The MIG instances that exist on a node's cards, a line each in the fake driver's words.</summary>
+    public IReadOnlyList<string> MigInstances(string node)
+    {
+        var file = _nodes.Single(run => run.Node.Name == node).Folder.MigInstances;
+        return File.Exists(file) ? [.. File.ReadLines(file).Where(line => line.StartsWith("gi ", StringComparison.Ordinal) || line.StartsWith("ci ", StringComparison.Ordinal))] : [];
+    }
+
     /// <summary>The scheduler that pods with our resources are handed over to.</summary>
     public string SchedulerName => _ground.SchedulerName;
 
@@ -142,7 +149,9 @@ public sealed class LabCluster : IAsyncDisposable
 
         Nodes = [.. _options.Nodes.Select(_ground.Named)];
         _options.Progress($"{Nodes.Count + HollowNodes.Count} nodes with {Nodes.Concat(HollowNodes).Sum(node => node.Cards.Count)} cards");
-        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _options, _logging, ct)).ToList())
+        // In a cluster of somebody else's the agents have no account of their own to show.
+        var api = _options.Existing is null ? new ApiOfAgents(new($"https://{_ground.Host}:{Ports.Https}/"), certificates.AuthorityFile) : null;
+        foreach (var starting in Nodes.Select(node => LabNodeRun.StartAsync(node, _paths, _ground, _options, api, _logging, ct)).ToList())
             _nodes.Add(Started(await starting));
         if (_options.AgentsProgram is { } program)
             await StartAgentsAsync(program);

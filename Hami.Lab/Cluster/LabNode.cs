@@ -12,6 +12,9 @@ namespace Hami.Lab.Cluster;
 /// <param name="Numa">The NUMA node it hangs on.</param>
 public sealed record LabCard(int Index, string Uuid, string Model, long MemoryMiB, int Multiprocessors, int Numa)
 {
+    /// <summary>Where it sits, as NVML writes it.</summary>
+    public string BusId => $"00000000:{(Numa + 1) * 32 + Index:X2}:00.0";
+
     /// <summary>What it can be cut into, when it is in MIG mode; null when it is not. See <see cref="MigCards"/>.</summary>
     public IReadOnlyList<PublishedMigProfile>? MigProfiles { get; init; }
 }
@@ -30,6 +33,13 @@ public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
         Of(3, 4, "Tesla V100-SXM2-32GB", "100", 32768, 80),
     ];
 
+    /// <summary>Nodes whose cards are in MIG mode, for pods that ask for instances.</summary>
+    public static readonly IReadOnlyList<LabNode> WithMigCards =
+    [
+        Of(1, 2, "NVIDIA A100-SXM4-40GB", "ca100", 40960, 108, "m").WithMig(MigCards.A100With40GB),
+        Of(2, 2, "NVIDIA A100-SXM4-80GB", "ca100", 81920, 108, "m").WithMig(MigCards.A100With80GB),
+    ];
+
     /// <summary>Nodes beside the three, all of eight cards: <c>n4</c>, <c>n5</c> … up to <c>n</c><paramref name="total"/>.</summary>
     public static IReadOnlyList<LabNode> Beside(int total) =>
     [
@@ -42,8 +52,8 @@ public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
     ];
 
     // deploy/examples names some of these UUIDs: they say kind, node and position, and never change.
-    private static LabNode Of(int number, int cards, string model, string kind, long memoryMiB, int multiprocessors) => new(
-        $"n{number}",
+    private static LabNode Of(int number, int cards, string model, string kind, long memoryMiB, int multiprocessors, string name = "n") => new(
+        $"{name}{number}",
         [
             .. Enumerable.Range(0, cards).Select(index => new LabCard(
                 index,
@@ -55,8 +65,10 @@ public sealed record LabNode(string Name, IReadOnlyList<LabCard> Cards)
         ]);
 
     /// <summary>What the fake driver reads from the file in <c>HAMI_FAKE_DRIVER</c>.</summary>
-    public string AsDriverFile() =>
-        string.Concat(Cards.Select(card => $"{card.Uuid};{card.Model};{card.MemoryMiB};{card.Multiprocessors}\n"));
+    public string AsDriverFile() => string.Concat(Cards.Select(card =>
+        $"{card.Uuid};{card.Model};{card.MemoryMiB};{card.Multiprocessors};bus={card.BusId};path=cpu{card.Numa}/bridge{card.Index}/switch{card.Index}/board{card.Index}{MigMode(card)}\n"));
+
+    private static string MigMode(LabCard card) => card.MigProfiles is not null ? ";mig=on" : card.Model.Contains("A100", StringComparison.Ordinal) ? ";mig=off" : "";
 
     /// <summary>The same node, its cards in MIG mode.</summary>
     public LabNode WithMig(IReadOnlyList<PublishedMigProfile> profiles) => this with { Cards = [.. Cards.Select(card => card with { MigProfiles = profiles })] };

@@ -5,8 +5,9 @@ namespace Hami.Lab.Cluster;
 /// <summary>A node at work: the stand-in for its kubelet, in our process, and its agent, in one of its own or with those of all nodes.</summary>
 internal sealed class LabNodeRun : IAsyncDisposable
 {
-    private LabNodeRun(LabNode node, LabKubelet kubelet, AgentOnNode plan, SupervisedProcess? agent)
+    private LabNodeRun(LabNode node, LabKubelet kubelet, AgentOnNode plan, NodeFolder folder, SupervisedProcess? agent)
     {
+        Folder = folder;
         Node = node;
         Kubelet = kubelet;
         Plan = plan;
@@ -20,11 +21,14 @@ internal sealed class LabNodeRun : IAsyncDisposable
     /// <summary>What its agent is started with.</summary>
     public AgentOnNode Plan { get; }
 
+    /// <summary>Its files.</summary>
+    public NodeFolder Folder { get; }
+
     /// <summary>Null where one process serves all agents.</summary>
     public SupervisedProcess? Agent { get; }
 
     public static async Task<LabNodeRun> StartAsync(
-        LabNode node, LabPaths paths, LabGround ground, LabClusterOptions options, ILoggerFactory logging, CancellationToken ct)
+        LabNode node, LabPaths paths, LabGround ground, LabClusterOptions options, ApiOfAgents? api, ILoggerFactory logging, CancellationToken ct)
     {
         var time = options.Time;
         var folder = new NodeFolder(node, Path.Combine(paths.Nodes, node.Folder));
@@ -48,22 +52,27 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 Logging = logging,
             },
             ct);
-        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices, paths.SigningPublicKey);
+        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices, paths.SigningPublicKey)
+        {
+            DriverFile = folder.Driver,
+            Sysfs = folder.Sysfs,
+        };
         if (options.AgentsProgram is not null)
-            return new LabNodeRun(node, kubelet, plan, agent: null);
+            return new LabNodeRun(node, kubelet, plan, folder, agent: null);
+        plan = await TellingAsync(plan, api, Path.Combine(paths.Nodes, node.Folder, "api-token"), ground, ct);
         var program = $"hami-node-agent-{node.Folder}";
         var agent = new SupervisedProcess(
             () => ChildProcess.StartAsync(
                 program,
                 [.. BuiltPrograms.NodeAgent, "serve", .. plan.Words],
                 paths.Log(program),
-                environment: BuiltPrograms.Environment),
+                environment: plan.Environment),
             restarts: true,
             time);
         try
         {
             await agent.StartAsync();
-            return new LabNodeRun(node, kubelet, plan, agent);
+            return new LabNodeRun(node, kubelet, plan, folder, agent);
         }
         catch
         {
@@ -71,6 +80,14 @@ internal sealed class LabNodeRun : IAsyncDisposable
             await kubelet.DisposeAsync();
             throw;
         }
+    }
+
+    private static async Task<AgentOnNode> TellingAsync(AgentOnNode plan, ApiOfAgents? api, string tokenFile, LabGround ground, CancellationToken ct)
+    {
+        if (api is null)
+            return plan;
+        await AgentAccount.WriteAsync(tokenFile, ground.Kubernetes, plan.Node, ct);
+        return plan with { Api = api, ApiTokenFile = tokenFile };
     }
 
     public async ValueTask DisposeAsync()

@@ -28,5 +28,11 @@ internal static class LabOptions
         return nodes;
     }
 
+    /// <summary>Whether there are nodes with cards in MIG mode, too.</summary>
+    public static Option<bool> MigOption() => new("--mig")
+    {
+        Description = $"Also {LabNode.WithMigCards.Count} nodes ({string.Join(", ", LabNode.WithMigCards.Select(node => node.Name))}) whose cards are in MIG mode; kept until `./hami down --purge`. Pods that name no mode may be given instances there.",
+    };
+
     private const int MostNodes = 5000;
 }

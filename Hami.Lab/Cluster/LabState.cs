@@ -8,6 +8,9 @@ internal sealed record LabState(int ProcessId, string Kubeconfig, string ApiServ
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
+    /// <summary>Whether it has nodes with cards in MIG mode beside them.</summary>
+    public bool Mig { get; init; }
+
     /// <summary>The control plane's root, under which GraphQL lies.</summary>
     [JsonIgnore]
     public Uri ControlPlane => new(new Uri(GraphQL), "/");
@@ -20,7 +23,12 @@ internal sealed record LabState(int ProcessId, string Kubeconfig, string ApiServ
         cluster.ControlPlane.GraphiQL.ToString(),
         cluster.Logs,
         cluster.Ports,
-        cluster.Nodes.Count + cluster.HollowNodes.Count);
+        cluster.Nodes.Count(node => !IsMig(node)) + cluster.HollowNodes.Count)
+    {
+        Mig = cluster.Nodes.Any(IsMig),
+    };
+
+    private static bool IsMig(LabNode node) => node.Cards.Any(card => card.MigProfiles is not null);
 
     /// <summary>What is written there; null when nothing, or nothing readable, is.</summary>
     public static LabState? Read(LabPaths paths)

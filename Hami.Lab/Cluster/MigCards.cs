@@ -7,7 +7,7 @@ public static class MigCards
 {
     public static IReadOnlyList<PublishedMigProfile> A100With40GB { get; } = A100(("1g.5gb", 4864), ("2g.10gb", 9984), ("3g.20gb", 20096), ("7g.40gb", 40448));
 
-    public static IReadOnlyList<PublishedMigProfile> A100With80GB { get; } = A100(("1g.10gb", 9728), ("2g.20gb", 19968), ("3g.40gb", 40448), ("7g.80gb", 80896));
+    public static IReadOnlyList<PublishedMigProfile> A100With80GB { get; } = A100(("1g.10gb", 9728), ("2g.20gb", 19968), ("3g.40gb", 40192), ("7g.80gb", 80896));
 
     private static PublishedMigProfile[] A100((string, long) one, (string, long) two, (string, long) three, (string, long) seven) =>
     [

@@ -12,6 +12,12 @@ internal sealed record NodeFolder(LabNode Node, string Root)
 
     public string Driver => Path.Combine(Root, "driver.txt");
 
+    /// <summary>The MIG instances that exist on its cards, in the fake driver's words.</summary>
+    public string MigInstances => Driver + ".mig";
+
+    /// <summary>What of the machine's sysfs tells where cards sit.</summary>
+    public string Sysfs => Path.Combine(Root, "sys");
+
     public string Devices => Path.Combine(Root, "devices.yaml");
 
     /// <summary>Writes the cards, as they are on a real node, and makes the folders; the agent installs the interceptor.</summary>
@@ -21,5 +27,11 @@ internal sealed record NodeFolder(LabNode Node, string Root)
         Directory.CreateDirectory(Lock);
         File.WriteAllText(Driver, Node.AsDriverFile());
         File.WriteAllText(Devices, Node.AsAgentFile());
+        foreach (var card in Node.Cards)
+        {
+            // Linux writes four digits of the domain, and small letters.
+            var place = Directory.CreateDirectory(Path.Combine(Sysfs, "bus", "pci", "devices", card.BusId[4..].ToLowerInvariant()));
+            File.WriteAllText(Path.Combine(place.FullName, "numa_node"), $"{card.Numa}\n");
+        }
     }
 }

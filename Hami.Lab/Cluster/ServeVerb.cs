@@ -12,12 +12,13 @@ internal static class ServeVerb
     {
         var directory = LabOptions.DirectoryOption();
         var nodes = LabOptions.NodesOption();
-        var command = new Command("serve", "Run a cluster in the foreground; `up` starts this in the background.") { directory, nodes };
-        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(nodes), ct));
+        var mig = LabOptions.MigOption();
+        var command = new Command("serve", "Run a cluster in the foreground; `up` starts this in the background.") { directory, nodes, mig };
+        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(nodes), parsed.GetValue(mig), ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(LabPaths paths, int? nodes, CancellationToken ct)
+    private static async Task<int> RunAsync(LabPaths paths, int? nodes, bool mig, CancellationToken ct)
     {
         paths.Create();
         using var mine = LabLock.TryTake(paths);
@@ -37,6 +38,7 @@ internal static class ServeVerb
                 {
                     Directory = paths.Root,
                     Ports = last?.Ports ?? LabPorts.Any,
+                    Nodes = mig || last is { Mig: true } ? [.. LabNode.Three, .. LabNode.WithMigCards] : LabNode.Three,
                     HollowNodes = LabNode.Beside(nodes ?? last?.Nodes ?? 0),
                     Progress = what => Console.WriteLine(ProgressMark + what),
                 },

@@ -12,17 +12,19 @@ internal static class UpVerb
         var directory = LabOptions.DirectoryOption();
         var json = LabOptions.JsonOption();
         var nodes = LabOptions.NodesOption();
-        var command = new Command("up", "Start the cluster and leave it running; after a crash it continues from its log.") { directory, nodes, json };
-        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(nodes), parsed.GetValue(json), ct));
+        var mig = LabOptions.MigOption();
+        var command = new Command("up", "Start the cluster and leave it running; after a crash it continues from its log.") { directory, nodes, mig, json };
+        command.SetAction((parsed, ct) => RunAsync(new LabPaths(parsed.GetValue(directory)!), parsed.GetValue(nodes), parsed.GetValue(mig), parsed.GetValue(json), ct));
         return command;
     }
 
-    private static async Task<int> RunAsync(LabPaths paths, int? nodes, bool json, CancellationToken ct)
+    private static async Task<int> RunAsync(LabPaths paths, int? nodes, bool mig, bool json, CancellationToken ct)
     {
         if (LabLock.IsHeld(paths) && LabState.Read(paths) is { } already)
         {
             await Console.Error.WriteLineAsync(nodes is { } wanted && wanted != already.Nodes
                 ? $"The cluster is already running with {already.Nodes} nodes; `./hami down` first, then `./hami up --nodes {wanted}`."
+                : mig && !already.Mig ? "The cluster is already running without nodes in MIG mode; `./hami down` first, then `./hami up --mig`."
                 : "The cluster is already running.");
             Print(already, json);
             return 0;
@@ -31,7 +33,7 @@ internal static class UpVerb
         paths.Create();
         var log = paths.Log("serve");
         await File.WriteAllTextAsync(log, "", ct);
-        using var serve = Detached.Start([.. BuiltPrograms.Lab, "serve", "--directory", paths.Root, .. NodesFlag(nodes)], log);
+        using var serve = Detached.Start([.. BuiltPrograms.Lab, "serve", "--directory", paths.Root, .. NodesFlag(nodes), .. mig ? ["--mig"] : Array.Empty<string>()], log);
         if (await ReadyAsync(paths, serve, log, ct) is not { } state)
         {
             await Console.Error.WriteLineAsync($"The cluster did not start: {File.ReadLines(log).LastOrDefault()} Its logs are in {paths.Logs}.");

@@ -29,6 +29,9 @@ internal sealed record WorkloadReport(string Name, bool Ok, string Status, strin
 
     public IReadOnlyList<DeviceReport> Devices { get; init; } = [];
 
+    /// <summary>The MIG instances among them, as nvidia-smi lists them inside; null where there are none.</summary>
+    public IReadOnlyList<InstanceReport>? Instances { get; init; }
+
     public IReadOnlyList<long> SeenMemoryMiB { get; init; } = [];
 
     public string? BeyondLimit { get; init; }
@@ -39,13 +42,8 @@ internal sealed record WorkloadReport(string Name, bool Ok, string Status, strin
     /// <summary>What is not as expected.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Why it was not tried.</summary>
-    public string? Skipped { get; init; }
-
     public static WorkloadReport Of(Workload workload, Observation seen, IReadOnlyList<LabNode> nodes)
     {
-        if (workload.Outcome is Outcome.Skipped)
-            return new(workload.Name, Ok: true, "skipped", workload.Expected) { Skipped = workload.SkippedBecause };
         var complaints = WorkloadCheck.Complaints(workload, seen, nodes);
         var ok = complaints.Count == 0;
         return new(workload.Name, ok, ok ? "ok" : "failed", workload.Expected)
@@ -53,6 +51,7 @@ internal sealed record WorkloadReport(string Name, bool Ok, string Status, strin
             Phase = seen.Phase,
             Node = seen.Node,
             Devices = [.. seen.Shares.Select(share => new DeviceReport(share.DeviceUuid, share.MemoryMiB, share.Cores))],
+            Instances = seen.Listed.Count == 0 ? null : [.. seen.Listed.Select(listed => new InstanceReport(listed.Instance, listed.Profile))],
             SeenMemoryMiB = [.. seen.Probes.Select(probe => probe.TotalMiB)],
             // One word when every card answered the same, which is what we hope for.
             BeyondLimit = seen.Probes.Count == 0 ? null : string.Join(", ", seen.Probes.Select(probe => probe.Beyond).Distinct(StringComparer.Ordinal)),
@@ -63,3 +62,5 @@ internal sealed record WorkloadReport(string Name, bool Ok, string Status, strin
 }
 
 internal sealed record DeviceReport(string Uuid, long MemoryMiB, int Cores);
+
+internal sealed record InstanceReport(string Uuid, string Profile);

@@ -13,7 +13,9 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
     public async Task<DemoReport> RunAsync(Stopwatch since, CancellationToken ct)
     {
         progress("Applying deploy/examples");
-        foreach (var workload in Workloads.InOrderOfApplying)
+        // A pod that names no mode may be given an instance, too; these are to get shares of cards.
+        await _pods.CordonMigNodesAsync(cordoned: true, ct);
+        foreach (var workload in Workloads.OnCards)
             await _pods.ApplyAsync(workload, ct);
 
         progress("Waiting until they run, or say why not");
@@ -23,7 +25,13 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
                 $"No scheduler has looked at the pods in {SchedulersPatience.TotalSeconds:F0} s; their schedulerName is {cluster.SchedulerName}. Start the cluster's kube-scheduler with the configuration that ./hami scheduler-config prints.");
         }
 
-        await UntilAsync(SettledAsync, Patience, ct);
+        await UntilAsync(now => SettledAsync(Workloads.OnCards, now), Patience, ct);
+
+        progress("The same for MIG instances");
+        await _pods.CordonMigNodesAsync(cordoned: false, ct);
+        foreach (var workload in Workloads.OnInstances)
+            await _pods.ApplyAsync(workload, ct);
+        await UntilAsync(now => SettledAsync(Workloads.OnInstances, now), Patience, ct);
 
         progress("Asking a process in each container what it sees, and for more than it may have");
         var seen = await _pods.ObserveAsync(ct);
@@ -46,9 +54,9 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
         };
     }
 
-    private async Task<bool> SettledAsync(CancellationToken ct)
+    private async Task<bool> SettledAsync(IEnumerable<Workload> workloads, CancellationToken ct)
     {
-        foreach (var workload in Workloads.InOrderOfApplying)
+        foreach (var workload in workloads)
             if (!await _pods.HasSettledAsync(workload, ct))
                 return false;
         return true;
@@ -58,7 +66,8 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
         (await cluster.ControlPlane.LiveAllocationsAsync(ct)).Count == 0
         && (await cluster.ControlPlane.PendingPodsAsync(ct)).Count == 0
         && (await cluster.ControlPlane.NodesAsync(ct)).All(node => node.Devices.All(device => device.IsFree))
-        && (await _pods.LeftAsync(ct)).Count == 0;
+        && (await _pods.LeftAsync(ct)).Count == 0
+        && !LeftInstances().Any();
 
     private async Task<string> WhatIsNotFreeAsync(CancellationToken ct)
     {
@@ -66,8 +75,10 @@ internal sealed class DemoRun(LabCluster cluster, Action<string> progress)
         var taken = (await cluster.ControlPlane.NodesAsync(ct)).SelectMany(node => node.Devices).Where(device => !device.IsFree).Select(device => device.Uuid);
         var waiting = (await cluster.ControlPlane.PendingPodsAsync(ct)).Select(pending => pending.Pod);
         var left = await _pods.LeftAsync(ct);
-        return $"After all pods were deleted something is left: allocations of {Named(live)}, shares of cards {Named(taken)}, waiting pods {Named(waiting)}, pods {Named(left)}.";
+        return $"After all pods were deleted something is left: allocations of {Named(live)}, shares of cards {Named(taken)}, waiting pods {Named(waiting)}, pods {Named(left)}, MIG instances {Named(LeftInstances())}.";
     }
+
+    private IEnumerable<string> LeftInstances() => cluster.Nodes.SelectMany(node => cluster.MigInstances(node.Name));
 
     private static string Named(IEnumerable<string> names) => string.Join(", ", names) is { Length: > 0 } list ? list : "none";
 

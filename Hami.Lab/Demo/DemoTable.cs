@@ -7,7 +7,7 @@ namespace Hami.Lab.Demo;
 internal static class DemoTable
 {
     private static readonly Dictionary<string, LabCard> Cards =
-        LabNode.Three.SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
+        DemoVerb.Nodes.SelectMany(node => node.Cards).ToDictionary(card => card.Uuid, StringComparer.Ordinal);
 
     public static void Print(IAnsiConsole console, DemoReport report)
     {
@@ -19,8 +19,8 @@ internal static class DemoTable
         if (report.Workloads.Count > 0)
             console.Write(table);
 
-        foreach (var (workload, why) in report.Workloads.Select(workload => (workload, workload.Explanation ?? workload.Skipped)).Where(pair => pair.Item2 is not null))
-            console.MarkupLineInterpolated($"[bold]{workload.Name}[/] {(workload.Skipped is null ? "waits" : "is skipped")}: {why}");
+        foreach (var workload in report.Workloads.Where(workload => workload.Explanation is not null))
+            console.MarkupLineInterpolated($"[bold]{workload.Name}[/] waits: {workload.Explanation}");
         foreach (var workload in report.Workloads.Where(workload => workload.Reason is not null))
             console.MarkupLineInterpolated($"[red]{workload.Name}:[/] expected {workload.Expected}. {workload.Reason}");
         if (report.Reason is not null)
@@ -33,14 +33,14 @@ internal static class DemoTable
         yield return workload.Name;
         // In somebody else's cluster a node's name begins with the lab's, and the table would wrap.
         yield return Markup.Escape(workload.Node?.Split('-')[^1] ?? "–");
-        yield return Markup.Escape(Counted(workload.Devices.Select(device => Cards.TryGetValue(device.Uuid, out var card) ? Short(card.Model) : device.Uuid)));
+        yield return Markup.Escape(Counted(workload.Instances?.Select(instance => $"MIG {instance.Profile}")
+            ?? workload.Devices.Select(device => Cards.TryGetValue(device.Uuid, out var card) ? Short(card.Model) : device.Uuid)));
         yield return Markup.Escape(Distinct(workload.SeenMemoryMiB.Select(mib => $"{mib} MiB")));
         yield return Markup.Escape(Distinct(workload.Devices.Select(device => device.Cores == 0 ? "any" : $"{device.Cores} %")));
         yield return Markup.Escape(workload.BeyondLimit?.Replace("CUDA_ERROR_", "", StringComparison.Ordinal) ?? "–");
         yield return workload.Status switch
         {
             "ok" => "[green]ok[/]",
-            "skipped" => "[yellow]skipped[/]",
             _ => "[red]failed[/]",
         };
     }

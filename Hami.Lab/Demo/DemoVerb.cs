@@ -12,6 +12,9 @@ internal static class DemoVerb
     // As shells report a process that Ctrl+C ended.
     private const int Interrupted = 130;
 
+    /// <summary>The lab's three, and two whose cards are in MIG mode.</summary>
+    internal static IReadOnlyList<LabNode> Nodes { get; } = [.. LabNode.Three, .. LabNode.WithMigCards];
+
     public static Command Command()
     {
         var json = LabOptions.JsonOption();
@@ -58,13 +61,13 @@ internal static class DemoVerb
         try
         {
             if (existing is null)
-                return await RunAsync(new LabClusterOptions { Directory = paths.Root, Progress = progress }, since, ct);
+                return await RunAsync(new LabClusterOptions { Directory = paths.Root, Nodes = Nodes, Progress = progress }, since, ct);
             // Asked before anything is made: a kubeconfig that leads nowhere ends here.
             using var kubernetes = await ExistingGround.ClientOf(existing.Kubeconfig, ct);
             DemoReport report;
             try
             {
-                report = await RunAsync(new LabClusterOptions { Directory = paths.Root, Existing = existing, Progress = progress }, since, ct);
+                report = await RunAsync(new LabClusterOptions { Directory = paths.Root, Nodes = Nodes, Existing = existing, Progress = progress }, since, ct);
             }
             catch (Exception e)
             {

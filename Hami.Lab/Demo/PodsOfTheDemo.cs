@@ -23,6 +23,9 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
         var yaml = await File.ReadAllTextAsync(Path.Combine(BuiltPrograms.Examples, workload.File), ct);
         foreach (var manifest in Manifests.Read(yaml))
         {
+            manifest["metadata"]!["name"] = workload.Name;
+            if (workload.OnlyModel is { } model)
+                manifest["metadata"]!["annotations"]!["nvidia.com/use-gputype"] = model;
             cluster.Prepare(manifest);
             var kubernetes = (Kubernetes)cluster.Kubernetes;
             using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(kubernetes.BaseUri, $"api/v1/namespaces/{Namespace}/pods"))
@@ -37,6 +40,14 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
                 throw new InvalidOperationException($"The API server refused {workload.File}: {JsonNode.Parse(text)?["message"]}");
             _uids[workload.Name] = JsonNode.Parse(text)!["metadata"]!["uid"]!.GetValue<string>();
         }
+    }
+
+    /// <summary>Keeps pods off the nodes whose cards are in MIG mode, as <c>kubectl cordon</c> does, or no more.</summary>
+    public async Task CordonMigNodesAsync(bool cordoned, CancellationToken ct)
+    {
+        foreach (var node in cluster.Nodes.Where(node => node.Cards.Any(card => card.MigProfiles is not null)))
+            await cluster.Kubernetes.CoreV1.PatchNodeAsync(
+                new V1Patch(new { spec = new { unschedulable = cordoned } }, V1Patch.PatchType.MergePatch), node.Name, cancellationToken: ct);
     }
 
     /// <summary>Whether it has come to what it is meant to come to.</summary>
@@ -83,14 +94,26 @@ internal sealed class PodsOfTheDemo(LabCluster cluster)
         if (seen is not { Phase: "Running", Node: { } node })
             return seen;
 
-        var run = await cluster.Kubelet(node).ExecAsync(Namespace, workload.Name, Container, ["lab-cuda", "probe"], ct);
-        if (run.ExitCode != 0)
-            return seen with { Trouble = $"A process in its container ended with {run.ExitCode}: {run.Errors.Trim()}" };
-        return seen with
+        try
         {
-            Probes = [.. run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<Probe>(line, Web)!)],
-            Log = await LogOfAsync(workload, ct),
-        };
+            var listed = Listed.Read(await RunInsideAsync(node, workload, ["nvidia-smi", "-L"], ct));
+            var probes = new List<Probe>();
+            // CUDA takes one instance, which this variable names.
+            foreach (var instance in listed.Select(device => device.Instance).DefaultIfEmpty())
+                probes.AddRange((await RunInsideAsync(node, workload, [.. instance is null ? Array.Empty<string>() : ["env", $"CUDA_VISIBLE_DEVICES={instance}"], "lab-cuda", "probe"], ct))
+                    .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<Probe>(line, Web)!));
+            return seen with { Listed = listed, Probes = probes, Log = await LogOfAsync(workload, ct) };
+        }
+        catch (InvalidOperationException e)
+        {
+            return seen with { Trouble = e.Message };
+        }
+    }
+
+    private async Task<string> RunInsideAsync(string node, Workload workload, IReadOnlyList<string> words, CancellationToken ct)
+    {
+        var run = await cluster.Kubelet(node).ExecAsync(Namespace, workload.Name, Container, words, ct);
+        return run.ExitCode == 0 ? run.Output : throw new InvalidOperationException($"{string.Join(' ', words)} in its container ended with {run.ExitCode}: {run.Errors.Trim()}");
     }
 
     private async Task<V1Pod?> FindAsync(Workload workload, CancellationToken ct)

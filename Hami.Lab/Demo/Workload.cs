@@ -5,7 +5,6 @@ internal enum Outcome
 {
     Runs,
     StaysPending,
-    Skipped,
 }
 
 /// <summary>One workload of the article and what it must come to.</summary>
@@ -33,14 +32,17 @@ internal sealed record Workload(string Name, string File, Outcome Outcome, strin
     /// <summary>Its cards are among these; empty for any.</summary>
     public IReadOnlyList<string> Uuids { get; init; } = [];
 
+    /// <summary>What its instances are, each of one card's; null for shares of cards.</summary>
+    public string? MigProfile { get; init; }
+
+    /// <summary>The only model it may be on, which the demo adds to its annotations; null for what its file says.</summary>
+    public string? OnlyModel { get; init; }
+
     /// <summary>Why it stays Pending, as GraphQL counts it.</summary>
     public string Reason { get; init; } = "";
 
     /// <summary>Why it stays Pending, as the pod's condition must say it.</summary>
     public string InWords { get; init; } = "";
-
-    /// <summary>Why it is not tried.</summary>
-    public string? SkippedBecause { get; init; }
 
     public long MemoryOf(long cardMiB) => MemoryMiB ?? cardMiB * MemoryPercent / 100;
 }

@@ -8,7 +8,6 @@ internal static partial class WorkloadCheck
 {
     public static IReadOnlyList<string> Complaints(Workload workload, Observation seen, IReadOnlyList<LabNode> nodes) => workload.Outcome switch
     {
-        Outcome.Skipped => [],
         _ when seen.Trouble is { } trouble => [trouble],
         Outcome.Runs => [.. RunningComplaints(workload, seen, nodes)],
         _ => [.. WaitingComplaints(workload, seen)],
@@ -19,7 +18,35 @@ internal static partial class WorkloadCheck
         if (seen.Phase != "Running")
             return [$"It is {seen.Phase} instead of Running: {seen.Condition ?? "no reason is given"}"];
         var cards = nodes.FirstOrDefault(node => node.Name == seen.Node)?.Cards ?? [];
-        return [.. GivenComplaints(workload, seen, cards), .. SeenInsideComplaints(seen)];
+        return workload.MigProfile is { } profile
+            ? [.. InstanceComplaints(workload, profile, seen, cards), .. LogComplaints(seen)]
+            : [.. GivenComplaints(workload, seen, cards), .. SeenInsideComplaints(seen), .. LogComplaints(seen)];
+    }
+
+    // So many instances of one card, of the smallest profile that is large enough; inside, those and no others, each with a wall behind its memory.
+    private static IEnumerable<string> InstanceComplaints(Workload workload, string name, Observation seen, IReadOnlyList<LabCard> cards)
+    {
+        if (!seen.Attached)
+            yield return "The control plane never saw its devices handed over.";
+        if (seen.Shares.Count != workload.Cards || seen.Shares.DistinctBy(share => share.DeviceUuid).Count() != 1)
+            yield return $"It has {seen.Shares.Count} instances instead of {workload.Cards} of one card.";
+        if (cards.FirstOrDefault(card => card.Uuid == seen.Shares.FirstOrDefault()?.DeviceUuid) is not { } card
+            || card.MigProfiles?.FirstOrDefault(profile => profile.Name == name) is not { } profile)
+        {
+            yield return $"Its card on node {seen.Node} has no instances {name}.";
+            yield break;
+        }
+
+        if (workload.OnlyModel is { } model && !card.Model.Contains(model, StringComparison.Ordinal))
+            yield return $"Its card {card.Uuid} is a {card.Model}, not one of {model}.";
+        foreach (var share in seen.Shares.Where(share => share.MemoryMiB != profile.MemoryMiB))
+            yield return $"It has an instance of {share.MemoryMiB} MiB instead of {profile.MemoryMiB}.";
+        if (seen.Listed.Count != workload.Cards || seen.Listed.Any(listed => listed.Card != card.Uuid || listed.Profile != name))
+            yield return $"nvidia-smi -L lists {string.Join(", ", seen.Listed.Select(listed => $"{listed.Profile} of {listed.Card}"))} inside instead of {workload.Cards} × {name} of {card.Uuid}.";
+        if (!seen.Probes.Select(probe => probe.Uuid).Order(StringComparer.Ordinal).SequenceEqual(seen.Listed.Select(listed => listed.Instance).Order(StringComparer.Ordinal), StringComparer.Ordinal))
+            yield return $"Processes inside see {string.Join(", ", seen.Probes.Select(probe => probe.Uuid))} instead of the instances that nvidia-smi lists.";
+        foreach (var complaint in seen.Probes.SelectMany(probe => WallComplaints(probe, profile.MemoryMiB)))
+            yield return complaint;
     }
 
     // What the control plane gave: the right number of different cards, of the right kind, with the right sizes.
@@ -65,16 +92,25 @@ internal static partial class WorkloadCheck
                 continue;
             }
 
-            if (probe.TotalMiB != share.MemoryMiB)
-                yield return $"CUDA shows {probe.TotalMiB} MiB of {probe.Uuid} inside instead of {share.MemoryMiB}.";
-            if (probe.NvmlTotalMiB != share.MemoryMiB)
-                yield return $"NVML shows {probe.NvmlTotalMiB} MiB of {probe.Uuid} inside instead of {share.MemoryMiB}.";
-            if (probe.Within != "CUDA_SUCCESS")
-                yield return $"Memory within the limit of {probe.Uuid} is refused with {probe.Within}.";
-            if (probe.Beyond != "CUDA_ERROR_OUT_OF_MEMORY")
-                yield return $"Memory beyond the limit of {probe.Uuid} is answered with {probe.Beyond}.";
+            foreach (var complaint in WallComplaints(probe, share.MemoryMiB))
+                yield return complaint;
         }
+    }
 
+    private static IEnumerable<string> WallComplaints(Probe probe, long memoryMiB)
+    {
+        if (probe.TotalMiB != memoryMiB)
+            yield return $"CUDA shows {probe.TotalMiB} MiB of {probe.Uuid} inside instead of {memoryMiB}.";
+        if (probe.NvmlTotalMiB != memoryMiB)
+            yield return $"NVML shows {probe.NvmlTotalMiB} MiB of {probe.Uuid} inside instead of {memoryMiB}.";
+        if (probe.Within != "CUDA_SUCCESS")
+            yield return $"Memory within the limit of {probe.Uuid} is refused with {probe.Within}.";
+        if (probe.Beyond != "CUDA_ERROR_OUT_OF_MEMORY")
+            yield return $"Memory beyond the limit of {probe.Uuid} is answered with {probe.Beyond}.";
+    }
+
+    private static IEnumerable<string> LogComplaints(Observation seen)
+    {
         var shown = UsageColumn().Matches(seen.Log).Select(match => long.Parse(match.Groups["total"].Value)).Order();
         var meant = seen.Shares.Select(share => share.MemoryMiB).Order().ToList();
         if (!shown.SequenceEqual(meant))

@@ -22,13 +22,16 @@ internal static class Workloads
             Reason = "CardUuidMismatch",
             InWords = "UUID not allowed by the pod's annotations",
         },
-        new("mig", "mig.yaml", Outcome.Skipped, "two MIG instances of at least 8000 MiB")
-        {
-            SkippedBecause = "dynamic MIG comes with a later release",
-        },
+        new("mig-a100-40gb", "mig.yaml", Outcome.Runs, "two instances 2g.10gb of one A100 of 40 GB") { Cards = 2, MigProfile = "2g.10gb", OnlyModel = "A100-SXM4-40GB" },
+        new("mig-a100-80gb", "mig.yaml", Outcome.Runs, "two instances 1g.10gb of one A100 of 80 GB") { Cards = 2, MigProfile = "1g.10gb", OnlyModel = "A100-SXM4-80GB" },
     ];
 
     /// <summary>The picky first: everybody else can do with the cards they leave.</summary>
-    public static IEnumerable<Workload> InOrderOfApplying =>
-        All.Where(w => w.Outcome is not Outcome.Skipped).OrderByDescending(w => w.Uuids.Count).ThenByDescending(w => w.Models.Count);
+    public static IEnumerable<Workload> OnCards =>
+        All.Where(w => w.MigProfile is null).OrderByDescending(w => w.Uuids.Count).ThenByDescending(w => w.Models.Count);
+
+    /// <summary>Those that want instances.</summary>
+    public static IEnumerable<Workload> OnInstances => All.Where(w => w.MigProfile is not null);
+
+    public static IEnumerable<Workload> InOrderOfApplying => OnCards.Concat(OnInstances);
 }

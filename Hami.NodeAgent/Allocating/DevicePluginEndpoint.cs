@@ -13,9 +13,10 @@ internal sealed partial class DevicePluginEndpoint(
     Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, SettingsInForce settings, MigHanding mig, AgentOptions options,
     ILogger<DevicePluginEndpoint> log, CancellationToken closing) : DevicePlugin.DevicePluginBase
 {
-    public static DevicePluginOptions Options => new() { PreStartRequired = true, GetPreferredAllocationAvailable = true };
+    public static DevicePluginOptions Options(NodeSettings settings) =>
+        new() { PreStartRequired = true, GetPreferredAllocationAvailable = settings.PreferredAllocation };
 
-    public override Task<DevicePluginOptions> GetDevicePluginOptions(Empty request, ServerCallContext context) => Task.FromResult(Options);
+    public override Task<DevicePluginOptions> GetDevicePluginOptions(Empty request, ServerCallContext context) => Task.FromResult(Options(settings.Current));
 
     public override async Task ListAndWatch(Empty request, IServerStreamWriter<ListAndWatchResponse> responseStream, ServerCallContext context)
     {

@@ -21,6 +21,15 @@ internal static class Replicas
         return list;
     }
 
-    /// <summary>The card behind a replica.</summary>
-    public static string CardOf(string replica) => replica.LastIndexOf('-') is > 0 and var at ? replica[..at] : replica;
+    /// <summary>The card behind a replica; a card's UUID is its own, and NVIDIA's plugin has <c>::</c> before what is not the card's.</summary>
+    public static string CardOf(string replica)
+    {
+        if (replica.IndexOf("::", StringComparison.Ordinal) is >= 0 and var mark)
+            return replica[..mark];
+        var at = replica.LastIndexOf('-');
+        return at <= 0 || !replica.AsSpan(at + 1).ContainsAnyInRange('0', '9') || replica.AsSpan(at + 1).ContainsAnyExceptInRange('0', '9') || IsUuid(replica) ? replica : replica[..at];
+    }
+
+    // Its last part can be digits only.
+    private static bool IsUuid(string text) => Guid.TryParseExact(text[(text.IndexOf('-') + 1)..], "D", out _);
 }

@@ -12,15 +12,45 @@ internal sealed record ObservingOptions
         DefaultValueFactory = _ => TimeSpan.FromSeconds(5),
     };
 
+    private static readonly Option<string> OnExcessOption = new Option<string>("--on-limit-exceeded")
+    {
+        Description = "What to do about a container that holds more of a card than its limit for 15 s by the driver's count: report it (an event on the pod, a metric), or also kill its largest process.",
+        DefaultValueFactory = _ => "report",
+    }.AcceptOnlyFromAmong("report", "kill");
+
+    private static readonly Option<string> MetricsBindOption = new("--metrics-bind", "--metrics-bind-address")
+    {
+        Description = "Address for GET /metrics, such as :9394 or 127.0.0.1:9394; none when empty.",
+        DefaultValueFactory = _ => ":9394",
+    };
+
+    private static readonly Option<bool> LegacyMetricsOption = new("--legacy-metrics")
+    {
+        Description = "Also offer metrics under the names they had before HAMi v2.9.",
+    };
+
     /// <summary>Time between two looks.</summary>
     public TimeSpan SampleInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Where the kernel tells of the node's processes.</summary>
     public string ProcRoot { get; init; } = "/proc";
 
-    public static IEnumerable<Option> All => [SampleIntervalOption];
+    public OnExcess OnExcess { get; init; } = OnExcess.Report;
 
-    public static ObservingOptions From(ParseResult given) => new() { SampleInterval = given.GetValue(SampleIntervalOption) };
+    /// <summary>Where metrics are offered; nowhere when null.</summary>
+    public string? MetricsBind { get; init; }
+
+    public bool LegacyMetrics { get; init; }
+
+    public static IEnumerable<Option> All => [SampleIntervalOption, OnExcessOption, MetricsBindOption, LegacyMetricsOption];
+
+    public static ObservingOptions From(ParseResult given) => new()
+    {
+        SampleInterval = given.GetValue(SampleIntervalOption),
+        OnExcess = given.GetValue(OnExcessOption) is "kill" ? OnExcess.Kill : OnExcess.Report,
+        MetricsBind = given.GetValue(MetricsBindOption) is { Length: > 0 } address ? address : null,
+        LegacyMetrics = given.GetValue(LegacyMetricsOption),
+    };
 
     private static TimeSpan? Duration(string text)
     {

@@ -12,7 +12,10 @@ internal static class ObservingRoom
             .AddSingleton<RegionFiles>()
             .AddSingleton<DriverLook>()
             .AddSingleton(new ProcessFiles(options.Observing.ProcRoot))
-            .AddHosted<Sampling>();
+            .AddHosted<ExcessEnforcement>()
+            .AddHosted<Sampling>()
+            .AddHosted<PriorityFeedback>()
+            .AddHosted<MetricsEndpoint>();
         return services;
     }
 }

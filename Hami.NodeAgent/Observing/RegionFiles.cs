@@ -6,7 +6,8 @@ namespace Hami.NodeAgent.Observing;
 /// <summary>Finds containers' regions on the disk of the node.</summary>
 internal sealed class RegionFiles(ContainerDirectories directories)
 {
-    private const string Suffix = ".cache", Library = "libvgpu.so";
+    // Of ours, and of HAMi's plugin, whose containers may be older than this agent.
+    private const string Ours = "region", Suffix = ".cache", Library = "libvgpu.so";
 
     // HAMi's: with a third file of these kinds in it, a directory is not what was made for the container.
     private const int MostOfKind = 2;
@@ -19,10 +20,10 @@ internal sealed class RegionFiles(ContainerDirectories directories)
     public RegionFile? Open(string podUid, string container, bool writing)
     {
         using var directory = Posix.OpenDirectory(directories.Of(podUid, container));
-        return directory is not null && RegionName(directory) is { } name ? RegionFile.Open(directory, name, writing) : null;
+        return directory is null ? null : RegionFile.Open(directory, HamisName(directory) ?? Ours, writing);
     }
 
-    private static string? RegionName(SafeFileHandle directory)
+    private static string? HamisName(SafeFileHandle directory)
     {
         string? first = null;
         var (ofKind, entries) = (0, 0);

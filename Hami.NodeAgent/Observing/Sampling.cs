@@ -6,18 +6,21 @@ namespace Hami.NodeAgent.Observing;
 
 /// <summary>Looks at all cards and containers every few seconds and puts what it saw into the readings.</summary>
 internal sealed partial class Sampling(
-    CardInventory inventory, WatchedContainers containers, RegionFiles regions, DriverLook driver, ProcessFiles processes, NodeReadings readings, AgentOptions options,
+    CardInventory inventory, WatchedContainers containers, RegionFiles regions, DriverLook driver, ProcessFiles processes, NodeReadings readings, ExcessEnforcement excess, AgentOptions options,
     TimeProvider time, ILogger<Sampling> log) : BackgroundService
 {
     private readonly RegionReading region = new();
     private Dictionary<(string PodUid, string Container), string> faults = [];
+
+    /// <summary>How often it looked, and how long the last look took.</summary>
+    public Counts Counts { get; private set; } = new(0, TimeSpan.Zero, 0, 0, 0);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(Sample, time, log, stoppingToken);
 
     /// <summary>What is to be seen now.</summary>
     internal NodeMoment Look()
     {
-        var now = time.GetUtcNow();
+        var (now, begun) = (time.GetUtcNow(), time.GetTimestamp());
         var cards = inventory.Cards;
         var looks = driver.At(cards);
         var sizes = Sizes(cards, looks);
@@ -27,8 +30,11 @@ internal sealed partial class Sampling(
             told.Add((container, Read(container, sizes, now, said)));
         faults = said;
         var owners = Attribution.Owners(looks.SelectMany(c => c.Processes?.Keys ?? []).Distinct(), processes.Owner, told);
+        excess.Found = Found(looks, owners);
         processes.Forget();
-        return new(now, [.. looks.Select(c => c.Reading)], Attribution.Shares(told, looks, owners));
+        var moment = new NodeMoment(now, [.. looks.Select(c => c.Reading)], Attribution.Shares(told, looks, owners));
+        Counts = new(Counts.Samples + 1, time.GetElapsedTime(begun), faults.Count, 0, 0);
+        return moment;
     }
 
     private async Task Sample(CancellationToken stoppingToken)
@@ -47,6 +53,16 @@ internal sealed partial class Sampling(
                 sizes[look.Reading.Uuid] = bytes;
         return sizes;
     }
+
+    private ImmutableArray<ProcessFound> Found(ImmutableArray<CardLook> looks, Dictionary<int, WatchedContainer> owners) =>
+    [
+        .. from card in looks
+           from process in card.Processes ?? ImmutableDictionary<int, ProcessOnCard>.Empty
+           where owners.ContainsKey(process.Key)
+           let ticks = processes.StartTicks(process.Key)
+           where ticks is not null
+           select new ProcessFound(process.Key, ticks.Value, processes.Owner(process.Key), owners[process.Key], card.Reading.Uuid, process.Value.Bytes),
+    ];
 
     private RegionTold Read(WatchedContainer container, Dictionary<string, long> sizes, DateTimeOffset now, Dictionary<(string, string), string> said)
     {

@@ -19,30 +19,22 @@ internal sealed record GrantedCard(string Uuid, ImmutableArray<byte> Name, long 
 internal sealed record WatchedContainer(
     string PodUid, string Namespace, string Pod, string Name, int Index, ImmutableArray<GrantedCard> Cards, int Priority, string? RuntimeId, bool Over)
 {
-    // The webhook makes the variable from the resource; without it the library takes the low priority.
-    private const string PriorityName = "CUDA_TASK_PRIORITY";
-    private const int LowPriority = 1;
-
     /// <summary>The containers of a pod that were given cards.</summary>
     public static ImmutableArray<WatchedContainer> Of(PodOnNode pod, V1Pod told)
     {
-        var specs = (told.Spec.InitContainers ?? []).Concat(told.Spec.Containers ?? []).ToDictionary(c => c.Name, StringComparer.Ordinal);
         var statuses = (told.Status?.InitContainerStatuses ?? []).Concat(told.Status?.ContainerStatuses ?? []).ToLookup(s => s.Name, StringComparer.Ordinal);
-        return [.. pod.Containers.Index().Where(c => c.Item.Devices.Count > 0).Select(c => From(pod, c.Item, c.Index, specs[c.Item.Name], statuses[c.Item.Name].FirstOrDefault()))];
+        return [.. pod.Containers.Index().Where(c => c.Item.Devices.Count > 0).Select(c => From(pod, c.Item, c.Index, statuses[c.Item.Name].FirstOrDefault()))];
     }
 
-    private static WatchedContainer From(PodOnNode pod, ContainerShare share, int index, V1Container spec, V1ContainerStatus? status)
+    private static WatchedContainer From(PodOnNode pod, ContainerShare share, int index, V1ContainerStatus? status)
     {
         var id = status?.ContainerID is { Length: > 0 } text ? text[(text.LastIndexOf('/') + 1)..] : null; // containerd://…
         var over = pod.Over || status?.State?.Terminated is not null || status is { State.Waiting: not null, RestartCount: > 0 };
         return new(
             pod.Uid, pod.Namespace, pod.Name, share.Name, index,
             [.. share.Devices.GroupBy(d => d.Uuid, StringComparer.Ordinal).Select(g => new GrantedCard(g.Key, [.. Encoding.UTF8.GetBytes(g.Key)], g.Sum(d => d.MemoryMiB) << 20))],
-            PriorityOf(spec), id, over);
+            share.Priority, id, over);
     }
-
-    private static int PriorityOf(V1Container spec) =>
-        int.TryParse(spec.Env?.LastOrDefault(e => e.Name == PriorityName)?.Value, out var priority) ? priority : LowPriority;
 }
 
 /// <summary>The node's containers that were given cards.</summary>

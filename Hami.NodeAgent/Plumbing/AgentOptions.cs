@@ -1,9 +1,9 @@
 using System.Text;
 using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Registering.Health;
-using Hami.NodeAgent.Observing;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -24,6 +24,12 @@ internal sealed record AgentOptions
     /// <summary>How often the cards are looked at.</summary>
     public TimeSpan LookAtCards { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often the node's annotations are looked at: somebody may have changed them.</summary>
+    public TimeSpan LookAtNode { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether it is published how well each two cards are connected.</summary>
+    public bool TopologyScore { get; init; }
+
     /// <summary>How long a card must be without an error to be healthy again; zero when time does not heal it.</summary>
     public TimeSpan HealthRecovery { get; init; } = TimeSpan.FromMinutes(10);
 
@@ -36,6 +42,15 @@ internal sealed record AgentOptions
 
     /// <summary>Where HAMi's library had its locks; nothing reads it any more.</summary>
     public string LockPath { get; init; } = "/tmp/vgpulock";
+
+    /// <summary>HAMi's device configuration; null without one.</summary>
+    public string? ConfigFile { get; init; }
+
+    /// <summary>HAMi's per-node configuration; null without one.</summary>
+    public string? NodeConfigFile { get; init; }
+
+    /// <summary>Whether a per-node configuration that is not there is none; else it is a fault.</summary>
+    public bool NodeConfigMayBeMissing { get; init; }
 
     /// <summary>What the command line settles of how cards are shared.</summary>
     public GivenSettings Given { get; init; } = GivenSettings.None;
@@ -57,6 +72,9 @@ internal sealed record AgentOptions
     public HandingOptions Handing { get; init; } = new();
 
     public ObservingOptions Observing { get; init; } = new();
+
+    /// <summary>Where measurements are told; null for nowhere.</summary>
+    public TelemetryOptions? Telemetry { get; init; }
 
     public string PluginDir => Path.Combine(KubeletDir, "device-plugins");
 
@@ -92,7 +110,7 @@ internal sealed record AgentOptions
         if (Given.Fault() is { } fault)
             return fault;
         if (ResourceName.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
-            return $"--resource-name is \"{ResourceName}\"; it must look like nvidia.com/gpu.";
+            return $"The resource's name is \"{ResourceName}\"; it must look like nvidia.com/gpu.";
         foreach (var (socket, option) in new[] { (PluginSocket, "--kubelet-dir"), (KubeletSocket, "--kubelet-dir"), (PodResourcesSocket, "--kubelet-dir"), (AgentSocket, "--hook-path") })
             // sockaddr_un.sun_path has 108 bytes with its final NUL (unix(7)).
             if (Encoding.UTF8.GetByteCount(socket) > 107)

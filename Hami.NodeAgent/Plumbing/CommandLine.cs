@@ -3,8 +3,8 @@ using System.CommandLine;
 using System.Reflection;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Installing;
-using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using k8s;
 using Serilog;
@@ -54,12 +54,6 @@ internal static class CommandLine
         Description = "For a lab: YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles), read again when it changes; NVML is not asked then.",
     };
 
-    private static readonly Option<string> ResourceName = new("--resource-name")
-    {
-        Description = "Extended resource to serve.",
-        DefaultValueFactory = _ => "nvidia.com/gpu",
-    };
-
     private static readonly Option<string[]> SigningPublicKey = new("--signing-public-key")
     {
         Description = "PEM file with the Ed25519 public key of hami-api's --signing-key-file: devices are given only for what it signed. May be repeated while keys are changed. Needed unless --accept-unsigned is given.",
@@ -86,9 +80,9 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, ResourceName, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
-        foreach (var option in DiscoveryFlags.All.Concat(SettingsFlags.All).Concat(ObservingOptions.All).Concat(HandingFlags.All))
+        foreach (var option in (IEnumerable<Option>)[.. DiscoveryFlags.All, .. SettingsFlags.All, .. HandingFlags.All, .. ObservingOptions.All, .. TelemetryFlags.All])
             serve.Add(option);
         serve.SetAction((given, cancellation) => Serve(given, cancellation));
         var version = new Command("version", "Print the version.");
@@ -106,7 +100,6 @@ internal static class CommandLine
             DeviceFile = given.GetValue(Simulate) is { Length: > 0 } file ? file : null,
             KubeletDir = Path.GetFullPath(given.GetValue(KubeletDir)!),
             HookPath = Path.GetFullPath(given.GetValue(HookPath)!),
-            ResourceName = given.GetValue(ResourceName)!,
             HttpBind = given.GetValue(HttpBind),
             AcceptUnsigned = given.GetValue(AcceptUnsigned),
             Observing = ObservingOptions.From(given),
@@ -116,7 +109,13 @@ internal static class CommandLine
         try
         {
             options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
-            options = options with { Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!), Handing = HandingFlags.Read(given) };
+            options = options with
+            {
+                ResourceName = new SettingsFiles(options).Read().ResourceName,
+                Keys = TrustedKeys.Read(given.GetValue(SigningPublicKey)!),
+                Handing = HandingFlags.Read(given),
+                Telemetry = TelemetryFlags.Read(given),
+            };
             if ((options.Fault() ?? options.Handing.Missing(DeviceFolder.Of(options.Handing))) is { } fault)
                 return await Fail(fault);
             if (given.GetValue(Library) is { Length: > 0 } library)
@@ -124,7 +123,7 @@ internal static class CommandLine
             cards = options.DeviceFile is { } simulated ? DeviceFile.Read(simulated) : [];
             kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }
-        catch (Exception e) when (e is DeviceFileException or InvalidOperationException)
+        catch (Exception e) when (e is DeviceFileException or SettingsException or InvalidOperationException)
         {
             return await Fail(e.Message);
         }

@@ -95,11 +95,7 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
         ? [.. new DirectoryInfo(path).EnumerateDirectories().Select(d => (d.Name, new DateTimeOffset(d.LastWriteTimeUtc)))]
         : [];
 
-    public void Remove(string path)
-    {
-        if (Directory.Exists(path))
-            Directory.Delete(path, recursive: true);
-    }
+    public void Remove(string path) => FolderTree.Remove(path);
 
     // A name that an agent killed before it was done has left behind is taken over.
     private static FileStream Begin(string path, long length, out string unplaced)

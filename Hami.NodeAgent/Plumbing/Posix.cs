@@ -14,6 +14,9 @@ internal static partial class Posix
     private const int AskForLock = 36; // fcntl(2), F_OFD_GETLK
     private const short WriteLock = 1, NoLock = 2;
 
+    private const long OpenProcess = 434, SignalProcess = 424; // pidfd_open(2), pidfd_send_signal(2), since Linux 5.3, the same on all processors
+    private const int KillSignal = 9;
+
     // These differ from one processor to the other: fcntl.h of x86 and of ARM.
     private static readonly bool IsArm = RuntimeInformation.ProcessArchitecture is Architecture.Arm64;
     private static readonly int OnlyDirectory = IsArm ? 0x4000 : 0x10000;
@@ -25,6 +28,10 @@ internal static partial class Posix
 
     /// <summary>A directory of that name in another, and no link to one; null when there is none.</summary>
     public static SafeFileHandle? OpenDirectory(SafeFileHandle parent, string name) => Handle(OpenAt(parent, name, ReadOnly | OnlyDirectory | NoFollow | CloseOnExec, 0), name);
+
+    /// <summary>The same by a name in bytes with a NUL behind it, as another program may have chosen it.</summary>
+    public static SafeFileHandle? OpenDirectory(SafeFileHandle parent, ReadOnlySpan<byte> name) =>
+        Handle(OpenAt(parent, name, ReadOnly | OnlyDirectory | NoFollow | CloseOnExec, 0), "a folder in it");
 
     /// <summary>A file of that name in a directory, and no link to one; null when there is none. It never waits, whatever the name stands for.</summary>
     public static SafeFileHandle? OpenFile(SafeFileHandle parent, string name, bool writing) =>
@@ -45,6 +52,17 @@ internal static partial class Posix
     {
         var question = new FileLock { Kind = WriteLock, Start = offset, Length = 1 };
         return Control(file, AskForLock, ref question) == 0 && question.Kind != NoLock;
+    }
+
+    /// <summary>Ends a process at once, if it is still the one that is meant; false when it is not.</summary>
+    /// <param name="isIt">Asked while the pid cannot come to mean another process without our noticing.</param>
+    public static bool Kill(int pid, Func<bool> isIt)
+    {
+        var number = (int)Call(OpenProcess, pid, 0, 0, 0);
+        if (number < 0)
+            return false;
+        using var process = new SafeFileHandle(number, ownsHandle: true);
+        return isIt() && Call(SignalProcess, number, KillSignal, 0, 0) == 0;
     }
 
     private static SafeFileHandle? Handle(int file, string name)
@@ -69,9 +87,17 @@ internal static partial class Posix
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int OpenAt(SafeFileHandle parent, string name, int flags, int mode);
 
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int OpenAt(SafeFileHandle parent, ReadOnlySpan<byte> name, int flags, int mode);
+
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Control(SafeFileHandle file, int command, ref FileLock question);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial long Call(long number, long first, long second, long third, long fourth);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

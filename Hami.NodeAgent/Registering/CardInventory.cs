@@ -8,7 +8,12 @@ internal sealed class CardInventory(ImmutableArray<Card> cards)
     private readonly Lock gate = new();
     private State now = new(cards);
 
+    private readonly TaskCompletionSource known = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public ImmutableArray<Card> Cards => now.Cards;
+
+    /// <summary>Ends once somebody has looked which cards there are, if any.</summary>
+    public Task Known => Cards.IsEmpty ? known.Task : Task.CompletedTask;
 
     /// <summary>The cards, with a task that ends when they are no longer these.</summary>
     public (ImmutableArray<Card> Cards, Task Changed) Watch()
@@ -20,6 +25,7 @@ internal sealed class CardInventory(ImmutableArray<Card> cards)
     /// <summary>Returns false when nothing differs.</summary>
     public bool Set(ImmutableArray<Card> cards)
     {
+        known.TrySetResult();
         State before;
         lock (gate)
         {

@@ -37,7 +37,13 @@ internal static class DiscoveryFlags
         DefaultValueFactory = _ => 10,
     };
 
-    public static IEnumerable<Option> All => [NvmlLibrary, DriverRoot, Sysfs, HealthRecovery];
+    private static readonly Option<bool> TopologyScore = new("--enable-topology-score")
+    {
+        Description = "Publish how well each two cards are connected (hami.io/node-nvidia-score), for topology-aware placement; ENABLE_TOPOLOGY_SCORE=true does the same.",
+        DefaultValueFactory = _ => string.Equals(Variable("ENABLE_TOPOLOGY_SCORE"), "true", StringComparison.OrdinalIgnoreCase),
+    };
+
+    public static IEnumerable<Option> All => [NvmlLibrary, DriverRoot, Sysfs, HealthRecovery, TopologyScore];
 
     public static AgentOptions Into(AgentOptions options, ParseResult given) => options with
     {
@@ -46,6 +52,7 @@ internal static class DiscoveryFlags
             : Under(given.GetValue(DriverRoot)!),
         Sysfs = given.GetValue(Sysfs)!,
         HealthRecovery = TimeSpan.FromMinutes(Math.Max(0, given.GetValue(HealthRecovery))),
+        TopologyScore = given.GetValue(TopologyScore),
         XidRules = XidRules.Of(Variable("DP_DISABLE_HEALTHCHECKS"), Variable("DP_ENABLE_HEALTHCHECKS")),
     };
 

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Collections.Immutable;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Settings;
@@ -7,54 +7,69 @@ using k8s.Models;
 
 namespace Hami.NodeAgent.Registering;
 
-/// <summary>Keeps the node's annotation <see cref="HamiKeys.NodeRegister"/> equal to the cards; writes only what differs.</summary>
+/// <summary>Keeps the node's annotations <see cref="HamiKeys.NodeRegister"/> and <see cref="HamiKeys.NodeScore"/> equal to the cards; writes only what differs.</summary>
 internal sealed partial class NodeRegistration(
-    IKubernetes kubernetes, AgentOptions options, CardInventory inventory, SettingsInForce settings, KubeletRegistration kubelet, TimeProvider time, ILogger<NodeRegistration> log)
-    : BackgroundService
+    IKubernetes kubernetes, AgentOptions options, CardInventory inventory, SettingsInForce settings, NodeLinks links, KubeletRegistration kubelet, TimeProvider time,
+    ILogger<NodeRegistration> log) : BackgroundService
 {
-    // Tells the scheduler that this node needs no turns: HAMi's plugin would find its pod only by the node's lock.
-    private static readonly string Version = typeof(NodeRegistration).Assembly.GetName().Version!.ToString(3);
+    private int failures;
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(KeepPublished, time, log, stoppingToken);
 
     private async Task KeepPublished(CancellationToken stoppingToken)
     {
-        // HAMi publishes a node only once its kubelet knows the plugin: a pod placed earlier would be rejected there for good.
-        await kubelet.FirstRegistered.WaitAsync(stoppingToken);
+        // Not to be mistaken for a node without cards.
+        await inventory.Known.WaitAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
             var (cards, changed) = inventory.Watch();
-            var wait = TimeSpan.FromSeconds(30);
-            try
+            var (shared, otherwise) = settings.Watch();
+            // HAMi publishes a node only once its kubelet knows the plugin: a pod placed earlier would be rejected there for good.
+            if (!cards.IsEmpty && !kubelet.FirstRegistered.IsCompleted)
             {
-                await Bounded.Call(TimeSpan.FromSeconds(15), c => Publish(Publication.Text(cards, settings.Current), c), stoppingToken);
+                await Task.WhenAny(kubelet.FirstRegistered, changed).WaitAsync(stoppingToken);
+                continue;
             }
-            catch (Exception e) when (Outage.Is(e, stoppingToken))
-            {
-                LogFailed(options.NodeName, e.Message);
-                wait = TimeSpan.FromSeconds(5);
-            }
-            await Task.WhenAny(changed, Task.Delay(wait, time, stoppingToken));
+            await Task.WhenAny(changed, otherwise, Task.Delay(await TryPublish(cards, shared, stoppingToken), time, stoppingToken));
         }
     }
 
-    private async Task<bool> Publish(string text, CancellationToken cancellation)
+    // Whatever is on the node by then: what somebody took away or wrote over is put right at the next look.
+    private async Task<TimeSpan> TryPublish(ImmutableArray<Card> cards, NodeSettings shared, CancellationToken stopping)
+    {
+        try
+        {
+            await Bounded.Call(TimeSpan.FromSeconds(15), c => Publish(cards, shared, c), stopping);
+            if (failures > 0)
+                LogBack(options.NodeName);
+            failures = 0;
+            return options.LookAtNode;
+        }
+        catch (Exception e) when (Outage.Is(e, stopping))
+        {
+            if (failures++ == 0)
+                LogFailed(options.NodeName, e.Message);
+            return Outage.BackOff(failures - 1, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
+        }
+    }
+
+    private async Task<bool> Publish(ImmutableArray<Card> cards, NodeSettings shared, CancellationToken cancellation)
     {
         var node = await kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellation);
-        if (node.GetAnnotation(HamiKeys.NodeRegister) == text && node.GetAnnotation(HamiKeys.NodeAgent) == Version)
+        var text = cards.IsEmpty ? null : Publication.Text(cards, shared);
+        if (RegisterPatch.Between(node.Annotations(), text, links.Text(cards)) is not { } patch)
             return false;
-        var patch = JsonSerializer.Serialize(new
-        {
-            metadata = new { annotations = new Dictionary<string, string> { [HamiKeys.NodeRegister] = text, [HamiKeys.NodeAgent] = Version } },
-        });
         await kubernetes.CoreV1.PatchNodeAsync(new V1Patch(patch, V1Patch.PatchType.MergePatch), options.NodeName, cancellationToken: cancellation);
-        LogPublished(options.NodeName, text);
+        LogPublished(options.NodeName, text ?? "no cards");
         return true;
     }
 
     [LoggerMessage(LogLevel.Information, "Node {Node} publishes {Devices}")]
     private partial void LogPublished(string node, string devices);
 
-    [LoggerMessage(LogLevel.Warning, "The register annotation of node {Node} could not be checked or written ({Reason}); trying again in 5 s")]
+    [LoggerMessage(LogLevel.Warning, "The register annotation of node {Node} could not be checked or written ({Reason}); this is tried again every few seconds")]
     private partial void LogFailed(string node, string reason);
+
+    [LoggerMessage(LogLevel.Information, "The register annotation of node {Node} could be checked again")]
+    private partial void LogBack(string node);
 }

@@ -15,6 +15,7 @@ internal static class NvmlCards
     {
         var cards = ImmutableArray.CreateBuilder<SeenCard>();
         var mute = ImmutableArray.CreateBuilder<MuteCard>();
+        NvmlException? last = null;
         var count = nvml.Count();
         for (var index = 0; index < count; index++)
         {
@@ -28,8 +29,12 @@ internal static class NvmlCards
             catch (NvmlException e) when (e.Result is not (NvmlResult.Uninitialized or NvmlResult.DriverNotLoaded))
             {
                 mute.Add(new(index, uuid, e.Message));
+                last = e;
             }
         }
+        // Not one card: it is the driver that went away.
+        if (cards.Count == 0 && last is { DriverIsGone: true })
+            throw last;
         return new(cards.ToImmutable(), mute.ToImmutable());
     }
 
@@ -37,12 +42,11 @@ internal static class NvmlCards
     /// <param name="busId">As NVML has it, such as <c>00000000:3B:00.0</c>.</param>
     public static int? NumaOf(string busId, string sysfs)
     {
-        // NVML writes eight digits of the domain and capitals; Linux writes at least four digits and small letters.
-        if (busId.Split(':', 2) is not [var first, var rest] || !uint.TryParse(first, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var domain))
+        if (PciAddress.Of(busId) is not { } address)
             return null;
         try
         {
-            var text = File.ReadAllText(Path.Combine(sysfs, "bus", "pci", "devices", $"{domain:x4}:{rest.ToLowerInvariant()}", "numa_node"));
+            var text = File.ReadAllText(Path.Combine(sysfs, "bus", "pci", "devices", address, "numa_node"));
             return int.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var numa) && numa >= 0 ? numa : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -15,8 +15,10 @@ namespace Hami.NodeAgent.Registering;
 /// <param name="open">Opens the resource's socket.</param>
 /// <param name="streams">The ListAndWatch streams of this resource.</param>
 /// <param name="kubeletIsNew">Called when another kubelet has started than the one that knew us.</param>
+#pragma warning disable CA1001 // A semaphore whose wait handle nobody asks for holds nothing to be given back.
 internal sealed partial class PluginRegistration(
     PluginResource resource, Func<CancellationToken, Task<PluginListener>> open, PluginStreams streams, Action kubeletIsNew, PluginFolder folder, TimeProvider time, ILogger log)
+#pragma warning restore CA1001
 {
     private static readonly TimeSpan SlowLook = TimeSpan.FromSeconds(1);
 

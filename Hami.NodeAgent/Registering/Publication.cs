@@ -12,10 +12,10 @@ internal static class Publication
             Id = card.Uuid,
             Index = card.Index,
             Count = card.Slots(settings.SplitCount),
-            MemoryMiB = (long)(card.MemoryMiB * settings.MemoryScaling),
-            // An instance has its own compute: nothing there is oversubscribed.
+            // An instance has its own memory and compute: nothing there is oversubscribed.
+            MemoryMiB = card.Mig is null ? (long)(card.MemoryMiB * settings.MemoryScaling) : card.MemoryMiB,
             Cores = card.Mig is null ? (int)(100 * settings.CoreScaling) : 100,
-            Type = card.Model.StartsWith("NVIDIA", StringComparison.Ordinal) ? card.Model : $"NVIDIA-{card.Model}",
+            Type = CardType.Of(card.Model),
             Numa = card.Numa ?? 0,
             Mode = card.Mig is not null ? "mig" : settings.OperatingMode is "mps" ? "mps" : "hami-core",
             MigProfiles = card.Mig?.All,

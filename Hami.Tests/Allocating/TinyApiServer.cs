@@ -19,6 +19,7 @@ internal sealed class TinyApiServer : IAsyncDisposable
     private readonly Lock gate = new();
     private readonly WebApplication app;
     private readonly List<(long Version, string Type, V1Pod Pod)> history = [];
+    private readonly ConcurrentDictionary<string, string> events = new(StringComparer.Ordinal);
     private readonly List<ChannelWriter<int>> watchers = [];
     private readonly CancellationTokenSource ending = new();
     private ImmutableDictionary<string, V1Pod> pods = ImmutableDictionary<string, V1Pod>.Empty;
@@ -36,7 +37,7 @@ internal sealed class TinyApiServer : IAsyncDisposable
 
     public int NodePatches { get; private set; }
 
-    /// <summary>Events as they were posted.</summary>
+    /// <summary>Events as they were posted, and as they were put later.</summary>
     public ConcurrentQueue<string> Events { get; } = [];
 
     public IKubernetes Client { get; private set; } = null!;
@@ -65,8 +66,21 @@ internal sealed class TinyApiServer : IAsyncDisposable
         {
             using var reader = new StreamReader(http.Request.Body);
             var said = await reader.ReadToEndAsync();
+            if (!server.events.TryAdd(KubernetesJson.Deserialize<Corev1Event>(said).Name(), said))
+            {
+                await Status(http, 409);
+                return;
+            }
             server.Events.Enqueue(said);
             await Write(http, said);
+        });
+        web.MapGet("/api/v1/namespaces/default/events/{name}", (HttpContext http, string name) => Write(http, server.events[name]));
+        web.MapPut("/api/v1/namespaces/default/events/{name}", async (HttpContext http, string name) =>
+        {
+            using var reader = new StreamReader(http.Request.Body);
+            server.events[name] = await reader.ReadToEndAsync();
+            server.Events.Enqueue(server.events[name]);
+            await Write(http, server.events[name]);
         });
         web.MapGet("/api/v1/nodes/node-1", (HttpContext http) => Write(http, KubernetesJson.Serialize(server.Node)));
         web.MapPatch("/api/v1/nodes/node-1", server.PatchNode);
@@ -177,7 +191,10 @@ internal sealed class TinyApiServer : IAsyncDisposable
     {
         var patch = (await JsonNode.ParseAsync(http.Request.Body))!;
         foreach (var (key, value) in patch["metadata"]!["annotations"]!.AsObject())
-            Node.SetAnnotation(key, value!.GetValue<string>());
+            if (value is null)
+                Node.Annotations()?.Remove(key);
+            else
+                Node.SetAnnotation(key, value.GetValue<string>());
         NodePatches++;
         await Write(http, KubernetesJson.Serialize(Node));
     }

@@ -20,7 +20,7 @@ public sealed class LayingOutALab : IDisposable
 
     [Fact]
     public void The_driver_reads_a_card_a_line() =>
-        Assert.Equal("GPU-0000a100-0002-4000-8000-000000000003;NVIDIA A100-SXM4-40GB;40960;108", LabNode.Three[1].AsDriverFile().Split('\n')[3]);
+        Assert.Equal("GPU-0000a100-0002-4000-8000-000000000003;NVIDIA A100-SXM4-40GB;40960;108;bus=00000000:43:00.0;path=cpu1/bridge3/switch3/board3;mig=off", LabNode.Three[1].AsDriverFile().Split('\n')[3]);
 
     [Fact]
     public void A_long_directory_keeps_its_nodes_in_a_short_place_and_always_the_same()

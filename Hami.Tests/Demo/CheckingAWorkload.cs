@@ -95,13 +95,53 @@ public sealed class CheckingAWorkload
     }
 
     [Fact]
-    public void A_skipped_workload_is_no_failure_and_says_why()
+    public void Two_instances_of_one_card_are_as_expected() => Assert.Empty(CheckMig(TwoInstances));
+
+    [Fact]
+    public void Instances_on_two_cards_are_not_packed() =>
+        Assert.Contains(
+            "It has 2 instances instead of 2 of one card.",
+            CheckMig(TwoInstances with { Shares = [TwoInstances.Shares[0], TwoInstances.Shares[1] with { DeviceUuid = Cut.Cards[1].Uuid }] }));
+
+    [Fact]
+    public void An_instance_larger_than_needed_is_named() =>
+        Assert.Contains("It has an instance of 20096 MiB instead of 9984.", CheckMig(TwoInstances with { Shares = [TwoInstances.Shares[0], TwoInstances.Shares[1] with { MemoryMiB = 20096 }] }));
+
+    [Fact]
+    public void An_instance_that_was_not_given_is_named() =>
+        Assert.Contains(CheckMig(TwoInstances with { Listed = [.. TwoInstances.Listed, new(Cut.Cards[0].Uuid, "1g.5gb", "MIG-3")] }), c => c.StartsWith("nvidia-smi -L lists 2g.10gb of ", StringComparison.Ordinal));
+
+    [Fact]
+    public void A_process_on_another_instance_is_named() =>
+        Assert.Contains("Processes inside see MIG-1, MIG-3 instead of the instances that nvidia-smi lists.", CheckMig(TwoInstances with { Probes = [TwoInstances.Probes[0], TwoInstances.Probes[1] with { Uuid = "MIG-3" }] }));
+
+    [Fact]
+    public void What_nvidia_smi_lists_is_read()
     {
-        var report = WorkloadReport.Of(Named("mig"), new Observation(), LabNode.Three);
-        Assert.True(report.Ok);
-        Assert.Equal("skipped", report.Status);
-        Assert.NotNull(report.Skipped);
+        const string text = """
+            GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-a)
+              MIG 2g.10gb     Device  0: (UUID: MIG-1)
+            GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-b)
+              MIG 1c.3g.20gb  Device  4: (UUID: MIG-2)
+
+            """;
+        Assert.Equal([new("GPU-a", "2g.10gb", "MIG-1"), new("GPU-b", "1c.3g.20gb", "MIG-2")], Listed.Read(text));
     }
+
+    private static LabNode Cut => LabNode.WithMigCards[0];
+
+    private static readonly Observation TwoInstances = new()
+    {
+        Phase = "Running",
+        Node = "m1",
+        Attached = true,
+        Shares = [new(LabNode.WithMigCards[0].Cards[0].Uuid, 9984, 29), new(LabNode.WithMigCards[0].Cards[0].Uuid, 9984, 29)],
+        Listed = [new(LabNode.WithMigCards[0].Cards[0].Uuid, "2g.10gb", "MIG-1"), new(LabNode.WithMigCards[0].Cards[0].Uuid, "2g.10gb", "MIG-2")],
+        Probes = [new(0, "MIG-1", 9984, 9984, "CUDA_SUCCESS", "CUDA_ERROR_OUT_OF_MEMORY"), new(0, "MIG-2", 9984, 9984, "CUDA_SUCCESS", "CUDA_ERROR_OUT_OF_MEMORY")],
+        Log = "|  0    5   0   0  |                 0MiB / 9984MiB   | 28      0 |\n|  0    6   0   1  |                 0MiB / 9984MiB   | 28      0 |",
+    };
+
+    private static IReadOnlyList<string> CheckMig(Observation seen) => WorkloadCheck.Complaints(Named("mig-a100-40gb"), seen, LabNode.WithMigCards);
 
     private static readonly Observation Waiting = new()
     {

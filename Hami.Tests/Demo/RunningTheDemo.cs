@@ -10,7 +10,7 @@ public sealed class RunningTheDemo
     [Fact]
     public async Task Every_workload_of_the_article_comes_to_what_it_should()
     {
-        await using var cluster = await TestCluster.StartAsync();
+        await using var cluster = await TestCluster.StartAsync(nodes: DemoVerb.Nodes);
         var report = await new DemoRun(cluster.Lab, TestContext.Current.SendDiagnosticMessage).RunAsync(Stopwatch.StartNew(), TestContext.Current.CancellationToken);
         Assert.True(report.Ok, report.ToJson());
     }

@@ -83,6 +83,7 @@ public sealed class OpeningRegions : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     public void A_directory_in_the_place_of_a_region_is_refused()
     {
         Directory.CreateDirectory(Path.Combine(place, "x.cache"));
@@ -91,6 +92,7 @@ public sealed class OpeningRegions : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     public void A_directory_full_of_files_is_not_searched_to_its_end()
     {
         for (var i = 0; i < 300; i++)

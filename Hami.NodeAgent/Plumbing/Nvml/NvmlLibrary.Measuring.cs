@@ -31,9 +31,9 @@ internal sealed unsafe partial class NvmlLibrary
     }
 
     /// <summary>Processes with a CUDA context; pids as the node knows them.</summary>
-    public NvmlProcess[] ComputeProcesses(NvmlDevice device) => Processes(device, "nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2");
+    public NvmlProcess[] ComputeProcesses(NvmlDevice device) => Processes(device, "nvmlDeviceGetComputeRunningProcesses_v2", "nvmlDeviceGetComputeRunningProcesses_v3");
 
-    public NvmlProcess[] GraphicsProcesses(NvmlDevice device) => Processes(device, "nvmlDeviceGetGraphicsRunningProcesses_v3", "nvmlDeviceGetGraphicsRunningProcesses_v2");
+    public NvmlProcess[] GraphicsProcesses(NvmlDevice device) => Processes(device, "nvmlDeviceGetGraphicsRunningProcesses_v2", "nvmlDeviceGetGraphicsRunningProcesses_v3");
 
     /// <summary>What each process did since then (microseconds since 1970); nothing where the driver has no newer sample.</summary>
     public NvmlProcessSample[] ProcessSamples(NvmlDevice device, ulong sinceUs)
@@ -50,6 +50,7 @@ internal sealed unsafe partial class NvmlLibrary
         }
     }
 
+    // The second version first: drivers 535.43 to 535.86 write longer entries in the third, which else are the same.
     private NvmlProcess[] Processes(NvmlDevice device, string newest, string older) => Many<NvmlProcess>(
         (into, count) => ((delegate* unmanaged<NvmlDevice, uint*, NvmlProcess*, NvmlResult>)Entry(newest, older))(device, count, into), newest, room: 32);
 }

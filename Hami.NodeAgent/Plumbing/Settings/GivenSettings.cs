@@ -5,6 +5,8 @@ internal sealed record GivenSettings
 {
     public static readonly GivenSettings None = new();
 
+    public string? ResourceName { get; init; }
+
     public int? SplitCount { get; init; }
 
     public double? MemoryScaling { get; init; }
@@ -17,6 +19,7 @@ internal sealed record GivenSettings
 
     public NodeSettings Over(NodeSettings files) => files with
     {
+        ResourceName = ResourceName ?? files.ResourceName,
         SplitCount = SplitCount ?? files.SplitCount,
         MemoryScaling = MemoryScaling ?? files.MemoryScaling,
         CoreScaling = CoreScaling ?? files.CoreScaling,

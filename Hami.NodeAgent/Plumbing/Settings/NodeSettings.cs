@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Hami.Domain.Protocol;
 
 namespace Hami.NodeAgent.Plumbing.Settings;
@@ -6,6 +7,9 @@ namespace Hami.NodeAgent.Plumbing.Settings;
 /// <summary>How this node shares its cards: HAMi's words, with the values HAMi ships.</summary>
 internal sealed record NodeSettings
 {
+    /// <summary>The extended resource that stands for cards; read once, at the start.</summary>
+    public string ResourceName { get; init; } = "nvidia.com/gpu";
+
     /// <summary>How many containers may share one card.</summary>
     public int SplitCount { get; init; } = 10;
 
@@ -41,6 +45,11 @@ internal sealed record NodeSettings
 
     /// <summary>MIG profiles that may be made, by card model.</summary>
     public MigAllowlist MigProfiles { get; init; } = MigAllowlist.BuiltIn;
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{SplitCount} containers a card, memory x {MemoryScaling}, cores x {CoreScaling}, {PreConfiguredMemoryMiB} MiB for cards that tell none, log level {LibCudaLogLevel ?? "of the library"}, "
+        + $"NUMA {(NumaTopology ? "told" : "not told")}, cores {(DisableCoreLimit ? "not limited" : "limited")}, mode {OperatingMode ?? "of each card"}, MIG strategy {MigStrategy}, "
+        + $"preferred allocation {(PreferredAllocation ? "on" : "off")}, hidden {Hidden}");
 }
 
 /// <summary>NVIDIA's strategies for static MIG devices.</summary>
@@ -62,6 +71,8 @@ internal sealed record HiddenCards(ImmutableHashSet<string> Uuids, ImmutableHash
     public static readonly HiddenCards None = new([], []);
 
     public bool Has(string uuid, int index) => Uuids.Contains(uuid) || Indices.Contains(index);
+
+    public override string ToString() => Uuids.IsEmpty && Indices.IsEmpty ? "none" : string.Join(", ", Indices.Order().Select(i => i.ToString(CultureInfo.InvariantCulture)).Concat(Uuids.Order(StringComparer.Ordinal)));
 
     public bool Equals(HiddenCards? other) => other is not null && Uuids.SetEquals(other.Uuids) && Indices.SetEquals(other.Indices);
 

@@ -6,6 +6,24 @@ namespace Hami.NodeAgent.Plumbing.Settings;
 /// <summary>The flags, and HAMi's variables for them, that settle how cards are shared, whatever files say.</summary>
 internal static class SettingsFlags
 {
+    private const string UsualNodeConfig = "/config/config.json";
+
+    private static readonly Option<string?> ConfigFile = new("--config-file")
+    {
+        Description = "HAMi's device configuration (YAML), of which the section nvidia counts; CONFIG_FILE when left out.",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("CONFIG_FILE") is { Length: > 0 } path ? path : null,
+    };
+
+    private static readonly Option<string?> NodeConfigFile = new("--node-config-file")
+    {
+        Description = $"HAMi's per-node configuration (JSON), of which the entries with this node's name count; {UsualNodeConfig} where it is there, when left out.",
+    };
+
+    private static readonly Option<string?> ResourceName = new("--resource-name")
+    {
+        Description = "Extended resource to serve; resourceCountName of --config-file when left out, else nvidia.com/gpu.",
+    };
+
     private static readonly Option<int?> SplitCount = new("--device-split-count")
     {
         Description = "How many containers may share one card (10).",
@@ -37,12 +55,16 @@ internal static class SettingsFlags
         DefaultValueFactory = _ => Variable("MIG_STRATEGY", (text, _) => Enum.Parse<MigStrategy>(text, ignoreCase: true)),
     };
 
-    public static IEnumerable<Option> All => [SplitCount, MemoryScaling, CoreScaling, DisableCoreLimit, MigStrategy];
+    public static IEnumerable<Option> All => [ConfigFile, NodeConfigFile, ResourceName, SplitCount, MemoryScaling, CoreScaling, DisableCoreLimit, MigStrategy];
 
     public static AgentOptions Into(AgentOptions options, ParseResult given) => options with
     {
+        ConfigFile = given.GetValue(ConfigFile),
+        NodeConfigFile = given.GetValue(NodeConfigFile) ?? UsualNodeConfig,
+        NodeConfigMayBeMissing = given.GetValue(NodeConfigFile) is null,
         Given = new()
         {
+            ResourceName = given.GetValue(ResourceName),
             SplitCount = given.GetValue(SplitCount),
             MemoryScaling = given.GetValue(MemoryScaling),
             CoreScaling = given.GetValue(CoreScaling),

@@ -41,6 +41,7 @@ internal sealed partial class XidWatch(NvmlSession session, AgentOptions options
         {
             var all = cards.Aggregate(true, (soFar, uuid) => Register(nvml, set, uuid) && soFar);
             var since = time.GetTimestamp();
+            LogListening(cards.Length);
             while (!stopping.IsCancellationRequested && inbox.Cards == cards && (all || time.GetElapsedTime(since) < Again))
                 if (nvml.Wait(set, OneWait) is { } happened)
                     Hear(nvml, happened);
@@ -105,6 +106,9 @@ internal sealed partial class XidWatch(NvmlSession session, AgentOptions options
             // It went with the driver.
         }
     }
+
+    [LoggerMessage(LogLevel.Debug, "Listening for errors of {Cards} cards")]
+    private partial void LogListening(int cards);
 
     [LoggerMessage(LogLevel.Warning, "The card {DeviceUuid} had the error XID {Xid}; it counts against it: {Counts}")]
     private partial void LogXid(string deviceUuid, ulong xid, bool counts);
