@@ -7,7 +7,9 @@ using Google.Protobuf;
 using Grpc.Core;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Releasing;
@@ -550,7 +552,9 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
             allocation = new(shares, node, checkpoint, handedOut, phases, new(node.api.Client, Options, node.time, NullLogger<PodComplaints>.Instance), inventory,
                 null!, Directories, new(_ => []), Options, settings, node.time, NullLogger<Hami.NodeAgent.Allocating.Allocation>.Instance);
             var check = new StartCheck(Pods, shares, node, checkpoint, handedOut, Directories, Options, settings, NullLogger<StartCheck>.Instance);
-            Endpoint = new(allocation, check, inventory, new(), settings, NullLogger<DevicePluginEndpoint>.Instance, CancellationToken.None);
+            var noMig = new StaticMigDevices(
+                new([], node.time, NullLogger<NvmlSession>.Instance), settings, new(), Options, node.time, NullLogger<StaticMigDevices>.Instance);
+            Endpoint = new(allocation, check, inventory, new(), settings, new(noMig, null!, null!, new(_ => []), Options), Options, NullLogger<DevicePluginEndpoint>.Instance, CancellationToken.None);
             Sweep = new(Pods, Directories, node.time, NullLogger<DirectorySweep>.Instance);
             Pods.Gone += Forget;
             Pods.Gone += Sweep.Remove;
