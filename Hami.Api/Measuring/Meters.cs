@@ -74,6 +74,7 @@ internal static class Meters
 
     public static void Told(bool isNew) => Moments.WithLabels(isNew ? "taken" : "known").Inc();
 
+    /// <summary>So many values were not kept.</summary>
     /// <param name="why">One of the words of the metric.</param>
     public static void NotKeptOf(string why, double count) => NotKept.WithLabels(why).Inc(count);
 

@@ -30,7 +30,7 @@ internal static partial class WorkloadCheck
             yield return "The control plane never saw its devices handed over.";
         if (seen.Shares.Count != workload.Cards || seen.Shares.DistinctBy(share => share.DeviceUuid).Count() != 1)
             yield return $"It has {seen.Shares.Count} instances instead of {workload.Cards} of one card.";
-        if (cards.FirstOrDefault(card => card.Uuid == seen.Shares.FirstOrDefault()?.DeviceUuid) is not { } card
+        if (cards.FirstOrDefault(card => seen.Shares.Any(share => share.DeviceUuid == card.Uuid)) is not { } card
             || card.MigProfiles?.FirstOrDefault(profile => profile.Name == name) is not { } profile)
         {
             yield return $"Its card on node {seen.Node} has no instances {name}.";

@@ -11,7 +11,7 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>Answers Allocate: finds whose it is, hands out what the scheduler chose, and tells the cluster.</summary>
 internal sealed partial class Allocation(
     PodsWithShares pods, IPodResources podResources, Checkpoint checkpoint, HandedOut handedOut, PhaseWriter phases, PodComplaints complaints, CardInventory inventory,
-    MigInstances instances, ContainerDirectories directories, DeviceFolder folder, AgentOptions options, SettingsInForce settings, TimeProvider time, ILogger<Allocation> log) : IDisposable
+    MigHanding mig, ContainerDirectories directories, DeviceFolder folder, AgentOptions options, SettingsInForce settings, TimeProvider time, ILogger<Allocation> log) : IDisposable
 {
     // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
     private static readonly TimeSpan PatienceForTheCluster = TimeSpan.FromSeconds(2);
@@ -87,11 +87,10 @@ internal sealed partial class Allocation(
             throw await Refuse(pod, $"Container {container.Name} of pod {pod.FullName} was given the card {missing.Uuid}, which node "
                 + $"{options.NodeName} no longer has; create the pod again.");
         if (pod.Mig.Reservations.Any(r => r.Container == container.Name) || container.Devices.Any(d => cards.Any(c => c.Uuid == d.Uuid && c.Mig is not null)))
-            container = await Cut(pod, container);
+            return await Cut(pod, container, ids);
         try
         {
-            if (container.MigUuids.Count == 0)
-                directories.Prepare(pod.Uid, container.Name, options.Handing.LimitsByFile ? LimitsFile.Text(container, options, settings.Current) : null);
+            directories.Prepare(pod.Uid, container.Name, options.Handing.LimitsByFile ? LimitsFile.Text(container, options, settings.Current) : null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -102,21 +101,20 @@ internal sealed partial class Allocation(
         // The cards are the scheduler's, whatever the ids say: those of an init container come again, and a hint need not be followed.
         if (!WhoseAllocate.SameCards(ids, container))
             LogOther(pod.FullName, container.Name);
-        LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.VisibleIds), string.Join(',', ids));
-        var given = DeviceAnswer.For(Handed(container, cards), options.Handing, folder);
-        // A MIG instance has its own memory and compute: there is nothing to limit.
-        return container.MigUuids.Count > 0 ? given : Answer.For(pod.Uid, container, given, options, settings.Current, directories);
+        LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', container.Devices.Select(d => d.Uuid)), string.Join(',', ids));
+        var its = DeviceAnswer.For(container.Devices.Select(d => HandedDevice.Of(cards.First(c => c.Uuid == d.Uuid))), options.Handing, folder);
+        return Answer.For(pod.Uid, container, its, options, settings.Current, directories);
     }
 
-    private static IEnumerable<HandedDevice> Handed(ContainerShare container, IReadOnlyList<Card> cards) => container.MigUuids.Count > 0
-        ? container.MigUuids.Select(uuid => new HandedDevice(uuid, uuid, []))
-        : container.Devices.Select(d => HandedDevice.Of(cards.First(c => c.Uuid == d.Uuid)));
-
-    private async Task<ContainerShare> Cut(PodOnNode pod, ContainerShare container)
+    // A MIG instance has its own memory and compute: there is nothing to limit, so it needs neither library nor folder.
+    private async Task<ContainerAllocateResponse> Cut(PodOnNode pod, ContainerShare container, IReadOnlyList<string> ids)
     {
         try
         {
-            return container with { MigUuids = await instances.Make(pod, container, CancellationToken.None) };
+            var its = await mig.Make(pod, container);
+            handedOut.Add(pod.Uid, container.Name, ids);
+            LogGiven(pod.FullName, pod.Uid, container.Name, string.Join(',', its.Select(d => d.Uuid)), string.Join(',', ids));
+            return DeviceAnswer.For(its, options.Handing, folder);
         }
         catch (MigRefusal e)
         {

@@ -12,10 +12,4 @@ internal sealed record ContainerShare(string Name, bool IsInit, IReadOnlyList<Li
 
     /// <summary><c>GPU_CORE_UTILIZATION_POLICY</c> of the container; null when it has none.</summary>
     public string? CorePolicy { get; init; }
-
-    /// <summary>UUIDs of the MIG instances made for it, one for each device; empty when it shares whole cards.</summary>
-    public IReadOnlyList<string> MigUuids { get; init; } = [];
-
-    /// <summary>What it is to see: its MIG instances, or its cards.</summary>
-    public IEnumerable<string> VisibleIds => MigUuids.Count > 0 ? MigUuids : Devices.Select(d => d.Uuid).Distinct(StringComparer.Ordinal);
 }

@@ -10,7 +10,7 @@ namespace Hami.NodeAgent.Allocating;
 /// <summary>The kubelet's device plugin service, v1beta1.</summary>
 /// <param name="closing">The socket is being closed; streams end.</param>
 internal sealed partial class DevicePluginEndpoint(
-    Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, SettingsInForce settings, StaticMigDevices migDevices, MigHanding migHanding, AgentOptions options,
+    Allocation allocation, StartCheck startCheck, CardInventory inventory, PluginStreams streams, SettingsInForce settings, MigHanding mig, AgentOptions options,
     ILogger<DevicePluginEndpoint> log, CancellationToken closing) : DevicePlugin.DevicePluginBase
 {
     public static DevicePluginOptions Options(NodeSettings settings) =>
@@ -30,9 +30,9 @@ internal sealed partial class DevicePluginEndpoint(
                 var (cards, changed) = inventory.Watch();
                 var (shared, otherwise) = settings.Watch();
                 // Where MIG devices stand for cards there are no cards.
-                var (instead, others) = migDevices.Watch(options.ResourceName);
+                var (instead, others) = mig.Watch(options.ResourceName);
                 var list = Replicas.List(cards, shared);
-                list.Devices.Add(instead.Select(MigHanding.Listed));
+                list.Devices.Add(instead);
                 if (!list.Equals(told))
                     await responseStream.WriteAsync(told = list, end.Token);
                 await Task.WhenAny(changed, otherwise, others).WaitAsync(end.Token);
@@ -74,12 +74,14 @@ internal sealed partial class DevicePluginEndpoint(
 
     // Not cancelled with the call: half an allocation helps nobody, and everything inside is bounded.
     public override Task<AllocateResponse> Allocate(AllocateRequest request, ServerCallContext context) =>
-        migHanding.Answer(request) is { } given ? Task.FromResult(given) : allocation.Allocate(request, CancellationToken.None);
+        mig.Answer(request) is { } given ? Task.FromResult(given) : allocation.Allocate(request, CancellationToken.None);
 
     public override async Task<PreStartContainerResponse> PreStartContainer(PreStartContainerRequest request, ServerCallContext context)
     {
+        // Static MIG devices are nobody's in particular.
         if (!request.DevicesIds.Any(StaticMigDevices.IsMig))
-            await startCheck.Check(request.DevicesIds, context.CancellationToken);
+            foreach (var (pod, container) in await startCheck.Check(request.DevicesIds, context.CancellationToken))
+                await mig.See(pod, container, context.CancellationToken);
         return new();
     }
 

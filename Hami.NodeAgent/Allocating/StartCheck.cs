@@ -9,8 +9,9 @@ internal sealed partial class StartCheck(
     PodsOnNode watch, PodsWithShares pods, IPodResources podResources, Checkpoint checkpoint, HandedOut handedOut,
     ContainerDirectories directories, AgentOptions options, SettingsInForce settings, ILogger<StartCheck> log)
 {
+    /// <returns>The containers that it can be, as far as they are known.</returns>
     /// <exception cref="RpcException">The devices are not this container's; the detail says what to do.</exception>
-    public async Task Check(IEnumerable<string> deviceIds, CancellationToken cancellation)
+    public async Task<IReadOnlyList<(PodOnNode Pod, ContainerShare Container)>> Check(IEnumerable<string> deviceIds, CancellationToken cancellation)
     {
         var ids = deviceIds.ToHashSet(StringComparer.Ordinal);
         var entries = checkpoint.Read();
@@ -31,6 +32,15 @@ internal sealed partial class StartCheck(
             throw Refused(StatusCode.FailedPrecondition, refusal);
         if (!FillAll(known) && !(await pods.Read(cancellation) is { } told && FillAll(told)))
             throw Refused(StatusCode.FailedPrecondition, $"What the container with {string.Join(", ", ids.Order(StringComparer.Ordinal))} was granted is not known before the API server answers; the kubelet will try again.");
+        return
+        [
+            .. from meant in verdict.Containers
+               from pod in known
+               where pod.Uid == meant.PodUid && pod.Fault is null
+               from container in pod.Shares
+               where container.Name == meant.Container
+               select (pod, container),
+        ];
 
         bool FillAll(IReadOnlyList<PodOnNode> known) => verdict.Containers.Aggregate(false, (filled, c) => Fill(c.PodUid, c.Container, entries, known) || filled);
 

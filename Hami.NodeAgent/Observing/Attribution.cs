@@ -16,12 +16,16 @@ internal sealed record RegionTold(ImmutableArray<RegionShare> Shares, ImmutableA
     public static RegionTold From(RegionReading region, WatchedContainer container, Func<string, long?> cardBytes, DateTimeOffset now)
     {
         var shares = ImmutableArray.CreateBuilder<RegionShare>(container.Cards.Length);
+        var named = new bool[container.Cards.Length];
         for (var device = 0; device < region.Devices; device++)
         {
             var name = region.Uuid(device);
-            foreach (var card in container.Cards)
-                if (name.SequenceEqual(card.Name.AsSpan()) && !shares.Any(s => s.Uuid == card.Uuid))
+            for (var i = 0; i < container.Cards.Length; i++)
+                if (container.Cards[i] is var card && !named[i] && name.SequenceEqual(card.Name.AsSpan()))
+                {
+                    named[i] = true;
                     shares.Add(Share(device, card, region.Use(device), cardBytes(card.Uuid)));
+                }
         }
         return new(shares.DrainToImmutable(), [.. region.Processes.Select(p => p.HostPid).Where(pid => pid > 0)], region.Processes.Count, Time(region.LastKernelSeconds, now), region.Kind);
     }
@@ -81,18 +85,18 @@ internal static class Attribution
         IReadOnlyList<(WatchedContainer Container, RegionTold Told)> containers, ImmutableArray<CardLook> cards, IReadOnlyDictionary<int, WatchedContainer> owners)
     {
         var looks = cards.ToDictionary(c => c.Reading.Uuid, StringComparer.Ordinal);
-        var held = new Dictionary<(WatchedContainer, string), Held>();
-        foreach (var card in cards)
-            foreach (var (pid, process) in card.Processes ?? new Dictionary<int, ProcessOnCard>())
-                if (owners.TryGetValue(pid, out var owner))
-                    held[(owner, card.Reading.Uuid)] = held.GetValueOrDefault((owner, card.Reading.Uuid)).With(process);
+        var held = Holdings(cards, owners);
         var shares = ImmutableArray.CreateBuilder<ShareReading>();
         foreach (var (container, told) in containers)
-            foreach (var (position, card) in container.Cards.Index())
+        {
+            var its = held.GetValueOrDefault(container);
+            for (var position = 0; position < container.Cards.Length; position++)
             {
-                var share = told.Shares.FirstOrDefault(s => s.Uuid == card.Uuid);
+                var card = container.Cards[position];
+                var share = Find(told.Shares, card.Uuid);
                 var look = looks.GetValueOrDefault(card.Uuid);
-                var known = held.TryGetValue((container, card.Uuid), out var driver);
+                Held driver = default;
+                var known = its is not null && its.TryGetValue(card.Uuid, out driver);
                 if (share is null && !known)
                     continue; // nothing was ever done there
                 var bytes = DriverBytes(look, known ? driver : null, share, told);
@@ -103,7 +107,31 @@ internal static class Attribution
                     share.UsedBytes, share.LimitBytes, share.ContextBytes, share.ModuleBytes, share.BufferBytes, bytes,
                     known && look is { TellsBusy: true } ? Math.Min(driver.Busy, 100) : share.Busy, told.LastKernel, Math.Max(told.Processes, driver.Processes)));
             }
+        }
         return shares.DrainToImmutable();
+    }
+
+    private static RegionShare? Find(ImmutableArray<RegionShare> shares, string uuid)
+    {
+        foreach (var share in shares)
+            if (share.Uuid == uuid)
+                return share;
+        return null;
+    }
+
+    // What the driver counts for each container, card by card.
+    private static Dictionary<WatchedContainer, Dictionary<string, Held>> Holdings(ImmutableArray<CardLook> cards, IReadOnlyDictionary<int, WatchedContainer> owners)
+    {
+        var held = new Dictionary<WatchedContainer, Dictionary<string, Held>>(ReferenceEqualityComparer.Instance);
+        foreach (var card in cards)
+            foreach (var (pid, process) in card.Processes ?? ImmutableDictionary<int, ProcessOnCard>.Empty)
+                if (owners.TryGetValue(pid, out var owner))
+                {
+                    if (!held.TryGetValue(owner, out var its))
+                        held[owner] = its = new(StringComparer.Ordinal);
+                    its[card.Reading.Uuid] = its.GetValueOrDefault(card.Reading.Uuid).With(process);
+                }
+        return held;
     }
 
     // Zero only where it is certain that nothing of the container is on the card.

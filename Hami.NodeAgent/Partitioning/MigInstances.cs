@@ -7,7 +7,7 @@ namespace Hami.NodeAgent.Partitioning;
 
 /// <summary>The MIG instances of this node's pods: made when the kubelet asks, adopted after a restart, destroyed when their pods are over.</summary>
 internal sealed partial class MigInstances(
-    IMigCards cards, IMigBook book, Partitioner partitioner, PodsOnNode watch, PodsWithShares shares, HandedOut handedOut, MigRecords records,
+    IMigCards cards, IMigBook book, Partitioner partitioner, PodsOnNode watch, PodsWithShares shares, HandedOut handedOut, MigRecords records, MigHandedDevices handed,
     TimeProvider time, ILogger<MigInstances> log) : BackgroundService
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
@@ -54,7 +54,8 @@ internal sealed partial class MigInstances(
     public async Task See(PodOnNode pod, ContainerShare container, CancellationToken cancellation)
     {
         MigReservation[] reserved = [.. pod.Mig.Reservations.Where(r => r.Container == container.Name)];
-        if (reserved.Length == 0 || !cards.Exist)
+        // After its end an init container's instance is the scheduler's again.
+        if (!cards.Exist || (pod.Mig.InitsEnded && reserved.All(r => r.EndsBeforeApps)))
             return;
         var given = reserved.Select(r => r.Record.MigUuid ?? book.Made.FirstOrDefault(m => m.PodUid == pod.Uid && m.Seat.Is(pod.Mig.SeatOf(r)))?.Uuid).ToList();
         var there = await Make(pod, container, cancellation);
@@ -87,6 +88,8 @@ internal sealed partial class MigInstances(
     {
         if (!cards.Exist)
             return;
+        if (!handed.NeedOnlyUuids)
+            Show();
         var fullAt = DateTimeOffset.MinValue;
         using var timer = new PeriodicTimer(Look, time);
         do
@@ -98,6 +101,8 @@ internal sealed partial class MigInstances(
             var full = now - fullAt >= FullLook;
             if (full)
                 fullAt = now;
+            if (full && !handed.NeedOnlyUuids)
+                Show();
             await FindGone(stoppingToken);
             var pods = Pods(shares.Watched);
             foreach (var card in ToSettle(pods, full, now))
@@ -156,6 +161,19 @@ internal sealed partial class MigInstances(
         }
     }
 
+    // The runtime's files are to know them before a container starts again, and to forget those that are gone.
+    private void Show()
+    {
+        try
+        {
+            handed.Look();
+        }
+        catch (MigRefusal e)
+        {
+            LogUnshown(e.Message);
+        }
+    }
+
     private async Task Settle(string card, IReadOnlyList<MigPod> pods, CancellationToken cancellation)
     {
         if (await Alone(() => partitioner.Settle(card, pods, gone), cancellation))
@@ -208,6 +226,9 @@ internal sealed partial class MigInstances(
             throw new MigRefusal($"NVML has not answered for {PatienceWithNvml.TotalSeconds} s; see to the node's driver, then create the pod again.", cause: e);
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "{Sentence}")]
+    private partial void LogUnshown(string sentence);
 
     [LoggerMessage(LogLevel.Warning, "Which cards are in MIG mode cannot be told: {Reason}")]
     private partial void LogAway(string reason);

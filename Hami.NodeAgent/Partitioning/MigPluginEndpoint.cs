@@ -6,7 +6,7 @@ namespace Hami.NodeAgent.Partitioning;
 
 /// <summary>The kubelet's device plugin service for static MIG devices of one profile: no scheduler chose them, the kubelet does.</summary>
 /// <param name="closing">The socket is being closed; streams end.</param>
-internal sealed class MigPluginEndpoint(string resource, StaticMigDevices devices, MigHanding handing, PluginStreams streams, CancellationToken closing) : DevicePlugin.DevicePluginBase
+internal sealed class MigPluginEndpoint(string resource, MigHanding handing, PluginStreams streams, CancellationToken closing) : DevicePlugin.DevicePluginBase
 {
     public static DevicePluginOptions Offers => new();
 
@@ -20,8 +20,8 @@ internal sealed class MigPluginEndpoint(string resource, StaticMigDevices device
         {
             while (true)
             {
-                var (list, changed) = devices.Watch(resource);
-                await responseStream.WriteAsync(new ListAndWatchResponse { Devices = { list.Select(MigHanding.Listed) } }, end.Token);
+                var (list, changed) = handing.Watch(resource);
+                await responseStream.WriteAsync(new ListAndWatchResponse { Devices = { list } }, end.Token);
                 await changed.WaitAsync(end.Token);
             }
         }

@@ -35,7 +35,7 @@ internal sealed partial class MigPlugins(
         var resource = new PluginResource(name, options.PluginDir, MigPluginEndpoint.Offers);
         var streams = new PluginStreams();
         return new(
-            resource, c => PluginListener.Open(resource.Socket, logs, closing => new MigPluginEndpoint(name, devices, handing, streams, closing), c),
+            resource, c => PluginListener.Open(resource.Socket, logs, closing => new MigPluginEndpoint(name, handing, streams, closing), c),
             streams, () => { }, folder, time, log);
     }
 }

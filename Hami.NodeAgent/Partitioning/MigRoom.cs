@@ -12,6 +12,7 @@ internal static class MigRoom
         .AddSingleton<MigRecords>()
         .AddHosted<MigInstances>()
         .AddHosted<StaticMigDevices>()
+        .AddSingleton<MigHandedDevices>()
         .AddSingleton<MigHanding>()
         .AddHosted<MigPlugins>();
 }

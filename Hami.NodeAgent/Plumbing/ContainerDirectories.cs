@@ -36,6 +36,10 @@ internal sealed class ContainerDirectories(AgentOptions options, IHostFiles? fil
     public void Prepare(string podUid, string container, string? grant)
     {
         var folder = Of(podUid, container);
+        files.MakeFolder(Root, ReadFolder);
+        // One that HAMi's plugin made for this container: whatever stands in it was put there by the container.
+        if (files.IsWritable(folder))
+            files.Remove(folder);
         files.MakeFolder(folder, ReadFolder);
         files.MakeFolder(Path.Combine(folder, Agent), ReadFolder);
         files.MakeFolder(options.AgentDir, ReadFolder);

@@ -1,8 +1,11 @@
+using Hami.NodeAgent.Plumbing.Settings;
+using Hami.NodeAgent.Registering;
+
 namespace Hami.NodeAgent.Plumbing;
 
 /// <summary>Serves <c>GET /healthz</c> where <c>--http-bind</c> asks for it: the process lives and its pods' watch runs.</summary>
 internal sealed partial class HealthEndpoint(
-    AgentOptions options, PodsOnNode pods, PluginStreams streams, ILoggerFactory logs, ILogger<HealthEndpoint> log) : IHostedService, IAsyncDisposable
+    AgentOptions options, PodsOnNode pods, PluginStreams streams, CardInventory inventory, SettingsFiles files, ILoggerFactory logs, ILogger<HealthEndpoint> log) : IHostedService, IAsyncDisposable
 {
     private WebApplication? app;
 
@@ -17,7 +20,8 @@ internal sealed partial class HealthEndpoint(
         app.Urls.Add(address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}");
         // Always 200: with the API server or the kubelet away a restart of the agent would mend nothing.
         app.MapGet("/healthz", () => Results.Text(
-            $"ok\npods: {(pods.Synced ? "known" : "not yet known")}\nkubelet: {(streams.Open > 0 ? "watching" : "not watching")}\n"));
+            $"ok\npods: {(pods.Synced ? "known" : "not yet known")}\nkubelet: {(streams.Open > 0 ? "watching" : "not watching")}\n"
+            + $"cards: {inventory.Cards.Length}, healthy: {inventory.Cards.Count(c => c.Healthy)}\nconfiguration: {(files.Faults is [var fault, ..] ? fault : "read")}\n"));
         try
         {
             await app.StartAsync(cancellationToken);

@@ -11,6 +11,9 @@ internal interface IHostFiles
     /// <summary>Its length; null when it is no regular file.</summary>
     long? Length(string path);
 
+    /// <summary>Is it a folder in which others than its owner may write?</summary>
+    bool IsWritable(string folder);
+
     /// <summary>Makes the folder where it is missing; its mode is this afterwards, whatever the umask.</summary>
     void MakeFolder(string path, UnixFileMode mode);
 
@@ -53,6 +56,9 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
         var file = new FileInfo(path);
         return file.Exists && file.LinkTarget is null && file.Attributes is FileAttributes.Normal or FileAttributes.ReadOnly ? file.Length : null;
     }
+
+    public bool IsWritable(string folder) =>
+        Directory.Exists(folder) && (File.GetUnixFileMode(folder) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
 
     public void MakeFolder(string path, UnixFileMode mode)
     {

@@ -2,6 +2,7 @@ extern alias agent;
 
 using Grpc.Core;
 using Hami.Domain.Protocol;
+using Hami.NodeAgent.Allocating;
 using k8s.Models;
 using static Hami.Tests.Allocating.AgentOnANode;
 using static Hami.Tests.Allocating.NodePods;
@@ -267,6 +268,55 @@ public sealed class AllocatingOnANode
 
         var error = await Assert.ThrowsAsync<RpcException>(() => node.Kubelet.PreStart(thief, "c0"));
         Assert.Contains("prepared for another container (uid-p_c0)", error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Scoreboard", "F15")]
+    [Trait("Node", "case 37")]
+    public async Task The_kubelet_is_led_to_replicas_of_the_cards_that_the_scheduler_chose()
+    {
+        await using var node = await Start();
+        await node.Kubelet.Admit(node.Bind(Pod("p", $"{B};{A}{B};", [1, 2])));
+
+        Assert.Equal(["GPU-b"], node.Kubelet.IdsOf("p", "c0").Select(Replicas.CardOf));
+        Assert.Equal(["GPU-a", "GPU-b"], node.Kubelet.IdsOf("p", "c1").Select(Replicas.CardOf).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Node", "case 34")]
+    public async Task Ids_of_other_cards_than_the_scheduler_chose_change_nothing_of_what_the_container_gets()
+    {
+        await using var node = await Start();
+        node.Kubelet.IgnoresPreference = true;
+        var pod = node.Bind(Pod("p", $"{B};", [1]));
+        var answer = (await node.Kubelet.Admit(pod))["c0"];
+        await node.Kubelet.PreStart(pod, "c0");
+
+        Assert.Equal("GPU-a", Replicas.CardOf(node.Kubelet.IdsOf("p", "c0").Single()));
+        Assert.Equal("GPU-b", answer.Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.StartsWith("hami-limits 1\ncard GPU-b memory", node.Limits("uid-p_c0"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Node", "case 36")]
+    public async Task A_node_lock_of_whatever_form_is_not_what_tells_the_pod()
+    {
+        await using var node = await Start();
+        node.Api.Node.SetAnnotation("hami.io/mutex.lock", "2026-01-02T03:04:05Z,default");
+        Assert.Equal("GPU-a", (await node.Kubelet.Admit(node.Bind(Pod("p", $"{A};", [1]))))["c0"].Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.Equal("2026-01-02T03:04:05Z,default", node.Api.Node.GetAnnotation("hami.io/mutex.lock"));
+    }
+
+    [Fact]
+    [Trait("Node", "case 27")]
+    public async Task Two_containers_in_one_call_are_answered_in_order()
+    {
+        await using var node = await Start();
+        var pod = node.Bind(Pod("p", $"{A};{B};", [1, 1]));
+        var answers = await node.Kubelet.AllocateAtOnce(pod, ["GPU-a-0"], ["GPU-b-0"]);
+
+        Assert.Equal(["GPU-a", "GPU-b"], answers.Select(a => a.Envs["NVIDIA_VISIBLE_DEVICES"]));
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
     }
 
     [Fact]

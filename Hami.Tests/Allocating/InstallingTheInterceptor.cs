@@ -96,6 +96,21 @@ public sealed class InstallingTheInterceptor : IDisposable
     }
 
     [Fact]
+    public void A_folder_of_HAMis_that_its_container_could_write_is_made_anew()
+    {
+        var options = Allocating.NodePods.Options() with { HookPath = Path.GetDirectoryName(Vgpu)!, LibraryFile = Interceptor.Install(Library("one"), Vgpu) };
+        var place = Path.Combine(Vgpu, "containers", "uid-p_c0");
+        Directory.CreateDirectory(place);
+        File.SetUnixFileMode(place, (UnixFileMode)511);
+        File.WriteAllText(Path.Combine(place, "limits"), "all there is");
+
+        new ContainerDirectories(options).Prepare("uid-p", "c0", "grant");
+
+        Assert.Equal("", File.ReadAllText(Path.Combine(place, "limits")));
+        Assert.Equal((UnixFileMode)0, File.GetUnixFileMode(place) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite));
+    }
+
+    [Fact]
     public void A_link_that_a_container_of_HAMi_left_behind_is_replaced_not_followed()
     {
         var options = Allocating.NodePods.Options() with { HookPath = Path.GetDirectoryName(Vgpu)!, LibraryFile = Interceptor.Install(Library("one"), Vgpu) };

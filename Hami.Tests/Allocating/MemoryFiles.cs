@@ -28,6 +28,8 @@ internal sealed class MemoryFiles(Action moment) : IHostFiles
 
     public long? Length(string path) => files.GetValueOrDefault(path)?.Length;
 
+    public bool IsWritable(string folder) => false;
+
     public void MakeFolder(string path, UnixFileMode mode)
     {
         moment();

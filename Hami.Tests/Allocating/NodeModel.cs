@@ -7,7 +7,9 @@ using Google.Protobuf;
 using Grpc.Core;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Releasing;
@@ -49,6 +51,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
     private Agent? agent;
     private int killIn = -1;
     private int memory = 1000;
+    private int bound;
 
     public NodeModel(int seed, bool calm)
     {
@@ -122,7 +125,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         Tell("agent starts");
         await Task.CompletedTask;
         if (!api.Away)
-            agent.Pods.Take(api.List());
+            ToAgent(a => a.Pods.Take(api.List()));
     }
 
     public async Task EndAgent()
@@ -146,7 +149,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         if (expiresFirst)
             list = Shares(withInit, apps);
         var pod = NodePods.Pod(name, list, apps, withInit ? [1] : null);
-        pod.Metadata.Uid = $"uid{memory:d8}-{name}";
+        pod.Metadata.Uid = $"uid{++bound:d4}-{name}";
         pod.Metadata.CreationTimestamp = time.GetUtcNow().UtcDateTime;
         Tell($"bind {pod.Uid()} {list}");
         api.Put(pod);
@@ -157,14 +160,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         while (agent is not null && !api.Away && events-- > 0 && api.HasNews)
         {
             var (type, pod) = api.Next();
-            try
-            {
-                agent.Pods.Take(type, pod);
-            }
-            catch (AgentKilled)
-            {
-                Killed();
-            }
+            ToAgent(a => a.Pods.Take(type, pod));
         }
     }
 
@@ -284,7 +280,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         api.Away = away;
         // A broken watch is followed by a list.
         if (!away)
-            agent?.Pods.Take(api.List());
+            ToAgent(a => a.Pods.Take(api.List()));
     }
 
     public async Task Sweep(TimeSpan after)
@@ -497,6 +493,19 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
             throw new AgentKilled();
     }
 
+    private void ToAgent(Action<Agent> tell)
+    {
+        try
+        {
+            if (agent is not null)
+                tell(agent);
+        }
+        catch (AgentKilled)
+        {
+            Killed();
+        }
+    }
+
     // Waits for nothing that only time can end.
     private async Task<T> Drive<T>(Task<T> call)
     {
@@ -543,7 +552,9 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
             allocation = new(shares, node, checkpoint, handedOut, phases, new(node.api.Client, Options, node.time, NullLogger<PodComplaints>.Instance), inventory,
                 null!, Directories, new(_ => []), Options, settings, node.time, NullLogger<Hami.NodeAgent.Allocating.Allocation>.Instance);
             var check = new StartCheck(Pods, shares, node, checkpoint, handedOut, Directories, Options, settings, NullLogger<StartCheck>.Instance);
-            Endpoint = new(allocation, check, inventory, new(), settings, NullLogger<DevicePluginEndpoint>.Instance, CancellationToken.None);
+            var noMig = new StaticMigDevices(
+                new([], node.time, NullLogger<NvmlSession>.Instance), settings, new(), Options, node.time, NullLogger<StaticMigDevices>.Instance);
+            Endpoint = new(allocation, check, inventory, new(), settings, new(noMig, null!, null!, new(_ => []), Options), Options, NullLogger<DevicePluginEndpoint>.Instance, CancellationToken.None);
             Sweep = new(Pods, Directories, node.time, NullLogger<DirectorySweep>.Instance);
             Pods.Gone += Forget;
             Pods.Gone += Sweep.Remove;

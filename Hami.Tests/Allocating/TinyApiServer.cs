@@ -208,6 +208,6 @@ internal sealed class TinyApiServer : IAsyncDisposable
     private static Task Status(HttpContext http, int code)
     {
         http.Response.StatusCode = code;
-        return Write(http, KubernetesJson.Serialize(new V1Status { ApiVersion = "v1", Kind = "Status", Code = code, Status = "Failure" }));
+        return Write(http, $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","code":{{code}}}""");
     }
 }

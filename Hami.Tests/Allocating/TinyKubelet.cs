@@ -38,6 +38,21 @@ internal sealed class TinyKubelet : IAsyncDisposable
 
     public DevicePlugin.DevicePluginClient Plugin { get; private set; } = null!;
 
+    /// <summary>A hint need not be followed.</summary>
+    public bool IgnoresPreference { get; set; }
+
+    public IReadOnlyList<string> IdsOf(string pod, string container) => given.Single(g => g.Pod.Name() == pod && g.Container.Name == container).Ids;
+
+    /// <summary>Several containers in one call, as the protocol allows and no kubelet does.</summary>
+    public async Task<IReadOnlyList<ContainerAllocateResponse>> AllocateAtOnce(V1Pod pod, params string[][] ids)
+    {
+        listed.Add(pod);
+        return (await Plugin.AllocateAsync(new AllocateRequest
+        {
+            ContainerRequests = { ids.Select(its => new ContainerAllocateRequest { DevicesIds = { its } }) },
+        })).ContainerResponses;
+    }
+
     public static async Task<TinyKubelet> Start(string dir, bool podResources = true, TinyKubelet? after = null)
     {
         var kubelet = new TinyKubelet(dir);
@@ -127,7 +142,7 @@ internal sealed class TinyKubelet : IAsyncDisposable
         {
             ContainerRequests = { new ContainerPreferredAllocationRequest { AvailableDeviceIDs = { free }, AllocationSize = size } },
         });
-        return answer.ContainerResponses is [var only] ? [.. only.DeviceIDs] : [.. free.Take(size)];
+        return answer.ContainerResponses is [var only] && !IgnoresPreference ? [.. only.DeviceIDs] : [.. free.Take(size)];
     }
 
     private static async Task<WebApplication> Serve<T>(string socket, T service)

@@ -47,7 +47,7 @@ internal sealed class WatchedNode : IAsyncDisposable
         var options = new AgentOptions
         {
             NodeName = "node-1",
-            DeviceFile = devices,
+            DeviceFile = nvml is null ? devices : null,
             NvmlLibraries = nvml ?? [],
             KubeletDir = node.Dir,
             HookPath = Path.Combine(node.Dir, "host"),
@@ -55,7 +55,7 @@ internal sealed class WatchedNode : IAsyncDisposable
             AcceptUnsigned = true,
             Observing = with?.Invoke(watching) ?? watching,
         };
-        node.host = AgentHost.Build(options, DeviceFile.Read(devices), node.Api.Client, logging => logging.AddProvider(new Logs(node.Log)));
+        node.host = AgentHost.Build(options, nvml is null ? DeviceFile.Read(devices) : [], node.Api.Client, logging => logging.AddProvider(new Logs(node.Log)));
         await node.host.StartAsync();
         return node;
     }

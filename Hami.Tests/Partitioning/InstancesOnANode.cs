@@ -228,4 +228,47 @@ public sealed class InstancesOnANode
         var uuid = Assert.Single(await node.Run(Pod("new", "3g.20gb 4+4")));
         Assert.Equal([uuid], node.Uuids);
     }
+
+    [Fact]
+    public async Task A_container_whose_instance_a_reset_took_away_does_not_start_on_another()
+    {
+        await using var node = await MigNode.Start();
+        await node.Registered();
+        var pod = Pod("p", "2g.10gb 2+2");
+        var given = Assert.Single(await node.Run(pod));
+        await Eventually(() => node.Told("p")[0].MigUuid is not null);
+        await node.Kubelet.PreStart(pod, "c0");
+        var before = Assert.Single(node.Hand.Instances(A));
+        node.Hand.DestroyComputeInstance(A, before.Id, 0);
+        node.Hand.DestroyGpuInstance(A, before.Id);
+
+        // Whether an instance made anew has the UUID of the old one is the driver's to say.
+        var error = await Record.ExceptionAsync(() => node.Kubelet.PreStart(pod, "c0"));
+
+        var now = Assert.Single(node.Uuids);
+        if (now == given)
+            Assert.Null(error);
+        else
+            Assert.Contains($"was given the MIG device {given}, which is gone", Assert.IsType<RpcException>(error).Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_runtime_that_is_told_by_CDI_knows_the_instance_before_the_container_starts()
+    {
+        await using var node = await MigNode.Start(before: n => n.Handing = new() { Strategies = [Hami.NodeAgent.Allocating.DeviceListStrategy.CdiCri] });
+        await node.Registered();
+        var pod = Pod("p", "2g.10gb 2+2");
+        node.Api.Put(pod);
+
+        var answer = (await node.Kubelet.Admit(pod))["c0"];
+
+        var uuid = Assert.Single(node.Uuids);
+        Assert.Equal($"k8s.device-plugin.nvidia.com/gpu={uuid}", Assert.Single(answer.CdiDevices).Name);
+        Assert.Empty(answer.Envs);
+        var spec = Path.Combine(node.CdiFolder, "k8s.device-plugin.nvidia.com-gpu.json");
+        Assert.Contains(uuid, await File.ReadAllTextAsync(spec, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        // The next agent tells of it too, though it has handed out nothing yet.
+        await node.Restart();
+        await Eventually(() => File.ReadAllText(spec).Contains(uuid, StringComparison.Ordinal));
+    }
 }

@@ -4,6 +4,7 @@ using agent::Kubelet.DevicePlugin.V1Beta1;
 using Grpc.Core;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent;
+using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Nvml;
@@ -44,7 +45,12 @@ internal sealed class MigNode : IAsyncDisposable
 
     public MigStrategy Strategy { get; set; }
 
-    public TrustedKeys Keys { get; set; } = TrustedKeys.None;
+    public HandingOptions Handing { get; set; } = new();
+
+    public string CdiFolder => Path.Combine(root.FullName, "cdi");
+
+    /// <summary>A procfs of its own, where the driver lists the nodes of instances.</summary>
+    public string Proc => Directory.CreateDirectory(Path.Combine(root.FullName, "proc")).FullName;
 
     public string Book => Path.Combine(root.FullName, "host", "vgpu", "mig.json");
 
@@ -53,9 +59,9 @@ internal sealed class MigNode : IAsyncDisposable
 
     public static string Card(string uuid, string more = ";mig=on") => $"{uuid};{PretendedCards.A100With40GB}{more}";
 
-    public static async Task<MigNode> Start(MigStrategy strategy = MigStrategy.None, Action<MigNode>? before = null, TrustedKeys? keys = null, params string[] cards)
+    public static async Task<MigNode> Start(MigStrategy strategy = MigStrategy.None, Action<MigNode>? before = null, params string[] cards)
     {
-        var node = new MigNode(cards.Length > 0 ? cards : [Card(A), Card(B)]) { Strategy = strategy, Keys = keys ?? TrustedKeys.None };
+        var node = new MigNode(cards.Length > 0 ? cards : [Card(A), Card(B)]) { Strategy = strategy };
         before?.Invoke(node);
         node.Api = await TinyApiServer.Start();
         node.Kubelet = await TinyKubelet.Start(node.root.FullName);
@@ -74,8 +80,9 @@ internal sealed class MigNode : IAsyncDisposable
             HookPath = Path.Combine(root.FullName, "host"),
             LockPath = Path.Combine(root.FullName, "lock"),
             Given = new() { MigStrategy = Strategy },
-            Keys = Keys,
-            AcceptUnsigned = Keys.ById.IsEmpty,
+            AcceptUnsigned = true,
+            Handing = Handing with { CdiSpecDir = CdiFolder },
+            Observing = new() { ProcRoot = Proc },
         };
         Assert.Null(options.Fault());
         host = AgentHost.Build(options, [], Api.Client, _ => { });

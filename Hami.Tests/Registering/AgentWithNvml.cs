@@ -65,7 +65,6 @@ internal sealed class AgentWithNvml : IAsyncDisposable
             LookAtNode = TimeSpan.FromMilliseconds(100),
             KubeletDir = Dir,
             HookPath = Path.Combine(Dir, "host"),
-            LockPath = Path.Combine(Dir, "lock"),
             AcceptUnsigned = true,
         });
         Assert.Null(options.Fault());

@@ -8,7 +8,7 @@ namespace Hami.NodeAgent.Registering.Health;
 internal sealed partial class XidWatch(NvmlSession session, AgentOptions options, HealthInbox inbox, TimeProvider time, ILogger<XidWatch> log) : BackgroundService
 {
     // A stop waits for it.
-    private static readonly TimeSpan OneWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan OneWait = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(30);
 
