@@ -106,10 +106,13 @@ public sealed class TelemetryTrends
             $"select period, {TelemetryTotals.Names} from {TelemetryTotals.Table} t {values.And("t.namespace = ?", of.Namespace ?? "").And("t.period >= ?", from).And("t.period < ?", to).Within()} union all ";
         // A period more before it: for the counters at its end.
         Where(values, of, scope, pods, of.IsOfShares ? from : from - TelemetryLimits.Period, to);
+        var totalledTo = $"(select coalesce(max(period), '-infinity') from {TelemetryTotals.Table})";
+        if (totalled)
+            values.And($"u.period >= {totalledTo}");
         var where = values.Within();
         values.And("u.period >= ?", from);
         if (totalled)
-            values.And($"u.period > (select coalesce(max(period), '-infinity') from {TelemetryTotals.Table})");
+            values.And($"u.period > {totalledTo}");
         var (table, columns, before) = of.IsOfShares
             ? (TelemetryTables.Shares, TelemetryTotals.OfShares, "")
             : (TelemetryTables.Cards, TelemetryTotals.OfCards, $", {TelemetryTotals.Before}");
