@@ -7,10 +7,9 @@ namespace Hami.Lab.Cluster;
 /// <param name="Kubeconfig">How it reaches the API server.</param>
 /// <param name="KubeletDirectory">Where its kubelet's sockets are.</param>
 /// <param name="HookPath">HAMi's hook path: the library and the containers' directories.</param>
-/// <param name="LockPath">What containers see as <c>/tmp/vgpulock</c>.</param>
 /// <param name="DeviceFile">The cards as a program that serves many agents simulates them.</param>
 /// <param name="SigningPublicKey">The control plane's public key.</param>
-public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string LockPath, string DeviceFile, string SigningPublicKey)
+public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletDirectory, string HookPath, string DeviceFile, string SigningPublicKey)
 {
     /// <summary>The control plane that is told what is measured; null for none.</summary>
     public ApiOfAgents? Api { get; init; }
@@ -27,7 +26,7 @@ public sealed record AgentOnNode(string Node, string Kubeconfig, string KubeletD
     /// <summary>The words after <c>hami-node-agent serve</c>, for a process of its own.</summary>
     internal IReadOnlyList<string> Words =>
     [
-        "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath, "--lock-path", LockPath,
+        "--node-name", Node, "--kubeconfig", Kubeconfig, "--kubelet-dir", KubeletDirectory, "--hook-path", HookPath,
         "--nvml-library", Path.Combine(BuiltPrograms.Interceptor, "driver", "libnvidia-ml.so.1"), "--sysfs", Sysfs,
         "--signing-public-key", SigningPublicKey, "--interceptor", Path.Combine(BuiltPrograms.Interceptor, "libvgpu.so"),
         "--metrics-bind", "", // many agents on one machine

@@ -52,7 +52,7 @@ internal sealed class LabNodeRun : IAsyncDisposable
                 Logging = logging,
             },
             ct);
-        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Lock, folder.Devices, paths.SigningPublicKey)
+        var plan = new AgentOnNode(node.Name, ground.Kubeconfig, folder.Kubelet, folder.Hook, folder.Devices, paths.SigningPublicKey)
         {
             DriverFile = folder.Driver,
             Sysfs = folder.Sysfs,

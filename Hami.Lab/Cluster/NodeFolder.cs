@@ -8,8 +8,6 @@ internal sealed record NodeFolder(LabNode Node, string Root)
     /// <summary>HAMi's hook path: the agent puts the library and the preload file into <c>vgpu/</c> below it.</summary>
     public string Hook => Path.Combine(Root, "hook");
 
-    public string Lock => Path.Combine(Root, "lock");
-
     public string Driver => Path.Combine(Root, "driver.txt");
 
     /// <summary>The MIG instances that exist on its cards, in the fake driver's words.</summary>
@@ -24,7 +22,6 @@ internal sealed record NodeFolder(LabNode Node, string Root)
     public void Prepare()
     {
         Directory.CreateDirectory(Hook);
-        Directory.CreateDirectory(Lock);
         File.WriteAllText(Driver, Node.AsDriverFile());
         File.WriteAllText(Devices, Node.AsAgentFile());
         foreach (var card in Node.Cards)

@@ -40,9 +40,6 @@ internal sealed record AgentOptions
     /// <summary>HAMi's HOOK_PATH: the library and the containers' directories are in its <c>vgpu</c> folder.</summary>
     public string HookPath { get; init; } = "/usr/local";
 
-    /// <summary>Where HAMi's library had its locks; nothing reads it any more.</summary>
-    public string LockPath { get; init; } = "/tmp/vgpulock";
-
     /// <summary>HAMi's device configuration; null without one.</summary>
     public string? ConfigFile { get; init; }
 

@@ -43,12 +43,6 @@ internal static class CommandLine
         Description = "libvgpu.so to install in the hook path's folder vgpu/, under a name made from its content; when left out, libvgpu.so and ld.so.preload are there already.",
     };
 
-    private static readonly Option<string> LockPath = new("--lock-path")
-    {
-        Description = "Where HAMi's library had its locks; taken and not used.",
-        Hidden = true,
-    };
-
     private static readonly Option<string?> Simulate = new("--simulate")
     {
         Description = "For a lab: YAML file with the node's cards (uuid, model, memoryMiB, numa, healthy, mode, migProfiles), read again when it changes; NVML is not asked then.",
@@ -80,7 +74,7 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Publish this node's cards and hand them out to its containers.")
         {
-            NodeName, Kubeconfig, KubeletDir, HookPath, Library, LockPath, Simulate, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
+            NodeName, Kubeconfig, KubeletDir, HookPath, Library, Simulate, SigningPublicKey, AcceptUnsigned, HttpBind, LogLevel,
         };
         foreach (var option in (IEnumerable<Option>)[.. DiscoveryFlags.All, .. SettingsFlags.All, .. HandingFlags.All, .. ObservingOptions.All, .. TelemetryFlags.All])
             serve.Add(option);

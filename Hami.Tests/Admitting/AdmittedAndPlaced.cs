@@ -69,6 +69,7 @@ public sealed class AdmittedAndPlaced
 
     [Fact]
     [Trait("Scoreboard", "A22")]
+    [Trait("Scoreboard", "F07")]
     public void Devices_stand_at_the_place_of_their_container() => Assert.Equal(
         ";n1-0,NVIDIA,500,0:;;n1-0,NVIDIA,3000,0:;;",
         Devices(Place(

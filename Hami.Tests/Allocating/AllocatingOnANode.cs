@@ -16,6 +16,7 @@ public sealed class AllocatingOnANode
     private const string B = "GPU-b,NVIDIA,4000,60:";
 
     [Fact]
+    [Trait("Scoreboard", "F06")]
     public async Task A_bound_pod_gets_its_card_and_is_marked_a_success_with_nothing_left()
     {
         await using var node = await Start();
@@ -32,6 +33,7 @@ public sealed class AllocatingOnANode
     }
 
     [Fact]
+    [Trait("Scoreboard", "F07")]
     public async Task Every_container_gets_its_own_cards_and_the_phase_waits_for_the_last()
     {
         await using var node = await Start();
@@ -88,6 +90,7 @@ public sealed class AllocatingOnANode
     }
 
     [Fact]
+    [Trait("Scoreboard", "F06")]
     public async Task More_ids_than_cards_is_a_sentence_and_the_pod_is_marked_failed()
     {
         await using var node = await Start();
@@ -320,6 +323,7 @@ public sealed class AllocatingOnANode
     }
 
     [Fact]
+    [Trait("Scoreboard", "I10")]
     public async Task The_directories_of_a_pod_go_when_the_pod_is_gone()
     {
         await using var node = await Start();

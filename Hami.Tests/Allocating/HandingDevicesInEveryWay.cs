@@ -41,6 +41,7 @@ public sealed class HandingDevicesInEveryWay : IDisposable
     [InlineData("--pass-device-specs --nvidia-driver-root /run/nvidia/driver",
         "NVIDIA_VISIBLE_DEVICES=GPU-b,GPU-a dev:/run/nvidia/driver/dev/nvidiactl>/dev/nvidiactl dev:/run/nvidia/driver/dev/nvidia-uvm>/dev/nvidia-uvm dev:/run/nvidia/driver/dev/nvidia-uvm-tools>/dev/nvidia-uvm-tools dev:/run/nvidia/driver/dev/nvidia-modeset>/dev/nvidia-modeset dev:/run/nvidia/driver/dev/nvidia1>/dev/nvidia1 dev:/run/nvidia/driver/dev/nvidia0>/dev/nvidia0")]
     [InlineData("--pass-device-specs=false --nvidia-dev-root /x", "NVIDIA_VISIBLE_DEVICES=GPU-b,GPU-a")]
+    [Trait("Scoreboard", "F11")]
     public void Each_strategy_names_the_containers_devices_in_its_order(string flags, string expected) => Assert.Equal(expected, Answered(flags));
 
     [Theory]
@@ -164,6 +165,7 @@ public sealed class HandingDevicesInEveryWay : IDisposable
     }
 
     [Fact]
+    [Trait("Scoreboard", "F12")]
     public void Device_nodes_are_found_where_they_are_mounted()
     {
         foreach (var node in new[] { "nvidiactl", "nvidia-fs0", "nvidia-caps-imex-channels/channel0" })

@@ -47,6 +47,7 @@ public sealed class BindingBesideHamisPlugin
     [Trait("Scoreboard", "F06")]
     [Trait("Hami", "case 82")]
     [Trait("Hami", "case 84")]
+    [Trait("Scoreboard", "F05")]
     public async Task A_bind_that_fails_gives_back_what_it_took_and_the_lock()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 0, flags: ["--node-lock-retry-timeout", "500ms"]);

@@ -42,6 +42,7 @@ public sealed class LockingANode : IAsyncLifetime
     [InlineData("2020-01-01T00:00:00Z")]
     [InlineData("{0},default,gone")]
     [InlineData("{0},default,p")]
+    [Trait("Scoreboard", "F05")]
     public async Task A_free_expired_orphaned_or_own_lock_is_taken_at_once(string? text)
     {
         await WriteAsync(text);

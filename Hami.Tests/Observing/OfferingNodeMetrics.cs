@@ -23,6 +23,8 @@ public sealed partial class OfferingNodeMetrics
 
     [Fact]
     [Trait("Node", "case 49")]
+    [Trait("Scoreboard", "I06")]
+    [Trait("Scoreboard", "I07")]
     public void A_container_has_HAMis_eight_series_for_each_card_and_seven_before_it_ever_sent_work()
     {
         var share = new ShareReading("uid-a", "default", "a", "main", 1, 0, "GPU-a", 8000, 10_000, 1000, 500, 300, null, 42, DateTimeOffset.FromUnixTimeSeconds(100), 1);

@@ -15,7 +15,7 @@ public sealed class OpeningRegions : IDisposable
 
     public OpeningRegions()
     {
-        directories = new(NodePods.Options() with { HookPath = root.FullName, LockPath = Path.Combine(root.FullName, "lock") });
+        directories = new(NodePods.Options() with { HookPath = root.FullName });
         regions = new(directories);
         place = directories.Of("uid-a", "c0");
         Directory.CreateDirectory(place);

@@ -101,6 +101,7 @@ public sealed class TellingWhoseProcessItIs
     [InlineData(100UL, 100L)]
     [InlineData(161UL, 160L)]
     [InlineData(ulong.MaxValue, 160L)]
+    [Trait("Scoreboard", "I07")]
     public void The_last_kernel_was_sent_at_some_time_before_now(ulong said, long? time) =>
         Assert.Equal(
             time, RegionTold.From(Read(new RegionImage(RegionKind.HamiV1).Words(2, lastKernel: said)), Container("a", id: null), _ => null, Now).LastKernel?.ToUnixTimeSeconds());

@@ -51,7 +51,6 @@ internal sealed class WatchedNode : IAsyncDisposable
             NvmlLibraries = nvml ?? [],
             KubeletDir = node.Dir,
             HookPath = Path.Combine(node.Dir, "host"),
-            LockPath = Path.Combine(node.Dir, "lock"),
             AcceptUnsigned = true,
             Observing = with?.Invoke(watching) ?? watching,
         };

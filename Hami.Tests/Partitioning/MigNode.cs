@@ -78,7 +78,6 @@ internal sealed class MigNode : IAsyncDisposable
             LookAtCards = TimeSpan.FromMilliseconds(200),
             KubeletDir = root.FullName,
             HookPath = Path.Combine(root.FullName, "host"),
-            LockPath = Path.Combine(root.FullName, "lock"),
             Given = new() { MigStrategy = Strategy },
             AcceptUnsigned = true,
             Handing = Handing with { CdiSpecDir = CdiFolder },

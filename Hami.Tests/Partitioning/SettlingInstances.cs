@@ -15,6 +15,7 @@ public sealed class SettlingInstances
 
     [Fact]
     [Trait("Hami node", "case 42")]
+    [Trait("Scoreboard", "E06")]
     public void An_instance_whose_pod_has_ended_or_is_gone_is_destroyed()
     {
         Assert.Equal([new MigStep.Destroy(Whole, Fact, "pod default/p has ended")], Decide([Whole], [Fact], [Ended]));

@@ -12,6 +12,7 @@ public sealed class DiscoveringCards
     private const ulong MiB = 1024 * 1024;
 
     [Fact]
+    [Trait("Scoreboard", "F01")]
     public void Case_1_one_card_is_told_with_all_that_NVML_knows_and_reads_the_same_where_zeros_are_left_out()
     {
         var text = Published([A100("GPU-aaa", 0) with { Numa = 0 }]);
@@ -196,6 +197,7 @@ public sealed class DiscoveringCards
     [InlineData(false, "hami-core", "none", "hami-core")]
     [InlineData(false, "mps", "none", "mps")]
     [InlineData(false, null, "mixed", "hami-core")]
+    [Trait("Scoreboard", "E12")]
     public void A_card_is_published_as_what_the_node_wants_and_the_card_is_or_left_out_with_a_word(bool inMigMode, string? mode, string strategy, string published)
     {
         var settings = new NodeSettings { OperatingMode = mode, MigStrategy = Enum.Parse<MigStrategy>(strategy, ignoreCase: true) };

@@ -13,6 +13,7 @@ public sealed class FollowingNodesThroughTheApi
     [Trait("Hami", "case 34")]
     [Trait("Hami", "case 35")]
     [Trait("Scoreboard", "B08")]
+    [Trait("Scoreboard", "F02")]
     public async Task A_cordon_counts_at_once_a_handshake_never_and_a_node_without_its_annotation_is_withdrawn()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 2);

@@ -21,6 +21,7 @@ public sealed class KnowingIllCards
     [InlineData("79", "all", "79 13 31", "")]
     [InlineData("all", "79", "79", "48 13")]
     [InlineData("", "", "79", "13")]
+    [Trait("Scoreboard", "F04")]
     public void Case_17_and_18_errors_of_programs_and_those_that_are_turned_off_do_not_count(string? disable, string? enable, string count, string ignored)
     {
         var rules = XidRules.Of(disable, enable);

@@ -29,7 +29,7 @@ public sealed class NodeAgentAsAProcess
             clusters: [ { name: c, cluster: { server: "{{((Kubernetes)api.Client).BaseUri}}" } } ]
             users: [ { name: u, user: {} } ]
             """);
-        await File.WriteAllTextAsync(At("device-config.yaml"), "nvidia: { resourceCountName: example.com/card, deviceSplitCount: 7, deviceMemoryScaling: 2 }");
+        await File.WriteAllTextAsync(At("device-config.yaml"), "nvidia: { resourceCountName: nvidia.com/gpu, deviceSplitCount: 7, deviceMemoryScaling: 2 }");
         await File.WriteAllTextAsync(At("config.json"), """{"nodeconfig":[{"name":"node-1","devicesplitcount":5,"devicecorescaling":2}]}""");
 
         using var agent = Start(
@@ -45,7 +45,7 @@ public sealed class NodeAgentAsAProcess
 
             await using var kubelet = await TinyKubelet.Start(folder.FullName);
             await Eventually(() => kubelet.Health.Count == 5 && api.NodePatches == 1, seconds: 60);
-            Assert.Equal("nvidia-card.sock example.com/card", kubelet.Registrations.Select(r => $"{r.Endpoint} {r.ResourceName}").Single());
+            Assert.Equal("nvidia-gpu.sock nvidia.com/gpu", kubelet.Registrations.Select(r => $"{r.Endpoint} {r.ResourceName}").Single());
             var device = NodeRegister.Decode(api.Node.GetAnnotation(HamiKeys.NodeRegister)).Single();
             Assert.Equal((5, 24576, 200), (device.Count, device.MemoryMiB, device.Cores));
 
@@ -60,12 +60,14 @@ public sealed class NodeAgentAsAProcess
             await agent.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
             await reading;
             Assert.Equal(0, agent.ExitCode);
-            Assert.False(File.Exists(Path.Combine(folder.FullName, "device-plugins", "nvidia-card.sock")));
+            Assert.False(File.Exists(Path.Combine(folder.FullName, "device-plugins", "nvidia-gpu.sock")));
         }
         finally
         {
             if (!agent.HasExited)
                 agent.Kill();
+            lock (lines)
+                lines.ForEach(line => TestContext.Current.TestOutputHelper?.WriteLine(line));
             folder.Delete(recursive: true);
         }
     }

@@ -51,6 +51,7 @@ public sealed class NodeAgentRegistering
     }
 
     [Fact]
+    [Trait("Scoreboard", "F17")]
     public async Task A_kubelet_that_starts_again_and_removes_all_sockets_has_the_plugin_back_at_once()
     {
         await using var node = await Start();

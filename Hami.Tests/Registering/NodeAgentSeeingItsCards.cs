@@ -15,6 +15,7 @@ public sealed class NodeAgentSeeingItsCards
 
     [Fact]
     [Trait("Scoreboard", "F03")]
+    [Trait("Scoreboard", "F01")]
     public async Task What_NVML_tells_of_the_cards_stands_on_the_node_and_with_the_kubelet()
     {
         using var cards = new PretendedCards(

@@ -13,6 +13,7 @@ public sealed class NodeAgentWatchingHealth
     private const string B = "GPU-00000000-0000-0000-0000-00000000000b";
 
     [Fact]
+    [Trait("Scoreboard", "F04")]
     public async Task Case_17_a_critical_error_makes_its_card_ill_with_all_replicas_and_no_other_and_it_recovers()
     {
         using var cards = new PretendedCards($"{A};T4;16384;40", $"{B};T4;16384;40");
@@ -31,6 +32,7 @@ public sealed class NodeAgentWatchingHealth
     }
 
     [Fact]
+    [Trait("Scoreboard", "F04")]
     public async Task Case_18_with_all_checks_off_nothing_is_listened_for()
     {
         using var cards = new PretendedCards($"{A};T4;16384;40");

@@ -10,6 +10,8 @@ public sealed class ReadingTheNodesSettings : IDisposable
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("hami");
 
     [Fact]
+    [Trait("Scoreboard", "E12")]
+    [Trait("Scoreboard", "F09")]
     public void Case_12_the_entry_of_this_node_counts_over_what_is_said_of_all()
     {
         var all = DeviceYaml.Parse("nvidia: { deviceSplitCount: 1, deviceMemoryScaling: 1.0, deviceCoreScaling: 1.0, libCudaLogLevel: 0 }", "y");
