@@ -11,7 +11,7 @@ namespace Hami.Tests.Partitioning;
 public sealed class InstancesOnANode
 {
     [Fact]
-    [Trait("Hami node", "case 39")]
+    [Trait("Node", "case 39")]
     [Trait("Scoreboard", "E01")]
     [Trait("Scoreboard", "E04")]
     public async Task A_pod_gets_the_instance_reserved_for_it_and_its_annotation_tells_which()
@@ -41,7 +41,7 @@ public sealed class InstancesOnANode
     }
 
     [Fact]
-    [Trait("Hami node", "case 39")]
+    [Trait("Node", "case 39")]
     public async Task Asked_again_the_answer_is_the_same_instance()
     {
         await using var node = await MigNode.Start();
@@ -56,7 +56,7 @@ public sealed class InstancesOnANode
     }
 
     [Theory]
-    [Trait("Hami node", "case 40")]
+    [Trait("Node", "case 40")]
     [InlineData("nvmlDeviceCreateGpuInstanceWithPlacement:2:23")]
     [InlineData("nvmlGpuInstanceCreateComputeInstance:2:23")]
     [InlineData("nvmlComputeInstanceGetInfo_v2:2:999")]
@@ -77,7 +77,7 @@ public sealed class InstancesOnANode
     }
 
     [Theory]
-    [Trait("Hami node", "case 40")]
+    [Trait("Node", "case 40")]
     [InlineData("2g.10gb 1+2", "which NVML does not offer there")]
     [InlineData("2g.10gb 0+2", "was made by others than this agent")]
     public async Task What_cannot_be_had_is_refused_with_a_sentence(string seat, string says)
@@ -90,7 +90,7 @@ public sealed class InstancesOnANode
     }
 
     [Fact]
-    [Trait("Hami node", "case 40")]
+    [Trait("Node", "case 40")]
     public async Task Reservations_that_do_not_fit_the_devices_are_refused()
     {
         await using var node = await MigNode.Start();
@@ -106,7 +106,7 @@ public sealed class InstancesOnANode
     }
 
     [Fact]
-    [Trait("Hami node", "case 42")]
+    [Trait("Node", "case 42")]
     [Trait("Scoreboard", "E06")]
     public async Task The_instance_goes_when_its_pod_has_ended_or_is_gone_and_not_because_the_pod_is_to_go()
     {
@@ -137,7 +137,7 @@ public sealed class InstancesOnANode
     }
 
     [Fact]
-    [Trait("Hami node", "case 42")]
+    [Trait("Node", "case 42")]
     public async Task With_the_API_server_away_nothing_is_destroyed_and_what_is_to_be_told_is_told_later()
     {
         await using var node = await MigNode.Start();
@@ -158,7 +158,7 @@ public sealed class InstancesOnANode
     }
 
     [Fact]
-    [Trait("Hami node", "case 43")]
+    [Trait("Node", "case 43")]
     [Trait("Scoreboard", "E07")]
     public async Task After_a_kill_every_instance_is_known_again_whatever_else_is_on_the_node()
     {

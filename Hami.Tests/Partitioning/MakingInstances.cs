@@ -17,7 +17,7 @@ public sealed class MakingInstances
     public MakingInstances() => partitioner = new(cards, book, NullLogger<Partitioner>.Instance);
 
     [Fact]
-    [Trait("Hami node", "case 39")]
+    [Trait("Node", "case 39")]
     [Trait("Scoreboard", "E04")]
     public void One_instance_is_made_at_the_reserved_place_and_asked_again_it_is_the_same()
     {
@@ -36,7 +36,7 @@ public sealed class MakingInstances
     }
 
     [Theory]
-    [Trait("Hami node", "case 40")]
+    [Trait("Node", "case 40")]
     [InlineData("CreateGpuInstance", 2)]
     [InlineData("CreateComputeInstance", 1)]
     [InlineData("CreateComputeInstance", 2)]
@@ -58,7 +58,7 @@ public sealed class MakingInstances
     }
 
     [Fact]
-    [Trait("Hami node", "case 40")]
+    [Trait("Node", "case 40")]
     public void A_place_that_NVML_does_not_offer_is_refused_with_a_sentence_and_nothing_is_made()
     {
         var refusal = Assert.Throws<MigRefusal>(() => partitioner.Make(Pod("p", "c: 2g.10gb 1+2"), "c"));
@@ -135,7 +135,7 @@ public sealed class MakingInstances
     }
 
     [Fact]
-    [Trait("Hami node", "case 42")]
+    [Trait("Node", "case 42")]
     public void An_error_on_one_instance_holds_up_no_other_and_it_is_tried_again()
     {
         var q = Pod("q", "c: 1g.5gb 6+1");

@@ -41,7 +41,7 @@ public sealed class ReadingMigPods
     }
 
     [Fact]
-    [Trait("Hami node", "case 50")]
+    [Trait("Node", "case 50")]
     public void Indexes_count_init_containers_first_and_one_that_no_container_has_is_skipped()
     {
         var pod = MigNode.Pod("p", "1g.5gb 0+1", "1g.5gb 1+1", "1g.5gb 2+1", "1g.5gb 3+1");
@@ -54,7 +54,7 @@ public sealed class ReadingMigPods
     }
 
     [Theory]
-    [Trait("Hami node", "case 41")]
+    [Trait("Node", "case 41")]
     [InlineData("oops")]
     [InlineData("""[{"containerIndex":0,"deviceIndex":0,"gpuUUID":"g","profile":"1g.5gb","placement":{"start":0,"size":0}}]""")]
     [InlineData("""[{"containerIndex":0,"deviceIndex":0,"gpuUUID":"g","profile":"1g.5gb","placement":{"start":0,"size":1},"migUUID":"MIG-1"}]""")]

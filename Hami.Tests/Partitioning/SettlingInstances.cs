@@ -14,7 +14,7 @@ public sealed class SettlingInstances
     private static readonly GpuInstance Half = There("2g.10gb 2+2", 0, null);
 
     [Fact]
-    [Trait("Hami node", "case 42")]
+    [Trait("Node", "case 42")]
     [Trait("Scoreboard", "E06")]
     public void An_instance_whose_pod_has_ended_or_is_gone_is_destroyed()
     {
@@ -23,7 +23,7 @@ public sealed class SettlingInstances
     }
 
     [Fact]
-    [Trait("Hami node", "case 42")]
+    [Trait("Node", "case 42")]
     public void An_instance_of_a_pod_that_is_only_unknown_stays() => Assert.Empty(Decide([Whole], [Fact], []));
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class SettlingInstances
     }
 
     [Fact]
-    [Trait("Hami node", "case 43")]
+    [Trait("Node", "case 43")]
     public void An_instance_that_a_live_pods_annotation_names_is_adopted_whatever_stands_on_other_pods()
     {
         var told = P.Told([Fact]);
