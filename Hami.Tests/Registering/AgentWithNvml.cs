@@ -52,6 +52,13 @@ internal sealed class AgentWithNvml : IAsyncDisposable
         return node;
     }
 
+    /// <summary>Writes a file as a ConfigMap changes: at once, never half.</summary>
+    public static async Task Put(string path, string text)
+    {
+        await File.WriteAllTextAsync(path + ".new", text);
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
     public async Task StartAgent()
     {
         var options = with(new AgentOptions

@@ -49,7 +49,7 @@ public sealed class NodeAgentAsAProcess
             var device = NodeRegister.Decode(api.Node.GetAnnotation(HamiKeys.NodeRegister)).Single();
             Assert.Equal((5, 24576, 200), (device.Count, device.MemoryMiB, device.Cores));
 
-            await File.WriteAllTextAsync(At("device-config.yaml"), "nvidia: { resourceCountName: example.com/other }");
+            await AgentWithNvml.Put(At("device-config.yaml"), "nvidia: { resourceCountName: example.com/other }");
             await Eventually(() => Said(lines, "The resource is to be called example.com/other: start the agent again"));
             using (var hangUp = Process.Start("kill", ["-HUP", agent.Id.ToString()]))
                 await hangUp.WaitForExitAsync();

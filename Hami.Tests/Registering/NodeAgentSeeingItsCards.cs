@@ -83,7 +83,7 @@ public sealed class NodeAgentSeeingItsCards
         await using var node = await AgentWithNvml.Start(cards);
         await Eventually(() => node.Published.Count == 2 && node.Kubelet.Health.Count == 20);
 
-        await File.WriteAllTextAsync(node.NodeConfig, $$$"""{"nodeconfig":[{"name":"node-1","filterdevices":{"uuid":["{{{A}}}"],"index":[1]}}]}""");
+        await AgentWithNvml.Put(node.NodeConfig, $$$"""{"nodeconfig":[{"name":"node-1","filterdevices":{"uuid":["{{{A}}}"],"index":[1]}}]}""");
 
         await Eventually(() => node.Annotation is null && node.Kubelet.Health.Count == 0);
         Assert.True(node.Api.Node.Annotations().ContainsKey(HamiKeys.NodeAgent));
@@ -102,10 +102,10 @@ public sealed class NodeAgentSeeingItsCards
         await using var node = await AgentWithNvml.Start(cards);
         await Eventually(() => node.Published.Count == 2 && node.Kubelet.Health.Count == 20);
 
-        await File.WriteAllTextAsync(node.NodeConfig, """{"nodeconfig":[{"name":"node-1","devicesplitcount":2,"devicememoryscaling":1.5,"devicecorescaling":2,"operatingmode":"mps","filterdevices":{"index":[1]}}]}""");
+        await AgentWithNvml.Put(node.NodeConfig, """{"nodeconfig":[{"name":"node-1","devicesplitcount":2,"devicememoryscaling":1.5,"devicecorescaling":2,"operatingmode":"mps","filterdevices":{"index":[1]}}]}""");
         await Eventually(() => node.Known == $"{A}-0=Healthy {A}-1=Healthy" && node.Published is [{ Count: 2, MemoryMiB: 24576, Cores: 200, Mode: "mps" }]);
 
-        await File.WriteAllTextAsync(node.NodeConfig, """{"nodeconfig":""");
+        await AgentWithNvml.Put(node.NodeConfig, """{"nodeconfig":""");
         await Eventually(() => node.Log.Any(l => l.Contains("is not JSON at line 1", StringComparison.Ordinal)));
         await Task.Delay(1100);
         Assert.Equal($"{A}-0=Healthy {A}-1=Healthy", node.Known);

@@ -43,7 +43,9 @@ internal sealed class SettingsFiles(AgentOptions options)
     {
         try
         {
-            return File.ReadAllText(path);
+            // Without a lock, which .NET else takes: whoever writes must not be kept from it.
+            using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+            return reader.ReadToEnd();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
