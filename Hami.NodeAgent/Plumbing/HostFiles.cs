@@ -58,7 +58,7 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
     }
 
     public bool IsWritable(string folder) =>
-        Directory.Exists(folder) && (File.GetUnixFileMode(folder) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
+        Directory.Exists(folder) && (File.GetUnixFileMode(folder) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != UnixFileMode.None;
 
     public void MakeFolder(string path, UnixFileMode mode)
     {

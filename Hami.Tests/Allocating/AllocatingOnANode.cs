@@ -234,7 +234,7 @@ public sealed class AllocatingOnANode
 
         var folder = Path.Combine(node.Containers, "uid-p_c0");
         var others = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
-        Assert.Equal(["region"], Directory.GetFileSystemEntries(folder).Where(f => (File.GetUnixFileMode(f) & others) != 0).Select(Path.GetFileName));
+        Assert.Equal(["region"], Directory.GetFileSystemEntries(folder).Where(f => (File.GetUnixFileMode(f) & others) != UnixFileMode.None).Select(Path.GetFileName));
         Assert.Equal((UnixFileMode)0, File.GetUnixFileMode(folder) & others);
         Assert.Equal(others, File.GetUnixFileMode(Path.Combine(folder, "region")) & others);
         Assert.Equal(2_867_200, new FileInfo(Path.Combine(folder, "region")).Length);

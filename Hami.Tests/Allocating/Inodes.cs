@@ -8,7 +8,7 @@ internal static class Inodes
     /// <summary>Name, device, inode and time of the last change of content.</summary>
     public static string Of(string path)
     {
-        using var stat = Process.Start(new ProcessStartInfo("stat", ["-c", "%n %d %i %y", path]) { RedirectStandardOutput = true })!;
+        using var stat = Process.Start(new ProcessStartInfo("stat", ["-c", "%n %d %i %y", path]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         var text = stat.StandardOutput.ReadToEnd();
         stat.WaitForExit();
         Assert.Equal(0, stat.ExitCode);

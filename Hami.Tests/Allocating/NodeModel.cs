@@ -20,7 +20,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace Hami.Tests.Allocating;
 
 /// <summary>The agent was killed in the middle of what it did.</summary>
-internal sealed class AgentKilled : Exception;
+internal sealed class AgentKilled() : Exception("The agent was killed here.");
 
 /// <summary>
 /// A node in one thread: the agent's own code, and a kubelet that follows data/kubernetes-1.36/kubelet.md (pods one after another, ids in any

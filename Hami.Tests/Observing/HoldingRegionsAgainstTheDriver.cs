@@ -203,7 +203,7 @@ public sealed class HoldingRegionsAgainstTheDriver
 
     private static Process Bare(PretendedCards cards, int mib)
     {
-        var start = new ProcessStartInfo(Path.Combine(Built, "bin", "lab-cuda"), ["alloc", $"{mib}", "--hold"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Path.Combine(Built, "bin", "lab-cuda"), ["alloc", $"{mib}", "--hold"]) { RedirectStandardOutput = true, UseShellExecute = false };
         start.Environment["LD_LIBRARY_PATH"] = Path.Combine(Built, "driver");
         start.Environment["HAMI_FAKE_DRIVER"] = cards.Cards;
         var program = Process.Start(start)!;

@@ -184,7 +184,7 @@ public sealed class ScrapingANode
         var list = Path.Combine(node.Dir, "cards.txt");
         if (!File.Exists(list))
             File.WriteAllText(list, $"{CardA};NVIDIA A100;40960;108\n{CardB};NVIDIA A100;40960;108\n");
-        var start = new ProcessStartInfo(Path.Combine(Built, "bin", "lab-cuda"), ["alloc", $"{mib}", "--hold"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Path.Combine(Built, "bin", "lab-cuda"), ["alloc", $"{mib}", "--hold"]) { RedirectStandardOutput = true, UseShellExecute = false };
         start.Environment["LD_PRELOAD"] = Path.Combine(Built, "libvgpu.so");
         start.Environment["LD_LIBRARY_PATH"] = Path.Combine(Built, "driver");
         start.Environment["HAMI_FAKE_DRIVER"] = cards ?? list;

@@ -88,7 +88,7 @@ public sealed class NodeAgentAsAProcess
     private static Process Start(params string[] words)
     {
         var program = BuiltPrograms.NodeAgent;
-        var start = new ProcessStartInfo(program[0], [.. program.Skip(1), "serve", .. words]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program[0], [.. program.Skip(1), "serve", .. words]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (var (name, value) in BuiltPrograms.Environment)
             start.Environment[name] = value;
         return Process.Start(start)!;
