@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hami.Bench.Agent;
 using Hami.Bench.Filter;
 using Hami.Bench.History;
 using Hami.Bench.Interceptor;
@@ -10,6 +11,7 @@ using Hami.Bench.Throughput;
 // Each verb measures one thing and lives in a folder of its own; `--json` prints one line for machines.
 var bench = new RootCommand("Benchmarks of HAMi on events; results are kept in docs/benchmarks.md.")
 {
+    AgentVerb.Command(),
     FilterVerb.Command(),
     HistoryVerb.Command(),
     InterceptorVerb.Command(),

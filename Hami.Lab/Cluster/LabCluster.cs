@@ -115,6 +115,9 @@ public sealed class LabCluster : IAsyncDisposable
     public Task KillAgentAsync(string node) => _nodes.Single(run => run.Node.Name == node).Agent?.KillAsync()
         ?? throw new InvalidOperationException($"The agent of {node} has no process of its own.");
 
+    /// <summary>The process of a node's agent; null while it is down, or where one process serves the agents of all nodes.</summary>
+    public int? AgentProcessId(string node) => _nodes.Single(run => run.Node.Name == node).Agent?.ProcessId;
+
     /// <summary>The process that serves the agents of all nodes; null where each has its own, or while it is down.</summary>
     public int? AgentsProcessId => _agents?.ProcessId;
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Hami.NodeAgent.Plumbing;
 
 namespace Hami.NodeAgent.Allocating;
 
@@ -27,8 +28,6 @@ internal static class HandingFlags
 
     private static readonly Option<string> DevRoot = Text("--nvidia-dev-root", "NVIDIA_DEV_ROOT", "", "Root of the device nodes on the host; the driver's when left out.", "--dev-root");
 
-    private static readonly Option<string> DriverRootHere = Text("--driver-root-ctr-path", "DRIVER_ROOT_CTR_PATH", "/driver-root", "Where the driver's root is mounted for this agent.", "--container-driver-root");
-
     private static readonly Option<string> GdrCopy = Switch("--gdrcopy-enabled", "GDRCOPY_ENABLED", "Give containers GDRCopy.");
 
     private static readonly Option<string> Gds = Switch("--gds-enabled", "GDS_ENABLED", "Give containers GPUDirect Storage.");
@@ -50,7 +49,7 @@ internal static class HandingFlags
 
     public static IEnumerable<Option> All =>
     [
-        Strategy, IdStrategy, PassDeviceSpecs, DriverRoot, DevRoot, DriverRootHere, GdrCopy, Gds, Mofed, AnnotationPrefix, Hook, SpecDir, Imex, ImexRequired, AllowNoControl,
+        Strategy, IdStrategy, PassDeviceSpecs, DriverRoot, DevRoot, DriverRootFlag.Option, GdrCopy, Gds, Mofed, AnnotationPrefix, Hook, SpecDir, Imex, ImexRequired, AllowNoControl,
     ];
 
     /// <exception cref="InvalidOperationException">A value cannot be read; the message is a sentence for the operator.</exception>
@@ -67,7 +66,7 @@ internal static class HandingFlags
         PassDeviceSpecs = Bool(given, PassDeviceSpecs),
         DriverRoot = given.GetValue(DriverRoot)!,
         DevRoot = given.GetValue(DevRoot) is { Length: > 0 } root ? root : given.GetValue(DriverRoot)!,
-        DriverRootHere = given.GetValue(DriverRootHere)!,
+        DriverRootHere = given.GetValue(DriverRootFlag.Option)!,
         GdrCopy = Bool(given, GdrCopy),
         Gds = Bool(given, Gds),
         Mofed = Bool(given, Mofed),

@@ -19,12 +19,6 @@ internal static class DiscoveryFlags
         DefaultValueFactory = _ => [],
     };
 
-    private static readonly Option<string> DriverRoot = new("--driver-root-ctr-path", "--container-driver-root")
-    {
-        Description = "Where the driver's root is mounted; DRIVER_ROOT_CTR_PATH when left out.",
-        DefaultValueFactory = _ => Variable("DRIVER_ROOT_CTR_PATH") ?? Variable("CONTAINER_DRIVER_ROOT") ?? "/driver-root",
-    };
-
     private static readonly Option<string> Sysfs = new("--sysfs")
     {
         Description = "Where the machine's sysfs is, which tells on which NUMA node a card is.",
@@ -43,13 +37,13 @@ internal static class DiscoveryFlags
         DefaultValueFactory = _ => string.Equals(Variable("ENABLE_TOPOLOGY_SCORE"), "true", StringComparison.OrdinalIgnoreCase),
     };
 
-    public static IEnumerable<Option> All => [NvmlLibrary, DriverRoot, Sysfs, HealthRecovery, TopologyScore];
+    public static IEnumerable<Option> All => [NvmlLibrary, Sysfs, HealthRecovery, TopologyScore];
 
     public static AgentOptions Into(AgentOptions options, ParseResult given) => options with
     {
         NvmlLibraries = options.DeviceFile is not null ? []
             : given.GetValue(NvmlLibrary) is { Length: > 0 } named ? named
-            : Under(given.GetValue(DriverRoot)!),
+            : Under(given.GetValue(DriverRootFlag.Option)!),
         Sysfs = given.GetValue(Sysfs)!,
         HealthRecovery = TimeSpan.FromMinutes(Math.Max(0, given.GetValue(HealthRecovery))),
         TopologyScore = given.GetValue(TopologyScore),

@@ -52,6 +52,7 @@ public sealed class AnsweringAllocate
         Assert.Equal(told, Answered("GPU-a,NVIDIA,3000,50:;", settings: new() { MemoryScaling = scaling }).Envs.ContainsKey("CUDA_OVERSUBSCRIBE"));
 
     [Fact]
+    [Trait("Scoreboard", "D11")]
     public void The_librarys_log_level_and_the_core_policy_are_those_of_the_nodes_settings()
     {
         var usual = Answered("GPU-a,NVIDIA,3000,50:;").Envs;

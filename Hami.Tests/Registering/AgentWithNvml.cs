@@ -5,22 +5,24 @@ using Hami.NodeAgent.Plumbing;
 using Hami.Tests.Allocating;
 using Hami.Tests.Given;
 using k8s.Models;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Hami.Tests.Registering;
 
-/// <summary>The whole agent in this process, with cards that a pretended NVML tells; it looks often, so that no test waits long.</summary>
+/// <summary>The whole agent in this process, with cards that a pretended NVML tells (or, without those, the one that its options name); it looks often, so that no test waits long.</summary>
 internal sealed class AgentWithNvml : IAsyncDisposable
 {
     // Unix socket paths end at 107 bytes.
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("hami");
     private readonly Func<AgentOptions, AgentOptions> with;
+    private readonly PretendedCards? cards;
     private IHost? host;
 
-    private AgentWithNvml(PretendedCards cards, Func<AgentOptions, AgentOptions> with) => (Cards, this.with) = (cards, with);
+    private AgentWithNvml(PretendedCards? cards, Func<AgentOptions, AgentOptions> with) => (this.cards, this.with) = (cards, with);
 
-    public PretendedCards Cards { get; }
+    public PretendedCards Cards => cards!;
 
     public TinyApiServer Api { get; private set; } = null!;
 
@@ -41,9 +43,12 @@ internal sealed class AgentWithNvml : IAsyncDisposable
     /// <summary>What the kubelet knows, as <c>id health</c>, in order.</summary>
     public string Known => string.Join(' ', Kubelet.Health.OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => $"{d.Key}={d.Value}"));
 
+    public T Room<T>()
+        where T : notnull => host!.Services.GetRequiredService<T>();
+
     public bool AllListening(int cards) => Log.Contains($"Listening for errors of {cards} cards");
 
-    public static async Task<AgentWithNvml> Start(PretendedCards cards, Func<AgentOptions, AgentOptions>? with = null, Action<AgentWithNvml>? before = null)
+    public static async Task<AgentWithNvml> Start(PretendedCards? cards, Func<AgentOptions, AgentOptions>? with = null, Action<AgentWithNvml>? before = null)
     {
         var node = new AgentWithNvml(cards, with ?? (options => options)) { Api = await TinyApiServer.Start() };
         node.Kubelet = await TinyKubelet.Start(node.Dir);
@@ -64,7 +69,7 @@ internal sealed class AgentWithNvml : IAsyncDisposable
         var options = with(new AgentOptions
         {
             NodeName = "node-1",
-            NvmlLibraries = [Cards.Library],
+            NvmlLibraries = cards is null ? [] : [cards.Library],
             Sysfs = Path.Combine(Dir, "sys"),
             NodeConfigFile = NodeConfig,
             NodeConfigMayBeMissing = true,
