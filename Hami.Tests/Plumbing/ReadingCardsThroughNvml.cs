@@ -16,6 +16,7 @@ public sealed class ReadingCardsThroughNvml
     {
         Assert.Equal(68, Unsafe.SizeOf<NvmlPci>());
         Assert.Equal(24, Unsafe.SizeOf<NvmlMemory>());
+        Assert.Equal(40, Unsafe.SizeOf<NvmlMemoryV2>());
         Assert.Equal(8, Unsafe.SizeOf<NvmlUtilization>());
         Assert.Equal(24, Unsafe.SizeOf<NvmlProcess>());
         Assert.Equal(32, Unsafe.SizeOf<NvmlProcessSample>());

@@ -37,8 +37,15 @@ internal sealed unsafe partial class NvmlLibrary
 
     public string Uuid(NvmlDevice device) => Text(device, "nvmlDeviceGetUUID");
 
+    /// <summary>As nvidia-smi tells it: without what the driver keeps for itself, where it says how much that is.</summary>
     public NvmlMemory Memory(NvmlDevice device)
     {
+        if (TryEntry("nvmlDeviceGetMemoryInfo_v2") is not 0 and var second)
+        {
+            NvmlMemoryV2 parts = new(NvmlMemoryV2.Current, 0, 0, 0, 0);
+            if (((delegate* unmanaged<NvmlDevice, NvmlMemoryV2*, NvmlResult>)second)(device, &parts) is NvmlResult.Success)
+                return new(parts.Total, parts.Free, parts.Used);
+        }
         NvmlMemory memory;
         Check(((delegate* unmanaged<NvmlDevice, NvmlMemory*, NvmlResult>)Entry("nvmlDeviceGetMemoryInfo"))(device, &memory), "nvmlDeviceGetMemoryInfo");
         return memory;

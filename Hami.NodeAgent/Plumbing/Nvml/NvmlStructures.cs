@@ -21,6 +21,13 @@ internal readonly record struct NvmlEventSet(nint Handle);
 /// <summary>In bytes; <c>nvmlMemory_t</c>.</summary>
 internal readonly record struct NvmlMemory(ulong Total, ulong Free, ulong Used);
 
+/// <summary>In bytes, used without what the driver keeps for itself; <c>nvmlMemory_v2_t</c>.</summary>
+internal readonly record struct NvmlMemoryV2(uint Version, ulong Total, ulong Reserved, ulong Free, ulong Used)
+{
+    /// <summary>nvml.h, <c>nvmlMemory_v2</c>: the structure's size and its version.</summary>
+    public const uint Current = 40 | (2 << 24);
+}
+
 /// <summary>Percent of the last sample period in which a kernel ran, and in which memory was read or written; <c>nvmlUtilization_t</c>.</summary>
 internal readonly record struct NvmlUtilization(uint Gpu, uint Memory);
 
