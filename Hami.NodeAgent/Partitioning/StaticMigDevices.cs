@@ -14,7 +14,8 @@ internal sealed partial class StaticMigDevices(
 {
     private readonly Lock gate = new();
     private readonly HashSet<string> said = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Card, uint GpuInstance, uint ComputeInstance), CardError> errors = [];
+    // By where they were, whatever their number.
+    private readonly Dictionary<HealthNews.Xid, CardError> errors = [];
     private readonly long started = time.GetTimestamp();
     private SeenMigDevices seen = SeenMigDevices.None;
     private State now = new([]);
@@ -106,18 +107,15 @@ internal sealed partial class StaticMigDevices(
     private void Heard(HealthNews.Xid error)
     {
         lock (errors)
-            errors[(error.Uuid, error.GpuInstance, error.ComputeInstance)] = new(error.Number, time.GetElapsedTime(started), 1);
+            errors[error with { Number = 0 }] = new(error.Number, time.GetElapsedTime(started), 1);
         Set([.. now.All.Select(d => d with { IsHealthy = d.IsHealthy && IsHealthy(d.Device) })]);
     }
 
-    // An error names the instances it is of, or none where it is of all.
     private bool IsHealthy(SeenMigDevice device)
     {
+        var its = new InstanceIdentity(device.Card, (uint)device.GpuInstance, (uint)device.ComputeInstance);
         lock (errors)
-            return !errors.Any(e => e.Key.Card == device.Card
-                && (e.Key.GpuInstance == NvmlEvent.NoInstance || e.Key.GpuInstance == device.GpuInstance)
-                && (e.Key.ComputeInstance == NvmlEvent.NoInstance || e.Key.ComputeInstance == device.ComputeInstance)
-                && !e.Value.IsOver(time.GetElapsedTime(started), options.HealthRecovery));
+            return !errors.Any(e => its.IsHitBy(e.Key) && !e.Value.IsOver(time.GetElapsedTime(started), options.HealthRecovery));
     }
 
     private void Set(ImmutableArray<Told> all)
