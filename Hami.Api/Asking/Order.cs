@@ -1,23 +1,35 @@
+using System.Globalization;
 using GraphQL;
 
 namespace Hami.Api.Asking;
 
 /// <summary>An order of a list: by one value, and by the id where that is the same.</summary>
 /// <param name="Name">The word clients ask for it with.</param>
-/// <param name="Key">The value: a text, a <see cref="long"/> or a time.</param>
+/// <param name="Key">The value: a text, a <see cref="long"/> or a time; null when it is not known, which only numbers may be.</param>
 /// <param name="Id">What no two rows have in common.</param>
 /// <param name="Sql">The value as PostgreSQL computes it; null for lists in memory.</param>
-internal sealed record Order<T>(string Name, Type Kind, Func<T, object> Key, Func<T, string> Id, string? Sql = null)
+internal sealed record Order<T>(string Name, Type Kind, Func<T, object?> Key, Func<T, string> Id, string? Sql = null)
 {
     public bool Descending { get; init; }
 
     public string Label => Descending ? Name + "-" : Name;
 
-    public Cursor CursorOf(T row) => new(Label, Key(row), Id(row));
+    /// <summary>Stands for a number that is not known: behind all others in either direction.</summary>
+    private long Unknown => Descending ? -long.MaxValue : long.MaxValue;
+
+    /// <summary>The value as PostgreSQL sorts by it.</summary>
+    public string? SqlKey => Kind == typeof(long) && MayBeUnknown ? string.Create(CultureInfo.InvariantCulture, $"coalesce({Sql}, {Unknown})") : Sql;
+
+    private bool MayBeUnknown { get; init; }
+
+    public Cursor CursorOf(T row) => new(Label, Key(row) ?? Unknown, Id(row));
 
     public static Order<T> Text(string name, Func<T, string> key, Func<T, string> id, string? sql = null) => new(name, typeof(string), key, id, sql);
 
     public static Order<T> Number(string name, Func<T, long> key, Func<T, string> id, string? sql = null) => new(name, typeof(long), r => key(r), id, sql);
+
+    /// <summary>By a number that may not be known.</summary>
+    public static Order<T> Known(string name, Func<T, long?> key, Func<T, string> id, string? sql = null) => new(name, typeof(long), r => key(r), id, sql) { MayBeUnknown = true };
 
     public static Order<T> Time(string name, Func<T, DateTimeOffset> key, Func<T, string> id, string? sql = null) => new(name, typeof(DateTimeOffset), r => key(r), id, sql);
 
@@ -59,4 +71,13 @@ internal sealed record Page<T>(int First, Cursor? After, Order<T> Order)
     /// <summary>The page of rows that were read up to one more than it has.</summary>
     public Connection<T> Cut(IReadOnlyList<(T Row, Cursor Cursor)> rows, Func<CancellationToken, Task<long>> count) =>
         new([.. rows.Take(First).Select(r => new Edge<T>(r.Cursor.Encode(), r.Row))], rows.Count > First, count);
+}
+
+/// <summary>Parts of a whole, as numbers that can be sorted by.</summary>
+internal static class Parts
+{
+    private const double Whole = 1_000_000;
+
+    /// <summary>Millionths of the whole; null when either is not known, or there is none.</summary>
+    public static long? Of(double? part, double? whole) => part is { } p && whole is > 0 and { } w ? (long)Math.Round(Whole * p / w) : null;
 }
