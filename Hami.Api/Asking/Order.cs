@@ -33,8 +33,11 @@ internal sealed record Order<T>(string Name, Type Kind, Func<T, object?> Key, Fu
 
     public static Order<T> Time(string name, Func<T, DateTimeOffset> key, Func<T, string> id, string? sql = null) => new(name, typeof(DateTimeOffset), r => key(r), id, sql);
 
+    /// <summary>Where a row stands.</summary>
+    public Place<T> PlaceOf(T row) => new(row, Key(row) ?? Unknown, Id);
+
     /// <summary>Compares places in the list.</summary>
-    public int Compare(Cursor a, Cursor b)
+    public int Compare(Place<T> a, Place<T> b)
     {
         var order = (a.Key, b.Key) switch
         {
@@ -49,6 +52,17 @@ internal sealed record Order<T>(string Name, Type Kind, Func<T, object?> Key, Fu
     }
 }
 
+/// <summary>Where a row of a list in memory stands; its id is made where another row has the same value.</summary>
+/// <param name="row">The row; of a cursor it is not known.</param>
+internal sealed class Place<T>(T row, object key, Func<T, string> id)
+{
+    public T Row => row;
+
+    public object Key => key;
+
+    public string Id => field ??= id(row);
+}
+
 /// <summary>Which page of a list is asked for.</summary>
 internal sealed record Page<T>(int First, Cursor? After, Order<T> Order)
 {
@@ -58,14 +72,27 @@ internal sealed record Page<T>(int First, Cursor? After, Order<T> Order)
         ? throw new ExecutionError($"first: {first} is not between 1 and {Limits.LargestPage}: ask for the next page with after.")
         : new(first, after is null ? null : Cursor.Decode(after, order.Label, order.Kind), order);
 
-    /// <summary>The page of a list in memory.</summary>
+    /// <summary>The page of a list in memory: the first behind the cursor are picked out, the others are not sorted.</summary>
     public Connection<T> Of(IEnumerable<T> rows)
     {
-        var all = rows.Select(r => (Row: r, Cursor: Order.CursorOf(r))).ToList();
-        all.Sort((a, b) => Order.Compare(a.Cursor, b.Cursor));
-        var from = After is { } after ? all.FindIndex(r => Order.Compare(r.Cursor, after) > 0) : 0;
-        var page = from < 0 ? [] : all.Skip(from).Take(First + 1).ToList();
-        return Cut(page, _ => Task.FromResult((long)all.Count));
+        var after = After is null ? null : new Place<T>(default!, After.Key, _ => After.Id);
+        var count = 0L;
+        var best = new PriorityQueue<T, Place<T>>(First + 2, Comparer<Place<T>>.Create((a, b) => Order.Compare(b, a)));
+        foreach (var row in rows)
+        {
+            count++;
+            var place = Order.PlaceOf(row);
+            if (after is not null && Order.Compare(place, after) <= 0)
+                continue;
+            if (best.Count <= First)
+                best.Enqueue(row, place);
+            else
+                best.EnqueueDequeue(row, place);
+        }
+        var page = new (T, Cursor)[best.Count];
+        while (best.TryDequeue(out var row, out var place))
+            page[best.Count] = (row, new(Order.Label, place.Key, place.Id));
+        return Cut(page, _ => Task.FromResult(count));
     }
 
     /// <summary>The page of rows that were read up to one more than it has.</summary>

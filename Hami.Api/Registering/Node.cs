@@ -43,16 +43,16 @@ public sealed class Node
     public IReadOnlyList<Device> Devices => field ??= [.. Device.Of(Name, _sums, _isNow)];
 
     /// <summary>Device memory in MiB of all its cards, memory scaling applied.</summary>
-    public long MemoryMiB => _sums.MemoryMiB;
+    public long MemoryMiB => _sums.Whole.MemoryMiB;
 
     /// <summary>Device memory in MiB held by allocations.</summary>
-    public long UsedMemoryMiB => _sums.UsedMemoryMiB;
+    public long UsedMemoryMiB => _sums.Whole.UsedMemoryMiB;
 
     /// <summary>Percent of compute of all its cards; 100 is one whole card.</summary>
-    public long Cores => _sums.Cores;
+    public long Cores => _sums.Whole.Cores;
 
     /// <summary>Percent of compute held by allocations; a pod that asked for none holds none.</summary>
-    public long UsedCores => _sums.UsedCores;
+    public long UsedCores => _sums.Whole.UsedCores;
 
     /// <summary>How many containers may share its cards.</summary>
     public int Slots => _sums.Slots;
@@ -67,7 +67,7 @@ public sealed class Node
     public IReadOnlyList<string> Types => _sums.Models;
 
     /// <summary>Who makes its cards, several with commas between; empty for a node without cards.</summary>
-    public string Vendor => string.Join(',', _sums.Vendors);
+    public string Vendor => string.Join(',', Vendors);
 
     /// <summary>How many pods hold a part of its cards.</summary>
     public int Pods => _sums.Ledger.Allocations.Count;
@@ -86,7 +86,7 @@ public sealed class Node
 
     internal int DeviceCount => _sums.Uses.Count;
 
-    internal IReadOnlyList<string> Vendors => _sums.Vendors;
+    internal IEnumerable<string> Vendors => _sums.Types.Select(t => t.Vendor).Distinct(StringComparer.Ordinal);
 
     /// <summary>What its cards do now, where the list is sorted by it.</summary>
     internal CardsUsage? Measured { get; init; }

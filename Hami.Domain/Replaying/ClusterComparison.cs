@@ -25,22 +25,29 @@ public sealed record ClusterComparison(
     {
         var (came, went, stayed) = (new List<HeldAtMoment>(), new List<HeldAtMoment>(), 0);
         var devices = new List<DeviceDifference>();
-        foreach (var name in before.Ledger.Nodes.Keys.Union(after.Ledger.Nodes.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        foreach (var (name, then) in before.Nodes)
         {
-            var (then, now) = (before.Ledger.Node(name), after.Ledger.Node(name));
-            stayed += then.Allocations.Values.Count(a => sees(a.Namespace) && now.Allocations.ContainsKey(a.Id));
-            if (ReferenceEquals(then, now))
-                continue;
-            came.AddRange(Only(now, then));
-            went.AddRange(Only(then, now));
-            devices.AddRange(DeviceDifference.Of(name, then, now));
-
-            IEnumerable<HeldAtMoment> Only(NodeLedger one, NodeLedger other) =>
-                one.Allocations.Values.Where(a => sees(a.Namespace) && !other.Allocations.ContainsKey(a.Id)).Select(a => HeldAtMoment.Of(name, a));
+            if (after.Nodes.TryGetValue(name, out var now) && ReferenceEquals(then.Ledger, now.Ledger))
+                stayed += then.Namespaces.Where(n => sees(n.Namespace)).Sum(n => n.Pods);
+            else
+                Differ(name, then.Ledger, now?.Ledger ?? NodeLedger.Empty);
         }
+        foreach (var (name, now) in after.Nodes.Where(n => !before.Nodes.ContainsKey(n.Key)))
+            Differ(name, NodeLedger.Empty, now.Ledger);
         return new(
             ClusterSummary.Of(before, from, sees), ClusterSummary.Of(after, to, sees), First(came), First(went), stayed, came.Count, went.Count,
-            WithCards(after, before), WithCards(before, after), [.. devices.Take(Most)]);
+            WithCards(after, before), WithCards(before, after), [.. devices.OrderBy(d => d.Node, StringComparer.Ordinal).Take(Most)]);
+
+        void Differ(string node, NodeLedger then, NodeLedger now)
+        {
+            came.AddRange(Only(now, then));
+            went.AddRange(Only(then, now));
+            stayed += then.Allocations.Values.Count(a => sees(a.Namespace) && now.Allocations.ContainsKey(a.Id));
+            devices.AddRange(DeviceDifference.Of(node, then, now));
+
+            IEnumerable<HeldAtMoment> Only(NodeLedger one, NodeLedger other) =>
+                one.Allocations.Values.Where(a => sees(a.Namespace) && !other.Allocations.ContainsKey(a.Id)).Select(a => HeldAtMoment.Of(node, a));
+        }
     }
 
     private static IReadOnlyList<HeldAtMoment> First(IEnumerable<HeldAtMoment> held) =>
@@ -49,7 +56,7 @@ public sealed record ClusterComparison(
     ];
 
     private static IReadOnlyList<string> WithCards(ClusterSums one, ClusterSums other) =>
-        [.. one.Ledger.Nodes.Where(n => n.Value.Cards.Count > 0 && other.Ledger.Node(n.Key).Cards.Count == 0).Select(n => n.Key).Order(StringComparer.Ordinal)];
+        [.. one.Nodes.Where(n => n.Value.Uses.Count > 0 && other.Nodes.GetValueOrDefault(n.Key) is not { Uses.Count: > 0 }).Select(n => n.Key).Order(StringComparer.Ordinal)];
 }
 
 /// <summary>What one pod holds at a moment.</summary>
@@ -76,6 +83,8 @@ public sealed record DeviceDifference(string Node, string Uuid, string Type, str
 {
     internal static IEnumerable<DeviceDifference> Of(string node, NodeLedger before, NodeLedger after)
     {
+        if (ReferenceEquals(before.Cards, after.Cards) && ReferenceEquals(before.Cordoned, after.Cordoned))
+            return [];
         var (then, now) = (Cards(before), Cards(after));
         return then.Values.Concat(now.Values.Where(c => !then.ContainsKey(c.Uuid))).OrderBy(c => c.Index).ThenBy(c => c.Uuid, StringComparer.Ordinal)
             .Select(c => (Card: now.GetValueOrDefault(c.Uuid, c), What: What(then.GetValueOrDefault(c.Uuid), now.GetValueOrDefault(c.Uuid))))

@@ -46,13 +46,22 @@ public sealed record ClusterSummary(
     /// <param name="sees">Which namespaces are shown; all of them count.</param>
     public static ClusterSummary Of(ClusterSums sums, DateTimeOffset at, Func<string, bool> sees)
     {
-        var (nodes, withCards) = (sums.Nodes.Values, sums.Nodes.Values.Where(n => n.Uses.Count > 0).ToList());
+        var nodes = new List<NodeSums>(sums.Nodes.Count);
+        var (whole, pods, containers, healthy, cordoned, slots, usedSlots) = (new TypeSums("", ""), 0, 0, 0, 0, 0, 0);
+        foreach (var node in sums.Nodes.Values)
+        {
+            (pods, containers) = (pods + node.Ledger.Allocations.Count, containers + node.Containers);
+            if (node.Uses.Count == 0)
+                continue;
+            nodes.Add(node);
+            whole.Add(node.Whole);
+            (healthy, cordoned, slots, usedSlots) = (healthy + node.Healthy, cordoned + node.Cordoned, slots + node.Slots, usedSlots + node.UsedSlots);
+        }
+        var all = whole.Summary();
         return new(
-            at, sums.Ledger.Position, withCards.Count, withCards.Sum(n => n.Uses.Count), withCards.Sum(n => n.Healthy), withCards.Sum(n => n.Cordoned), withCards.Sum(n => n.Used),
-            withCards.Sum(n => n.Slots), withCards.Sum(n => n.UsedSlots), withCards.Sum(n => n.MemoryMiB), withCards.Sum(n => n.UsedMemoryMiB),
-            withCards.Sum(n => n.Cores), withCards.Sum(n => n.UsedCores), nodes.Sum(n => n.Ledger.Allocations.Count), nodes.Sum(n => n.Containers), sums.Ledger.Waiting.Count,
-            DeviceTypeSummary.Of(withCards), VendorSummary.Of(withCards), NodeBucket.Of(nodes.Select(n => n.Ledger.Allocations.Count)),
-            [.. NamespaceSummary.Of(nodes).Where(n => sees(n.Namespace)).Take(MostNamespaces)]);
+            at, sums.Ledger.Position, nodes.Count, all.Devices, healthy, cordoned, all.UsedDevices, slots, usedSlots, all.MemoryMiB, all.UsedMemoryMiB, all.Cores, all.UsedCores,
+            pods, containers, sums.Ledger.Waiting.Count, DeviceTypeSummary.Of(nodes), VendorSummary.Of(nodes), NodeBucket.Of(sums.Nodes.Values.Select(n => n.Ledger.Allocations.Count)),
+            [.. NamespaceSummary.Of(sums.Nodes.Values).Where(n => sees(n.Namespace)).Take(MostNamespaces)]);
     }
 }
 
@@ -69,19 +78,14 @@ public sealed record DeviceTypeSummary(string Type, string Vendor, int Devices, 
 {
     internal static IReadOnlyList<DeviceTypeSummary> Of(IEnumerable<NodeSums> nodes)
     {
-        var types = new Dictionary<(string Type, string Vendor), DeviceTypeSummary>();
-        foreach (var node in nodes)
+        var types = new Dictionary<(string Type, string Vendor), TypeSums>();
+        foreach (var part in nodes.SelectMany(n => n.Types))
         {
-            for (var i = 0; i < node.Uses.Count; i++)
-            {
-                var (card, use) = (node.Ledger.Cards[i], node.Uses[i]);
-                var sum = types.GetValueOrDefault((card.Model, card.Vendor)) ?? new(card.Model, card.Vendor, 0, 0, 0, 0, 0, 0);
-                types[(card.Model, card.Vendor)] = new(
-                    sum.Type, sum.Vendor, sum.Devices + 1, sum.UsedDevices + (use.Slots > 0 ? 1 : 0), sum.MemoryMiB + card.MemoryMiB, sum.UsedMemoryMiB + use.MemoryMiB,
-                    sum.Cores + card.Cores, sum.UsedCores + use.Cores);
-            }
+            if (!types.TryGetValue((part.Type, part.Vendor), out var sums))
+                types[(part.Type, part.Vendor)] = sums = new(part.Type, part.Vendor);
+            sums.Add(part);
         }
-        return [.. types.Values.OrderByDescending(t => t.Devices).ThenBy(t => t.Type, StringComparer.Ordinal).ThenBy(t => t.Vendor, StringComparer.Ordinal)];
+        return [.. types.Values.Select(t => t.Summary()).OrderByDescending(t => t.Devices).ThenBy(t => t.Type, StringComparer.Ordinal).ThenBy(t => t.Vendor, StringComparer.Ordinal)];
     }
 }
 
@@ -91,12 +95,16 @@ public sealed record DeviceTypeSummary(string Type, string Vendor, int Devices, 
 /// <param name="Devices">Its cards.</param>
 public sealed record VendorSummary(string Vendor, int Nodes, int Devices)
 {
-    internal static IReadOnlyList<VendorSummary> Of(IReadOnlyCollection<NodeSums> nodes) =>
-    [
-        .. nodes.SelectMany(n => n.Vendors).Distinct(StringComparer.Ordinal)
-            .Select(v => new VendorSummary(v, nodes.Count(n => n.Vendors.Contains(v, StringComparer.Ordinal)), nodes.Sum(n => n.Ledger.Cards.Count(c => c.Vendor == v))))
-            .OrderByDescending(v => v.Devices).ThenBy(v => v.Vendor, StringComparer.Ordinal),
-    ];
+    internal static IReadOnlyList<VendorSummary> Of(IEnumerable<NodeSums> nodes)
+    {
+        var vendors = new Dictionary<string, (int Nodes, int Devices)>(StringComparer.Ordinal);
+        foreach (var vendor in nodes.SelectMany(n => n.Types.GroupBy(t => t.Vendor, StringComparer.Ordinal)))
+        {
+            var (before, devices) = (vendors.GetValueOrDefault(vendor.Key), vendor.Sum(t => t.Devices));
+            vendors[vendor.Key] = (before.Nodes + 1, before.Devices + devices);
+        }
+        return [.. vendors.Select(v => new VendorSummary(v.Key, v.Value.Nodes, v.Value.Devices)).OrderByDescending(v => v.Devices).ThenBy(v => v.Vendor, StringComparer.Ordinal)];
+    }
 }
 
 /// <summary>Nodes that have about as many pods.</summary>
@@ -122,22 +130,15 @@ public sealed record NodeBucket(int From, int To, int Nodes)
 /// <param name="Cores">Percent of one card, summed over all cards.</param>
 public sealed record NamespaceSummary(string Namespace, int Pods, int Devices, long MemoryMiB, long Cores)
 {
-    internal static NamespaceSummary OfOneNode(IGrouping<string, Allocation> allocations)
-    {
-        var use = allocations.Aggregate(QuotaUse.None, (sum, a) => sum + a.Use);
-        return new(allocations.Key, allocations.Count(), allocations.SelectMany(a => a.Held).Select(s => s.DeviceUuid).Distinct(StringComparer.Ordinal).Count(), use.MemoryMiB, use.Cores);
-    }
-
     internal static IEnumerable<NamespaceSummary> Of(IEnumerable<NodeSums> nodes)
     {
-        var sums = new Dictionary<string, NamespaceSummary>(StringComparer.Ordinal);
-        // A card is on one node: what was counted of each adds up.
+        var namespaces = new Dictionary<string, NamespaceSums>(StringComparer.Ordinal);
         foreach (var part in nodes.SelectMany(n => n.Namespaces))
         {
-            sums[part.Namespace] = sums.TryGetValue(part.Namespace, out var sum)
-                ? new(sum.Namespace, sum.Pods + part.Pods, sum.Devices + part.Devices, sum.MemoryMiB + part.MemoryMiB, sum.Cores + part.Cores)
-                : part;
+            if (!namespaces.TryGetValue(part.Namespace, out var sums))
+                namespaces[part.Namespace] = sums = new(part.Namespace);
+            sums.Add(part);
         }
-        return sums.Values.OrderByDescending(n => n.MemoryMiB).ThenBy(n => n.Namespace, StringComparer.Ordinal);
+        return namespaces.Values.Select(n => n.Summary()).OrderByDescending(n => n.MemoryMiB).ThenBy(n => n.Namespace, StringComparer.Ordinal);
     }
 }

@@ -8,31 +8,67 @@ namespace Hami.Domain.Replaying;
 /// <param name="Uses">What is taken of each card, in the order of the node's cards.</param>
 /// <param name="Healthy">Cards that are not reported unhealthy.</param>
 /// <param name="Cordoned">Cards that take no new pods.</param>
-/// <param name="Used">Cards of which somebody holds a part.</param>
-/// <param name="MemoryMiB">Device memory in MiB, memory scaling applied.</param>
-/// <param name="Cores">Percent of compute; 100 is one whole card.</param>
 /// <param name="Containers">Containers that hold a part of a card.</param>
-/// <param name="Models">Product names of its cards, each once, by name.</param>
-/// <param name="Vendors">Vendors of its cards, each once, by name.</param>
+/// <param name="Slots">How many containers may share its cards.</param>
+/// <param name="UsedSlots">How many do; one that has two cards counts twice.</param>
+/// <param name="Whole">All its cards together.</param>
+/// <param name="Types">Its cards by product name, by name.</param>
 /// <param name="Namespaces">What each namespace holds on it.</param>
 public sealed record NodeSums(
-    NodeLedger Ledger, IReadOnlyList<CardUse> Uses, int Healthy, int Cordoned, int Used, int Slots, int UsedSlots, long MemoryMiB, long UsedMemoryMiB, long Cores, long UsedCores,
-    int Containers, IReadOnlyList<string> Models, IReadOnlyList<string> Vendors, IReadOnlyList<NamespaceSummary> Namespaces)
+    NodeLedger Ledger, IReadOnlyList<CardUse> Uses, int Healthy, int Cordoned, int Containers, int Slots, int UsedSlots, DeviceTypeSummary Whole,
+    IReadOnlyList<DeviceTypeSummary> Types, IReadOnlyList<NamespaceSummary> Namespaces)
 {
-    /// <summary>Counts a node once.</summary>
+    /// <summary>Product names of its cards, each once, by name.</summary>
+    public IReadOnlyList<string> Models { get; } = Types is [var one] ? [one.Type] : [.. Types.Select(t => t.Type).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>Counts a node, in one pass over its cards and one over what is held of them.</summary>
     public static NodeSums Of(NodeLedger ledger)
     {
-        CardUse[] uses = [.. NodeUse.Of("", ledger).Uses];
-        var sum = new CardUse();
-        foreach (var use in uses)
-            sum += use;
+        Card[] cards = [.. ledger.Cards];
+        var uses = new CardUse[cards.Length];
+        var namespaces = new List<NamespaceSums>();
+        var containers = 0;
+        foreach (var allocation in ledger.Allocations.Values)
+        {
+            var held = allocation.Held;
+            NodeUse.Add(cards, uses, held);
+            containers += ContainersOf(held);
+            var its = namespaces.Find(n => n.Namespace == allocation.Namespace);
+            if (its is null)
+                namespaces.Add(its = new(allocation.Namespace));
+            its.Add(held);
+        }
+        var (healthy, cordoned, slots, usedSlots) = (0, 0, 0, 0);
+        var (whole, types) = (new TypeSums("", ""), new List<TypeSums>());
+        for (var i = 0; i < cards.Length; i++)
+        {
+            var (card, use) = (cards[i], uses[i]);
+            healthy += card.Healthy ? 1 : 0;
+            cordoned += ledger.Cordoned.Contains(card.Uuid) ? 1 : 0;
+            slots += card.Slots;
+            usedSlots += use.Slots;
+            var its = types.Find(t => t.Type == card.Model && t.Vendor == card.Vendor);
+            if (its is null)
+                types.Add(its = new(card.Model, card.Vendor));
+            its.Add(card, use);
+            whole.Add(card, use);
+        }
         return new(
-            ledger, uses, ledger.Cards.Count(c => c.Healthy), ledger.Cards.Count(c => ledger.Cordoned.Contains(c.Uuid)), uses.Count(u => u.Slots > 0),
-            ledger.Cards.Sum(c => c.Slots), sum.Slots, ledger.Cards.Sum(c => c.MemoryMiB), sum.MemoryMiB, ledger.Cards.Sum(c => (long)c.Cores), sum.Cores,
-            ledger.Allocations.Values.Sum(a => a.Held.Select(s => s.ContainerIndex).Distinct().Count()), Distinct(c => c.Model), Distinct(c => c.Vendor),
-            [.. ledger.Allocations.Values.GroupBy(a => a.Namespace, StringComparer.Ordinal).Select(NamespaceSummary.OfOneNode)]);
+            ledger, uses, healthy, cordoned, containers, slots, usedSlots, whole.Summary(),
+            [.. types.Select(t => t.Summary()).OrderBy(t => t.Type, StringComparer.Ordinal)], [.. namespaces.Select(n => n.Summary())]);
+    }
 
-        IReadOnlyList<string> Distinct(Func<Card, string> of) => [.. ledger.Cards.Select(of).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    private static int ContainersOf(IReadOnlyList<Share> held)
+    {
+        var containers = 0;
+        for (var i = 0; i < held.Count; i++)
+        {
+            var seen = false;
+            for (var j = 0; j < i && !seen; j++)
+                seen = held[j].ContainerIndex == held[i].ContainerIndex;
+            containers += seen ? 0 : 1;
+        }
+        return containers;
     }
 }
 
@@ -54,4 +90,59 @@ public sealed record ClusterSums(ClusterLedger Ledger, IReadOnlyDictionary<strin
             nodes[name] = Nodes.TryGetValue(name, out var known) && ReferenceEquals(known.Ledger, node) ? known : NodeSums.Of(node);
         return new(ledger, nodes);
     }
+}
+
+/// <summary>Adds up cards of one product name.</summary>
+internal sealed class TypeSums(string type, string vendor)
+{
+    private int _devices, _used;
+    private long _memoryMiB, _usedMemoryMiB, _cores, _usedCores;
+
+    public string Type => type;
+
+    public string Vendor => vendor;
+
+    public void Add(Card card, CardUse use)
+    {
+        (_devices, _used) = (_devices + 1, _used + (use.Slots > 0 ? 1 : 0));
+        (_memoryMiB, _usedMemoryMiB, _cores, _usedCores) = (_memoryMiB + card.MemoryMiB, _usedMemoryMiB + use.MemoryMiB, _cores + card.Cores, _usedCores + use.Cores);
+    }
+
+    public void Add(DeviceTypeSummary part)
+    {
+        (_devices, _used) = (_devices + part.Devices, _used + part.UsedDevices);
+        (_memoryMiB, _usedMemoryMiB, _cores, _usedCores) = (_memoryMiB + part.MemoryMiB, _usedMemoryMiB + part.UsedMemoryMiB, _cores + part.Cores, _usedCores + part.UsedCores);
+    }
+
+    public DeviceTypeSummary Summary() => new(type, vendor, _devices, _used, _memoryMiB, _usedMemoryMiB, _cores, _usedCores);
+}
+
+/// <summary>Adds up what one namespace holds.</summary>
+internal sealed class NamespaceSums(string @namespace)
+{
+    private readonly List<string> _seen = [];
+    private int _pods, _devices;
+    private long _memoryMiB, _cores;
+
+    public string Namespace => @namespace;
+
+    /// <summary>What one pod holds; all that is added so is on one node.</summary>
+    public void Add(IReadOnlyList<Share> held)
+    {
+        var use = CardUse.Sum(held);
+        (_pods, _memoryMiB, _cores) = (_pods + 1, _memoryMiB + use.MemoryMiB, _cores + use.Cores);
+        for (var i = 0; i < held.Count; i++)
+        {
+            if (_seen.Contains(held[i].DeviceUuid))
+                continue;
+            _seen.Add(held[i].DeviceUuid);
+            _devices++;
+        }
+    }
+
+    /// <summary>What it holds on another node, whose cards are others.</summary>
+    public void Add(NamespaceSummary part) =>
+        (_pods, _devices, _memoryMiB, _cores) = (_pods + part.Pods, _devices + part.Devices, _memoryMiB + part.MemoryMiB, _cores + part.Cores);
+
+    public NamespaceSummary Summary() => new(@namespace, _pods, _devices, _memoryMiB, _cores);
 }
