@@ -11,9 +11,9 @@ internal static class TrendSteps
 
     private static readonly int[] Steps = [5, 10, 15, 30, 60, 300, 900, 1800, 3600, 7200, 21600, 43200, 86400];
 
-    /// <summary>The usual step of a time: the shortest that makes few points; from a while ago on never shorter than sums are kept.</summary>
+    /// <summary>The usual step of a time: the shortest that makes few points, of many months some whole days; from a while ago on never shorter than sums are kept.</summary>
     public static int Usual(TimeSpan time, bool isRecent, int shortestKept) =>
-        Steps.Where(s => isRecent || s >= shortestKept).Cast<int?>().FirstOrDefault(s => time.TotalSeconds / s <= UsualPoints) ?? Steps[^1];
+        Steps.Where(s => isRecent || s >= shortestKept).Cast<int?>().FirstOrDefault(s => time.TotalSeconds / s <= UsualPoints) ?? Steps[^1] * (int)Math.Ceiling(time.TotalSeconds / Steps[^1] / UsualPoints);
 
     /// <summary>Where it begins: at the last whole step that is not after it.</summary>
     public static (DateTimeOffset From, TimeSpan Step) Aligned(DateTimeOffset from, DateTimeOffset to, int seconds)
