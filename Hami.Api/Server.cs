@@ -116,6 +116,7 @@ internal static partial class Server
         services.AddSingleton(s => new History(new(
             s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>(), s.GetRequiredService<RecentLedgers>())));
         services.AddSingleton(s => new Moments(s.GetRequiredService<ILedgerReader>(), s.GetRequiredService<History>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new AllocationTrends(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>().AddHostedService<FirstQuestion>();
     }
 
