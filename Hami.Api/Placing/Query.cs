@@ -19,8 +19,9 @@ public sealed partial class Query
         int first = Pages.Usual, string? after = null)
     {
         asker.MustSee(filter?.Namespace);
+        var cluster = journal.Ledger;
         return Page<PendingPod>.Of(first, after, PendingPod.Orders[sort] with { Descending = descending })
-            .Of(journal.Ledger.Waiting.Values.Where(w => asker.Scope.Sees(w.Refusal.Namespace)).Select(PendingPod.Of).Where(p => filter is null || filter.Takes(p)));
+            .Of(cluster.Waiting.Values.Where(w => asker.Scope.Sees(w.Refusal.Namespace)).Select(w => PendingPod.Of(w, cluster)).Where(p => filter is null || filter.Takes(p)));
     }
 
     /// <summary>The policy that pods without annotations of their own are placed by; null before the first process has said it.</summary>

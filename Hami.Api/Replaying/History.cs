@@ -2,6 +2,7 @@ using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
 using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Replaying;
 
@@ -23,6 +24,14 @@ public sealed class History : IDisposable
 
     internal Task<ClusterPicture> AtAsync(DateTimeOffset at, string? node, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
         async () => Shown(ClusterPicture.Of(await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), at, node), scope), cancellationToken);
+
+    /// <summary>Everything as it was; what of it is shown is the asker's scope to say.</summary>
+    internal Task<ClusterLedger> LedgerAtAsync(DateTimeOffset at, CancellationToken cancellationToken) => InTurnAsync(
+        async () => await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), cancellationToken);
+
+    /// <summary>What would let a refused pod fit, each by itself.</summary>
+    internal Task<IReadOnlyList<string>> WouldFitAsync(PodAsk ask, ClusterLedger cluster, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
+        () => Task.FromResult(Shown(WhatWouldFit.Of(ask, cluster), scope)), cancellationToken);
 
     internal Task<Horizon?> HorizonAsync(CancellationToken cancellationToken) => Rows.AnsweredAsync(() => _log.HorizonAsync(cancellationToken), cancellationToken);
 
@@ -54,8 +63,11 @@ public sealed class History : IDisposable
         : pod with
         {
             WhyThere = [.. pod.WhyThere.Where(w => !w.StartsWith("Set aside for pod ", StringComparison.Ordinal))],
-            WouldFit = [.. pod.WouldFit.Where(w => !w.Contains(" ended: ", StringComparison.Ordinal))],
+            WouldFit = Shown(pod.WouldFit, scope),
         };
+
+    private static IReadOnlyList<string> Shown(IReadOnlyList<string> wouldFit, Scope scope) =>
+        scope.AllNamespaces ? wouldFit : [.. wouldFit.Where(w => !w.Contains(" ended: ", StringComparison.Ordinal))];
 
     private async Task<T> InTurnAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
     {
