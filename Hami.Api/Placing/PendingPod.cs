@@ -37,7 +37,7 @@ public sealed record PendingPod(
     public PodNow? Live([FromServices] LivePods live) => IsPast ? null : live.Find(PodUid);
 
     /// <summary>What would let it fit, each by itself; empty when nothing alone would, or what it asks was not kept. It is tried on all nodes, so ask it of a few pods at once.</summary>
-    [Complexity(5000)]
+    [Complexity(10_000)]
     public Task<IReadOnlyList<string>> WouldFit([FromServices] History history, [FromServices] Asker asker, CancellationToken cancellationToken) =>
         Ask is null ? Task.FromResult<IReadOnlyList<string>>([]) : history.WouldFitAsync(Ask, Cluster, asker.Scope, cancellationToken);
 
