@@ -10,6 +10,7 @@ using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.GraphQL;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
+using Hami.Api.Plumbing.Pages;
 using Hami.Api.Plumbing.Telling;
 using Hami.Api.Quotas;
 using Hami.Api.Reading;
@@ -54,6 +55,7 @@ internal static partial class Server
         everybody.MapTelemetry();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
+        everybody.MapWebUI();
         app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics);
         app.For(Callers.Public | Callers.Scheduler | Callers.Prometheus).MapProbes();
         if (options.Profiling)
