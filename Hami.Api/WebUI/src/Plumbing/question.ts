@@ -9,6 +9,8 @@ interface Options {
   enabled?: boolean
   /** Asked again every so many ms, for what changes without the log: what agents measure. */
   every?: number
+  /** Not asked again when the log moves on: a trend up to a given time, or sums that grow by the minute. */
+  ignoresLog?: boolean
 }
 
 /** Asks a question, and asks it again when the cluster changes; not for a past moment (variable `at`), which stays as it was. */
@@ -23,6 +25,7 @@ export function useQuestion<TResult, TVariables>(
     queryFn: ({ signal }) => ask(document, variables, signal),
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
+    meta: { ignoresLog: options.ignoresLog },
     refetchInterval: isNow && options.every ? options.every : false,
     staleTime: isNow ? 30_000 : Infinity,
   })
@@ -56,6 +59,7 @@ export function useList<TResult, TVariables, Row>(
     },
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
+    meta: { ignoresLog: options.ignoresLog },
     refetchInterval: (q) => (isNow && options.every && (q.state.data?.pages.length ?? 0) <= 1 ? options.every : false),
     staleTime: isNow ? 30_000 : Infinity,
   })

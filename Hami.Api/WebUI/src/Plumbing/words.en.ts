@@ -39,6 +39,7 @@ export const plumbing = {
     notFound: 'Nothing matches “{{text}}”',
     clear: 'Clear the search',
     export: 'Export CSV',
+    exportFailed: 'Not exported: try again',
   },
   failed: {
     offline: 'The control plane does not answer',
