@@ -159,6 +159,7 @@ export const observing = {
     trend: '占用与使用',
     memoryInUse: '显存使用（最近上报）',
     coresInUse: '算力使用（卡，最近上报）',
+    computeChart: '算力（卡）',
     memoryTrend: '{{namespace}} 的显存占用与使用随时间的变化',
     coresTrend: '{{namespace}} 的算力占用与使用随时间的变化（卡）',
   },

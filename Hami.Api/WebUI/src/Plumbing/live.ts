@@ -1,4 +1,4 @@
-import { QueryClient, type Query } from '@tanstack/react-query'
+import { QueryClient } from '@tanstack/react-query'
 import { createClient } from 'graphql-sse'
 import { useSyncExternalStore } from 'react'
 import { onTokenChange } from '../Access/token'
@@ -45,14 +45,13 @@ export const questions = new QueryClient({
 
 /** What shows the present is asked again; what shows a past moment never changes. */
 function askAgain(): void {
-  void questions.invalidateQueries({ predicate: (query) => followsLog(query) && pages(query.state.data) <= mostPagesAskedAgain })
-  void questions.invalidateQueries({ predicate: (query) => followsLog(query) && pages(query.state.data) > mostPagesAskedAgain, refetchType: 'none' })
+  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) <= mostPagesAskedAgain })
+  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) > mostPagesAskedAgain, refetchType: 'none' })
 }
 
-function followsLog(query: Query): boolean {
-  const variables = query.queryKey[1] as { at?: unknown } | undefined
-  // What was not answered is tried again too: whatever kept it may be over.
-  return (!variables?.at && !query.meta?.ignoresLog) || query.state.status === 'error'
+function isOfNow(key: readonly unknown[]): boolean {
+  const variables = key[1] as { at?: unknown } | undefined
+  return !variables?.at
 }
 
 function pages(data: unknown): number {
@@ -85,7 +84,11 @@ export function follow(): () => void {
       on: {
         connected: () => {
           // After a gap everything may be different.
-          if (connection.state === 'lost') askAgain()
+          if (connection.state === 'lost') {
+            askAgain()
+            // What failed meanwhile is tried again, of past moments too.
+            void questions.invalidateQueries({ predicate: (query) => query.state.status === 'error' })
+          }
           become({ state: 'live' })
         },
       },

@@ -9,8 +9,8 @@ interface Options {
   enabled?: boolean
   /** Asked again every so many ms, for what changes without the log: what agents measure. */
   every?: number
-  /** Not asked again when the log moves on: a trend up to a given time, or sums that grow by the minute. */
-  ignoresLog?: boolean
+  /** Not asked again at every change of the cluster, for what is dear to answer; give `every` too. */
+  isDear?: boolean
 }
 
 /** Asks a question, and asks it again when the cluster changes; not for a past moment (variable `at`), which stays as it was. */
@@ -25,9 +25,9 @@ export function useQuestion<TResult, TVariables>(
     queryFn: ({ signal }) => ask(document, variables, signal),
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
-    meta: { ignoresLog: options.ignoresLog },
     refetchInterval: isNow && options.every ? options.every : false,
     staleTime: isNow ? 30_000 : Infinity,
+    meta: { isDear: options.isDear },
   })
 }
 
@@ -59,9 +59,9 @@ export function useList<TResult, TVariables, Row>(
     },
     placeholderData: keepPreviousData,
     enabled: options.enabled ?? true,
-    meta: { ignoresLog: options.ignoresLog },
     refetchInterval: (q) => (isNow && options.every && (q.state.data?.pages.length ?? 0) <= 1 ? options.every : false),
     staleTime: isNow ? 30_000 : Infinity,
+    meta: { isDear: options.isDear },
   })
   const rows = query.data?.pages.flatMap((page) => pick(page).items.filter((row) => row !== null)) ?? []
   const total = query.data?.pages[0] === undefined ? undefined : pick(query.data.pages[0]).totalCount

@@ -58,6 +58,10 @@ export const plumbing = {
     hint: 'The address may be old or mistyped.',
     home: 'To the overview',
   },
+  chart: {
+    time: 'Time',
+    day: 'Day',
+  },
   range: {
     label: 'Time shown',
     '1h': '1 h',

@@ -57,6 +57,10 @@ export const plumbing = {
     hint: '地址可能已失效或有误。',
     home: '返回总览',
   },
+  chart: {
+    time: '时间',
+    day: '日期',
+  },
   range: {
     label: '显示的时间',
     '1h': '1 小时',

@@ -81,8 +81,8 @@ function Trend({ namespace }: { namespace: string }) {
   const { t } = useTranslation('observing')
   const range = useRange()
   const time = { namespace, from: range.from, to: range.to, stepSeconds: range.stepSeconds }
-  const held = useQuestion(NamespaceAllocationTrendDocument, time, { ignoresLog: true })
-  const used = useQuestion(NamespaceUseTrendDocument, time, { ignoresLog: true })
+  const held = useQuestion(NamespaceAllocationTrendDocument, time, { isDear: true })
+  const used = useQuestion(NamespaceUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {
     const allocated = held.data?.allocationTrend
     const measured = used.data?.usageTrend
@@ -112,7 +112,7 @@ function Trend({ namespace }: { namespace: string }) {
           <>
             <Text size="sm" fw={500}>{t('overview.memory')}</Text>
             <TimeChart label={t('namespaces.memoryTrend', { namespace })} lines={memory} points={points} format={units.memory} height={150} onZoom={range.chooseOwn} />
-            <Text size="sm" fw={500}>{t('namespaces.cores')}</Text>
+            <Text size="sm" fw={500}>{t('namespaces.computeChart')}</Text>
             <TimeChart label={t('namespaces.coresTrend', { namespace })} lines={compute} points={points} format={units.cards} height={150} onZoom={range.chooseOwn} />
           </>
         )}

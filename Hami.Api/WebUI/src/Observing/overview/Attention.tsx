@@ -34,13 +34,13 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
         ))}
       />,
     )
-  if (waiting?.totalCount)
-    lines.push(<Found key="waiting" id="waiting" count={waiting.totalCount} text={t('overview.podsWait', { count: waiting.totalCount })} to="/pending" />)
   if (ill?.cordoned.totalCount)
     lines.push(<Found key="cordoned" id="cordoned" count={ill.cordoned.totalCount} text={t('overview.cordonedCards', { count: ill.cordoned.totalCount })} to="/devices" search={{ cordoned: 'true' }} examples={cards(ill.cordoned)} />)
+  if (waiting?.totalCount)
+    lines.push(<Found key="waiting" id="waiting" count={waiting.totalCount} text={t('overview.podsWait', { count: waiting.totalCount })} to="/pending" />)
   if (lines.length === 0) return null
   return (
-    <Alert color="orange" variant="light" icon={<TriangleAlert aria-hidden />} title={t('overview.attention')} role="status">
+    <Alert color="orange" variant="outline" bg="var(--mantine-color-body)" icon={<TriangleAlert aria-hidden />} title={t('overview.attention')} role="status">
       <List size="sm" spacing={4} listStyleType="none">
         {lines}
       </List>

@@ -37,7 +37,7 @@ function Counter({ id, icon: Icon, label, value, text, more, to }: {
         <Icon size={16} aria-hidden style={{ flexShrink: 0, marginTop: 2 }} opacity={0.7} />
         <Text size="sm" c="dimmed" lh={1.3}>{label}</Text>
       </Group>
-      <Text fz={22} fw={600} mt="auto" style={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }} data-testid={`overview-${id}`} data-value={value ?? ''}>{text}</Text>
+      <Text fz={20} fw={600} mt="auto" style={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }} data-testid={`overview-${id}`} data-value={value ?? ''}>{text}</Text>
       <Text size="xs" c="dimmed">{more ?? '\u00a0'}</Text>
     </Card>
   )

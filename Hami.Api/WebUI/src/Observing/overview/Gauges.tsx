@@ -18,7 +18,7 @@ export function Gauges({ cluster }: { cluster: ClusterQuery['cluster'] }) {
   return (
     <Panel title={t('overview.gauges')} actions={<Anchor component={Link} to="/devices" size="sm">{t('overview.allDevices')}</Anchor>}>
       {error ? <Failed error={error} /> : null}
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 5 }} spacing="lg">
+      <SimpleGrid cols={{ base: 2, md: 3, lg: 5 }} spacing="lg">
         <Gauge id="slots" label={t('overview.slots')} part={cluster.usedSlots} whole={cluster.slots} text={`${units.count(cluster.usedSlots)} / ${units.count(cluster.slots)}`} />
         <Gauge id="cores" label={t('overview.coresAllocated')} part={cluster.usedCores} whole={cluster.cores} text={t('overview.cards', { cards: units.cardsOf(cluster.usedCores, cluster.cores) })} />
         <Gauge id="memory" label={t('overview.memoryAllocated')} part={cluster.usedMemoryMiB} whole={cluster.memoryMiB} text={units.memoryOf(cluster.usedMemoryMiB, cluster.memoryMiB)} />

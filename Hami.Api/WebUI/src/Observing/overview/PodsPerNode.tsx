@@ -10,7 +10,7 @@ export function PodsPerNode({ cluster }: { cluster: ClusterQuery['cluster'] }) {
   const bars = useMemo(() => cluster.podsPerNode.map(({ from, to, nodes }) => ({ name: `${from}–${to}`, value: nodes })), [cluster.podsPerNode])
   return (
     <Panel title={t('overview.podsPerNode')} hint={t('overview.podsPerNodeHint')}>
-      <Bars label={t('overview.podsPerNode')} of={t('overview.nodes')} bars={bars} />
+      <Bars label={t('overview.podsPerNode')} of={t('overview.nodes')} by={t('overview.workloads')} bars={bars} />
     </Panel>
   )
 }

@@ -36,7 +36,8 @@ function Line({ id, label, good = false, value, to, search }: { id: string; labe
   return (
     <Group gap={8} wrap="nowrap">
       <ColorSwatch size={10} color={`var(--mantine-color-${!value ? 'gray-5' : good ? 'teal-6' : 'orange-6'})`} withShadow={false} />
-      <Anchor component={Link} to={to} search={search as never} size="sm" style={{ flex: 1 }}>{label}</Anchor>
+      {/* What is unknown, as the API server's word on a past moment, leads nowhere. */}
+      {value == null ? <Text size="sm" flex={1}>{label}</Text> : <Anchor component={Link} to={to} search={search as never} size="sm" flex={1}>{label}</Anchor>}
       <Text size="sm" fw={500} style={{ fontVariantNumeric: 'tabular-nums' }} data-testid={`overview-${id}`} data-value={value ?? ''}>{units.count(value)}</Text>
     </Group>
   )

@@ -20,8 +20,8 @@ export function Trends() {
   const { t } = useTranslation('observing')
   const range = useRange()
   const time = { from: range.from, to: range.to, stepSeconds: range.stepSeconds }
-  const allocated = useQuestion(ClusterAllocationTrendDocument, time, { ignoresLog: true })
-  const used = useQuestion(ClusterUseTrendDocument, time, { ignoresLog: true })
+  const allocated = useQuestion(ClusterAllocationTrendDocument, time, { isDear: true })
+  const used = useQuestion(ClusterUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {
     const held = allocated.data?.allocationTrend
     const measured = used.data?.usageTrend

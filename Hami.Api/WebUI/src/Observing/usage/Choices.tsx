@@ -44,7 +44,7 @@ function Days({ from, to, today, choose }: { from: string; to: string; today: st
     <DatePickerInput
       type="range"
       label={t('usage.days')}
-      w={280}
+      w={{ base: '100%', xs: 280 }}
       valueFormat="YYYY-MM-DD"
       allowSingleDateInRange
       maxDate={today}
@@ -65,13 +65,13 @@ function Names({ of, label, value, choose }: { of: 'namespace' | 'node'; label: 
   const question = useQuestion(
     UsageRowsDocument,
     { by: [of === 'node' ? 'NODE' : 'NAMESPACE'], filter: { from: period.from, to: period.until }, sort: 'NAME', descending: false, first: largestPage },
-    { ignoresLog: true },
+    { isDear: true },
   )
   const names = question.data?.usage.items.flatMap((row) => row?.[of] ?? []) ?? []
   return (
     <Select
       label={label}
-      w={200}
+      w={{ base: '100%', xs: 200 }}
       searchable
       clearable
       limit={100}

@@ -25,13 +25,13 @@ export function IdleCards() {
   const filter: CardDayFilter = { from: period.from, to: period.until, node }
   const order = useOrder<CardDaySort>('IDLE_HOURS', true)
   const asked = { filter, sort: order.sort, descending: order.descending }
-  const question = useList(CardDaysDocument, asked, (answer) => answer.cardDays, { ignoresLog: true, every: 60_000 })
+  const question = useList(CardDaysDocument, asked, (answer) => answer.cardDays, { isDear: true, every: 60_000 })
   const columns = useMemo<Column<Row>[]>(
     () => [
-      { key: 'device', title: t('usage.device'), width: 320, cell: (row) => <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm">{row.deviceUuid}</Anchor> },
+      { key: 'device', title: t('usage.device'), width: 330, cell: (row) => <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm" style={{ whiteSpace: 'nowrap' }}>{row.deviceUuid}</Anchor> },
       { key: 'node', title: t('usage.node'), sort: 'NODE', cell: (row) => <Anchor component={Link} to="/nodes/$node" params={{ node: row.node } as never} size="sm">{row.node}</Anchor> },
       { key: 'day', title: t('usage.day'), sort: 'DAY', width: 110, cell: (row) => row.day },
-      { key: 'idle', title: t('usage.idle'), sort: 'IDLE_HOURS', width: 200, cell: (row) => <Meter label={t('usage.idle')} part={row.idleHours} whole={row.hours} colour="gray" text={`${units.amount(row.idleHours)} / ${units.hours(row.hours)}`} /> },
+      { key: 'idle', title: t('usage.idle'), sort: 'IDLE_HOURS', width: 200, cell: (row) => <Meter label={t('usage.idle')} part={row.idleHours} whole={row.hours} colour="gray.6" text={`${units.amount(row.idleHours)} / ${units.hours(row.hours)}`} /> },
       { key: 'over', title: t('usage.over'), align: 'right', cell: (row) => units.hours(row.oversubscribedHours) },
     ],
     [t],

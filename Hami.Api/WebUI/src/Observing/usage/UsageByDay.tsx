@@ -5,9 +5,10 @@ import { StackedBars } from '../../Plumbing/charts'
 import { Panel } from '../../Plumbing/Page'
 import { Answered } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
-import { useByDay, type ByDay } from './byDay'
+import { useByDay } from './byDay'
 import { useChoice } from './choice'
 import { measures, sum, type MeasureName } from './measure'
+import type { ByDay } from './split'
 
 const colours = ['blue', 'teal', 'orange', 'grape', 'cyan'] as const
 const names = Object.keys(measures) as MeasureName[]

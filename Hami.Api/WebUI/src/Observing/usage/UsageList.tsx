@@ -23,7 +23,7 @@ export function UsageList() {
   const { by, filter, wanted, period } = choice
   const order = useOrder<UsageSort>(measures[choice.measure].sort, true)
   const asked = { by: wanted, filter, sort: order.sort, descending: order.descending }
-  const question = useList(UsageRowsDocument, asked, (answer) => answer.usage, { ignoresLog: true, every: 60_000 })
+  const question = useList(UsageRowsDocument, asked, (answer) => answer.usage, { isDear: true, every: 60_000 })
   const columns = useColumns(choice)
   return (
     <DataList
@@ -55,7 +55,7 @@ function useColumns({ by }: Choice): Column<Row>[] {
       namespace: { key: 'namespace', title: t('usage.namespace'), cell: (row) => (row.namespace == null ? units.unknown : <Anchor component={Link} to="/namespaces" search={{ namespace: row.namespace } as never} size="sm">{row.namespace}</Anchor>) },
       owner: { key: 'owner', title: t('usage.owner'), width: 180, cell: (row) => (row.ownerName ? <>{row.ownerName} <Text span size="xs" c="dimmed">{row.ownerKind}</Text></> : <Text span size="sm" c="dimmed">{t('usage.noOwner')}</Text>) },
       node: { key: 'node', title: t('usage.node'), cell: (row) => (row.node == null ? units.unknown : <Anchor component={Link} to="/nodes/$node" params={{ node: row.node } as never} size="sm">{row.node}</Anchor>) },
-      device: { key: 'device', title: t('usage.device'), width: 320, cell: (row) => (row.deviceUuid == null ? units.unknown : <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm">{row.deviceUuid}</Anchor>) },
+      device: { key: 'device', title: t('usage.device'), width: 330, cell: (row) => (row.deviceUuid == null ? units.unknown : <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm" style={{ whiteSpace: 'nowrap' }}>{row.deviceUuid}</Anchor>) },
     }
     // The server has one order by name, over all that are asked for: it stands at the first of them.
     const named = by.find((dimension) => dimension !== 'day')

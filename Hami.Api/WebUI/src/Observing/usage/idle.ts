@@ -15,7 +15,7 @@ export interface Idle {
 export function useIdle(filter: CardDayFilter) {
   return useQuery({
     queryKey: ['idle', filter],
-    meta: { ignoresLog: true },
+    meta: { isDear: true },
     queryFn: async ({ signal }): Promise<Idle | null> => {
       const asked = { filter, sort: 'DAY', descending: true, first: largestPage } as const
       const first = (await ask(CardDaysDocument, asked, signal)).cardDays

@@ -16,7 +16,7 @@ export interface StackedBarsProps {
 }
 
 export default function StackedBars({ label, days, parts, format, height = 220 }: StackedBarsProps) {
-  const { i18n } = useTranslation()
+  const { t, i18n } = useTranslation('plumbing')
   const language = i18n.language === 'zh' ? 'zh-CN' : 'en'
   // The tallest is drawn first, and the next over its lower part.
   const tops = useMemo(() => parts.map((_, part) => days.map((_, day) => parts.slice(0, part + 1).reduce((sum, p) => sum + (p.values[day] ?? 0), 0))).reverse(), [parts, days])
@@ -40,7 +40,7 @@ export default function StackedBars({ label, days, parts, format, height = 220 }
           { ...axis, values: (_, at) => at.map(format), size: 72 },
         ],
         series: [
-          { label: '', value: (_, i) => (i == null ? unknown : name(i)) },
+          { label: t('chart.day'), value: (_, i) => (i == null ? unknown : name(i)) },
           ...parts.toReversed().map((part): uPlot.Series => ({
             label: part.label,
             stroke: palette[part.colour],
@@ -54,6 +54,6 @@ export default function StackedBars({ label, days, parts, format, height = 220 }
         ],
       }
     }
-  }, [days, parts, format, language])
+  }, [days, parts, format, language, t])
   return <Canvas label={label} options={options} data={data} height={height} />
 }
