@@ -39,6 +39,7 @@ export const plumbing = {
     notFound: 'Nothing matches “{{text}}”',
     clear: 'Clear the search',
     export: 'Export CSV',
+    exportFailed: 'Not exported: try again',
   },
   failed: {
     offline: 'The control plane does not answer',
@@ -56,6 +57,10 @@ export const plumbing = {
     title: 'There is no such page',
     hint: 'The address may be old or mistyped.',
     home: 'To the overview',
+  },
+  chart: {
+    time: 'Time',
+    day: 'Day',
   },
   range: {
     label: 'Time shown',

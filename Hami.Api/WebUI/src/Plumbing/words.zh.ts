@@ -38,6 +38,7 @@ export const plumbing = {
     notFound: '没有与“{{text}}”匹配的内容',
     clear: '清除搜索',
     export: '导出 CSV',
+    exportFailed: '未能导出，请重试',
   },
   failed: {
     offline: '控制面没有响应',
@@ -55,6 +56,10 @@ export const plumbing = {
     title: '没有这个页面',
     hint: '地址可能已失效或有误。',
     home: '返回总览',
+  },
+  chart: {
+    time: '时间',
+    day: '日期',
   },
   range: {
     label: '显示的时间',
