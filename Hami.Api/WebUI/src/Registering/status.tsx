@@ -1,0 +1,48 @@
+import { Badge, Group, Text, Tooltip } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+import { useMoment } from '../Plumbing/moment'
+import { unknown } from '../Plumbing/units'
+
+interface Facts {
+  ready: boolean
+  notReadyBecause?: string | null
+  schedulable: boolean
+}
+
+/** What the API server says of a node: ready or why not, cordoned, gone; and how many of its devices are healthy. */
+export function NodeStatus({ facts, healthy, all }: { facts: Facts | null | undefined; healthy: number; all: number }) {
+  const { t } = useTranslation('registering')
+  return (
+    <div data-testid="node-status">
+      <NodeBadges facts={facts} />
+      {facts?.notReadyBecause && <Text size="xs" c="dimmed" lineClamp={2} maw={260} title={facts.notReadyBecause}>{facts.notReadyBecause}</Text>}
+      <Text size="xs" c={healthy < all ? 'orange' : 'dimmed'} fw={healthy < all ? 600 : undefined}>{all > 0 ? t('status.healthyOf', { healthy, all }) : t('status.noDevices')}</Text>
+    </div>
+  )
+}
+
+export function NodeBadges({ facts }: { facts: Facts | null | undefined }) {
+  const { t } = useTranslation('registering')
+  const moment = useMoment()
+  if (!facts && !moment.isNow) return <Tooltip label={t('status.thenUnknown')}><Text component="span" size="sm" tabIndex={0}>{unknown}</Text></Tooltip>
+  if (!facts) return <Tooltip label={t('status.goneHint')} multiline maw={300}><Badge color="gray" variant="outline" tabIndex={0}>{t('status.gone')}</Badge></Tooltip>
+  return (
+    <Group gap={4} component="span">
+      {facts.ready ? <Badge color="teal" variant="dot">{t('status.ready')}</Badge> : <Badge color="red" variant="dot">{t('status.notReady')}</Badge>}
+      {!facts.schedulable && <Badge color="orange" variant="dot">{t('status.cordoned')}</Badge>}
+    </Group>
+  )
+}
+
+/** Whether anything may be placed on a device, and why not. */
+export function DeviceStatus({ healthy, cordoned }: { healthy: boolean; cordoned: boolean }) {
+  const { t } = useTranslation('registering')
+  return (
+    <Group gap={4} component="span" data-testid="device-status">
+      {healthy
+        ? <Badge color="teal" variant="dot">{t('status.healthy')}</Badge>
+        : <Tooltip label={t('status.unhealthyHint')} multiline maw={300}><Badge color="red" variant="dot" tabIndex={0}>{t('status.unhealthy')}</Badge></Tooltip>}
+      {cordoned && <Tooltip label={t('status.cordonedHint')} multiline maw={300}><Badge color="orange" variant="dot" tabIndex={0}>{t('status.cordonedDevice')}</Badge></Tooltip>}
+    </Group>
+  )
+}
