@@ -1,14 +1,10 @@
 import { ColorSwatch, Group, Stack, Text, Tooltip } from '@mantine/core'
-import { useElementSize } from '@mantine/hooks'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import * as units from '../Plumbing/units'
 import classes from './CardDrawing.module.css'
 import { atSlices, memorySlices, sideBySide, type Placed } from './layout'
 import type { Tenant } from './tenants'
-
-/** Slices narrower than this have no room for words; in pixels. */
-const roomForWords = 56
 
 export interface DrawnCard {
   mode: string
@@ -47,7 +43,7 @@ export function MemoryBar({ card, tenants, colours, height = 24 }: { card: Drawn
       tenants={tenants}
       colours={colours}
       words={(tenant) => [tenant.pod, units.memory(tenant.memoryMiB)]}
-      free={() => ({ long: free, short: free })}
+      free={() => ({ long: free })}
     />
   )
 }
@@ -64,7 +60,7 @@ export function ComputeBar({ card, tenants, colours, height = 24 }: { card: Draw
       tenants={tenants}
       colours={colours}
       words={(tenant) => [tenant.pod, units.percent(tenant.cores)]}
-      free={() => ({ long: free, short: free })}
+      free={() => ({ long: free })}
     />
   )
 }
@@ -92,17 +88,15 @@ function Bar({ label, height, lanes = 1, placed, tenants, colours, words, free }
   colours: Map<string, string>
   /** What stands in a slice: one line where the bar is low, two where there is room. */
   words: (tenant: Tenant) => [string, string]
-  free: (place: Placed) => { long: string; short: string }
+  free: (place: Placed) => { long: string; short?: string }
 }) {
-  const { ref, width } = useElementSize<HTMLUListElement>()
   const { t } = useTranslation('registering')
   const of = new Map(tenants.map((tenant) => [tenant.key, tenant]))
   const isHigh = height / lanes >= 40
   return (
-    <ul ref={ref} role="list" aria-label={label} className={classes.bar} style={{ height }}>
+    <ul role="list" aria-label={label} className={classes.bar} style={{ height }}>
       {placed.map((place) => {
         const tenant = place.key === null ? undefined : of.get(place.key)
-        const hasRoom = place.width * width >= roomForWords
         const [first, second] = tenant ? words(tenant) : ['', '']
         return (
           <li
@@ -121,13 +115,14 @@ function Bar({ label, height, lanes = 1, placed, tenants, colours, words, free }
                   data-testid="card-slice"
                   data-value={tenant.memoryMiB}
                 >
-                  {hasRoom && <span className={classes.strong}>{first}</span>}
-                  {hasRoom && isHigh && <span>{second}</span>}
+                  <span className={`${classes.words} ${classes.strong}`}>{first}</span>
+                  {isHigh && <span className={classes.words}>{second}</span>}
                 </Link>
               </Tooltip>
             ) : (
               <div className={classes.free} title={free(place).long}>
-                <span>{place.width * width >= 2 * roomForWords ? free(place).long : place.width * width >= 20 ? free(place).short : ''}</span>
+                <span className={classes.long}>{free(place).long}</span>
+                {free(place).short && <span className={classes.short} aria-hidden>{free(place).short}</span>}
               </div>
             )}
           </li>

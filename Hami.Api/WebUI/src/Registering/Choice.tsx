@@ -2,7 +2,7 @@ import { Select } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 
 /** One filter of a list: a choice, or none. */
-export function Choice({ label, value, options, onChange, onSearch, disabled, width = 150 }: {
+export function Choice({ label, value, options, onChange, onSearch, disabled, width = 140 }: {
   /** What is shown when nothing is chosen. */
   label: string
   value: string | undefined

@@ -5,12 +5,13 @@ import { HoldersBeforeDocument, type HoldersBeforeQuery } from '../Plumbing/aske
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
 import { useMoment } from '../Plumbing/moment'
-import { Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
 import { useQuestion } from '../Plumbing/question'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { rowsOf, useSorted, type Value } from './rows'
+import { Section } from './Section'
+import { Time } from './Time'
 
 type Row = NonNullable<HoldersBeforeQuery['allocations']['items'][number]> & { memoryMiB: number; cores: number; profiles: string }
 
@@ -59,17 +60,17 @@ export function DeviceHistory({ uuid }: { uuid: string }) {
         key: 'memory', title: t('column.memoryHeld'), sort: 'memory', width: 110, align: 'right',
         cell: (row) => <Group gap={4} justify="flex-end">{units.memory(row.memoryMiB)}{row.profiles && <Text size="xs" c="dimmed">{row.profiles}</Text>}</Group>,
       },
-      { key: 'compute', title: t('column.computeHeld'), sort: 'cores', width: 90, align: 'right', cell: (row) => (row.cores > 0 ? units.percent(row.cores) : units.unknown) },
-      { key: 'placed', title: t('column.placed'), sort: 'placed', width: 180, cell: (row) => units.moment(row.placedAt) },
-      { key: 'released', title: t('column.released'), sort: 'released', width: 180, cell: (row) => units.moment(row.releasedAt) },
+      { key: 'compute', title: t('column.computeHeld'), sort: 'cores', width: 90, align: 'right', cell: (row) => units.percent(row.cores) },
+      { key: 'placed', title: t('column.placed'), sort: 'placed', width: 180, cell: (row) => <Time at={row.placedAt} /> },
+      { key: 'released', title: t('column.released'), sort: 'released', width: 180, cell: (row) => <Time at={row.releasedAt} /> },
       { key: 'held', title: t('column.held'), sort: 'held', width: 110, cell: (row) => (row.releasedAt ? units.since(row.placedAt, row.releasedAt) : units.unknown) },
       { key: 'why', title: t('column.why'), sort: 'why', width: 110, cell: (row) => (row.releaseReason ? t(`reason.${row.releaseReason}`) : units.unknown) },
     ],
     [t],
   )
   return (
-    <Panel title={t('before.title')} actions={<PageLink to="/workloads" search={{ device: uuid }} size="sm">{t('before.more')}</PageLink>}>
+    <Section title={t('before.title')} actions={<PageLink to="/workloads" search={{ device: uuid }} size="sm">{t('before.more')}</PageLink>}>
       <DataList name="holders" label={t('before.title')} columns={columns} question={rowsOf(question, rows)} rowKey={(row) => row.id} order={order} withSearch={false} empty={<Empty title={t('empty.before')} />} height={420} />
-    </Panel>
+    </Section>
   )
 }

@@ -1,10 +1,9 @@
-import { Button, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Badge, Button, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { DeviceOneDocument, HoldersNowDocument, type DeviceOneQuery } from '../Plumbing/asked'
-import { Meter } from '../Plumbing/Meter'
 import { useMoment } from '../Plumbing/moment'
 import { Fact, Page, Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
@@ -17,6 +16,7 @@ import { DeviceHistory } from './DeviceHistory'
 import { DeviceTenants } from './DeviceTenants'
 import { Figure } from './Figure'
 import { overcommit } from './overcommit'
+import { Portion } from './Portion'
 import { DeviceStatus } from './status'
 import { tenantsOf } from './tenants'
 import { Trends } from './Trends'
@@ -63,6 +63,12 @@ function Found({ card, question }: { card: Card; question: UseQueryResult<unknow
   const colours = coloursOf(tenants.map((tenant) => tenant.namespace))
   return (
     <Stack gap="md">
+      <Group gap="xs" mt={-8}>
+        <PageLink to="/nodes/$node" params={{ node: card.node }} size="sm">{card.node}</PageLink>
+        <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>{card.uuid}</Text>
+        <CopyUuid uuid={card.uuid} />
+        <Badge variant="light" color="gray" tt="none">{card.mode}</Badge>
+      </Group>
       <Totals card={card} />
       <Panel title={t('drawing.title')} hint={t('drawing.hint')}>
         <Stack gap="sm">
@@ -90,20 +96,20 @@ function Totals({ card }: { card: Card }) {
   const { usage } = card
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
-      <Panel title={t('total.compute')} hint={`${t('total.free')} ${units.cards(card.freeCores)}`}>
+      <Panel title={t('total.compute')} hint={t('total.computeHint', { free: units.cards(card.freeCores) })}>
         <Stack gap="xs">
-          <Figure id="device-cores-used" value={card.usedCores}><Meter label={t('total.allocated')} part={card.usedCores} whole={card.cores} text={`${t('total.allocated')} ${units.cardsOf(card.usedCores, card.cores)}`} size="lg" /></Figure>
-          <Figure id="device-busy" value={usage?.busy}><Meter label={t('total.used')} part={usage?.busy} whole={100} text={t('total.used')} size="lg" /></Figure>
+          <Portion id="device-cores-used" label={t('total.allocated')} part={card.usedCores} whole={card.cores} text={units.cardsOf(card.usedCores, card.cores)} />
+          <Portion id="device-busy" label={t('total.used')} part={usage?.busy} whole={100} />
         </Stack>
       </Panel>
-      <Panel title={t('total.memory')} hint={`${t('total.free')} ${units.memory(card.freeMemoryMiB)}`}>
+      <Panel title={t('total.memory')} hint={t('total.memoryHint', { free: units.memory(card.freeMemoryMiB) })}>
         <Stack gap="xs">
-          <Figure id="device-memory-used" value={card.usedMemoryMiB}><Meter label={t('total.allocated')} part={card.usedMemoryMiB} whole={card.memoryMiB} text={`${t('total.allocated')} ${units.memoryOf(card.usedMemoryMiB, card.memoryMiB)}`} size="lg" /></Figure>
-          <Figure id="device-memory-in-use" value={usage?.memoryUsedMiB}><Meter label={t('total.used')} part={usage?.memoryUsedMiB} whole={usage?.memoryTotalMiB} text={`${t('total.used')} ${usage ? units.memoryOf(usage.memoryUsedMiB, usage.memoryTotalMiB) : ''}`} size="lg" /></Figure>
+          <Portion id="device-memory-used" label={t('total.allocated')} part={card.usedMemoryMiB} whole={card.memoryMiB} text={units.memoryOf(card.usedMemoryMiB, card.memoryMiB)} />
+          <Portion id="device-memory-in-use" label={t('total.used')} part={usage?.memoryUsedMiB} whole={usage?.memoryTotalMiB} text={usage ? units.memoryOf(usage.memoryUsedMiB, usage.memoryTotalMiB) : undefined} />
         </Stack>
       </Panel>
       <Panel title={t('total.slots')} hint={t('total.slotsHint')}>
-        <Figure id="device-slots-used" value={card.usedSlots}><Meter label={t('total.slots')} part={card.usedSlots} whole={card.slots} text={`${t('total.allocated')} ${units.count(card.usedSlots)} / ${units.count(card.slots)}`} size="lg" /></Figure>
+        <Portion id="device-slots-used" label={t('total.allocated')} part={card.usedSlots} whole={card.slots} text={`${units.count(card.usedSlots)} / ${units.count(card.slots)}`} />
       </Panel>
       <Panel title={t('total.now')}>
         <SimpleGrid cols={2} spacing="xs">

@@ -6,11 +6,12 @@ import type { HoldersNowQuery } from '../Plumbing/asked'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
 import { Meter } from '../Plumbing/Meter'
-import { Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { rowsOf, useSorted, type Value } from './rows'
+import { Section } from './Section'
+import { Time } from './Time'
 import type { Tenant } from './tenants'
 
 type Allocation = NonNullable<HoldersNowQuery['allocations']['items'][number]>
@@ -54,15 +55,15 @@ export function DeviceTenants({ question, tenants, allocations, isMig }: { quest
       ...(isMig ? [{ key: 'mig', title: t('column.instance'), sort: 'mig', width: 130, cell: (row: Row) => (row.mig ? `${row.mig.profile} @ ${row.mig.start}` : units.unknown) }] : []),
       { key: 'memory', title: t('column.memoryHeld'), sort: 'memory', width: 100, align: 'right', cell: (row) => <span data-testid="tenant-memory" data-value={row.memoryMiB}>{units.memory(row.memoryMiB)}</span> },
       { key: 'inUse', title: t('column.inUse'), sort: 'inUse', width: 160, cell: (row) => <Meter label={t('column.inUse')} part={row.usage?.memoryUsedMiB} whole={row.memoryMiB} text={row.usage ? units.memoryOf(row.usage.memoryUsedMiB, row.memoryMiB) : ''} /> },
-      { key: 'compute', title: t('column.computeHeld'), sort: 'cores', width: 100, align: 'right', cell: (row) => <span data-testid="tenant-cores" data-value={row.cores}>{row.cores > 0 ? units.percent(row.cores) : units.unknown}</span> },
+      { key: 'compute', title: t('column.computeHeld'), sort: 'cores', width: 100, align: 'right', cell: (row) => <span data-testid="tenant-cores" data-value={row.cores}>{units.percent(row.cores)}</span> },
       { key: 'busy', title: t('column.busy'), sort: 'busy', width: 120, align: 'right', cell: (row) => units.percent(row.usage?.busy) },
-      { key: 'since', title: t('column.since'), sort: 'since', width: 180, cell: (row) => units.moment(row.allocation?.placedAt) },
+      { key: 'since', title: t('column.since'), sort: 'since', width: 180, cell: (row) => <Time at={row.allocation?.placedAt} /> },
     ],
     [t, isMig],
   )
   return (
-    <Panel title={t('tenants.title')}>
+    <Section title={t('tenants.title')}>
       <DataList name="tenants" label={t('tenants.title')} columns={columns} question={rowsOf(question, rows)} rowKey={(row) => row.key} order={order} withSearch={false} empty={<Empty title={t('empty.tenants')} />} height={420} />
-    </Panel>
+    </Section>
   )
 }

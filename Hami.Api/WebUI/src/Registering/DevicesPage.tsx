@@ -1,4 +1,4 @@
-import { Button, SimpleGrid, Text } from '@mantine/core'
+import { Button, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { DevicesDocument, KindsDocument, NodesToChooseDocument, TopDevicesDocument, TypesOfNodeDocument, type DevicesQuery, type DeviceSort } from '../Plumbing/asked'
@@ -14,12 +14,12 @@ import { measured, useList, useQuestion } from '../Plumbing/question'
 import { Answered, Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useSetUrl, useUrl } from '../Plumbing/url'
-import { ChartsButton, useCharts } from './Charts'
+import { ChartsButton, Heads, useCharts } from './Charts'
 import { Choice } from './Choice'
 import { flag } from './flag'
 import { DeviceStatus } from './status'
 import { Top, type Ranked } from './Top'
-import { DeviceLink, shortened } from './Uuid'
+import { DeviceLink } from './Uuid'
 
 type Row = NonNullable<DevicesQuery['devices']['items'][number]>
 
@@ -49,7 +49,7 @@ function Head() {
   // What cannot be answered is said once, by the list.
   if ((kinds.error && !kinds.data) || (top.error && !top.data)) return null
   return (
-    <SimpleGrid cols={{ base: 1, md: 3 }}>
+    <Heads>
       <Panel title={t('types')} hint={t('types_hint')}>
         <Answered question={kinds}>
           {({ cluster }) => (
@@ -80,12 +80,12 @@ function Head() {
           />
         )}
       </Answered>
-    </SimpleGrid>
+    </Heads>
   )
 }
 
 function named(card: { uuid: string; node: string; index: number }): Omit<Ranked, 'percent'> {
-  return { uuid: card.uuid, name: `${card.node} #${card.index} · ${shortened(card.uuid)}`, title: card.uuid }
+  return { uuid: card.uuid, name: `${card.node} #${card.index}`, title: card.uuid }
 }
 
 function List() {
@@ -123,7 +123,7 @@ function List() {
   return (
     <DataList
       name="devices"
-      label={t('devices')}
+      label={t('deviceList')}
       columns={columns}
       question={devices}
       rowKey={(card) => `${card.node}/${card.uuid}`}
@@ -136,7 +136,7 @@ function List() {
             options={(Object.keys(statuses) as Status[]).map((name) => ({ value: name, label: t(`status.${name}`) }))}
             onChange={(name) => set({ healthy: undefined, cordoned: undefined, ...(name ? statuses[name as Status] : {}) })}
           />
-          <Choice label={t('filter.type')} value={type} options={types} onChange={setType} width={170} />
+          <Choice label={t('filter.type')} value={type} options={types} onChange={setType} width={150} />
           <Choice label={t('filter.node')} value={node} options={(nodes.data?.nodes.items ?? []).flatMap((of) => (of ? [of.name] : []))} onChange={setNode} onSearch={type_} />
           <Choice label={t('filter.mode')} value={mode} options={modes} onChange={setMode} width={130} />
           <Choice label={t('filter.vendor')} value={vendor} options={vendors} onChange={setVendor} width={130} />
@@ -162,7 +162,7 @@ function useColumns(): Column<Row>[] {
         key: 'node', title: t('column.nodeIndex'), sort: 'NODE', width: 140,
         cell: (card) => <><PageLink to="/nodes/$node" params={{ node: card.node }} size="sm">{card.node}</PageLink> <Text span size="xs" c="dimmed">#{card.index}</Text></>,
       },
-      { key: 'status', title: t('status.title'), sort: 'HEALTH', width: 120, cell: (card) => <DeviceStatus healthy={card.healthy} cordoned={card.cordoned} /> },
+      { key: 'status', title: t('status.title'), sort: 'HEALTH', width: 130, cell: (card) => <DeviceStatus healthy={card.healthy} cordoned={card.cordoned} /> },
       { key: 'mode', title: t('column.mode'), sort: 'MODE', width: 100, cell: (card) => card.mode },
       { key: 'slots', title: t('column.slots'), sort: 'USED_SLOTS', width: 90, align: 'right', cell: (card) => <span data-testid="device-slots-used" data-value={card.usedSlots}>{units.count(card.usedSlots)} / {units.count(card.slots)}</span> },
       { key: 'compute', title: t('column.compute'), sort: 'USED_CORES_PERCENT', width: 150, cell: (card) => <div data-testid="device-cores-used" data-value={card.usedCores}><Meter label={t('column.compute')} part={card.usedCores} whole={card.cores} text={units.cardsOf(card.usedCores, card.cores)} /></div> },

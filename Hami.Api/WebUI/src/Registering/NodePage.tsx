@@ -2,7 +2,6 @@ import { Alert, Button, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import { Link, useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { NodeOneDocument, type NodeOneQuery } from '../Plumbing/asked'
-import { Meter } from '../Plumbing/Meter'
 import { useMoment } from '../Plumbing/moment'
 import { Fact, Page, Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
@@ -15,6 +14,7 @@ import { Figure } from './Figure'
 import { NodeEvents } from './NodeEvents'
 import { NodeTasks } from './NodeTasks'
 import { overcommit } from './overcommit'
+import { Portion } from './Portion'
 import { DeviceStatus, NodeBadges } from './status'
 import { tenantsOf } from './tenants'
 import { Trends } from './Trends'
@@ -73,21 +73,21 @@ function Totals({ node }: { node: Node }) {
   const over = overcommit(node.devices)
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
-      <Panel title={t('total.compute')} hint={t('total.computeHint')}>
+      <Panel title={t('total.compute')} hint={t('total.computeHint', { free: units.cards(node.cores - node.usedCores) })}>
         <Stack gap="xs">
-          <Figure id="node-cores-used" value={node.usedCores}><Meter label={t('total.allocated')} part={node.usedCores} whole={node.cores} text={`${t('total.allocated')} ${units.cardsOf(node.usedCores, node.cores)}`} size="lg" /></Figure>
-          <Figure id="node-busy" value={usage?.busy}><Meter label={t('total.used')} part={usage?.busy} whole={100} text={t('total.used')} size="lg" /></Figure>
+          <Portion id="node-cores-used" label={t('total.allocated')} part={node.usedCores} whole={node.cores} text={units.cardsOf(node.usedCores, node.cores)} />
+          <Portion id="node-busy" label={t('total.used')} part={usage?.busy} whole={100} />
         </Stack>
       </Panel>
-      <Panel title={t('total.memory')} hint={over.memory && over.memory > 1.005 ? `${t('over.memory')} ${factor(over.memory)}` : t('fact.models') + ': ' + node.types.length}>
+      <Panel title={t('total.memory')} hint={t('total.memoryHint', { free: units.memory(node.memoryMiB - node.usedMemoryMiB) })}>
         <Stack gap="xs">
-          <Figure id="node-memory-used" value={node.usedMemoryMiB}><Meter label={t('total.allocated')} part={node.usedMemoryMiB} whole={node.memoryMiB} text={`${t('total.allocated')} ${units.memoryOf(node.usedMemoryMiB, node.memoryMiB)}`} size="lg" /></Figure>
-          <Figure id="node-memory-in-use" value={usage?.memoryUsedMiB}><Meter label={t('total.used')} part={usage?.memoryUsedMiB} whole={usage?.memoryTotalMiB} text={`${t('total.used')} ${usage ? units.memoryOf(usage.memoryUsedMiB, usage.memoryTotalMiB) : ''}`} size="lg" /></Figure>
+          <Portion id="node-memory-used" label={t('total.allocated')} part={node.usedMemoryMiB} whole={node.memoryMiB} text={units.memoryOf(node.usedMemoryMiB, node.memoryMiB)} />
+          <Portion id="node-memory-in-use" label={t('total.used')} part={usage?.memoryUsedMiB} whole={usage?.memoryTotalMiB} text={usage ? units.memoryOf(usage.memoryUsedMiB, usage.memoryTotalMiB) : undefined} />
         </Stack>
       </Panel>
       <Panel title={t('total.slots')} hint={t('total.slotsHint')}>
         <Stack gap="xs">
-          <Figure id="node-slots-used" value={node.usedSlots}><Meter label={t('total.slots')} part={node.usedSlots} whole={node.slots} text={`${t('total.allocated')} ${units.count(node.usedSlots)} / ${units.count(node.slots)}`} size="lg" /></Figure>
+          <Portion id="node-slots-used" label={t('total.allocated')} part={node.usedSlots} whole={node.slots} text={`${units.count(node.usedSlots)} / ${units.count(node.slots)}`} />
           <Group gap="lg">
             <Fact label={t('column.pods')}><Figure id="node-pods" value={node.pods}>{units.count(node.pods)}</Figure></Fact>
             <Fact label={t('column.temperature')}>{units.celsius(usage?.temperatureCelsius)}</Fact>
@@ -135,9 +135,9 @@ function Cards({ node }: { node: Node }) {
               </Group>
               <MemoryBar card={card} tenants={tenantsOf(card.shares, phases)} colours={colours} />
               <Group gap={4} wrap="nowrap">
-                <Text size="xs" c="dimmed" title={card.uuid}>{shortened(card.uuid)}</Text>
+                <Text size="xs" c="dimmed" title={card.uuid} style={{ whiteSpace: 'nowrap' }}>{shortened(card.uuid)}</Text>
                 <CopyUuid uuid={card.uuid} />
-                <Text size="xs" c="dimmed" ml="auto">{t('total.compute')} {units.cardsOf(card.usedCores, card.cores)} · {t('total.used')} {units.percent(card.usage?.busy)}</Text>
+                <Text size="xs" c="dimmed" ml="auto" truncate>{t('total.compute')} {units.cardsOf(card.usedCores, card.cores)} · {t('total.used')} {units.percent(card.usage?.busy)}</Text>
               </Group>
             </div>
           ))}

@@ -6,12 +6,13 @@ import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
 import { useOrder } from '../Plumbing/list/order'
 import { useMoment } from '../Plumbing/moment'
-import { Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
 import { useList } from '../Plumbing/question'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useUrl } from '../Plumbing/url'
+import { Section } from './Section'
+import { Time } from './Time'
 
 type Row = NonNullable<NodeTasksQuery['allocations']['items'][number]>
 
@@ -39,13 +40,13 @@ export function NodeTasks({ node }: { node: string }) {
       { key: 'containers', title: t('column.containers'), sort: 'CONTAINERS', width: 100, align: 'right', isExtra: true, cell: (task) => units.count(task.containers) },
       { key: 'memory', title: t('column.memoryHeld'), sort: 'MEMORY', width: 100, align: 'right', cell: (task) => units.memory(task.memoryMiB) },
       { key: 'compute', title: t('column.computeHeld'), sort: 'CORES', width: 90, align: 'right', cell: (task) => units.cards(task.cores) },
-      { key: 'placed', title: t('column.placed'), sort: 'PLACED_AT', width: 180, cell: (task) => units.moment(task.placedAt) },
+      { key: 'placed', title: t('column.placed'), sort: 'PLACED_AT', width: 180, cell: (task) => <Time at={task.placedAt} /> },
     ],
     [t],
   )
   return (
-    <Panel title={t('tasks.title')} actions={<PageLink to="/workloads" search={{ node }} size="sm">{t('tasks.all')}</PageLink>}>
-      <DataList name="node-tasks" label={t('tasks.title')} columns={columns} question={tasks} rowKey={(task) => task.id} order={order} empty={<Empty title={t('empty.tasks')} />} height={420} />
-    </Panel>
+    <Section title={t('tasks.title')} actions={<PageLink to="/workloads" search={{ node }} size="sm">{t('tasks.all')}</PageLink>}>
+      <DataList name="node-tasks" label={t('tasks.list')} columns={columns} question={tasks} rowKey={(task) => task.id} order={order} empty={<Empty title={t('empty.tasks')} />} height={420} />
+    </Section>
   )
 }

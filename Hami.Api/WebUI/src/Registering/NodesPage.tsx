@@ -1,4 +1,4 @@
-import { Button, SimpleGrid, Text } from '@mantine/core'
+import { Button, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { KindsDocument, NodesDocument, TopNodesDocument, type NodesQuery, type NodeSort } from '../Plumbing/asked'
@@ -14,7 +14,7 @@ import { measured, useList, useQuestion } from '../Plumbing/question'
 import { Answered, Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useSetUrl, useUrl } from '../Plumbing/url'
-import { ChartsButton, useCharts } from './Charts'
+import { ChartsButton, Heads, useCharts } from './Charts'
 import { Choice } from './Choice'
 import { flag } from './flag'
 import { NodeStatus } from './status'
@@ -53,7 +53,7 @@ function Head() {
   // What cannot be answered is said once, by the list.
   if ((kinds.error && !kinds.data) || (top.error && !top.data)) return null
   return (
-    <SimpleGrid cols={{ base: 1, md: 3 }}>
+    <Heads>
       <Panel title={t('vendors')} hint={t('vendors_hint')}>
         <Answered question={kinds}>
           {({ cluster }) => (
@@ -84,7 +84,7 @@ function Head() {
           />
         )}
       </Answered>
-    </SimpleGrid>
+    </Heads>
   )
 }
 
@@ -120,7 +120,7 @@ function List() {
   return (
     <DataList
       name="nodes"
-      label={t('nodes')}
+      label={t('nodeList')}
       columns={columns}
       question={nodes}
       rowKey={(node) => node.name}
@@ -138,7 +138,7 @@ function List() {
             value={type}
             options={[...new Set((kinds.data?.cluster.types ?? []).filter((of) => !vendor || of.vendor === vendor).map((of) => of.type))]}
             onChange={setType}
-            width={170}
+            width={150}
           />
           <Choice label={t('filter.vendor')} value={vendor} options={(kinds.data?.cluster.vendors ?? []).map((of) => of.vendor)} onChange={setVendor} />
           <Choice label={t('filter.use')} value={used} options={[{ value: 'true', label: t('filter.used') }, { value: 'false', label: t('filter.unused') }]} onChange={setUsed} />
@@ -158,16 +158,16 @@ function useColumns(): Column<Row>[] {
   return useMemo<Column<Row>[]>(
     () => [
       { key: 'name', title: t('column.name'), sort: 'NAME', width: 150, cell: (node) => <PageLink to="/nodes/$node" params={{ node: node.name }} size="sm" data-testid="node-link" data-value={node.name}>{node.name}</PageLink> },
-      { key: 'status', title: t('status.title'), sort: 'STATUS', width: 160, cell: (node) => <NodeStatus facts={node.facts} healthy={node.healthyDevices} all={node.devices.length} /> },
+      { key: 'status', title: t('status.title'), sort: 'STATUS', width: 180, cell: (node) => <NodeStatus facts={node.facts} healthy={node.healthyDevices} all={node.devices.length} /> },
       { key: 'address', title: t('column.address'), sort: 'ADDRESS', width: 110, cell: (node) => node.facts?.address ?? units.unknown },
-      { key: 'model', title: t('column.model'), sort: 'TYPE', width: 170, cell: (node) => (node.types.length === 0 ? units.unknown : node.types.map((type) => <Text key={type} size="sm">{type}</Text>)) },
-      { key: 'cards', title: t('column.cards'), sort: 'DEVICES', width: 80, align: 'right', cell: (node) => <span data-testid="node-devices" data-value={node.devices.length}>{units.count(node.devices.length)}</span> },
-      { key: 'pods', title: t('column.pods'), sort: 'PODS', width: 80, align: 'right', cell: (node) => <span data-testid="node-pods" data-value={node.pods}>{units.count(node.pods)}</span> },
-      { key: 'slots', title: t('column.slots'), sort: 'USED_SLOTS', width: 90, align: 'right', cell: (node) => <span data-testid="node-slots-used" data-value={node.usedSlots}>{units.count(node.usedSlots)} / {units.count(node.slots)}</span> },
       { key: 'compute', title: t('column.compute'), sort: 'USED_CORES_PERCENT', width: 150, cell: (node) => <div data-testid="node-cores-used" data-value={node.usedCores}><Meter label={t('column.compute')} part={node.usedCores} whole={node.cores} text={units.cardsOf(node.usedCores, node.cores)} /></div> },
       { key: 'memory', title: t('column.memory'), sort: 'USED_MEMORY_PERCENT', width: 170, cell: (node) => <div data-testid="node-memory-used" data-value={node.usedMemoryMiB}><Meter label={t('column.memory')} part={node.usedMemoryMiB} whole={node.memoryMiB} text={units.memoryOf(node.usedMemoryMiB, node.memoryMiB)} /></div> },
       { key: 'busy', title: t('column.busy'), sort: 'BUSY', width: 130, cell: (node) => <Meter label={t('column.busy')} part={node.usage?.busy} whole={100} /> },
       { key: 'inUse', title: t('column.inUse'), sort: 'MEMORY_IN_USE', width: 170, cell: (node) => <Meter label={t('column.inUse')} part={node.usage?.memoryUsedMiB} whole={node.usage?.memoryTotalMiB} text={node.usage ? units.memoryOf(node.usage.memoryUsedMiB, node.usage.memoryTotalMiB) : ''} /> },
+      { key: 'slots', title: t('column.slots'), sort: 'USED_SLOTS', width: 90, align: 'right', cell: (node) => <span data-testid="node-slots-used" data-value={node.usedSlots}>{units.count(node.usedSlots)} / {units.count(node.slots)}</span> },
+      { key: 'pods', title: t('column.pods'), sort: 'PODS', width: 80, align: 'right', cell: (node) => <span data-testid="node-pods" data-value={node.pods}>{units.count(node.pods)}</span> },
+      { key: 'cards', title: t('column.cards'), sort: 'DEVICES', width: 80, align: 'right', cell: (node) => <span data-testid="node-devices" data-value={node.devices.length}>{units.count(node.devices.length)}</span> },
+      { key: 'model', title: t('column.model'), sort: 'TYPE', width: 170, cell: (node) => (node.types.length === 0 ? units.unknown : node.types.map((type) => <Text key={type} size="sm">{type}</Text>)) },
       { key: 'cores', title: t('column.cores'), sort: 'CORES', isExtra: true, align: 'right', cell: (node) => units.cards(node.cores) },
       { key: 'memoryTotal', title: t('column.memoryTotal'), sort: 'MEMORY', isExtra: true, align: 'right', cell: (node) => units.memory(node.memoryMiB) },
       { key: 'vendor', title: t('column.vendor'), isExtra: true, cell: (node) => node.vendor },

@@ -1,7 +1,13 @@
-import { Badge, Group, Text, Tooltip } from '@mantine/core'
+import { Badge, Group, Text, Tooltip, type BadgeProps } from '@mantine/core'
+import type { Ref } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useMoment } from '../Plumbing/moment'
 import { unknown } from '../Plumbing/units'
+
+/** A badge that is never cut. */
+function Word({ ref, ...props }: BadgeProps & { tabIndex?: number; ref?: Ref<HTMLDivElement> }) {
+  return <Badge ref={ref} variant="dot" miw="max-content" {...props} />
+}
 
 interface Facts {
   ready: boolean
@@ -25,11 +31,11 @@ export function NodeBadges({ facts }: { facts: Facts | null | undefined }) {
   const { t } = useTranslation('registering')
   const moment = useMoment()
   if (!facts && !moment.isNow) return <Tooltip label={t('status.thenUnknown')}><Text component="span" size="sm" tabIndex={0}>{unknown}</Text></Tooltip>
-  if (!facts) return <Tooltip label={t('status.goneHint')} multiline maw={300}><Badge color="gray" variant="outline" tabIndex={0}>{t('status.gone')}</Badge></Tooltip>
+  if (!facts) return <Tooltip label={t('status.goneHint')} multiline maw={300}><Word color="gray" variant="outline" tabIndex={0}>{t('status.gone')}</Word></Tooltip>
   return (
     <Group gap={4} component="span">
-      {facts.ready ? <Badge color="teal" variant="dot">{t('status.ready')}</Badge> : <Badge color="red" variant="dot">{t('status.notReady')}</Badge>}
-      {!facts.schedulable && <Badge color="orange" variant="dot">{t('status.cordoned')}</Badge>}
+      {facts.ready ? <Word color="teal">{t('status.ready')}</Word> : <Word color="red">{t('status.notReady')}</Word>}
+      {!facts.schedulable && <Word color="orange">{t('status.cordoned')}</Word>}
     </Group>
   )
 }
@@ -40,9 +46,9 @@ export function DeviceStatus({ healthy, cordoned }: { healthy: boolean; cordoned
   return (
     <Group gap={4} component="span" data-testid="device-status">
       {healthy
-        ? <Badge color="teal" variant="dot">{t('status.healthy')}</Badge>
-        : <Tooltip label={t('status.unhealthyHint')} multiline maw={300}><Badge color="red" variant="dot" tabIndex={0}>{t('status.unhealthy')}</Badge></Tooltip>}
-      {cordoned && <Tooltip label={t('status.cordonedHint')} multiline maw={300}><Badge color="orange" variant="dot" tabIndex={0}>{t('status.cordonedDevice')}</Badge></Tooltip>}
+        ? <Word color="teal">{t('status.healthy')}</Word>
+        : <Tooltip label={t('status.unhealthyHint')} multiline maw={300}><Word color="red" tabIndex={0}>{t('status.unhealthy')}</Word></Tooltip>}
+      {cordoned && <Tooltip label={t('status.cordonedHint')} multiline maw={300}><Word color="orange" tabIndex={0}>{t('status.cordonedDevice')}</Word></Tooltip>}
     </Group>
   )
 }

@@ -1,8 +1,10 @@
 /** What the pages of nodes and devices say. */
 export const registering = {
   nodes: 'Nodes',
+  nodeList: 'nodes',
   node: 'Node',
   devices: 'Devices',
+  deviceList: 'devices',
   device: 'Device',
   charts: { show: 'Show charts', hide: 'Hide charts' },
   vendors: 'Nodes by vendor',
@@ -137,15 +139,14 @@ export const registering = {
   },
   total: {
     compute: 'Compute',
-    computeHint: 'in cards',
+    computeHint: 'in cards; {{free}} free',
+    memoryHint: '{{free}} free',
     memory: 'Device memory',
     slots: 'Slots',
     slotsHint: 'containers that share',
     allocated: 'Allocated',
     used: 'Used',
     now: 'Now',
-    free: 'Free',
-    warmest: 'warmest',
   },
   over: {
     title: 'Over-commit',
@@ -157,7 +158,7 @@ export const registering = {
     unknownHint: 'Known once the node agent tells what the devices have.',
   },
   cards: { title: 'Devices and who is on them', hint: 'Each bar is a device’s memory, each slice a container’s part of it' },
-  tasks: { title: 'Workloads', past: 'Earlier ones', all: 'All of this node' },
+  tasks: { title: 'Workloads', list: 'workloads', all: 'All of this node' },
   events: {
     title: 'What happened last',
     more: 'History',

@@ -1,7 +1,9 @@
 export const registering = {
   nodes: '节点',
+  nodeList: '节点',
   node: '节点',
   devices: '设备',
+  deviceList: '设备',
   device: '设备',
   charts: { show: '显示图表', hide: '隐藏图表' },
   vendors: '节点厂商分布',
@@ -136,15 +138,14 @@ export const registering = {
   },
   total: {
     compute: '算力',
-    computeHint: '单位：卡',
+    computeHint: '单位：卡；剩余 {{free}}',
+    memoryHint: '剩余 {{free}}',
     memory: '显存',
     slots: '切分数',
     slotsHint: '共享设备的容器数',
     allocated: '已分配',
     used: '已使用',
     now: '当前',
-    free: '剩余',
-    warmest: '最高',
   },
   over: {
     title: '超分',
@@ -156,7 +157,7 @@ export const registering = {
     unknownHint: '节点代理上报设备的实际显存后可知。',
   },
   cards: { title: '设备及其占用', hint: '每一条代表一个设备的显存，每一段是一个容器占用的部分' },
-  tasks: { title: '工作负载', past: '以往的工作负载', all: '该节点的全部工作负载' },
+  tasks: { title: '工作负载', list: '工作负载', all: '该节点的全部工作负载' },
   events: {
     title: '最近事件',
     more: '历史',
