@@ -45,8 +45,8 @@ export const questions = new QueryClient({
 
 /** What shows the present is asked again; what shows a past moment never changes. */
 function askAgain(): void {
-  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && pages(query.state.data) <= mostPagesAskedAgain })
-  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && pages(query.state.data) > mostPagesAskedAgain, refetchType: 'none' })
+  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) <= mostPagesAskedAgain })
+  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) > mostPagesAskedAgain, refetchType: 'none' })
 }
 
 function isOfNow(key: readonly unknown[]): boolean {
