@@ -11,15 +11,15 @@ import { Fact, Page, Panel } from '../Plumbing/Page'
 import { measured, useQuestion } from '../Plumbing/question'
 import { Empty, Failed } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
-import { AskedAndGot } from './AskedAndGot'
-import { StatusBadge } from './StatusBadge'
-import { timelineOf } from './timeline'
-import { WorkloadContainers } from './WorkloadContainers'
-import { WorkloadEvents } from './WorkloadEvents'
-import { WorkloadFacts } from './WorkloadFacts'
-import { WorkloadKin } from './WorkloadKin'
-import { WorkloadTimeline } from './WorkloadTimeline'
-import { WorkloadUse } from './WorkloadUse'
+import { AskedAndGot } from './workload/AskedAndGot'
+import { Containers } from './workload/Containers'
+import { Facts } from './workload/Facts'
+import { Happenings } from './workload/Happenings'
+import { Kin } from './workload/Kin'
+import { RawEvents } from './workload/RawEvents'
+import { timelineOf } from './workload/timeline'
+import { Use } from './workload/Use'
+import { StatusBadge } from './workloads/StatusBadge'
 
 type Allocation = NonNullable<WorkloadQuery['allocations']['items'][number]>
 type Pending = NonNullable<WorkloadQuery['pendingPods']['items'][number]>
@@ -28,8 +28,13 @@ type Events = WorkloadEventsQuery['events']
 
 /** One pod: what it asked, got and does, and everything that happened to it. */
 export default function WorkloadPage() {
-  const { t } = useTranslation('observing')
   const { podUid = '' } = useParams({ strict: false })
+  // Of another pod nothing is kept while it is awaited.
+  return <Workload key={podUid} podUid={podUid} />
+}
+
+function Workload({ podUid }: { podUid: string }) {
+  const { t } = useTranslation('observing')
   const { at } = useMoment()
   const pod = useQuestion(WorkloadDocument, { podUid, at })
   const told = useQuestion(WorkloadStoryDocument, { pod: podUid, at })
@@ -99,23 +104,23 @@ function Known({ podUid, name, allocations, pending, story, failed, events, isTo
           <Stack>
             <WhyItWaits pod={pending} />
             <WhatWouldFit podUid={podUid} />
-            <NodeRefusals podUid={podUid} />
+            <NodeRefusals podUid={podUid} size={10} />
           </Stack>
         </Panel>
       )}
-      <WorkloadFacts podUid={podUid} namespace={name.namespace} owner={owner} allocation={allocation} live={live} ask={ask} />
-      {allocation && <WorkloadUse held={allocation} now={isNow && isHeld ? node?.allocations.find((held) => held.id === allocation.id)?.usage : undefined} />}
+      <Facts podUid={podUid} namespace={name.namespace} owner={owner} allocation={allocation} live={live} ask={ask} />
+      {allocation && <Use held={allocation} now={isNow && isHeld ? node?.allocations.find((held) => held.id === allocation.id)?.usage : undefined} />}
       <AskedAndGot ask={ask} allocation={allocation} node={node} />
-      {live && live.containers.length > 0 && <WorkloadContainers live={live} />}
+      {live && live.containers.length > 0 && <Containers live={live} />}
       <Panel title={t('workload.timeline')}>
         <Stack>
           {failed ? <Failed error={failed} /> : null}
           {allocation && <Durations allocation={allocation} createdAt={live?.createdAt} />}
-          {isTold && story ? <WorkloadTimeline happenings={happenings} whyThere={story.whyThere} allocations={allocations} /> : !failed && <Skeleton height={160} />}
-          {events && events.items.length > 0 && <WorkloadEvents events={events} />}
+          {isTold && story ? <Happenings happenings={happenings} whyThere={story.whyThere} allocations={allocations} /> : !failed && <Skeleton height={160} />}
+          {events && events.items.length > 0 && <RawEvents events={events} />}
         </Stack>
       </Panel>
-      <WorkloadKin podUid={podUid} namespace={name.namespace} pod={name.pod} owner={owner} />
+      <Kin podUid={podUid} namespace={name.namespace} pod={name.pod} owner={owner} />
     </Page>
   )
 }

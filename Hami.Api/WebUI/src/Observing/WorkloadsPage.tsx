@@ -7,9 +7,9 @@ import { Page } from '../Plumbing/Page'
 import { useQuestion } from '../Plumbing/question'
 import * as units from '../Plumbing/units'
 import { useSetUrl, useUrl } from '../Plumbing/url'
-import { AllocationList } from './AllocationList'
-import { useWorkloadFilter } from './WorkloadFilters'
-import { WorkloadTops } from './WorkloadTops'
+import { AllocationList } from './workloads/AllocationList'
+import { useWorkloadFilter } from './workloads/Filters'
+import { Tops } from './workloads/Tops'
 
 const tabs = ['held', 'waiting', 'ended', 'all'] as const
 
@@ -22,23 +22,23 @@ export default function WorkloadsPage() {
   const shown = tabs.find((tab) => tab === show) ?? 'held'
   const { releaseReason, from, to, ...held } = useWorkloadFilter()
   const ended = { ...held, releaseReason, from, to }
-  const question = useQuestion(WorkloadCountsDocument, { held: { ...held, live: true }, ended: { ...ended, live: false }, waiting: { namespace: held.namespace, search: held.search }, at })
-  const counts = question.data && { held: question.data.held.totalCount, waiting: question.data.waiting.totalCount, ended: question.data.ended.totalCount }
+  const question = useQuestion(WorkloadCountsDocument, { held: { ...held, live: true }, ended: { ...ended, live: false }, all: ended, waiting: { namespace: held.namespace, search: held.search }, at })
+  const counts = question.data && { held: question.data.held.totalCount, waiting: question.data.waiting.totalCount, ended: question.data.ended.totalCount, all: question.data.all.totalCount }
   return (
     <Page title={t('workloads.title')}>
-      <WorkloadTops filter={{ namespace: held.namespace }} />
+      <Tops filter={{ namespace: held.namespace }} />
       {/* What one list is sorted by another may not know. */}
       <Tabs value={shown} onChange={(next) => set({ show: next === 'held' ? undefined : (next ?? undefined), sort: undefined, pod: undefined })} keepMounted={false}>
         <Tabs.List mb="sm">
           {tabs.map((tab) => {
-            const count = tab === 'all' ? undefined : counts?.[tab]
+            const count = counts?.[tab]
             return (
               <Tabs.Tab
                 key={tab}
                 value={tab}
                 data-testid={`workloads-tab-${tab}`}
                 data-value={count}
-                rightSection={tab === 'all' ? undefined : <Badge variant="light" size="sm" color={tab === 'waiting' && count ? 'orange' : 'gray'}>{units.count(count)}</Badge>}
+                rightSection={<Badge variant="light" size="sm" color={tab === 'waiting' && count ? 'orange' : 'gray'}>{units.count(count)}</Badge>}
               >
                 {t(`workloads.tab.${tab}`)}
               </Tabs.Tab>

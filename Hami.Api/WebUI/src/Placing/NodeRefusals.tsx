@@ -1,4 +1,4 @@
-import { Accordion, Anchor, Button, Group, Skeleton, Stack, Table, Text, TextInput } from '@mantine/core'
+import { Accordion, Anchor, Button, Group, Skeleton, Stack, Table, Text, TextInput, Title } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { Link } from '@tanstack/react-router'
 import { Search } from 'lucide-react'
@@ -14,18 +14,20 @@ import { Reasons, Reason } from './Reason'
 
 type Refusal = NonNullable<RefusalsQuery['refusals']['items'][number]>
 
-/** Nodes of one page: each has all its cards. */
-const nodesOfPage = 50
-
 /** What every node says to a waiting pod, and every card of it. What is searched for stands in the address (`find`). */
-export function NodeRefusals({ podUid }: { podUid: string }) {
+export function NodeRefusals({ podUid, size = 50 }: {
+  podUid: string
+  /** Nodes of one page: each has all its cards. */
+  size?: number
+}) {
   const { t } = useTranslation('placing')
   const { at } = useMoment()
   const [find] = useUrl('find')
-  const question = useList(RefusalsDocument, { pod: podUid, search: find, at }, (answer) => answer.refusals, { size: nodesOfPage })
+  const question = useList(RefusalsDocument, { pod: podUid, search: find, at }, (answer) => answer.refusals, { size })
   const nodes = question.rows as Refusal[]
   return (
-    <Stack gap="xs">
+    <Stack gap="xs" component="section" aria-label={t('refusals.title')}>
+      <Title order={3} size="h5">{t('refusals.title')}</Title>
       <Group justify="space-between" gap="xs">
         <FindBox />
         <Text size="sm" c="dimmed" aria-live="polite">{question.total === undefined ? '' : t('refusals.total', { count: question.total, formatted: units.count(question.total) })}</Text>

@@ -76,7 +76,7 @@ export function PendingList() {
         title={t('waiting.title')}
         closeButtonProps={{ 'aria-label': t('waiting.close') }}
       >
-        {pod && <Waiting podUid={pod} />}
+        {pod && <Waiting key={pod} podUid={pod} />}
       </Drawer>
     </>
   )
@@ -92,7 +92,7 @@ function useColumns(): Column<Row>[] {
         key: 'pod',
         title: t('column.pod'),
         sort: 'POD',
-        width: 180,
+        width: 130,
         cell: (row) => (
           <>
             <Anchor component={Link} to={`/workloads/${row.podUid}`} size="sm" style={{ overflowWrap: 'anywhere' }}>{row.pod}</Anchor>
@@ -103,20 +103,19 @@ function useColumns(): Column<Row>[] {
       {
         key: 'why',
         title: t('column.why'),
-        width: 100,
+        width: 80,
         cell: (row) => <Button size="compact-sm" variant="light" data-testid="pending-why" aria-label={t('list.whyOf', { pod: `${row.namespace}/${row.pod}` })} onClick={() => set({ pod: row.podUid }, { push: true })}>{t('list.why')}</Button>,
       },
       {
         key: 'asks',
         title: t('column.asks'),
-        width: 200,
+        width: 150,
         cell: (row) => asksOf(row.ask).map((container) => <Text key={container.name} size="sm">{askText(t, container)}</Text>),
       },
       {
         key: 'since',
         title: t('column.since'),
-        sort: 'REFUSED_AT',
-        width: 120,
+        width: 110,
         cell: (row) => {
           const since = row.live?.createdAt ?? row.refusedAt
           return (
@@ -127,9 +126,20 @@ function useColumns(): Column<Row>[] {
           )
         },
       },
-      { key: 'reasons', title: t('column.reasons'), width: 240, cell: (row) => <Group gap={4}><Reasons reasons={row.reasons} /></Group> },
-      { key: 'message', title: t('column.message'), sort: 'MESSAGE', width: 300, cell: (row) => <Text size="sm" lang="en">{row.message}</Text> },
-      { key: 'fit', title: t('column.fit'), width: 260, cell: (row) => <FirstFit podUid={row.podUid} /> },
+      {
+        key: 'reasons',
+        title: t('column.reasons'),
+        sort: 'MESSAGE',
+        width: 300,
+        cell: (row) => (
+          <>
+            <Group gap={4} mb={2}><Reasons reasons={row.reasons} /></Group>
+            <Text size="xs" lang="en">{row.message}</Text>
+          </>
+        ),
+      },
+      { key: 'reasonsSince', title: t('waiting.reasonsSince'), sort: 'REFUSED_AT', width: 170, isExtra: true, cell: (row) => units.moment(row.refusedAt) },
+      { key: 'fit', title: t('column.fit'), width: 220, cell: (row) => <FirstFit podUid={row.podUid} /> },
     ],
     // Numbers are written in another way when the language changes.
     [t, i18n.language, at, set],

@@ -37,10 +37,7 @@ export function Waiting({ podUid }: { podUid: string }) {
             </Group>
             <WhyItWaits pod={pod} />
             <WhatWouldFit podUid={podUid} />
-            <section aria-label={t('refusals.title')}>
-              <Title order={3} size="h5" mb="xs">{t('refusals.title')}</Title>
-              <NodeRefusals podUid={podUid} />
-            </section>
+            <NodeRefusals podUid={podUid} />
           </Stack>
         )
       }}
@@ -49,11 +46,11 @@ export function Waiting({ podUid }: { podUid: string }) {
 }
 
 /** The sentence of the decision, and each of its reasons explained. */
-export function WhyItWaits({ pod }: { pod: Pick<Pod, 'message' | 'reasons'> }) {
+export function WhyItWaits({ pod }: { pod: Pick<Pod, 'message' | 'reasons' | 'live'> }) {
   const { t } = useTranslation('placing')
   return (
     <Stack gap="sm">
-      <Alert color="orange" variant="light" icon={<CircleDashed />} title={t('waiting.why')}><Text size="sm" lang="en">{pod.message}</Text></Alert>
+      <Alert color="orange" variant="light" icon={<CircleDashed />}><Text size="sm" lang="en">{pod.message}</Text></Alert>
       {[...pod.reasons].sort((a, b) => b.cards - a.cards).map((each) => {
         const word = reasonWord(each.reason)
         return (
@@ -64,6 +61,12 @@ export function WhyItWaits({ pod }: { pod: Pick<Pod, 'message' | 'reasons'> }) {
           </div>
         )
       })}
+      {pod.live?.message && (
+        <div>
+          <Text size="xs" c="dimmed">{t('waiting.kubernetes')}</Text>
+          <Text size="xs" lang="en" style={{ overflowWrap: 'anywhere' }}>{pod.live.message}</Text>
+        </div>
+      )}
     </Stack>
   )
 }

@@ -10,7 +10,6 @@ export const placing = {
     since: 'Waiting for',
     reasons: 'Reasons',
     reason: 'Why not',
-    message: 'In a sentence',
     fit: 'What would let it fit',
     card: 'Card',
     freeMemory: 'Free memory',
@@ -38,7 +37,7 @@ export const placing = {
   waiting: {
     title: 'Why this pod waits',
     close: 'Close',
-    why: 'Why it waits',
+    kubernetes: 'What kube-scheduler says:',
     open: 'Open the workload',
     reasonsSince: 'For these reasons since',
     suchAs: 'Such as on {{nodes}}',

@@ -9,7 +9,6 @@ export const placing = {
     since: '已等待',
     reasons: '原因',
     reason: '为何不可用',
-    message: '一句话说明',
     fit: '怎样才能放下',
     card: '显卡',
     freeMemory: '空闲显存',
@@ -37,7 +36,7 @@ export const placing = {
   waiting: {
     title: '该 Pod 为什么在等待',
     close: '关闭',
-    why: '等待原因',
+    kubernetes: 'kube-scheduler 的说明：',
     open: '打开工作负载',
     reasonsSince: '出现这些原因的时间',
     suchAs: '例如节点 {{nodes}}',

@@ -1,8 +1,8 @@
 import { Anchor, Popover, Table, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import type { WorkloadsQuery } from '../Plumbing/asked'
-import * as units from '../Plumbing/units'
+import type { WorkloadsQuery } from '../../Plumbing/asked'
+import * as units from '../../Plumbing/units'
 
 type Row = NonNullable<WorkloadsQuery['allocations']['items'][number]>
 
@@ -13,8 +13,8 @@ export function SharesPopup({ row }: { row: Row }) {
   return (
     <Popover withArrow position="bottom-start" trapFocus returnFocus shadow="md">
       <Popover.Target>
-        <Anchor component="button" size="sm" ta="left" maw={220} aria-label={t('workloads.cardsOf', { pod: row.pod, count: row.devices, models: row.types.join(', ') })}>
-          <Text span size="sm">{units.count(row.devices)}</Text>
+        <Anchor component="button" size="sm" ta="left" maw={220}>
+          <Text span size="sm">{t('workloads.cards', { count: row.devices, formatted: units.count(row.devices) })}</Text>
           <Text span size="xs" c="dimmed" truncate display="block">{row.types.join(', ') || units.unknown}</Text>
         </Anchor>
       </Popover.Target>

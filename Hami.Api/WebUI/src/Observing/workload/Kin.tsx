@@ -1,17 +1,17 @@
 import { Anchor, Table, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { WorkloadKinDocument } from '../Plumbing/asked'
-import { useMoment } from '../Plumbing/moment'
-import { Panel } from '../Plumbing/Page'
-import { useQuestion } from '../Plumbing/question'
-import { Answered } from '../Plumbing/states'
-import * as units from '../Plumbing/units'
-import { ownerText } from './owner'
-import { StatusBadge } from './StatusBadge'
+import { WorkloadKinDocument } from '../../Plumbing/asked'
+import { useMoment } from '../../Plumbing/moment'
+import { Panel } from '../../Plumbing/Page'
+import { useQuestion } from '../../Plumbing/question'
+import { Answered } from '../../Plumbing/states'
+import * as units from '../../Plumbing/units'
+import { ownerText } from '../workloads/owner'
+import { StatusBadge } from '../workloads/StatusBadge'
 
 /** What other pods of the same owner, or of the same name, hold and held. */
-export function WorkloadKin({ podUid, namespace, pod, owner }: { podUid: string; namespace: string; pod: string; owner: { kind: string; name: string } | null }) {
+export function Kin({ podUid, namespace, pod, owner }: { podUid: string; namespace: string; pod: string; owner: { kind: string; name: string } | null }) {
   const { t } = useTranslation('observing')
   const { at } = useMoment()
   const question = useQuestion(WorkloadKinDocument, { filter: owner ? { namespace, ownerKind: owner.kind, ownerName: owner.name } : { namespace, pod }, at })

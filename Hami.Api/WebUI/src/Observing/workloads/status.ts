@@ -1,4 +1,4 @@
-import type { AllocationPhase, ReleaseReason } from '../Plumbing/asked'
+import type { AllocationPhase, ReleaseReason } from '../../Plumbing/asked'
 
 /** How good a status is. */
 export type Tone = 'good' | 'underway' | 'bad' | 'ended'

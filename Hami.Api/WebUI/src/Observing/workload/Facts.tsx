@@ -2,18 +2,18 @@ import { ActionIcon, Anchor, Code, CopyButton, Group, SimpleGrid, Text, Tooltip 
 import { Link } from '@tanstack/react-router'
 import { Check, Copy } from 'lucide-react'
 import { useTranslation } from 'react-i18next'
-import { useYou } from '../Access/Gate'
-import type { PodNowFragment, WorkloadQuery, WorkloadStoryQuery } from '../Plumbing/asked'
-import { useMoment } from '../Plumbing/moment'
-import { Fact, Panel } from '../Plumbing/Page'
-import * as units from '../Plumbing/units'
-import { ownerText } from './owner'
+import { useYou } from '../../Access/Gate'
+import type { PodNowFragment, WorkloadQuery, WorkloadStoryQuery } from '../../Plumbing/asked'
+import { useMoment } from '../../Plumbing/moment'
+import { Fact, Panel } from '../../Plumbing/Page'
+import * as units from '../../Plumbing/units'
+import { ownerText } from '../workloads/owner'
 
 type Allocation = NonNullable<WorkloadQuery['allocations']['items'][number]>
 type Ask = NonNullable<NonNullable<WorkloadStoryQuery['explain']>['ask']>
 
 /** What is known of a pod beside what it holds. */
-export function WorkloadFacts({ podUid, namespace, owner, allocation, live, ask }: {
+export function Facts({ podUid, namespace, owner, allocation, live, ask }: {
   podUid: string
   namespace: string
   owner: { kind: string; name: string } | null
@@ -33,30 +33,30 @@ export function WorkloadFacts({ podUid, namespace, owner, allocation, live, ask 
         <Fact label={t('workloads.column.owner')}>
           {owner ? <Anchor component={Link} to="/workloads" search={{ show: 'all', namespace, owner: ownerText(owner.kind, owner.name) } as never} size="sm">{ownerText(owner.kind, owner.name)}</Anchor> : units.unknown}
         </Fact>
-        <Fact label={t('workloads.column.node')}>
-          {!allocation ? units.unknown : you.nodes ? <Anchor component={Link} to={`/nodes/${encodeURIComponent(allocation.node)}`} size="sm">{allocation.node}</Anchor> : allocation.node}
-        </Fact>
-        <Fact label={t('workloads.column.cards')}>
-          {!allocation ? units.unknown : (
-            <>
+        {allocation && (
+          <>
+            <Fact label={t('workloads.column.node')}>
+              {you.nodes ? <Anchor component={Link} to={`/nodes/${encodeURIComponent(allocation.node)}`} size="sm">{allocation.node}</Anchor> : allocation.node}
+            </Fact>
+            <Fact label={t('workloads.column.cards')}>
               {units.count(allocation.devices)}{allocation.types.length > 0 && ` × ${allocation.types.join(', ')}`}
               {cards.map((uuid) => <div key={uuid}><Anchor component={Link} to={`/devices/${encodeURIComponent(uuid)}`} size="xs" ff="monospace">{uuid}</Anchor></div>)}
-            </>
-          )}
-        </Fact>
-        <Fact label={t('workloads.column.memory')}><span data-testid="workload-memory" data-value={allocation?.memoryMiB ?? ''}>{units.memory(allocation?.memoryMiB)}</span></Fact>
-        <Fact label={t('workloads.column.compute')}>
-          <span data-testid="workload-cores" data-value={allocation?.cores ?? ''}>{allocation ? t('workloads.cards', { count: allocation.cores / 100, formatted: units.cards(allocation.cores) }) : units.unknown}</span>
-        </Fact>
+            </Fact>
+            <Fact label={t('workloads.column.memory')}><span data-testid="workload-memory" data-value={allocation.memoryMiB}>{units.memory(allocation.memoryMiB)}</span></Fact>
+            <Fact label={t('workloads.column.compute')}>
+              <span data-testid="workload-cores" data-value={allocation.cores}>{t('workloads.cards', { count: allocation.cores / 100, formatted: units.cards(allocation.cores) })}</span>
+            </Fact>
+            <Fact label={t('workloads.column.placedAt')}>{units.moment(allocation.placedAt)}</Fact>
+            <Fact label={t('workloads.column.held')}>{units.since(allocation.placedAt, allocation.releasedAt ?? at ?? new Date())}</Fact>
+          </>
+        )}
         <Fact label={t('workload.created')}>{units.moment(live?.createdAt)}</Fact>
         <Fact label={t('workload.started')}>{units.moment(live?.startedAt)}</Fact>
-        <Fact label={t('workloads.column.placedAt')}>{units.moment(allocation?.placedAt)}</Fact>
-        <Fact label={t('workloads.column.held')}>{allocation ? units.since(allocation.placedAt, allocation.releasedAt ?? at ?? new Date()) : units.unknown}</Fact>
         <Fact label={t('workload.priority')}>{live ? `${units.count(live.priority)}${live.priorityClass ? ` (${live.priorityClass})` : ''}` : units.unknown}</Fact>
         <Fact label={t('workload.policy')}>{ask ? `${ask.nodes.toLowerCase()} / ${ask.cards.word}` : units.unknown}</Fact>
         {ask?.group && <Fact label={t('workload.group')}>{ask.group}</Fact>}
         {ask?.weights && <Fact label={t('workload.weights')}>{t('workload.weightsAre', ask.weights)}</Fact>}
-        {ask?.host && <Fact label={t('workload.host')}>{t('workload.hostAsks', { cpus: units.cpus(ask.host.cpuMilli), memory: units.memory(ask.host.memoryMiB) })}</Fact>}
+        {ask?.host && (ask.host.cpuMilli > 0 || ask.host.memoryMiB > 0) && <Fact label={t('workload.host')}>{t('workload.hostAsks', { cpus: units.cpus(ask.host.cpuMilli), memory: units.memory(ask.host.memoryMiB) })}</Fact>}
         {allocation?.adoptedFrom && <Fact label={t('workload.adopted')}>{allocation.adoptedFrom}</Fact>}
         {wishes.map((wish) => <Fact key={wish.word} label={t(`workload.wish.${wish.word}`)}>{wish.what ? wish.what.map((each) => <Code key={each} mr={4}>{each}</Code>) : t('workload.wish.yes')}</Fact>)}
         <Fact label="UID">

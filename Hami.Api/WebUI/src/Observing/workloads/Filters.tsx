@@ -1,13 +1,13 @@
 import { Select } from '@mantine/core'
 import { DateTimePicker } from '@mantine/dates'
 import { useTranslation } from 'react-i18next'
-import { useYou } from '../Access/Gate'
-import { WorkloadDevicesDocument, type AllocationFilter, type ReleaseReason } from '../Plumbing/asked'
-import { useNamespaces, useNodes } from '../Plumbing/list/choices'
-import { FilterBox } from '../Plumbing/list/FilterBox'
-import { useMoment } from '../Plumbing/moment'
-import { useQuestion } from '../Plumbing/question'
-import { useSetUrl, useUrl } from '../Plumbing/url'
+import { useYou } from '../../Access/Gate'
+import { WorkloadDevicesDocument, type AllocationFilter, type ReleaseReason } from '../../Plumbing/asked'
+import { useNamespaces, useNodes } from '../../Plumbing/list/choices'
+import { FilterBox } from '../../Plumbing/list/FilterBox'
+import { useMoment } from '../../Plumbing/moment'
+import { useQuestion } from '../../Plumbing/question'
+import { useSetUrl, useUrl } from '../../Plumbing/url'
 import { ownerFilter } from './owner'
 
 export const releaseReasons = ['COMPLETED', 'FAILED', 'DELETED', 'BIND_FAILED'] as const satisfies ReleaseReason[]
@@ -26,7 +26,7 @@ export function useWorkloadFilter(): AllocationFilter {
 }
 
 /** The boxes that set it; the time and the reason only where pods have ended. */
-export function WorkloadFilters({ withEnded, owners }: { withEnded: boolean; owners: string[] }) {
+export function Filters({ withEnded, owners }: { withEnded: boolean; owners: string[] }) {
   const { t } = useTranslation('observing')
   const you = useYou()
   const { at } = useMoment()

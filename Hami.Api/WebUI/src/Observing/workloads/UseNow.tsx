@@ -1,9 +1,9 @@
 import { Text } from '@mantine/core'
-import { useYou } from '../Access/Gate'
-import { UseOnNodeDocument } from '../Plumbing/asked'
-import { useMoment } from '../Plumbing/moment'
-import { measured, useQuestion } from '../Plumbing/question'
-import * as units from '../Plumbing/units'
+import { useYou } from '../../Access/Gate'
+import { UseOnNodeDocument } from '../../Plumbing/asked'
+import { useMoment } from '../../Plumbing/moment'
+import { measured, useQuestion } from '../../Plumbing/question'
+import * as units from '../../Plumbing/units'
 
 /**
  * What a pod does now with what it holds. It is asked by the node, once for all its pods in sight, and of nodes in sight alone.

@@ -1,10 +1,10 @@
 import { Anchor, Table, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { askText } from '../Placing/asks'
-import type { WorkloadCardsQuery, WorkloadQuery, WorkloadStoryQuery } from '../Plumbing/asked'
-import { Panel } from '../Plumbing/Page'
-import * as units from '../Plumbing/units'
+import { askText } from '../../Placing/asks'
+import type { WorkloadCardsQuery, WorkloadQuery, WorkloadStoryQuery } from '../../Plumbing/asked'
+import { Panel } from '../../Plumbing/Page'
+import * as units from '../../Plumbing/units'
 
 type Allocation = NonNullable<WorkloadQuery['allocations']['items'][number]>
 type Ask = NonNullable<NonNullable<WorkloadStoryQuery['explain']>['ask']>
@@ -52,7 +52,7 @@ export function AskedAndGot({ ask, allocation, node }: { ask: Ask | null | undef
                     <Table.Td>
                       {share ? (
                         <>
-                          <Anchor component={Link} to={`/devices/${encodeURIComponent(share.deviceUuid)}`} size="sm" ff="monospace">{share.deviceUuid}</Anchor>
+                          <Anchor component={Link} to={`/devices/${encodeURIComponent(share.deviceUuid)}`} size="xs" ff="monospace" style={{ whiteSpace: 'nowrap' }}>{share.deviceUuid}</Anchor>
                           <Text size="xs" c="dimmed">{[card && `${card.index} · ${card.type}`, share.mig && `MIG ${share.mig.profile}@${share.mig.start}`].filter(Boolean).join(' · ')}</Text>
                         </>
                       ) : (
@@ -61,7 +61,7 @@ export function AskedAndGot({ ask, allocation, node }: { ask: Ask | null | undef
                     </Table.Td>
                     <Table.Td ta="right">{share ? units.memory(share.memoryMiB) : units.unknown}</Table.Td>
                     <Table.Td ta="right">{share ? units.percent(share.cores) : units.unknown}</Table.Td>
-                    <Table.Td ta="right">{usage ? `${units.percent(usage.busy)} · ${units.memory(usage.memoryUsedMiB)}` : units.unknown}</Table.Td>
+                    <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>{usage ? `${units.percent(usage.busy)} · ${units.memory(usage.memoryUsedMiB)}` : units.unknown}</Table.Td>
                   </Table.Tr>
                 )
               })

@@ -1,11 +1,11 @@
 import { Table, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import type { PodNowFragment } from '../Plumbing/asked'
-import { Panel } from '../Plumbing/Page'
-import * as units from '../Plumbing/units'
+import type { PodNowFragment } from '../../Plumbing/asked'
+import { Panel } from '../../Plumbing/Page'
+import * as units from '../../Plumbing/units'
 
 /** The pod's containers as the API server has them now: images, states, and what they may have of the node's own CPU and memory. */
-export function WorkloadContainers({ live }: { live: PodNowFragment }) {
+export function Containers({ live }: { live: PodNowFragment }) {
   const { t } = useTranslation('observing')
   return (
     <Panel title={t('workload.containers')}>

@@ -4,13 +4,13 @@ import { Link } from '@tanstack/react-router'
 import { ChevronDown, ChevronRight } from 'lucide-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useYou } from '../Access/Gate'
-import { WorkloadTopsDocument, type AllocationFilter, type WorkloadTopsQuery } from '../Plumbing/asked'
-import { useMoment } from '../Plumbing/moment'
-import { Panel } from '../Plumbing/Page'
-import { useQuestion } from '../Plumbing/question'
-import { Answered } from '../Plumbing/states'
-import * as units from '../Plumbing/units'
+import { useYou } from '../../Access/Gate'
+import { WorkloadTopsDocument, type AllocationFilter, type WorkloadTopsQuery } from '../../Plumbing/asked'
+import { useMoment } from '../../Plumbing/moment'
+import { Panel } from '../../Plumbing/Page'
+import { useQuestion } from '../../Plumbing/question'
+import { Answered } from '../../Plumbing/states'
+import * as units from '../../Plumbing/units'
 
 interface Top {
   key: string
@@ -23,7 +23,7 @@ interface Top {
 const none = <T,>(rows: (T | null)[] | undefined): T[] => rows?.filter((row) => row !== null) ?? []
 
 /** Where most pods are, and who holds most. */
-export function WorkloadTops({ filter }: { filter: AllocationFilter }) {
+export function Tops({ filter }: { filter: AllocationFilter }) {
   const { t } = useTranslation('observing')
   const you = useYou()
   const { at } = useMoment()
@@ -62,7 +62,7 @@ function Where({ data }: { data: WorkloadTopsQuery }) {
       title={t('workloads.tops.where')}
       actions={<SegmentedControl size="xs" aria-label={t('workloads.tops.where')} value={by} onChange={(next) => setBy(next as 'node' | 'device')} data={[{ value: 'node', label: t('workloads.tops.byNode') }, { value: 'device', label: t('workloads.tops.byDevice') }]} />}
     >
-      <Tops tops={tops} format={units.count} unit={t(by === 'node' ? 'workloads.tops.pods' : 'workloads.tops.containers')} />
+      <Ranks tops={tops} format={(value) => t(by === 'node' ? 'workloads.tops.pods' : 'workloads.tops.containers', { count: value, formatted: units.count(value) })} />
     </Panel>
   )
 }
@@ -88,12 +88,19 @@ function Who({ data }: { data: WorkloadTopsQuery }) {
         />
       }
     >
-      <Tops tops={tops} format={by === 'memory' ? units.memory : by === 'cores' ? units.cards : units.count} unit={by === 'memory' ? undefined : t('workloads.tops.cards')} />
+      <Ranks
+        tops={tops}
+        format={(value) => {
+          if (by === 'memory') return units.memory(value)
+          const cards = by === 'cores' ? value / 100 : value
+          return t('workloads.cards', { count: cards, formatted: by === 'cores' ? units.cards(value) : units.count(value) })
+        }}
+      />
     </Panel>
   )
 }
 
-function Tops({ tops, format, unit }: { tops: Top[]; format: (value: number) => string; unit?: string }) {
+function Ranks({ tops, format }: { tops: Top[]; format: (value: number) => string }) {
   const { t } = useTranslation('observing')
   const most = Math.max(...tops.map((top) => top.value))
   const shown = tops.filter((top) => top.value > 0)
@@ -103,12 +110,12 @@ function Tops({ tops, format, unit }: { tops: Top[]; format: (value: number) => 
       {shown.map((top, i) => (
         <li key={top.key}>
           <Group justify="space-between" gap="xs" wrap="nowrap">
-            <Text size="sm" truncate>
-              <Text span c="dimmed" size="xs" mr={6}>{i + 1}</Text>
-              <Anchor component={Link} to={top.to} size="sm">{top.name}</Anchor>
-              {top.below && <Text span size="xs" c="dimmed" ml={6}>{top.below}</Text>}
-            </Text>
-            <Text size="sm" fw={500} style={{ whiteSpace: 'nowrap' }}>{format(top.value)}{unit ? ` ${unit}` : ''}</Text>
+            <Group gap={6} wrap="nowrap" miw={0}>
+              <Text c="dimmed" size="xs">{i + 1}</Text>
+              <Anchor component={Link} to={top.to} size="sm" truncate>{top.name}</Anchor>
+              {top.below && <Text size="xs" c="dimmed" truncate>{top.below}</Text>}
+            </Group>
+            <Text size="sm" fw={500} style={{ whiteSpace: 'nowrap' }}>{format(top.value)}</Text>
           </Group>
           <Progress size="sm" value={(top.value / most) * 100} aria-label={`${top.name}: ${format(top.value)}`} />
         </li>

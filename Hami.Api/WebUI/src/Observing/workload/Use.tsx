@@ -1,17 +1,17 @@
 import { SimpleGrid, Stack, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { WorkloadTrendDocument } from '../Plumbing/asked'
-import { TimeChart, type Line } from '../Plumbing/charts'
-import { Meter } from '../Plumbing/Meter'
-import { useMoment } from '../Plumbing/moment'
-import { Panel } from '../Plumbing/Page'
-import { measured, useQuestion } from '../Plumbing/question'
-import { stepOf, useRange, type Range } from '../Plumbing/range'
-import RangePicker from '../Plumbing/RangePicker'
-import { Answered } from '../Plumbing/states'
-import * as units from '../Plumbing/units'
-import { useUrl } from '../Plumbing/url'
+import { WorkloadTrendDocument } from '../../Plumbing/asked'
+import { TimeChart, type Line } from '../../Plumbing/charts'
+import { Meter } from '../../Plumbing/Meter'
+import { useMoment } from '../../Plumbing/moment'
+import { Panel } from '../../Plumbing/Page'
+import { measured, useQuestion } from '../../Plumbing/question'
+import { stepOf, useRange, type Range } from '../../Plumbing/range'
+import RangePicker from '../../Plumbing/RangePicker'
+import { Answered } from '../../Plumbing/states'
+import * as units from '../../Plumbing/units'
+import { useUrl } from '../../Plumbing/url'
 
 interface Held {
   podUid: string
@@ -25,7 +25,7 @@ interface Held {
 const percent = (value: number) => units.percent(value)
 
 /** What a pod does with its share of the cards: now, and over time. */
-export function WorkloadUse({ held, now }: { held: Held; now: { busy?: number | null; memoryUsedMiB?: number | null } | null | undefined }) {
+export function Use({ held, now }: { held: Held; now: { busy?: number | null; memoryUsedMiB?: number | null } | null | undefined }) {
   const { t } = useTranslation('observing')
   const { isNow } = useMoment()
   const range = useRangeOf(held)
@@ -55,7 +55,7 @@ export function WorkloadUse({ held, now }: { held: Held; now: { busy?: number | 
           </SimpleGrid>
         )}
         <Answered question={question} height={220}>
-          {() => (
+          {() => points.every((point) => point.busy === null && point.used == null) ? <Text size="sm" c="dimmed">{t('workload.use.unmeasured')}</Text> : (
             <SimpleGrid cols={{ base: 1, md: 2 }}>
               <div>
                 <Text size="sm" fw={500}>{t('workload.use.busyOfShare')}</Text>

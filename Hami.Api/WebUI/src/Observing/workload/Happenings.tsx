@@ -1,8 +1,9 @@
-import { Group, List, Spoiler, Stack, Table, Text, Timeline } from '@mantine/core'
+import { Button, Group, List, Table, Text, Timeline } from '@mantine/core'
 import { Ban, CircleCheck, CircleDashed, CircleX, Flag, Import, Link2, MapPin, Minimize2, Plug, Plus, Swords, type LucideIcon } from 'lucide-react'
+import { useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { WorkloadQuery } from '../Plumbing/asked'
-import * as units from '../Plumbing/units'
+import type { WorkloadQuery } from '../../Plumbing/asked'
+import * as units from '../../Plumbing/units'
 import type { Happening, Kind } from './timeline'
 
 type Allocation = NonNullable<WorkloadQuery['allocations']['items'][number]>
@@ -22,7 +23,7 @@ const icons: Record<Kind, [LucideIcon, string]> = {
 }
 
 /** What happened to a pod, when, and how long each step took. */
-export function WorkloadTimeline({ happenings, whyThere, allocations }: { happenings: Happening[]; whyThere: string[]; allocations: Allocation[] }) {
+export function Happenings({ happenings, whyThere, allocations }: { happenings: Happening[]; whyThere: string[]; allocations: Allocation[] }) {
   const { t } = useTranslation('observing')
   const lastPlaced = happenings.findLast((happening) => happening.kind === 'placed')
   return (
@@ -46,10 +47,10 @@ export function WorkloadTimeline({ happenings, whyThere, allocations }: { happen
             <Text size="xs" c="dimmed">{units.moment(happening.at)}{happening.until && ` – ${units.moment(happening.until)}`}</Text>
             <Said whats={happening.whats} />
             {happening === lastPlaced && whyThere.length > 0 && (
-              <Spoiler maxHeight={104} showLabel={t('workload.more')} hideLabel={t('workload.less')} mt={4}>
-                <Text size="xs" fw={500}>{t('workload.whyThere')}</Text>
-                <List size="xs" spacing={2} lang="en">{whyThere.map((why) => <List.Item key={why}>{why}</List.Item>)}</List>
-              </Spoiler>
+              <>
+                <Text size="xs" fw={500} mt={4}>{t('workload.whyThere')}</Text>
+                <First count={5} of={whyThere}>{(shown) => <List size="xs" spacing={2} lang="en" styles={{ itemWrapper: { overflowWrap: 'anywhere' } }}>{shown.map((why) => <List.Item key={why}>{why}</List.Item>)}</List>}</First>
+              </>
             )}
             {because && because.runnersUp.length > 0 && (
               <Table w="fit-content" verticalSpacing={2} mt={4} fz="xs" aria-label={t('workload.scores')}>
@@ -69,12 +70,21 @@ export function WorkloadTimeline({ happenings, whyThere, allocations }: { happen
 
 /** The last of several sentences, and the others where somebody wants them. */
 function Said({ whats }: { whats: string[] }) {
-  const { t } = useTranslation('observing')
-  const last = whats.at(-1)
-  if (whats.length < 2) return last ? <Text size="sm" lang="en" style={{ overflowWrap: 'anywhere' }}>{last}</Text> : null
   return (
-    <Spoiler maxHeight={48} showLabel={t('workload.all')} hideLabel={t('workload.less')}>
-      <Stack gap={4} lang="en">{[...whats].reverse().map((what, i) => <Text key={i} size="sm" c={i === 0 ? undefined : 'dimmed'}>{what}</Text>)}</Stack>
-    </Spoiler>
+    <First count={1} of={[...whats].reverse()}>
+      {(shown) => shown.map((what, i) => <Text key={i} size="sm" lang="en" c={i === 0 ? undefined : 'dimmed'} style={{ overflowWrap: 'anywhere' }}>{what}</Text>)}
+    </First>
+  )
+}
+
+/** The first few of many, and a button for the others. */
+function First({ count, of, children }: { count: number; of: string[]; children: (shown: string[]) => ReactNode }) {
+  const { t } = useTranslation('observing')
+  const [isAll, all] = useState(false)
+  return (
+    <>
+      {children(isAll ? of : of.slice(0, count))}
+      {of.length > count && <Button size="compact-xs" variant="subtle" aria-expanded={isAll} onClick={() => all(!isAll)}>{isAll ? t('workload.less') : t('workload.more', { count: of.length - count })}</Button>}
+    </>
   )
 }

@@ -1,10 +1,10 @@
 import { Accordion, Code, Group, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import type { WorkloadEventsQuery } from '../Plumbing/asked'
-import * as units from '../Plumbing/units'
+import type { WorkloadEventsQuery } from '../../Plumbing/asked'
+import * as units from '../../Plumbing/units'
 
 /** The events of the log that tell of a pod, as they are stored. */
-export function WorkloadEvents({ events }: { events: WorkloadEventsQuery['events'] }) {
+export function RawEvents({ events }: { events: WorkloadEventsQuery['events'] }) {
   const { t } = useTranslation('observing')
   return (
     <Accordion variant="contained">
