@@ -1,4 +1,4 @@
-import { Alert, Anchor, Badge, Group, ScrollArea, SimpleGrid, Stack, Table, Text } from '@mantine/core'
+import { Alert, Anchor, Badge, Button, Group, ScrollArea, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { CompareDocument, type CompareQuery, type HolderFragment, type SummaryFragment } from '../Plumbing/asked'
@@ -23,17 +23,19 @@ export function Compare() {
   const set = useSetUrl()
   const [fromText] = useUrl('from')
   const [toText] = useUrl('to')
-  // By whole minutes, so that it is not another question every time.
-  const minute = Math.floor(useNow(15_000) / 60_000) * 60_000
-  const at = valid(toText) ?? moment.at
-  const from = valid(fromText) ?? new Date((at ? Date.parse(at) : minute) - lengths['1h']).toISOString()
-  const isBackwards = Date.parse(from) >= (at ? Date.parse(at) : Date.now())
-  const question = useQuestion(CompareDocument, { from, at }, { enabled: !isBackwards })
+  // Both clusters are folded from the log for it: asked again every minute, not at every change.
+  const now = useNow(60_000)
+  const to = valid(toText) ?? moment.at
+  const end = to ? Date.parse(to) : now
+  const from = valid(fromText) ?? new Date(end - lengths['1h']).toISOString()
+  const isBackwards = Date.parse(from) >= end
+  const question = useQuestion(CompareDocument, { from, at: to ?? new Date(now).toISOString() }, { enabled: !isBackwards })
   return (
     <Stack gap="md">
       <Group gap="md" align="flex-end">
         <MomentPicker label={t('compare.from')} w={230} at={from} clearable={!!fromText} onChoose={(next) => set({ from: next?.toISOString() })} error={isBackwards || undefined} />
-        <MomentPicker label={t('compare.to')} w={230} at={at} placeholder={t('compare.nowHint')} clearable={!!toText} onChoose={(next) => set({ to: next?.toISOString() })} error={isBackwards || undefined} />
+        <MomentPicker label={t('compare.to')} w={230} at={to} placeholder={t('compare.nowHint')} clearable={!!toText} onChoose={(next) => set({ to: next?.toISOString() })} error={isBackwards || undefined} />
+        {!isBackwards && <Button variant="default" onClick={() => set({ show: undefined, from, to }, { push: true })}>{t('compare.events')}</Button>}
       </Group>
       {isBackwards ? <Alert color="yellow" role="alert">{t('compare.backwards')}</Alert> : <Answered question={question} height={320}>{({ compare }) => <Compared between={compare} />}</Answered>}
     </Stack>
@@ -70,7 +72,7 @@ function Compared({ between }: { between: Comparison }) {
   return (
     <>
       <Panel title={t('compare.totals')}>
-        <Table.ScrollContainer minWidth={420}>
+        <Table.ScrollContainer minWidth={420} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table aria-label={t('compare.totals')} highlightOnHover style={{ fontVariantNumeric: 'tabular-nums' }}>
             <Table.Thead>
               <Table.Tr>
@@ -121,7 +123,7 @@ function Holders({ title, count, pods, nobody, colour, testId }: { title: string
   return (
     <Panel title={title} hint={t('compare.hint')} actions={<Badge color={colour} variant="light" size="lg" data-testid={testId} data-value={count}>{units.count(count)}</Badge>}>
       {pods.length === 0 ? <Text size="sm" c="dimmed">{nobody}</Text> : (
-        <ScrollArea.Autosize mah={320} type="auto" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': title }}>
+        <ScrollArea.Autosize mah={320} type="auto" viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': title }}>
           <Table aria-label={title} verticalSpacing={4} stickyHeader highlightOnHover miw={420}>
             <Table.Thead>
               <Table.Tr><Table.Th>{t('compare.pod')}</Table.Th><Table.Th>{t('compare.node')}</Table.Th><Table.Th>{t('compare.has')}</Table.Th></Table.Tr>
@@ -153,7 +155,7 @@ function Hardware({ between }: { between: Comparison }) {
           {between.nodesCame.length > 0 && <Names title={t('compare.nodesCame')} nodes={between.nodesCame} />}
           {between.nodesWent.length > 0 && <Names title={t('compare.nodesWent')} nodes={between.nodesWent} />}
           {between.devicesChanged.length > 0 && (
-            <ScrollArea.Autosize mah={320} type="auto" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': t('compare.hardware') }}>
+            <ScrollArea.Autosize mah={320} type="auto" viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': t('compare.hardware') }}>
               <Table aria-label={t('compare.hardware')} verticalSpacing={4} stickyHeader highlightOnHover miw={720}>
                 <Table.Thead>
                   <Table.Tr><Table.Th>{t('compare.change')}</Table.Th><Table.Th>{t('compare.node')}</Table.Th><Table.Th>{t('compare.type')}</Table.Th><Table.Th>{t('compare.device')}</Table.Th></Table.Tr>

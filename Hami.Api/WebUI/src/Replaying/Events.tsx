@@ -12,15 +12,12 @@ import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useSetUrl, useUrl } from '../Plumbing/url'
 import { EventDrawer } from './EventDrawer'
-import { concerned, namesOf, sentence, type EventType } from './happened'
+import { concerned, eventTypes, namesOf, sentence, type EventType } from './happened'
 import { NodeLink, PodLink } from './links'
 import { MomentPicker } from './MomentPicker'
-import { justAfter, momentOf } from './window'
-import { replaying as words } from './words.en'
+import { justAfter } from './window'
 
 type Row = NonNullable<EventsQuery['events']['items'][number]>
-
-const types = Object.keys(words.types) as EventType[]
 
 const colours: Partial<Record<EventType, string>> = {
   allocation_placed: 'blue', allocation_adopted: 'blue', allocation_bound: 'cyan', allocation_attached: 'teal', allocation_released: 'gray', allocation_shrunk: 'gray',
@@ -107,7 +104,7 @@ export function Events() {
               w={180}
               aria-label={t('events.types')}
               placeholder={chosen ? undefined : t('events.types')}
-              data={types.map((type) => ({ value: type, label: t(`types.${type}`) }))}
+              data={eventTypes.map((type) => ({ value: type, label: t(`types.${type}`) }))}
               value={chosen ? chosen.split(',') : []}
               onChange={(next) => set({ types: next.join(',') || undefined })}
               searchable
@@ -131,7 +128,7 @@ export function Events() {
 
 /** Up to when events are asked for; undefined where that is now, or later. */
 function untilOf(at: string | undefined, to: string | undefined, now: number): string | undefined {
-  const ends = [at && justAfter(Date.parse(at)), to].filter((end) => end !== undefined && end !== '' && Date.parse(end) <= now) as string[]
+  const ends = [at && justAfter(at), to].filter((end) => end !== undefined && end !== '' && Date.parse(end) <= now) as string[]
   return ends.sort((a, b) => Date.parse(a) - Date.parse(b))[0]
 }
 
@@ -140,7 +137,7 @@ function useNames(rows: Row[]) {
   const named = useMemo(() => namesOf(rows), [rows])
   const isUnnamed = rows.some((row) => row.allocationId && !named.has(row.allocationId))
   const times = rows.length > 0 ? [rows[0]!.at, rows.at(-1)!.at].sort((a, b) => Date.parse(a) - Date.parse(b)) : undefined
-  const held = useQuestion(PodNamesDocument, { from: times?.[0], at: times && justAfter(momentOf(times[1]!)) }, { enabled: isUnnamed }).data
+  const held = useQuestion(PodNamesDocument, { from: times?.[0], at: times && justAfter(times[1]!) }, { enabled: isUnnamed }).data
   return useMemo(() => {
     if (!held) return named
     const all = new Map(named)

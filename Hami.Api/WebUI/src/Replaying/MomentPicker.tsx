@@ -3,7 +3,7 @@ import dayjs from 'dayjs'
 import * as units from '../Plumbing/units'
 
 /** Chooses a moment, to the second, in the reader's own time zone. */
-export function MomentPicker({ at, onChoose, min, max, ...props }: {
+export function MomentPicker({ at, onChoose, min, max, 'aria-label': name, ...props }: {
   /** ISO 8601 or ms since 1970; undefined for none. */
   at: string | number | undefined
   onChoose: (at: Date | undefined) => void
@@ -19,6 +19,8 @@ export function MomentPicker({ at, onChoose, min, max, ...props }: {
       maxDate={max === undefined ? undefined : written(max)}
       value={at === undefined ? null : written(at)}
       onChange={(text) => onChoose(text ? dayjs(text).toDate() : undefined)}
+      // What can be read on it is part of its name.
+      aria-label={name && at !== undefined ? `${name}: ${units.moment(new Date(at))}` : name}
       {...props}
     />
   )

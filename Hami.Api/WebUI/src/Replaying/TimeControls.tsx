@@ -55,7 +55,7 @@ export default function TimeControls({ onTouch }: {
     onTouch()
     setStepped({ isBack })
     try {
-      const to = await askBeside(at, isBack)
+      const to = await askBeside(moment.at, isBack)
       setStepped({ isBack, found: to !== undefined })
       if (to !== undefined || !isBack) travel(to)
     } catch (error) {
@@ -84,6 +84,8 @@ export default function TimeControls({ onTouch }: {
         step={steps[lengthName]}
         value={shown}
         label={(value) => units.moment(new Date(value))}
+        // Within the bar also at its ends.
+        styles={{ label: { transform: `translateX(${50 - (100 * (shown - span.from)) / (span.to - span.from)}%)` } }}
         thumbLabel={t('time.slider')}
         thumbValueText={(value) => units.moment(new Date(value))}
         thumbProps={{ 'data-testid': 'timebar-slider' } as React.ComponentProps<'div'>}

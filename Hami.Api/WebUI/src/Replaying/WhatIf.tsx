@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Loader, Select, Stack, Table, Text } from '@mantine/core'
+import { Alert, Button, Group, Loader, Select, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { FlaskConical } from 'lucide-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -39,13 +39,13 @@ export function WhatIf() {
   return (
     <Panel title={t('whatIf.title')} hint={t('whatIf.hint')}>
       <Stack gap="md">
-        <Group gap="sm" align="flex-end">
-          <Select label={t('whatIf.nodes')} w={290} allowDeselect={false} value={nodes} onChange={(word) => setNodes(word ?? 'spread')} data={nodePolicies.map((word) => ({ value: word, label: names[word] }))} />
-          <Select label={t('whatIf.cards')} w={290} allowDeselect={false} value={cards} onChange={(word) => setCards(word ?? 'spread')} data={cardPolicies.map((word) => ({ value: word, label: names[word] }))} />
-          <MomentPicker label={t('whatIf.from')} w={220} at={from} onChoose={(at) => at && setFrom(at.toISOString())} error={isBackwards ? t('whatIf.backwards') : undefined} />
-          <MomentPicker label={t('whatIf.to')} w={220} at={to} clearable placeholder={t('time.now')} onChoose={(at) => setTo(at?.toISOString())} error={isBackwards || undefined} />
-          <Button leftSection={<FlaskConical size={16} aria-hidden />} disabled={isBackwards} loading={question.isFetching} data-testid="whatif-run" onClick={() => set({ policy: `${nodes}/${cards}`, begin: from, end: to ?? new Date().toISOString() })}>{t('whatIf.run')}</Button>
-        </Group>
+        <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} spacing="sm">
+          <Select label={t('whatIf.nodes')} allowDeselect={false} value={nodes} onChange={(word) => setNodes(word ?? 'spread')} data={nodePolicies.map((word) => ({ value: word, label: names[word] }))} />
+          <Select label={t('whatIf.cards')} allowDeselect={false} value={cards} onChange={(word) => setCards(word ?? 'spread')} data={cardPolicies.map((word) => ({ value: word, label: names[word] }))} />
+          <MomentPicker label={t('whatIf.from')} at={from} onChoose={(at) => at && setFrom(at.toISOString())} error={isBackwards ? t('whatIf.backwards') : undefined} />
+          <MomentPicker label={t('whatIf.to')} at={to} clearable placeholder={t('time.now')} onChoose={(at) => setTo(at?.toISOString())} error={isBackwards || undefined} />
+        </SimpleGrid>
+        <Button w="fit-content" leftSection={<FlaskConical size={16} aria-hidden />} disabled={isBackwards} loading={question.isFetching} data-testid="whatif-run" onClick={() => set({ policy: `${nodes}/${cards}`, begin: from, end: to ?? new Date().toISOString() })}>{t('whatIf.run')}</Button>
         <div aria-live="polite">
           {!isAsked ? <Text size="sm" c="dimmed">{t('whatIf.again')}</Text>
             : question.isFetching ? <Group gap="xs"><Loader size="sm" /><Text size="sm">{t('whatIf.running')}</Text></Group>
@@ -76,7 +76,7 @@ function Outcomes({ report }: { report: WhatIfQuery['whatIf'] }) {
   ]
   return (
     <Stack gap="sm">
-      <Table.ScrollContainer minWidth={620}>
+      <Table.ScrollContainer minWidth={620} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
         <Table aria-label={t('whatIf.title')} highlightOnHover style={{ fontVariantNumeric: 'tabular-nums' }}>
           <Table.Thead>
             <Table.Tr>
@@ -96,7 +96,7 @@ function Outcomes({ report }: { report: WhatIfQuery['whatIf'] }) {
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      <Alert variant="light" color="blue">{report.approximates}</Alert>
+      <Alert variant="light" color="blue" role="note">{report.approximates}</Alert>
     </Stack>
   )
 }

@@ -1,6 +1,6 @@
 import i18next, { type TFunction } from 'i18next'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { concerned, namesOf, sentence, takenBy, type LogEvent } from './happened'
+import { concerned, eventTypes, namesOf, sentence, takenBy, type LogEvent } from './happened'
 import { replaying as en } from './words.en'
 import { replaying as zh } from './words.zh'
 
@@ -33,14 +33,15 @@ describe('the sentence of an event', () => {
     for (const language of ['en', 'zh'] as const) {
       const said = sentence(words(language), event, namesOf([event]))
       expect(said).not.toMatch(/\{\{|undefined|null|NaN|happened\.|Object/)
-      expect(said.length).toBeGreaterThan(event.type.length > 4 ? 8 : 1)
       expect(said).not.toBe(event.type)
     }
   })
 
   it.each(events)('$name has a name for its kind', ({ event }) => {
-    expect(Object.keys(en.types)).toContain(event.type)
+    expect(eventTypes).toContain(event.type)
   })
+
+  it('has a name for each kind that can be filtered by', () => expect(Object.keys(en.types).sort()).toEqual([...eventTypes].sort()))
 
   const cases: [string, Record<string, unknown>, string][] = [
     ['allocation_placed', samples.find((s) => s.name === 'allocation_placed')!.body, 'default/p1 was placed on n1: 2 cards, 7.7 GiB, compute 0.44'],

@@ -1,6 +1,5 @@
 import type { TFunction } from 'i18next'
 import * as units from '../Plumbing/units'
-import type { replaying } from './words.en'
 
 /** An event as the log gives it. */
 export interface LogEvent {
@@ -62,7 +61,15 @@ interface Body {
   mix?: { kinds: unknown[] }
 }
 
-export type EventType = keyof typeof replaying.types
+/** What can happen, as the log calls it. */
+export const eventTypes = [
+  'placement_refused', 'preemption_planned', 'workload_withdrawn',
+  'allocation_placed', 'allocation_adopted', 'allocation_bound', 'allocation_attached', 'allocation_shrunk', 'allocation_released',
+  'devices_registered', 'device_cordoned', 'device_uncordoned', 'node_removed', 'node_carried_forward',
+  'policy_changed', 'quota_changed', 'workload_mix_learned',
+] as const
+
+export type EventType = (typeof eventTypes)[number]
 
 function bodyOf(event: LogEvent): Body {
   try {

@@ -14,7 +14,7 @@ export function useTravel(): (to: number | undefined) => void {
 }
 
 /** The moment of the event before, or after, a moment; undefined when there is none. */
-export async function askBeside(at: number | undefined, isBack: boolean, signal?: AbortSignal): Promise<number | undefined> {
+export async function askBeside(at: string | undefined, isBack: boolean, signal?: AbortSignal): Promise<number | undefined> {
   const answer = await ask(EventBesideDocument, beside(at, isBack), signal)
   const event = answer.events.items[0]
   return event ? momentOf(event.at) : undefined

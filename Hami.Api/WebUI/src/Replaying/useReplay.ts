@@ -24,7 +24,7 @@ export function useReplay(): Replay {
   const [error, setError] = useState<unknown>()
   const shownSince = useRef(0)
   const asked = useIsFetching()
-  const at = moment.at ? Date.parse(moment.at) : undefined
+  const { at } = moment
 
   useEffect(() => {
     shownSince.current = Date.now()
@@ -36,7 +36,7 @@ export function useReplay(): Replay {
     const gone = new AbortController()
     const next = async () => {
       try {
-        const to = speed === 'events' ? await askBeside(at, false, gone.signal) : replayed(at, speed, Date.now())
+        const to = speed === 'events' ? await askBeside(at, false, gone.signal) : replayed(Date.parse(at), speed, Date.now())
         if (gone.signal.aborted) return
         if (to === undefined) setPlaying(false)
         travel(to)

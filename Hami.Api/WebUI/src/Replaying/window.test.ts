@@ -52,7 +52,7 @@ describe('the moment of an event', () => {
 })
 
 describe('a step', () => {
-  const at = Date.parse('2026-11-26T12:00:00.500Z')
+  const at = '2026-11-26T12:00:00.500Z'
 
   it('forward looks behind the moment', () => {
     expect(beside(at, false)).toEqual({ from: '2026-11-26T12:00:00.500001Z', descending: false })
@@ -69,14 +69,24 @@ describe('a step', () => {
   it('back after a step forward finds the event before, whatever the microseconds', () => {
     const first = '2026-11-26T12:00:00.100900+00:00'
     const second = '2026-11-26T12:00:00.101100+00:00'
-    const bound = Date.parse(beside(momentOf(second), true).to!.replace('001Z', 'Z'))
+    const bound = Date.parse(beside(new Date(momentOf(second)).toISOString(), true).to!.replace('001Z', 'Z'))
     expect(momentOf(first)).toBeLessThanOrEqual(bound)
     expect(momentOf(second)).toBeGreaterThan(bound)
   })
 
-  it('includes what happened at the moment itself', () => {
-    expect(justAfter(at)).toBe('2026-11-26T12:00:00.500001Z')
+  it('back from between two milliseconds does not go forward', () => {
+    expect(beside('2026-11-26T12:00:00.500700Z', true)).toEqual({ to: '2026-11-26T12:00:00.500001Z', descending: true })
   })
+})
+
+describe('the bound behind a moment', () => {
+  it.each([
+    ['2026-11-26T12:00:00Z', '2026-11-26T12:00:00.000001Z'],
+    ['2026-11-26T12:00:00.500Z', '2026-11-26T12:00:00.500001Z'],
+    ['2026-11-26T12:00:00.977284+00:00', '2026-11-26T12:00:00.977285Z'],
+    ['2026-11-26T20:00:00.9779+08:00', '2026-11-26T12:00:00.977901Z'],
+    ['2026-11-26T12:00:00.999999Z', '2026-11-26T12:00:01.000000Z'],
+  ])('%s is %s: what happened at the moment itself counts', (moment, bound) => expect(justAfter(moment)).toBe(bound))
 })
 
 describe('a replay', () => {

@@ -30,22 +30,28 @@ export function spanOf(end: number | null, length: number, now: number, begin: n
   return { from: Math.min(Math.max(to - length, begin ?? -Infinity), to - 60_000), to }
 }
 
+/** Microseconds beyond the whole ms of a time as text; Date knows none. */
+function microseconds(time: string): number {
+  return Number((/\.\d{3}(\d{1,3})/.exec(time)?.[1] ?? '').padEnd(3, '0'))
+}
+
 /** The first moment, in whole ms as moments of pages are, at which something of that time (to the microsecond) has happened. */
 export function momentOf(happened: string): number {
-  const beyond = /\.\d{3}(\d+)/.exec(happened)?.[1] ?? ''
-  return Date.parse(happened) + (/[1-9]/.test(beyond) ? 1 : 0)
+  return Date.parse(happened) + (microseconds(happened) > 0 ? 1 : 0)
 }
 
 /** As a bound of time that is not included: everything that has happened by this moment comes before it. */
-export function justAfter(moment: number): string {
-  return new Date(moment).toISOString().replace('Z', '001Z')
+export function justAfter(moment: string): string {
+  const next = microseconds(moment) + 1
+  const text = new Date(Date.parse(moment) + (next === 1_000 ? 1 : 0)).toISOString()
+  return text.replace('Z', `${String(next % 1_000).padStart(3, '0')}Z`)
 }
 
-/** Which events to look among for the next or the previous change of the picture. */
-export function beside(at: number | undefined, isBack: boolean): { from?: string; to?: string; descending: boolean } {
+/** Which events to look among for the next or the previous change of the picture at a moment. */
+export function beside(at: string | undefined, isBack: boolean): { from?: string; to?: string; descending: boolean } {
   if (at === undefined) return { descending: true }
   // What happened within the millisecond of the moment is in its picture already; going back has to leave it.
-  return isBack ? { to: justAfter(at - 1), descending: true } : { from: justAfter(at), descending: false }
+  return isBack ? { to: justAfter(new Date(momentOf(at) - 1).toISOString()), descending: true } : { from: justAfter(at), descending: false }
 }
 
 export const speeds = ['1', '10', '60', '600', 'events'] as const
