@@ -54,8 +54,8 @@ public sealed class OpeningPages(WebUIScene scene)
         visit.AssertNothingWentWrong();
         Assert.Equal(isChinese ? "zh-CN" : "en", await visit.Page.EvaluateAsync<string>("document.documentElement.lang"));
         Assert.Equal(isChinese ? "dark" : "light", await visit.Page.EvaluateAsync<string>("document.documentElement.dataset.mantineColorScheme"));
-        Assert.Empty(await visit.Page.EvaluateAsync<string[]>(KeysInsteadOfWords));
-        Assert.Empty((await visit.Page.EvaluateAsync<string[]>(WordsOfTheOther(isChinese))).Where(text => !isChinese || !System.Text.RegularExpressions.Regex.IsMatch(text, WithoutTranslation)));
+        Assert.Empty(await visit.ReadAsync<string[]>(KeysInsteadOfWords));
+        Assert.Empty((await visit.ReadAsync<string[]>(WordsOfTheOther(isChinese))).Where(text => !isChinese || !System.Text.RegularExpressions.Regex.IsMatch(text, WithoutTranslation)));
         await AssertAccessibleAsync(visit);
 
         await visit.Page.SetViewportSizeAsync(375, 800);
@@ -84,9 +84,9 @@ public sealed class OpeningPages(WebUIScene scene)
     {
         await using var visit = await scene.VisitAsync("/");
 
-        var sizes = await visit.Page.EvaluateAsync<Dictionary<string, long>>(
+        var sizes = await visit.ReadAsync<Dictionary<string, long>>(
             """
-            () => Object.fromEntries([...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+            Object.fromEntries([...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
               .filter((entry) => !entry.name.includes('/graphql')).map((entry) => [entry.name, entry.encodedBodySize]))
             """);
 
@@ -107,13 +107,13 @@ public sealed class OpeningPages(WebUIScene scene)
 
     private static async Task<(int Wide, string What)> WidestAsync(Visit visit)
     {
-        var found = await visit.Page.EvaluateAsync<string[]>(
+        var found = await visit.ReadAsync<string[]>(
             """
-            () => {
+            (() => {
               const wide = document.documentElement.scrollWidth
               const what = [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > 376).slice(0, 5).map((e) => e.outerHTML.slice(0, 200))
               return [String(wide), what.join('\n')]
-            }
+            })()
             """);
         return (int.Parse(found[0]), found[1]);
     }
@@ -121,19 +121,19 @@ public sealed class OpeningPages(WebUIScene scene)
     /// <summary>Texts that are a key of the words: where a word is missing, its key is shown.</summary>
     private const string KeysInsteadOfWords =
         """
-        () => {
+        (() => {
           const texts = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
           while (walk.nextNode()) texts.push(walk.currentNode.data.trim())
           for (const element of document.querySelectorAll('[aria-label], [title], [placeholder]'))
             for (const name of ['aria-label', 'title', 'placeholder']) texts.push(element.getAttribute(name) ?? '')
           return texts.filter((text) => /^(access|observing|placing|plumbing|registering|replaying):|^[a-z][a-zA-Z]*(\.[a-z][a-zA-Z0-9_]*)+$|\{\{/.test(text) && !/\.(com|io)$/.test(text))
-        }
+        })()
         """;
 
     /// <summary>Words of headings, columns, buttons and links of the menu that are in the language that was not asked for.</summary>
     private static string WordsOfTheOther(bool isChinese) =>
         $$"""
-        () => [...new Set([...document.querySelectorAll('nav a, main h1, main h2, main h3, main h4, th, main button, main label, [role=tab]')].map((e) => e.innerText.trim()))]
+        [...new Set([...document.querySelectorAll('nav a, main h1, main h2, main h3, main h4, th, main button, main label, [role=tab]')].map((e) => e.innerText.trim()))]
           .filter((text) => {{(isChinese ? @"/[A-Za-z]{2}/.test(text) && !/[\u4e00-\u9fff]/.test(text)" : @"/[\u4e00-\u9fff]/.test(text)")}})
         """;
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hami.Domain.Ledger;
 using Hami.Lab.ApiServer;
@@ -126,17 +125,17 @@ public sealed class ShowingTrueNumbers(WebUIScene shared)
 
     private static async Task AssertRowsAsync(Visit visit, string key, IEnumerable<Dictionary<string, string>> expected)
     {
-        var rows = await visit.Page.EvaluateAsync<JsonElement>(
+        var rows = await visit.ReadAsync<List<Dictionary<string, string>>>(
             "[...document.querySelectorAll('tbody tr[data-index]')].map((row) => Object.fromEntries([...row.querySelectorAll('[data-testid][data-value]')].map((figure) => [figure.dataset.testid, figure.dataset.value])))");
-        var shown = rows.Deserialize<List<Dictionary<string, string>>>()!.ToDictionary(row => row[key], StringComparer.Ordinal);
+        var shown = rows.ToDictionary(row => row[key], StringComparer.Ordinal);
         var wanted = expected.ToList();
         Assert.Equal(wanted.Select(row => row[key]).Order(StringComparer.Ordinal), shown.Keys.Order(StringComparer.Ordinal));
         foreach (var row in wanted)
             Assert.All(row, figure => Assert.True(shown[row[key]].GetValueOrDefault(figure.Key) == figure.Value, $"{visit.PathAndQuery}, {row[key]}: {figure.Key} is shown as {shown[row[key]].GetValueOrDefault(figure.Key)}, the ledger has {figure.Value}"));
     }
 
-    private static async Task<Dictionary<string, string>> FiguresAsync(Visit visit) => (await visit.Page.EvaluateAsync<JsonElement>(
-        "Object.fromEntries([...document.querySelectorAll('[data-testid][data-value]')].map((figure) => [figure.dataset.testid, figure.dataset.value]))")).Deserialize<Dictionary<string, string>>()!;
+    private static Task<Dictionary<string, string>> FiguresAsync(Visit visit) => visit.ReadAsync<Dictionary<string, string>>(
+        "Object.fromEntries([...document.querySelectorAll('[data-testid][data-value]')].map((figure) => [figure.dataset.testid, figure.dataset.value]))");
 
     private static async Task<JsonNode> AskAsync(ControlPlaneScene scene, string query, JsonObject variables)
     {

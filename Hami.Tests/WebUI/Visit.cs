@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.Playwright;
 
 namespace Hami.Tests.WebUI;
@@ -89,6 +90,9 @@ internal sealed class Visit : IAsyncDisposable
 
     /// <summary>Until something holds of the page, as JavaScript says it.</summary>
     public Task UntilAsync(string expression) => Page.WaitForFunctionAsync(expression, options: new() { Timeout = Patience });
+
+    /// <summary>What a JavaScript expression is in the page.</summary>
+    public async Task<T> ReadAsync<T>(string expression) => JsonSerializer.Deserialize<T>(await Page.EvaluateAsync<string>($"JSON.stringify({expression})"))!;
 
     public void AssertNothingWentWrong() => Assert.True(_complaints.IsEmpty, $"{PathAndQuery}:\n{string.Join('\n', _complaints)}");
 
