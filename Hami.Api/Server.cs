@@ -156,6 +156,7 @@ internal static partial class Server
         services.AddHosted<Settling>();
 
         services.AddSingleton<SeenPods>().AddSingleton<IPendingPods, PendingPods>();
+        services.AddSingleton(s => new LivePods(s.GetRequiredService<AdmissionRules>()));
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddSingleton<Adoption>();
         services.AddHosted<PodReconciler>();
