@@ -12,7 +12,7 @@ public sealed class FollowingTheCluster(WebUIScene scene)
         await using var visit = await scene.VisitAsync("/workloads");
         await visit.Page.GetByText("Live", new() { Exact = true }).WaitForAsync();
         await visit.Page.EvaluateAsync("window.isStillTheSame = true");
-        var row = visit.Page.GetByRole(AriaRole.Link, new() { Name = "comes-and-goes" });
+        var row = visit.Page.GetByRole(AriaRole.Link, new() { Name = "comes-and-goes", Exact = true });
         Assert.Equal(0, await row.CountAsync());
 
         await scene.CreatePodAsync("comes-and-goes");

@@ -14,7 +14,7 @@ public sealed class LookingBack(WebUIScene scene)
 
         await using var visit = await scene.VisitAsync($"/workloads?at={At(placed.AddMilliseconds(-1))}");
         Assert.Equal(0, await RowOf(visit).CountAsync());
-        Assert.True(await visit.Page.GetByRole(AriaRole.Link, new() { Name = "gpu-test" }).First.IsVisibleAsync());
+        Assert.True(await visit.Page.GetByRole(AriaRole.Link, new() { Name = "gpu-test", Exact = true }).First.IsVisibleAsync());
 
         await visit.GoAsync($"/workloads?at={At(placed.AddMilliseconds(1))}");
         await RowOf(visit).First.WaitForAsync();
@@ -44,7 +44,7 @@ public sealed class LookingBack(WebUIScene scene)
 
     public static TheoryData<string> EveryPage => [.. Pages.All];
 
-    private static ILocator RowOf(Visit visit) => visit.Page.GetByRole(AriaRole.Link, new() { Name = "ended" });
+    private static ILocator RowOf(Visit visit) => visit.Page.GetByRole(AriaRole.Link, new() { Name = "ended", Exact = true });
 
     private static string At(DateTimeOffset moment) => moment.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'");
 

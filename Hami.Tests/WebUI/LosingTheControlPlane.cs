@@ -62,7 +62,7 @@ public sealed class LosingTheControlPlane(WebUIScene shared)
         }
     }
 
-    private static ILocator PodAsync(Visit visit, string name) => visit.Page.GetByRole(AriaRole.Link, new() { Name = name }).First;
+    private static ILocator PodAsync(Visit visit, string name) => visit.Page.GetByRole(AriaRole.Link, new() { Name = name, Exact = true }).First;
 
     private static async Task PlaceAsync(ControlPlaneScene scene, string name)
     {

@@ -29,7 +29,7 @@ public sealed class SigningIn(WebUIScene scene)
 
         await TryAsync(visit, scene.OfTeamA);
 
-        await visit.Page.GetByRole(AriaRole.Link, new() { Name = "trains" }).First.WaitForAsync();
+        await visit.Page.GetByRole(AriaRole.Link, new() { Name = "trains", Exact = true }).First.WaitForAsync();
         await visit.SettleAsync();
         Assert.DoesNotContain("gpu-test", await visit.Page.Locator("main").InnerTextAsync(), StringComparison.Ordinal);
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Signed in as system:serviceaccount:team-a:of-team-a" }).ClickAsync();

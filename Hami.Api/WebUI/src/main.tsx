@@ -24,11 +24,19 @@ const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif',
 })
 
-/** Grey words stand out from what lies behind them as much as WCAG AA asks. */
+/** Words stand out from what lies behind them as much as WCAG AA asks: grey ones, and those of badges and alerts whose own colour is too light. */
 const readable: CSSVariablesResolver = () => ({
   variables: {},
-  light: { '--mantine-color-dimmed': '#5f6770' },
-  dark: { '--mantine-color-dimmed': 'var(--mantine-color-dark-1)' },
+  light: {
+    '--mantine-color-dimmed': '#5f6770',
+    '--mantine-color-placeholder': '#6a7178',
+    '--mantine-color-teal-light-color': '#076549',
+    '--mantine-color-green-light-color': '#1f6a2e',
+    '--mantine-color-yellow-light-color': '#8f4a00',
+    '--mantine-color-orange-light-color': '#9c340b',
+    '--mantine-color-orange-outline': '#9c340b',
+  },
+  dark: { '--mantine-color-dimmed': 'var(--mantine-color-dark-1)', '--mantine-color-placeholder': '#9a9a9a' },
 })
 
 function App() {

@@ -2,7 +2,7 @@ import { Center, Loader } from '@mantine/core'
 import { createContext, useContext, useEffect, type ReactNode } from 'react'
 import { AskError } from '../Plumbing/ask'
 import { YouDocument, type YouQuery } from '../Plumbing/asked'
-import { follow, questions } from '../Plumbing/live'
+import { follow, insist, questions } from '../Plumbing/live'
 import { useQuestion } from '../Plumbing/question'
 import { Failed } from '../Plumbing/states'
 import SignIn from './SignIn'
@@ -26,6 +26,7 @@ export function Gate({ children }: { children: ReactNode }) {
   const isIn = !!question.data && !isRefused
   // Another user sees nothing of what was asked for the one before.
   useEffect(() => onTokenChange(() => void questions.resetQueries()), [])
+  useEffect(insist, [])
   useEffect(() => (isIn ? follow() : undefined), [isIn])
   if (isRefused) return <SignIn />
   if (question.data) return <Who value={question.data.you}>{children}</Who>

@@ -11,6 +11,11 @@ export class AskError extends Error {
   }
 }
 
+/** What could not be asked now can be later; what is refused stays refused. */
+export function isForNow(error: unknown): boolean {
+  return error instanceof AskError && ['OFFLINE', 'UNAVAILABLE'].includes(error.code)
+}
+
 interface Answer<T> {
   data?: T | null
   errors?: { message: string; extensions?: { code?: string } }[]

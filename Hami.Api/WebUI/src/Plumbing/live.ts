@@ -2,7 +2,7 @@ import { QueryClient } from '@tanstack/react-query'
 import { createClient } from 'graphql-sse'
 import { useSyncExternalStore } from 'react'
 import { onTokenChange } from '../Access/token'
-import { AskError, headers } from './ask'
+import { headers, isForNow } from './ask'
 import { ClusterChangedDocument, type ClusterChangedSubscription } from './asked'
 
 /** Whether changes are told as they happen. */
@@ -37,7 +37,7 @@ export const questions = new QueryClient({
       refetchOnWindowFocus: true,
       networkMode: 'always',
       // What cannot be asked now is asked again; what is refused stays refused.
-      retry: (failures, error) => failures < 2 && error instanceof AskError && ['OFFLINE', 'UNAVAILABLE'].includes(error.code),
+      retry: (failures, error) => failures < 2 && isForNow(error),
       retryDelay: (attempt) => 500 * 2 ** attempt,
     },
   },
@@ -56,6 +56,14 @@ function isOfNow(key: readonly unknown[]): boolean {
 
 function pages(data: unknown): number {
   return (data as { pages?: unknown[] } | undefined)?.pages?.length ?? 1
+}
+
+/** Asks again what could not be answered for now, every few seconds until the returned function is called: nothing else tells when it can be. */
+export function insist(): () => void {
+  const timer = setInterval(() => {
+    void questions.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' && state.fetchStatus === 'idle' && isForNow(state.error) })
+  }, 5_000)
+  return () => clearInterval(timer)
 }
 
 /** Follows the log until the returned function is called: resumes after a lost connection, and says when there is none. */

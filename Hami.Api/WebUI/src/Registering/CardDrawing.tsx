@@ -115,8 +115,9 @@ function Bar({ label, height, lanes = 1, placed, tenants, colours, words, free }
                   data-testid="card-slice"
                   data-value={tenant.memoryMiB}
                 >
-                  <span className={`${classes.words} ${classes.strong}`}>{first}</span>
-                  {isHigh && <span className={classes.words}>{second}</span>}
+                  {/* The label says all of it. */}
+                  <span className={`${classes.words} ${classes.strong}`} aria-hidden>{first}</span>
+                  {isHigh && <span className={classes.words} aria-hidden>{second}</span>}
                 </Link>
               </Tooltip>
             ) : (
