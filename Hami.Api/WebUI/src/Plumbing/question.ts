@@ -46,12 +46,12 @@ export function useList<TResult, TVariables, Row>(
   document: TypedDocumentString<TResult, TVariables>,
   variables: Omit<TVariables, 'first' | 'after'>,
   pick: (result: TResult) => PageOf<Row>,
-  options: Options = {},
+  options: Options & { size?: number } = {},
 ) {
   const isNow = !(variables as { at?: unknown }).at
   const query = useInfiniteQuery({
     queryKey: [document.toString(), variables],
-    queryFn: ({ pageParam, signal }) => ask(document, { ...variables, first: pageSize, after: pageParam } as TVariables, signal),
+    queryFn: ({ pageParam, signal }) => ask(document, { ...variables, first: options.size ?? pageSize, after: pageParam } as TVariables, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (last: TResult) => {
       const info = pick(last).pageInfo

@@ -38,6 +38,7 @@ export const plumbing = {
     news: 'There are changes: show them',
     notFound: 'Nothing matches “{{text}}”',
     clear: 'Clear the search',
+    clearFilter: 'Clear the filter {{what}}',
     export: 'Export CSV',
     exportFailed: 'Not exported: try again',
   },

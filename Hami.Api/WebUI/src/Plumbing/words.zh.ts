@@ -37,6 +37,7 @@ export const plumbing = {
     news: '有更新，点击显示',
     notFound: '没有与“{{text}}”匹配的内容',
     clear: '清除搜索',
+    clearFilter: '清除筛选：{{what}}',
     export: '导出 CSV',
     exportFailed: '未能导出，请重试',
   },
