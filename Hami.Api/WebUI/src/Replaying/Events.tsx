@@ -109,6 +109,7 @@ export function Events() {
               onChange={(next) => set({ types: next.join(',') || undefined })}
               searchable
               clearable
+              clearButtonProps={{ 'aria-label': t('picker.clear') }}
               hidePickedOptions
             />
             <TextFilter name="namespace" label={t('events.namespace')} width={110} />

@@ -1,5 +1,6 @@
 import { DateTimePicker, type DateTimePickerProps } from '@mantine/dates'
 import dayjs from 'dayjs'
+import { useTranslation } from 'react-i18next'
 import * as units from '../Plumbing/units'
 
 /** Chooses a moment, to the second, in the reader's own time zone. */
@@ -10,6 +11,7 @@ export function MomentPicker({ at, onChoose, min, max, 'aria-label': name, ...pr
   min?: number
   max?: number
 } & Pick<DateTimePickerProps, 'label' | 'placeholder' | 'clearable' | 'size' | 'w' | 'error' | 'aria-label' | 'disabled'>) {
+  const { t } = useTranslation('replaying')
   return (
     <DateTimePicker
       withSeconds
@@ -18,6 +20,9 @@ export function MomentPicker({ at, onChoose, min, max, 'aria-label': name, ...pr
       minDate={min === undefined ? undefined : written(min)}
       maxDate={max === undefined ? undefined : written(max)}
       value={at === undefined ? null : written(at)}
+      clearButtonProps={{ 'aria-label': t('picker.clear') }}
+      submitButtonProps={{ 'aria-label': t('picker.done') }}
+      timePickerProps={{ hoursInputLabel: t('picker.hours'), minutesInputLabel: t('picker.minutes'), secondsInputLabel: t('picker.seconds') }}
       onChange={(text) => onChoose(text ? dayjs(text).toDate() : undefined)}
       // What can be read on it is part of its name.
       aria-label={name && at !== undefined ? `${name}: ${units.moment(new Date(at))}` : name}
