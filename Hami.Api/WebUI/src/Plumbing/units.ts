@@ -60,8 +60,18 @@ export function celsius(value: Maybe): string {
   return value == null ? unknown : `${number(value, 0)} °C`
 }
 
+/** A number that is not counted but measured, such as hours: the more of it, the fewer decimals. */
+export function amount(value: Maybe): string {
+  return value == null ? unknown : number(value, value < 10 ? 2 : value < 100 ? 1 : 0)
+}
+
+/** How many times more there is than the hardware has, such as × 1.5. */
+export function times(value: Maybe): string {
+  return value == null ? unknown : `× ${number(value, 2)}`
+}
+
 export function hours(value: Maybe): string {
-  return value == null ? unknown : `${number(value, value < 10 ? 2 : value < 100 ? 1 : 0)} h`
+  return value == null ? unknown : `${amount(value)} h`
 }
 
 /** CPU in thousandths, as cores. */

@@ -37,7 +37,9 @@ export const plumbing = {
     news: '有更新，点击显示',
     notFound: '没有与“{{text}}”匹配的内容',
     clear: '清除搜索',
+    clearFilter: '清除筛选：{{what}}',
     export: '导出 CSV',
+    exportFailed: '未能导出，请重试',
   },
   failed: {
     offline: '控制面没有响应',
@@ -55,6 +57,10 @@ export const plumbing = {
     title: '没有这个页面',
     hint: '地址可能已失效或有误。',
     home: '返回总览',
+  },
+  chart: {
+    time: '时间',
+    day: '日期',
   },
   range: {
     label: '显示的时间',
