@@ -1,3 +1,4 @@
+import { useId } from '@mantine/hooks'
 import { DateTimePicker, type DateTimePickerProps } from '@mantine/dates'
 import dayjs from 'dayjs'
 import { useTranslation } from 'react-i18next'
@@ -12,8 +13,12 @@ export function MomentPicker({ at, onChoose, min, max, 'aria-label': name, ...pr
   max?: number
 } & Pick<DateTimePickerProps, 'label' | 'placeholder' | 'clearable' | 'size' | 'w' | 'error' | 'aria-label' | 'disabled'>) {
   const { t } = useTranslation('replaying')
+  const id = useId()
   return (
     <DateTimePicker
+      // The calendar is named by what opens it.
+      id={id}
+      popoverProps={{ id }}
       withSeconds
       highlightToday
       valueFormat={(date) => units.moment(dayjs(date).toDate())}
