@@ -163,7 +163,7 @@ export const observing = {
     computeChart: 'Compute, in cards',
     memoryTrend: 'Device memory that {{namespace}} held and used over time',
     coresTrend: 'Compute that {{namespace}} held and used over time, in cards',
-  title: 'Observing',
+  },
   workloads: {
     title: 'Workloads',
     label: 'workloads',

@@ -162,7 +162,7 @@ export const observing = {
     computeChart: '算力（卡）',
     memoryTrend: '{{namespace}} 的显存占用与使用随时间的变化',
     coresTrend: '{{namespace}} 的算力占用与使用随时间的变化（卡）',
-  title: 'Observing',
+  },
   workloads: {
     title: '工作负载',
     label: '工作负载',
