@@ -243,11 +243,10 @@ public sealed class AskingPrometheus
     {
         await using var prometheus = await FakePrometheus.StartAsync();
         prometheus.Value = (_, _) => 42;
-        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, flags: ["--prometheus-address", prometheus.Address.ToString(), "--auth-mode", "none"]);
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, flags: ["--prometheus-address", prometheus.Address.ToString(), "--prometheus-timeout", "9s", "--auth-mode", "none"]);
         const string Question = """{"query":"{ you { allNamespaces } old: usageTrend(from: \"2024-01-01T00:00:00Z\", to: \"2024-01-11T00:00:00Z\", stepSeconds: 86400) { source points { at busy } } usageTrend(stepSeconds: 300) { source } }"}""";
 
-        var known = JsonNode.Parse((await scene.PostRawAsync("graphql", Question)).Body)!;
-        Assert.Null(known["errors"]);
+        var known = await AnswerAsync(answer => answer["errors"] is null);
         Assert.Equal("PROMETHEUS", known["data"]!["old"]!["source"]!.GetValue<string>());
         Assert.Equal(Enumerable.Repeat(42.0, 10), known["data"]!["old"]!["points"]!.AsArray().Select(p => p!["busy"]!.GetValue<double>()));
 
@@ -256,12 +255,19 @@ public sealed class AskingPrometheus
             http.Response.StatusCode = 503;
             return Task.CompletedTask;
         };
-        var unknown = JsonNode.Parse((await scene.PostRawAsync("graphql", Question)).Body)!;
-        Assert.Equal("PROMETHEUS", Assert.Single(unknown["errors"]!.AsArray())!["extensions"]!["code"]!.GetValue<string>());
+        var unknown = await AnswerAsync(answer => answer["errors"] is JsonArray { Count: 1 } errors && errors[0]!["extensions"]?["code"]?.GetValue<string>() == "PROMETHEUS");
         Assert.Equal("[\"old\"]", unknown["errors"]![0]!["path"]!.ToJsonString());
         Assert.All(unknown["data"]!["old"]!["points"]!.AsArray(), p => Assert.Null(p!["busy"]));
         Assert.Equal("TELEMETRY", unknown["data"]!["usageTrend"]!["source"]!.GetValue<string>());
         Assert.True(unknown["data"]!["you"]!["allNamespaces"]!.GetValue<bool>());
+
+        // A question has ten seconds, which a busy machine may need for something else.
+        async Task<JsonNode> AnswerAsync(Func<JsonNode, bool> isMeant)
+        {
+            JsonNode answer = new JsonObject();
+            await ControlPlaneScene.UntilAsync(async () => isMeant(answer = JsonNode.Parse((await scene.PostRawAsync("graphql", Question)).Body)!), () => $"{answer.ToJsonString()}\n{scene.Log}");
+            return answer;
+        }
     }
 
     [Theory]
