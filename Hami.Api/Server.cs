@@ -10,6 +10,7 @@ using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.GraphQL;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
+using Hami.Api.Plumbing.Pages;
 using Hami.Api.Plumbing.Telling;
 using Hami.Api.Quotas;
 using Hami.Api.Reading;
@@ -54,6 +55,7 @@ internal static partial class Server
         everybody.MapTelemetry();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
+        everybody.MapWebUI();
         app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics, options.WebUiMetrics);
         app.For(Callers.Public | Callers.Scheduler | Callers.Prometheus).MapProbes();
         if (options.Profiling)
@@ -111,8 +113,10 @@ internal static partial class Server
         services.AddSingleton(s => new Resuming(
             s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new UsageQuestions(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new History(new(
+            s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>(), s.GetRequiredService<RecentLedgers>())));
+        services.AddSingleton(s => new Moments(s.GetRequiredService<ILedgerReader>(), s.GetRequiredService<History>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new AllocationTrends(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(s => new History(new(s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>())));
         services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>().AddHostedService<FirstQuestion>();
     }
 
@@ -122,7 +126,7 @@ internal static partial class Server
         services.AddSingleton(placement);
         services.AddSingleton(placement.Nvidia);
 
-        services.AddSingleton<SeenNodes>();
+        services.AddSingleton(new SeenNodes());
         services.AddHosted<NodeWatch>();
 
         services.AddSingleton(new AdmissionRules(placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia));
@@ -152,6 +156,7 @@ internal static partial class Server
         services.AddHosted<Settling>();
 
         services.AddSingleton<SeenPods>().AddSingleton<IPendingPods, PendingPods>();
+        services.AddSingleton(s => new LivePods(s.GetRequiredService<AdmissionRules>()));
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddSingleton<Adoption>();
         services.AddHosted<PodReconciler>();
@@ -161,7 +166,8 @@ internal static partial class Server
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
 
-        services.AddSingleton<StoredEvents>().AddSingleton<KeptCheckpoints>().AddSingleton<IKnownStates, LiveState>().AddSingleton<LedgerHistory>();
+        services.AddSingleton<StoredEvents>().AddSingleton<KeptCheckpoints>().AddSingleton(s => new RecentLedgers(() => s.GetRequiredService<FollowedLog>().Number))
+            .AddSingleton<IKnownStates, LiveState>().AddSingleton<LedgerHistory>();
         if (options.Heads is { } heads)
             services.AddSingleton(heads).AddHosted<HeadExport>();
     }

@@ -1,3 +1,4 @@
+using GraphQL;
 using Hami.Domain.Ledger;
 using Hami.Domain.Reading;
 
@@ -8,11 +9,13 @@ public sealed class AllocationRecord
 {
     private readonly AllocationRow _row;
     private readonly PlacementReasons _reasons;
+    private readonly CardModels _models;
 
-    internal AllocationRecord(AllocationRow row, PlacementReasons reasons)
+    internal AllocationRecord(AllocationRow row, PlacementReasons reasons, CardModels models)
     {
-        (_row, _reasons) = (row, reasons);
+        (_row, _reasons, _models) = (row, reasons, models);
         reasons.MayBeAskedFor(row.PlacedPosition);
+        models.MayBeAskedFor(row.Shares);
     }
 
     /// <summary>Id of the allocation.</summary>
@@ -48,6 +51,16 @@ public sealed class AllocationRecord
     /// <summary>The parts of cards, as they were placed.</summary>
     public IReadOnlyList<Share> Shares => _row.Shares;
 
+    /// <summary>Of how many cards it has a part.</summary>
+    public int Devices => _row.Shares.Select(s => s.DeviceUuid).Distinct(StringComparer.Ordinal).Count();
+
+    /// <summary>Product names of its cards, each once, by name, as far as they are known.</summary>
+    public Task<IReadOnlyList<string>> Types(CancellationToken cancellationToken) => _models.OfAsync(_row.Node, _row.Shares, cancellationToken);
+
+    /// <summary>How far it has come; null once it is given back.</summary>
+    public AllocationPhase? Phase =>
+        ReleasedAt is not null ? null : AttachedAt is not null ? AllocationPhase.Attached : BoundAt is not null ? AllocationPhase.Bound : AllocationPhase.Placed;
+
     /// <summary>When it was decided.</summary>
     public DateTimeOffset PlacedAt => _row.PlacedAt;
 
@@ -74,6 +87,12 @@ public sealed class AllocationRecord
 
     /// <summary>Why they were given back; null while they are held.</summary>
     public ReleaseReason? ReleaseReason => _row.ReleaseReason;
+
+    /// <summary>What the API server says of the pod now; null when it is gone, nothing is told of it, or the past is asked for.</summary>
+    public PodNow? Live([FromServices] LivePods live) => IsPast ? null : live.Find(PodUid);
+
+    /// <summary>Whether it is shown as of a moment of the past.</summary>
+    internal bool IsPast { get; init; }
 
     /// <summary>What the decision saw; null when another scheduler made it. Without other pods' reservations where you do not see all namespaces.</summary>
     public Task<PlacementReason?> Because(CancellationToken cancellationToken) => _reasons.OfAsync(_row.PlacedPosition, cancellationToken);

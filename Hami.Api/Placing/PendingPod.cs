@@ -1,5 +1,10 @@
+using GraphQL;
+using Hami.Api.Access;
 using Hami.Api.Asking;
+using Hami.Api.Observing;
+using Hami.Api.Replaying;
 using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
 
 namespace Hami.Api.Placing;
 
@@ -18,10 +23,32 @@ public sealed record PendingPod(
     {
         [PendingSort.RefusedAt] = Order<PendingPod>.Time("refusedAt", p => p.RefusedAt, p => p.PodUid),
         [PendingSort.Pod] = Order<PendingPod>.Text("pod", p => $"{p.Namespace}/{p.Pod}", p => p.PodUid),
+        [PendingSort.Message] = Order<PendingPod>.Text("message", p => p.Message, p => p.PodUid),
     };
 
-    internal static PendingPod Of(WaitingPod waiting) => new(
-        waiting.Refusal.PodUid, waiting.Refusal.Namespace, waiting.Refusal.Pod, waiting.Refusal.Message, waiting.Refusal.Reasons, waiting.At, waiting.Refusal.LogPosition);
+    /// <summary>What it asks, as it was understood when it was refused; null where that was not kept.</summary>
+    public PodAsk? Ask { get; private init; }
+
+    /// <summary>Whether it is shown as of a moment of the past.</summary>
+    internal bool IsPast { get; init; }
+
+    private ClusterLedger Cluster { get; init; } = ClusterLedger.Empty;
+
+    /// <summary>What the API server says of it now; null when it is gone, nothing is told of it, or the past is asked for.</summary>
+    public PodNow? Live([FromServices] LivePods live) => IsPast ? null : live.Find(PodUid);
+
+    /// <summary>What would let it fit, each by itself; empty when nothing alone would, or what it asks was not kept. It is tried on all nodes, so ask it of a few pods at once.</summary>
+    [Complexity(10_000)]
+    public Task<IReadOnlyList<string>> WouldFit([FromServices] History history, [FromServices] Asker asker, CancellationToken cancellationToken) =>
+        Ask is null ? Task.FromResult<IReadOnlyList<string>>([]) : history.WouldFitAsync(Ask, Cluster, asker.Scope, cancellationToken);
+
+    /// <summary>A pod as it waits in a state of the cluster.</summary>
+    internal static PendingPod Of(WaitingPod waiting, ClusterLedger cluster) => new(
+        waiting.Refusal.PodUid, waiting.Refusal.Namespace, waiting.Refusal.Pod, waiting.Refusal.Message, waiting.Refusal.Reasons, waiting.At, waiting.Refusal.LogPosition)
+    {
+        Ask = waiting.Refusal.Ask,
+        Cluster = cluster,
+    };
 }
 
 /// <summary>Which waiting pods; what is left out is not asked for.</summary>
@@ -42,9 +69,13 @@ public sealed class PendingFilter
     /// <summary>Only pods that wait for this reason among others, such as <c>CardInsufficientMemory</c>.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>Only pods in whose <c>namespace/name</c>, or message, this occurs.</summary>
+    public string? Search { get; init; }
+
     internal bool Takes(PendingPod pod) =>
         Match.Is(Namespace, pod.Namespace) && Match.Is(Pod, pod.Pod) && Match.Has(PodContains, pod.Pod) && Match.Is(PodUid, pod.PodUid)
-        && (Reason is null || pod.Reasons.Any(r => r.Reason == Reason));
+        && (Reason is null || pod.Reasons.Any(r => r.Reason == Reason))
+        && (Search is null || Match.Has(Search, $"{pod.Namespace}/{pod.Pod}") || Match.Has(Search, pod.Message));
 }
 
 /// <summary>What waiting pods are sorted by.</summary>
@@ -55,6 +86,9 @@ public enum PendingSort
 
     /// <summary>Namespace and name.</summary>
     Pod,
+
+    /// <summary>Why they wait.</summary>
+    Message,
 }
 
 /// <summary>A policy of placement.</summary>

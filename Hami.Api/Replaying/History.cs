@@ -1,7 +1,9 @@
+using System.Globalization;
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
 using Hami.Api.Plumbing;
+using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
 using Hami.Domain.Replaying;
 
@@ -15,6 +17,7 @@ public sealed class History : IDisposable
 
     private readonly LedgerHistory _log;
     private readonly SemaphoreSlim _turn = new(MostAtOnce);
+    private readonly KeyedLock _folding = new();
 
     internal History(LedgerHistory log) => _log = log;
 
@@ -23,6 +26,20 @@ public sealed class History : IDisposable
 
     internal Task<ClusterPicture> AtAsync(DateTimeOffset at, string? node, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
         async () => Shown(ClusterPicture.Of(await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), at, node), scope), cancellationToken);
+
+    /// <summary>The ledger as it was at a moment. Those who ask for the same one fold it once.</summary>
+    internal async Task<ClusterLedger> LedgerAtAsync(DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        var position = await Rows.AnsweredAsync(() => _log.PositionAtAsync(at, cancellationToken), cancellationToken);
+        if (_log.Kept(position) is { } kept)
+            return kept;
+        using var _ = await _folding.AcquireAsync(position.ToString(CultureInfo.InvariantCulture), cancellationToken);
+        return _log.Kept(position) ?? await InTurnAsync(() => _log.AtAsync(position, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>What would let a refused pod fit, each by itself.</summary>
+    internal Task<IReadOnlyList<string>> WouldFitAsync(PodAsk ask, ClusterLedger cluster, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
+        () => Task.FromResult(Shown(WhatWouldFit.Of(ask, cluster), scope)), cancellationToken);
 
     internal Task<Horizon?> HorizonAsync(CancellationToken cancellationToken) => Rows.AnsweredAsync(() => _log.HorizonAsync(cancellationToken), cancellationToken);
 
@@ -54,8 +71,11 @@ public sealed class History : IDisposable
         : pod with
         {
             WhyThere = [.. pod.WhyThere.Where(w => !w.StartsWith("Set aside for pod ", StringComparison.Ordinal))],
-            WouldFit = [.. pod.WouldFit.Where(w => !w.Contains(" ended: ", StringComparison.Ordinal))],
+            WouldFit = Shown(pod.WouldFit, scope),
         };
+
+    private static IReadOnlyList<string> Shown(IReadOnlyList<string> wouldFit, Scope scope) =>
+        scope.AllNamespaces ? wouldFit : [.. wouldFit.Where(w => !w.Contains(" ended: ", StringComparison.Ordinal))];
 
     private async Task<T> InTurnAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
     {
@@ -64,10 +84,6 @@ public sealed class History : IDisposable
         {
             // On a thread of the pool: folding does not wait for anything, and would hold up the request's other fields.
             return await Rows.AnsweredAsync(() => Task.Run(ask, cancellationToken), cancellationToken);
-        }
-        catch (ArchivedHistoryException e)
-        {
-            throw new ExecutionError(e.Message, e) { Code = "ARCHIVED" };
         }
         finally
         {

@@ -1,0 +1,15 @@
+export const access = {
+  signIn: '登录',
+  signOut: '退出登录',
+  token: '令牌',
+  tokenHint: 'Kubernetes 令牌，或 OpenID 提供方签发的 ID 令牌。它只保存在本标签页中，且只发送给本控制面。',
+  tokenHow: '获取方法：',
+  refused: '未能登录：{{why}}',
+  unreachable: '控制面没有响应。',
+  you: '当前用户：{{name}}',
+  allNamespaces: '所有命名空间',
+  namespaces_one: '{{count}} 个命名空间',
+  namespaces_other: '{{count}} 个命名空间',
+  scope: '可见范围',
+  noNodes: '不含节点和设备',
+}

@@ -1,0 +1,4 @@
+/** What the pages of this room say. */
+export const observing = {
+  title: 'Observing',
+}

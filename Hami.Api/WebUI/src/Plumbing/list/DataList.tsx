@@ -1,0 +1,163 @@
+import { ActionIcon, Button, Checkbox, Group, Paper, Popover, ScrollArea, Skeleton, Stack, Table, Text, TextInput, Tooltip, UnstyledButton, VisuallyHidden } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
+import { flexRender, getCoreRowModel, useReactTable, type ColumnDef } from '@tanstack/react-table'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { ArrowDown, ArrowUp, ChevronsUpDown, Columns3, RefreshCw, Search } from 'lucide-react'
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { ListQuestion } from '../question'
+import { Empty, Failed } from '../states'
+import * as units from '../units'
+import { useUrl } from '../url'
+import { useShownColumns, type Column } from './columns'
+import classes from './DataList.module.css'
+
+/**
+ * A list of any length: the server sorts, searches and pages it, only the rows in sight are drawn.
+ * What is searched for (`q`) and sorted by (`sort`) stands in the address.
+ */
+export function DataList<Row>({ name, label, columns, question, rowKey, order, filters, empty, withSearch = true, height }: {
+  /** For what is remembered of this list on this device. */
+  name: string
+  label: string
+  columns: Column<Row>[]
+  question: Pick<ListQuestion<Row>, 'rows' | 'total' | 'error' | 'isPending' | 'isFetching' | 'isStale' | 'isFetchingNextPage' | 'hasNextPage' | 'fetchNextPage' | 'refetch' | 'isPlaceholderData'>
+  rowKey: (row: Row) => string
+  order?: { sort: string; descending: boolean; set: (sort: string, descending: boolean) => void }
+  filters?: ReactNode
+  /** Shown instead of rows when there are none. */
+  empty: ReactNode
+  withSearch?: boolean
+  /** Pixels or CSS length of the list; as tall as the window allows when not given. */
+  height?: number | string
+}) {
+  const { t } = useTranslation('plumbing')
+  const [shown, show] = useShownColumns(name, columns)
+  const viewport = useRef<HTMLDivElement>(null)
+
+  const definitions = useMemo<ColumnDef<Row>[]>(
+    () => columns.map((column) => ({ id: column.key, header: column.title, cell: ({ row }) => column.cell(row.original), size: column.width ?? 140 })),
+    [columns],
+  )
+  const table = useReactTable({ data: question.rows, columns: definitions, getCoreRowModel: getCoreRowModel(), getRowId: rowKey, manualSorting: true, state: { columnVisibility: shown } })
+  const rows = table.getRowModel().rows
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => viewport.current, estimateSize: () => 49, overscan: 12, getItemKey: (index) => rows[index]?.id ?? index })
+  const inSight = virtual.getVirtualItems()
+  const first = inSight[0]
+  const last = inSight.at(-1)
+
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = question
+  const isNearEnd = (last?.index ?? 0) > rows.length - 40
+  useEffect(() => {
+    if (isNearEnd && hasNextPage && !isFetchingNextPage) void fetchNextPage()
+  }, [isNearEnd, hasNextPage, isFetchingNextPage, fetchNextPage])
+
+  const columnOf = new Map(columns.map((column) => [column.key, column]))
+  const visible = table.getVisibleLeafColumns()
+  const sorted = order && (order.descending ? 'descending' : 'ascending')
+
+  return (
+    <Paper withBorder radius="md" className={classes.list}>
+      <Group p="xs" gap="xs" justify="space-between">
+        <Group gap="xs">
+          {withSearch && <SearchBox label={t('list.search', { what: label })} />}
+          {filters}
+        </Group>
+        <Group gap="xs">
+          {question.isStale && !question.isFetching && question.rows.length > 0 && (
+            <Button size="compact-xs" variant="light" onClick={() => void question.refetch()}>{t('list.news')}</Button>
+          )}
+          <Text size="sm" c="dimmed" aria-live="polite">{question.total === undefined ? '' : t('list.total', { count: question.total, formatted: units.count(question.total) })}</Text>
+          <Tooltip label={t('list.refresh')}>
+            <ActionIcon variant="default" aria-label={t('list.refresh')} loading={question.isFetching && !question.isPending} onClick={() => void question.refetch()}>
+              <RefreshCw size={16} />
+            </ActionIcon>
+          </Tooltip>
+          <Popover withArrow position="bottom-end" trapFocus>
+            <Popover.Target>
+              <Tooltip label={t('list.columns')}>
+                <ActionIcon variant="default" aria-label={t('list.columns')}><Columns3 size={16} /></ActionIcon>
+              </Tooltip>
+            </Popover.Target>
+            <Popover.Dropdown>
+              <Stack gap={6}>
+                {columns.map((column, index) => (
+                  <Checkbox key={column.key} size="xs" label={column.title} checked={shown[column.key]} disabled={index === 0} onChange={(e) => show({ ...shown, [column.key]: e.currentTarget.checked })} />
+                ))}
+              </Stack>
+            </Popover.Dropdown>
+          </Popover>
+        </Group>
+      </Group>
+      {question.error ? <Failed error={question.error} again={() => void question.refetch()} /> : null}
+      <ScrollArea.Autosize viewportRef={viewport} mah={height ?? 'calc(100dvh - 260px)'} type="auto" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': label }}>
+        <Table verticalSpacing={6} highlightOnHover stickyHeader aria-label={label} aria-rowcount={question.total ?? -1} className={classes.table} data-stale={question.isPlaceholderData || undefined}>
+          <Table.Thead>
+            <Table.Tr>
+              {visible.map((column) => {
+                const { sort, title, align } = columnOf.get(column.id)!
+                const isSorted = !!sort && order?.sort === sort
+                return (
+                  <Table.Th key={column.id} style={{ minWidth: column.getSize(), textAlign: align }} aria-sort={isSorted ? sorted : undefined}>
+                    {sort && order ? (
+                      <UnstyledButton className={classes.sorts} onClick={() => order.set(sort, isSorted ? !order.descending : false)} title={t('list.sort', { what: title })}>
+                        {title}
+                        {isSorted ? order.descending ? <ArrowDown size={14} aria-hidden /> : <ArrowUp size={14} aria-hidden /> : <ChevronsUpDown size={14} aria-hidden opacity={0.4} />}
+                      </UnstyledButton>
+                    ) : title}
+                  </Table.Th>
+                )
+              })}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {first && first.start > 0 && <tr aria-hidden><td style={{ height: first.start, padding: 0 }} colSpan={visible.length} /></tr>}
+            {inSight.map(({ index, key }) => {
+              const row = rows[index]
+              if (!row) return null
+              return (
+                <Table.Tr key={key} data-index={index} ref={virtual.measureElement} aria-rowindex={index + 2}>
+                  {row.getVisibleCells().map((cell) => (
+                    <Table.Td key={cell.id} style={{ textAlign: columnOf.get(cell.column.id)?.align }}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
+                  ))}
+                </Table.Tr>
+              )
+            })}
+            {last && virtual.getTotalSize() > last.end && <tr aria-hidden><td style={{ height: virtual.getTotalSize() - last.end, padding: 0 }} colSpan={visible.length} /></tr>}
+          </Table.Tbody>
+        </Table>
+        {question.isPending && <Stack p="md" gap="xs"><VisuallyHidden>{t('loading')}</VisuallyHidden>{[0, 1, 2, 3].map((i) => <Skeleton key={i} height={28} />)}</Stack>}
+        {!question.isPending && !question.error && rows.length === 0 && <EmptyOrNotFound>{empty}</EmptyOrNotFound>}
+        {isFetchingNextPage && <Text size="xs" c="dimmed" ta="center" p={6}>{t('loading')}</Text>}
+      </ScrollArea.Autosize>
+    </Paper>
+  )
+}
+
+function EmptyOrNotFound({ children }: { children: ReactNode }) {
+  const { t } = useTranslation('plumbing')
+  const [text, search] = useUrl('q')
+  return text ? <Empty title={t('list.notFound', { text })} action={<Button size="xs" mt="xs" variant="default" onClick={() => search(undefined)}>{t('list.clear')}</Button>} /> : children
+}
+
+function SearchBox({ label }: { label: string }) {
+  const [text, search] = useUrl('q')
+  const [typed, type] = useState(text ?? '')
+  const settle = useDebouncedCallback((next: string) => search(next || undefined), 250)
+  useEffect(() => type(text ?? ''), [text])
+  return (
+    <TextInput
+      size="sm"
+      w={240}
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      leftSection={<Search size={16} aria-hidden />}
+      value={typed}
+      onChange={(e) => {
+        type(e.currentTarget.value)
+        settle(e.currentTarget.value)
+      }}
+    />
+  )
+}

@@ -1,0 +1,3 @@
+export const replaying = {
+  title: 'Replaying',
+}

@@ -1,0 +1,42 @@
+import '@mantine/core/styles.css'
+import '@mantine/dates/styles.css'
+import { createTheme, MantineProvider } from '@mantine/core'
+import { DatesProvider } from '@mantine/dates'
+import { QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import 'dayjs/locale/zh-cn'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { useTranslation } from 'react-i18next'
+import { Gate } from './Access/Gate'
+import { questions } from './Plumbing/live'
+import { router } from './Plumbing/router'
+import { speak } from './Plumbing/words'
+
+const nonce = document.querySelector<HTMLMetaElement>('meta[name=csp-nonce]')?.content ?? ''
+// Where the library that locks scrolling behind a dialog looks for it.
+Object.assign(globalThis, { __webpack_nonce__: nonce })
+
+const theme = createTheme({
+  primaryColor: 'blue',
+  defaultRadius: 'md',
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif',
+})
+
+function App() {
+  const { i18n } = useTranslation()
+  return (
+    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+      <DatesProvider settings={{ locale: i18n.language === 'zh' ? 'zh-cn' : 'en', firstDayOfWeek: 1 }}>
+        <QueryClientProvider client={questions}>
+          <Gate>
+            <RouterProvider router={router} />
+          </Gate>
+        </QueryClientProvider>
+      </DatesProvider>
+    </MantineProvider>
+  )
+}
+
+await speak()
+createRoot(document.getElementById('page')!).render(<StrictMode><App /></StrictMode>)
