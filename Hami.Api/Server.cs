@@ -113,7 +113,10 @@ internal static partial class Server
         services.AddSingleton(s => new Resuming(
             s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new UsageQuestions(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(s => new History(new(s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>())));
+        services.AddSingleton(s => new History(new(
+            s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>(), s.GetRequiredService<RecentLedgers>())));
+        services.AddSingleton(s => new Moments(s.GetRequiredService<ILedgerReader>(), s.GetRequiredService<History>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new AllocationTrends(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>().AddHostedService<FirstQuestion>();
     }
 
@@ -123,7 +126,7 @@ internal static partial class Server
         services.AddSingleton(placement);
         services.AddSingleton(placement.Nvidia);
 
-        services.AddSingleton<SeenNodes>();
+        services.AddSingleton(new SeenNodes());
         services.AddHosted<NodeWatch>();
 
         services.AddSingleton(new AdmissionRules(placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia));
@@ -163,7 +166,8 @@ internal static partial class Server
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());
 
-        services.AddSingleton<StoredEvents>().AddSingleton<KeptCheckpoints>().AddSingleton<IKnownStates, LiveState>().AddSingleton<LedgerHistory>();
+        services.AddSingleton<StoredEvents>().AddSingleton<KeptCheckpoints>().AddSingleton(s => new RecentLedgers(() => s.GetRequiredService<FollowedLog>().Number))
+            .AddSingleton<IKnownStates, LiveState>().AddSingleton<LedgerHistory>();
         if (options.Heads is { } heads)
             services.AddSingleton(heads).AddHosted<HeadExport>();
     }

@@ -1,28 +1,43 @@
+using System.Globalization;
 using GraphQL;
 
 namespace Hami.Api.Asking;
 
 /// <summary>An order of a list: by one value, and by the id where that is the same.</summary>
 /// <param name="Name">The word clients ask for it with.</param>
-/// <param name="Key">The value: a text, a <see cref="long"/> or a time.</param>
+/// <param name="Key">The value: a text, a <see cref="long"/> or a time; null when it is not known, which only numbers may be.</param>
 /// <param name="Id">What no two rows have in common.</param>
 /// <param name="Sql">The value as PostgreSQL computes it; null for lists in memory.</param>
-internal sealed record Order<T>(string Name, Type Kind, Func<T, object> Key, Func<T, string> Id, string? Sql = null)
+internal sealed record Order<T>(string Name, Type Kind, Func<T, object?> Key, Func<T, string> Id, string? Sql = null)
 {
     public bool Descending { get; init; }
 
     public string Label => Descending ? Name + "-" : Name;
 
-    public Cursor CursorOf(T row) => new(Label, Key(row), Id(row));
+    /// <summary>Stands for a number that is not known: behind all others in either direction.</summary>
+    private long Unknown => Descending ? -long.MaxValue : long.MaxValue;
+
+    /// <summary>The value as PostgreSQL sorts by it.</summary>
+    public string? SqlKey => Kind == typeof(long) && MayBeUnknown ? string.Create(CultureInfo.InvariantCulture, $"coalesce({Sql}, {Unknown})") : Sql;
+
+    private bool MayBeUnknown { get; init; }
+
+    public Cursor CursorOf(T row) => new(Label, Key(row) ?? Unknown, Id(row));
 
     public static Order<T> Text(string name, Func<T, string> key, Func<T, string> id, string? sql = null) => new(name, typeof(string), key, id, sql);
 
     public static Order<T> Number(string name, Func<T, long> key, Func<T, string> id, string? sql = null) => new(name, typeof(long), r => key(r), id, sql);
 
+    /// <summary>By a number that may not be known.</summary>
+    public static Order<T> Known(string name, Func<T, long?> key, Func<T, string> id, string? sql = null) => new(name, typeof(long), r => key(r), id, sql) { MayBeUnknown = true };
+
     public static Order<T> Time(string name, Func<T, DateTimeOffset> key, Func<T, string> id, string? sql = null) => new(name, typeof(DateTimeOffset), r => key(r), id, sql);
 
+    /// <summary>Where a row stands.</summary>
+    public Place<T> PlaceOf(T row) => new(row, Key(row) ?? Unknown, Id);
+
     /// <summary>Compares places in the list.</summary>
-    public int Compare(Cursor a, Cursor b)
+    public int Compare(Place<T> a, Place<T> b)
     {
         var order = (a.Key, b.Key) switch
         {
@@ -37,6 +52,17 @@ internal sealed record Order<T>(string Name, Type Kind, Func<T, object> Key, Fun
     }
 }
 
+/// <summary>Where a row of a list in memory stands; its id is made where another row has the same value.</summary>
+/// <param name="row">The row; of a cursor it is not known.</param>
+internal sealed class Place<T>(T row, object key, Func<T, string> id)
+{
+    public T Row => row;
+
+    public object Key => key;
+
+    public string Id => field ??= id(row);
+}
+
 /// <summary>Which page of a list is asked for.</summary>
 internal sealed record Page<T>(int First, Cursor? After, Order<T> Order)
 {
@@ -46,17 +72,39 @@ internal sealed record Page<T>(int First, Cursor? After, Order<T> Order)
         ? throw new ExecutionError($"first: {first} is not between 1 and {Limits.LargestPage}: ask for the next page with after.")
         : new(first, after is null ? null : Cursor.Decode(after, order.Label, order.Kind), order);
 
-    /// <summary>The page of a list in memory.</summary>
+    /// <summary>The page of a list in memory: the first behind the cursor are picked out, the others are not sorted.</summary>
     public Connection<T> Of(IEnumerable<T> rows)
     {
-        var all = rows.Select(r => (Row: r, Cursor: Order.CursorOf(r))).ToList();
-        all.Sort((a, b) => Order.Compare(a.Cursor, b.Cursor));
-        var from = After is { } after ? all.FindIndex(r => Order.Compare(r.Cursor, after) > 0) : 0;
-        var page = from < 0 ? [] : all.Skip(from).Take(First + 1).ToList();
-        return Cut(page, _ => Task.FromResult((long)all.Count));
+        var after = After is null ? null : new Place<T>(default!, After.Key, _ => After.Id);
+        var count = 0L;
+        var best = new PriorityQueue<T, Place<T>>(First + 2, Comparer<Place<T>>.Create((a, b) => Order.Compare(b, a)));
+        foreach (var row in rows)
+        {
+            count++;
+            var place = Order.PlaceOf(row);
+            if (after is not null && Order.Compare(place, after) <= 0)
+                continue;
+            if (best.Count <= First)
+                best.Enqueue(row, place);
+            else
+                best.EnqueueDequeue(row, place);
+        }
+        var page = new (T, Cursor)[best.Count];
+        while (best.TryDequeue(out var row, out var place))
+            page[best.Count] = (row, new(Order.Label, place.Key, place.Id));
+        return Cut(page, _ => Task.FromResult(count));
     }
 
     /// <summary>The page of rows that were read up to one more than it has.</summary>
     public Connection<T> Cut(IReadOnlyList<(T Row, Cursor Cursor)> rows, Func<CancellationToken, Task<long>> count) =>
         new([.. rows.Take(First).Select(r => new Edge<T>(r.Cursor.Encode(), r.Row))], rows.Count > First, count);
+}
+
+/// <summary>Parts of a whole, as numbers that can be sorted by.</summary>
+internal static class Parts
+{
+    private const double Whole = 1_000_000;
+
+    /// <summary>Millionths of the whole; null when either is not known, or there is none.</summary>
+    public static long? Of(double? part, double? whole) => part is { } p && whole is > 0 and { } w ? (long)Math.Round(Whole * p / w) : null;
 }

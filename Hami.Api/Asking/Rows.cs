@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
 using GraphQL;
+using Hami.Api.Plumbing;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -94,9 +95,9 @@ public sealed class Rows : IDisposable
         var where = conditions();
         var table = from(where);
         if (page.After is { } after)
-            where.And($"({order.Sql}, {id}) {(order.Descending ? '<' : '>')} ({where.Parameter(after.Key)}, {where.Parameter(IdOf(after.Id))})");
+            where.And($"({order.SqlKey}, {id}) {(order.Descending ? '<' : '>')} ({where.Parameter(after.Key)}, {where.Parameter(IdOf(after.Id))})");
         var rows = await ReadAsync(
-            $"select {select} from {table} {where.Where} order by {order.Sql} {direction}, {id} {direction} limit {page.First + 1}", where, read, cancellationToken);
+            $"select {select} from {table} {where.Where} order by {order.SqlKey} {direction}, {id} {direction} limit {page.First + 1}", where, read, cancellationToken);
         return page.Cut([.. rows.Select(r => (r, order.CursorOf(r)))], ct => CountAsync(from, conditions(), ct));
 
         object IdOf(string text) => Guid.TryParse(text, out var guid) ? guid
@@ -116,6 +117,15 @@ public sealed class Rows : IDisposable
         }, cancellationToken);
     }
 
+    /// <summary>Refuses a moment whose history was archived.</summary>
+    internal Task MustHaveAsync(DateTimeOffset at, CancellationToken cancellationToken) => AnsweredAsync(
+        async () =>
+        {
+            await Horizon.MustHaveAsync(_database, at, cancellationToken);
+            return true;
+        },
+        cancellationToken);
+
     /// <summary>Asks the database, and says in a sentence why it did not answer.</summary>
     internal static async Task<T> AnsweredAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
     {
@@ -130,6 +140,10 @@ public sealed class Rows : IDisposable
         catch (PostgresException e) when (e.SqlState is UndefinedTable)
         {
             throw new ExecutionError("The read models are being put in place: ask again in a while.", e) { Code = "UNAVAILABLE" };
+        }
+        catch (ArchivedHistoryException e)
+        {
+            throw new ExecutionError(e.Message, e) { Code = "ARCHIVED" };
         }
         // A text that PostgreSQL cannot hold, such as one with NUL, is in no row.
         catch (PostgresException e) when (e.SqlState.StartsWith("22", StringComparison.Ordinal))

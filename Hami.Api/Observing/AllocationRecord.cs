@@ -9,11 +9,13 @@ public sealed class AllocationRecord
 {
     private readonly AllocationRow _row;
     private readonly PlacementReasons _reasons;
+    private readonly CardModels _models;
 
-    internal AllocationRecord(AllocationRow row, PlacementReasons reasons)
+    internal AllocationRecord(AllocationRow row, PlacementReasons reasons, CardModels models)
     {
-        (_row, _reasons) = (row, reasons);
+        (_row, _reasons, _models) = (row, reasons, models);
         reasons.MayBeAskedFor(row.PlacedPosition);
+        models.MayBeAskedFor(row.Shares);
     }
 
     /// <summary>Id of the allocation.</summary>
@@ -48,6 +50,16 @@ public sealed class AllocationRecord
 
     /// <summary>The parts of cards, as they were placed.</summary>
     public IReadOnlyList<Share> Shares => _row.Shares;
+
+    /// <summary>Of how many cards it has a part.</summary>
+    public int Devices => _row.Shares.Select(s => s.DeviceUuid).Distinct(StringComparer.Ordinal).Count();
+
+    /// <summary>Product names of its cards, each once, by name, as far as they are known.</summary>
+    public Task<IReadOnlyList<string>> Types(CancellationToken cancellationToken) => _models.OfAsync(_row.Node, _row.Shares, cancellationToken);
+
+    /// <summary>How far it has come; null once it is given back.</summary>
+    public AllocationPhase? Phase =>
+        ReleasedAt is not null ? null : AttachedAt is not null ? AllocationPhase.Attached : BoundAt is not null ? AllocationPhase.Bound : AllocationPhase.Placed;
 
     /// <summary>When it was decided.</summary>
     public DateTimeOffset PlacedAt => _row.PlacedAt;

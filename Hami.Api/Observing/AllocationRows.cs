@@ -11,8 +11,23 @@ namespace Hami.Api.Observing;
 /// <summary>Allocations as questions read them.</summary>
 internal static class AllocationRows
 {
+    private const string Phase = "case when a.released_at is not null then null when a.attached_at is not null then 2 when a.bound_at is not null then 1 else 0 end";
+
     /// <summary>The table, as <c>a</c>.</summary>
     public const string Table = $"{ReadTables.Allocations} a";
+
+    /// <summary>The table as it was at a moment, as <c>a</c>: what was placed by then, without the steps after it.</summary>
+    public static string TableAt(Conditions conditions, DateTimeOffset at)
+    {
+        var then = conditions.Parameter(at);
+        var columns = ReadTables.Allocation.Columns.Select(c => c.Name switch
+        {
+            "bound_at" or "attached_at" or "shrunk_at" or "released_at" => $"case when {c.Name} <= {then} then {c.Name} end as {c.Name}",
+            "release_reason" => $"case when released_at <= {then} then release_reason end as release_reason",
+            var name => name,
+        });
+        return $"(select {string.Join(", ", columns)} from {ReadTables.Allocations} where placed_position < {PositionAfter(">", then)}) a";
+    }
 
     public const string Columns = "row_to_json(a)::text";
 
@@ -23,11 +38,24 @@ internal static class AllocationRows
         [AllocationSort.Pod] = Order<AllocationRecord>.Text("pod", a => $"{a.Namespace}/{a.Pod}", Id, "(a.namespace || '/' || a.pod)"),
         [AllocationSort.Node] = Order<AllocationRecord>.Text("node", a => a.Node, Id, "a.node"),
         [AllocationSort.Memory] = Order<AllocationRecord>.Number("memory", a => a.MemoryMiB, Id, "a.memory_mib"),
+        [AllocationSort.Cores] = Order<AllocationRecord>.Number("cores", a => a.Cores, Id, "a.cores"),
+        [AllocationSort.Owner] = Order<AllocationRecord>.Text("owner", a => a.OwnerName is null ? "" : $"{a.OwnerName} {a.OwnerKind}", Id, "coalesce(a.owner_name || ' ' || a.owner_kind, '')"),
+        [AllocationSort.Devices] = Order<AllocationRecord>.Number("devices", a => a.Devices, Id, "(select count(distinct s ->> 'deviceUuid') from jsonb_array_elements(a.shares) s)"),
+        [AllocationSort.Containers] = Order<AllocationRecord>.Number("containers", a => a.Containers, Id, "a.containers"),
+        [AllocationSort.Phase] = Order<AllocationRecord>.Known("phase", a => (long?)a.Phase, Id, Phase),
+        [AllocationSort.AttachedAt] = Order<AllocationRecord>.Known("attachedAt", a => Microseconds(a.AttachedAt), Id, "(extract(epoch from a.attached_at) * 1000000)::bigint"),
+        [AllocationSort.ReleasedAt] = Order<AllocationRecord>.Known("releasedAt", a => Microseconds(a.ReleasedAt), Id, "(extract(epoch from a.released_at) * 1000000)::bigint"),
     };
 
-    public static AllocationRecord Of(DbDataReader row, PlacementReasons reasons) => new(RowOf(row), reasons);
+    /// <summary>Position of the first allocation at or after a time; that is the order by which pages are read, so that those after it are not looked at.</summary>
+    public static string PositionAfter(string than, string time) =>
+        $"coalesce((select placed_position from {ReadTables.Allocations} where placed_at {than} {time} order by placed_at, placed_position limit 1), {long.MaxValue})";
+
+    public static AllocationRecord Of(DbDataReader row, PlacementReasons reasons, CardModels models, bool isPast) => new(RowOf(row), reasons, models) { IsPast = isPast };
 
     public static AllocationRow RowOf(DbDataReader row) => ReadJson.Row<AllocationRow>(row.GetString(0));
+
+    private static long? Microseconds(DateTimeOffset? at) => (at - DateTimeOffset.UnixEpoch)?.Ticks / TimeSpan.TicksPerMicrosecond;
 
     private static string Id(AllocationRecord allocation) => allocation.Id.ToString("D", CultureInfo.InvariantCulture);
 }
@@ -35,7 +63,7 @@ internal static class AllocationRows
 /// <summary>Which allocations; what is left out is not asked for.</summary>
 public sealed class AllocationFilter
 {
-    /// <summary>True for those held now, false for those given back.</summary>
+    /// <summary>True for those held now, or at the moment asked for, false for those given back.</summary>
     public bool? Live { get; init; }
 
     /// <summary>Only the allocation of this id.</summary>
@@ -74,6 +102,9 @@ public sealed class AllocationFilter
     /// <summary>Only those that were placed before this time.</summary>
     public DateTimeOffset? To { get; init; }
 
+    /// <summary>Only those in whose pod's <c>namespace/name</c>, node or owner's name this occurs.</summary>
+    public string? Search { get; init; }
+
     internal Conditions Conditions(Scope scope)
     {
         var conditions = new Conditions()
@@ -88,14 +119,15 @@ public sealed class AllocationFilter
             .And($"exists (select from {ReadTables.Holdings} h where h.allocation_id = a.id and h.device_uuid = ?)", DeviceUuid)
             .And("a.release_reason = ?", ReleaseReason?.ToString())
             .And("(a.released_at is null or a.released_at >= ?)", From)
-            // The order of time is that of positions, by which pages are read: those after the time are not looked at.
-            .And($"a.placed_position < coalesce((select placed_position from {ReadTables.Allocations} where placed_at >= ? order by placed_at, placed_position limit 1), {long.MaxValue})", To)
+            .And($"a.placed_position < {AllocationRows.PositionAfter(">=", "?")}", To)
+            .And(
+                "(strpos(lower(a.namespace || '/' || a.pod), lower(?)) > 0 or strpos(lower(a.node), lower(?)) > 0 or strpos(lower(a.owner_name), lower(?)) > 0)", Search)
             .And("a.namespace = any(?)", scope.AllNamespaces ? null : scope.Namespaces.ToArray());
         return Live is { } live ? conditions.And(live ? "a.released_at is null" : "a.released_at is not null") : conditions;
     }
 }
 
-/// <summary>What allocations are sorted by.</summary>
+/// <summary>What allocations are sorted by; what is not known, or not yet, comes last.</summary>
 public enum AllocationSort
 {
     /// <summary>When they were placed.</summary>
@@ -109,4 +141,25 @@ public enum AllocationSort
 
     /// <summary>Device memory.</summary>
     Memory,
+
+    /// <summary>Name and kind of what the pod belongs to; pods of their own are before all others.</summary>
+    Owner,
+
+    /// <summary>Compute.</summary>
+    Cores,
+
+    /// <summary>Number of cards.</summary>
+    Devices,
+
+    /// <summary>When they were given back.</summary>
+    ReleasedAt,
+
+    /// <summary>When the devices were handed out.</summary>
+    AttachedAt,
+
+    /// <summary>How far they have come.</summary>
+    Phase,
+
+    /// <summary>Number of the pod's containers.</summary>
+    Containers,
 }

@@ -55,6 +55,10 @@ public sealed class LiveTelemetry
     internal IEnumerable<(UseKey Key, string Namespace, DateTimeOffset At, Measured Value)> NowOf(string node) =>
         _nodes.TryGetValue(node, out var known) && known.Latest >= _time.GetUtcNow() - TelemetryLimits.Current ? known.Now() : [];
 
+    /// <summary>What each card of a node measured last, by UUID.</summary>
+    internal IReadOnlyDictionary<string, Measured> CardsOf(string node) =>
+        NowOf(node).Where(n => n.Key.IsCard).DistinctBy(n => n.Key.DeviceUuid, StringComparer.Ordinal).ToDictionary(n => n.Key.DeviceUuid, n => n.Value, StringComparer.Ordinal);
+
     /// <summary>Forgets what nobody tells of any more.</summary>
     internal void Forget()
     {

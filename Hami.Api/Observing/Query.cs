@@ -21,16 +21,21 @@ public sealed partial class Query
     /// <param name="descending">Whether the latest, or largest, comes first.</param>
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind.</param>
-    public static Task<Connection<AllocationRecord>> Allocations(
-        [FromServices] Rows rows, [FromServices] IDocumentStore store, [FromServices] Asker asker, CancellationToken cancellationToken, AllocationFilter? filter = null,
-        AllocationSort sort = AllocationSort.PlacedAt, bool descending = true, int first = Pages.Usual, string? after = null)
+    /// <param name="at">As of this moment: those placed by then, without the steps after it; now when not given.</param>
+    public static async Task<Connection<AllocationRecord>> Allocations(
+        [FromServices] Rows rows, [FromServices] IDocumentStore store, [FromServices] Asker asker, CancellationToken cancellationToken,
+        AllocationFilter? filter = null, AllocationSort sort = AllocationSort.PlacedAt, bool descending = true, int first = Pages.Usual, string? after = null,
+        DateTimeOffset? at = null)
     {
         asker.MustSee(filter?.Namespace);
-        asker.Note("allocations", filter?.Namespace, filter?.From, filter?.To);
+        asker.Note("allocations", filter?.Namespace, filter?.From ?? at, filter?.To ?? at);
         var page = Page<AllocationRecord>.Of(first, after, AllocationRows.Orders[sort] with { Descending = descending });
-        var reasons = new PlacementReasons(store, asker.Scope);
-        return rows.PageAsync(
-            AllocationRows.Columns, AllocationRows.Table, "a.id", () => (filter ?? new()).Conditions(asker.Scope), page, r => AllocationRows.Of(r, reasons), cancellationToken);
+        if (at is { } then)
+            await rows.MustHaveAsync(then, cancellationToken);
+        var (reasons, models) = (new PlacementReasons(store, asker.Scope), new CardModels(rows));
+        return await rows.PageAsync(
+            AllocationRows.Columns, conditions => at is { } moment ? AllocationRows.TableAt(conditions, moment) : AllocationRows.Table, "a.id",
+            () => (filter ?? new()).Conditions(asker.Scope), page, r => AllocationRows.Of(r, reasons, models, isPast: at is not null), cancellationToken);
     }
 
     /// <summary>The log itself: what happened, when, in its order; up to the horizon only what tells of pods that held cards there, or waited.</summary>

@@ -23,6 +23,7 @@ public sealed record PendingPod(
     {
         [PendingSort.RefusedAt] = Order<PendingPod>.Time("refusedAt", p => p.RefusedAt, p => p.PodUid),
         [PendingSort.Pod] = Order<PendingPod>.Text("pod", p => $"{p.Namespace}/{p.Pod}", p => p.PodUid),
+        [PendingSort.Message] = Order<PendingPod>.Text("message", p => p.Message, p => p.PodUid),
     };
 
     /// <summary>What it asks, as it was understood when it was refused; null where that was not kept.</summary>
@@ -68,9 +69,13 @@ public sealed class PendingFilter
     /// <summary>Only pods that wait for this reason among others, such as <c>CardInsufficientMemory</c>.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>Only pods in whose <c>namespace/name</c>, or message, this occurs.</summary>
+    public string? Search { get; init; }
+
     internal bool Takes(PendingPod pod) =>
         Match.Is(Namespace, pod.Namespace) && Match.Is(Pod, pod.Pod) && Match.Has(PodContains, pod.Pod) && Match.Is(PodUid, pod.PodUid)
-        && (Reason is null || pod.Reasons.Any(r => r.Reason == Reason));
+        && (Reason is null || pod.Reasons.Any(r => r.Reason == Reason))
+        && (Search is null || Match.Has(Search, $"{pod.Namespace}/{pod.Pod}") || Match.Has(Search, pod.Message));
 }
 
 /// <summary>What waiting pods are sorted by.</summary>
@@ -81,6 +86,9 @@ public enum PendingSort
 
     /// <summary>Namespace and name.</summary>
     Pod,
+
+    /// <summary>Why they wait.</summary>
+    Message,
 }
 
 /// <summary>A policy of placement.</summary>

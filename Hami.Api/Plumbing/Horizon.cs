@@ -53,6 +53,14 @@ internal sealed record Horizon(long First, long Position, string Hash, DateTimeO
     public static async Task<Horizon?> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         (await AllAsync(connection, "not restored", cancellationToken)) is [.., var last] ? last : null;
 
+    /// <summary>Refuses a moment of which nothing is known any more.</summary>
+    /// <exception cref="ArchivedHistoryException">It is before the horizon.</exception>
+    public static async Task MustHaveAsync(NpgsqlDataSource database, DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        if (await ReadAsync(database, cancellationToken) is { } horizon && at < horizon.At)
+            throw horizon.Before($"{at.UtcDateTime:yyyy-MM-dd HH:mm:ss'Z'}");
+    }
+
     /// <summary>Every file of the log, in its order; also those that are being put back.</summary>
     public static Task<List<Horizon>> AllAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => AllAsync(connection, "true", cancellationToken);
 

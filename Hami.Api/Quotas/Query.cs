@@ -1,8 +1,8 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
-using Hami.Api.Plumbing;
 using Hami.Api.Quotas;
+using Hami.Api.Replaying;
 
 namespace Hami.Api;
 
@@ -14,12 +14,13 @@ public sealed partial class Query
     /// <param name="descending">Whether the largest comes first.</param>
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind.</param>
-    public static Connection<QuotaState> Quotas(
-        [FromServices] Journal journal, [FromServices] Asker asker, QuotaFilter? filter = null, QuotaSort sort = QuotaSort.Namespace, bool descending = false,
-        int first = Pages.Usual, string? after = null)
+    /// <param name="at">As of this moment; now when not given.</param>
+    public static async Task<Connection<QuotaState>> Quotas(
+        [FromServices] Moments moments, [FromServices] Asker asker, CancellationToken cancellationToken, QuotaFilter? filter = null, QuotaSort sort = QuotaSort.Namespace,
+        bool descending = false, int first = Pages.Usual, string? after = null, DateTimeOffset? at = null)
     {
         asker.MustSee(filter?.Namespace);
-        var ledger = journal.Ledger;
+        var ledger = (await moments.OfAsync("quotas", at, asker, cancellationToken, filter?.Namespace)).Ledger;
         return Page<QuotaState>.Of(first, after, QuotaState.Orders[sort] with { Descending = descending }).Of(
             ledger.Quotas.Keys.Union(ledger.Used.Keys, StringComparer.Ordinal).Where(asker.Scope.Sees)
                 .Select(n => QuotaState.Of(ledger, n)).Where(q => filter is null || filter.Takes(q)));

@@ -18,6 +18,8 @@ public sealed record QuotaState(
         [QuotaSort.Namespace] = Order<QuotaState>.Text("namespace", q => q.Namespace, q => q.Namespace),
         [QuotaSort.UsedMemory] = Order<QuotaState>.Number("usedMemory", q => q.UsedMemoryMiB, q => q.Namespace),
         [QuotaSort.UsedCores] = Order<QuotaState>.Number("usedCores", q => q.UsedCores, q => q.Namespace),
+        [QuotaSort.RoomMemory] = Order<QuotaState>.Known("roomMemory", q => q.RoomMemoryMiB, q => q.Namespace),
+        [QuotaSort.RoomCores] = Order<QuotaState>.Known("roomCores", q => q.RoomCores, q => q.Namespace),
     };
 
     internal static QuotaState Of(ClusterLedger ledger, string @namespace)
@@ -36,10 +38,15 @@ public sealed class QuotaFilter
     /// <summary>Only namespaces that a ResourceQuota limits, or only others.</summary>
     public bool? Limited { get; init; }
 
-    internal bool Takes(QuotaState quota) => Match.Is(Namespace, quota.Namespace) && Match.Is(Limited, quota.Limits.Count > 0);
+    /// <summary>Only namespaces in whose name, or a name of whose ResourceQuotas, this occurs.</summary>
+    public string? Search { get; init; }
+
+    internal bool Takes(QuotaState quota) =>
+        Match.Is(Namespace, quota.Namespace) && Match.Is(Limited, quota.Limits.Count > 0)
+        && (Search is null || Match.Has(Search, quota.Namespace) || quota.Limits.Any(l => Match.Has(Search, l.Name)));
 }
 
-/// <summary>What quotas are sorted by.</summary>
+/// <summary>What quotas are sorted by; what nothing limits comes last by what is left.</summary>
 public enum QuotaSort
 {
     /// <summary>Name of the namespace.</summary>
@@ -50,4 +57,10 @@ public enum QuotaSort
 
     /// <summary>Compute held.</summary>
     UsedCores,
+
+    /// <summary>Device memory that may still be taken.</summary>
+    RoomMemory,
+
+    /// <summary>Compute that may still be taken.</summary>
+    RoomCores,
 }

@@ -4,6 +4,7 @@ using Hami.Api.Asking;
 using Hami.Api.Observing;
 using Hami.Domain.Ledger;
 using Hami.Domain.Placing;
+using Hami.Domain.Replaying;
 
 namespace Hami.Api.Registering;
 
@@ -13,8 +14,9 @@ public sealed class Device
     private readonly NodeLedger _ledger;
     private readonly Card _card;
     private readonly CardUse _use;
+    private readonly bool _isNow;
 
-    private Device(string node, NodeLedger ledger, Card card, CardUse use) => (Node, _ledger, _card, _use) = (node, ledger, card, use);
+    private Device(string node, NodeLedger ledger, Card card, CardUse use, bool isNow) => (Node, _ledger, _card, _use, _isNow) = (node, ledger, card, use, isNow);
 
     internal static readonly Dictionary<DeviceSort, Order<Device>> Orders = new()
     {
@@ -25,6 +27,19 @@ public sealed class Device
         [DeviceSort.FreeMemory] = Order<Device>.Number("freeMemory", d => d.FreeMemoryMiB, Place),
         [DeviceSort.UsedCores] = Order<Device>.Number("usedCores", d => d.UsedCores, Place),
         [DeviceSort.UsedSlots] = Order<Device>.Number("usedSlots", d => d.UsedSlots, Place),
+        [DeviceSort.Uuid] = Order<Device>.Text("uuid", d => d.Uuid, Place),
+        [DeviceSort.Mode] = Order<Device>.Text("mode", d => d.Mode, Place),
+        [DeviceSort.Cores] = Order<Device>.Number("cores", d => d.Cores, Place),
+        [DeviceSort.FreeCores] = Order<Device>.Number("freeCores", d => d.FreeCores, Place),
+        [DeviceSort.Slots] = Order<Device>.Number("slots", d => d.Slots, Place),
+        [DeviceSort.UsedMemoryPercent] = Order<Device>.Known("usedMemoryPercent", d => Parts.Of(d.UsedMemoryMiB, d.MemoryMiB), Place),
+        [DeviceSort.UsedCoresPercent] = Order<Device>.Known("usedCoresPercent", d => Parts.Of(d.UsedCores, d.Cores), Place),
+        [DeviceSort.Busy] = Order<Device>.Known("busy", d => d.Measured?.Busy, Place),
+        [DeviceSort.MemoryInUse] = Order<Device>.Known("memoryInUse", d => Parts.Of(d.Measured?.MemoryBytes, d.Measured?.MemoryTotalBytes), Place),
+        [DeviceSort.Temperature] = Order<Device>.Known("temperature", d => d.Measured?.TemperatureCelsius, Place),
+        [DeviceSort.Power] = Order<Device>.Known("power", d => d.Measured?.PowerMilliwatt, Place),
+        [DeviceSort.Health] = Order<Device>.Number("health", d => !d.Healthy ? 0 : d.Cordoned ? 1 : 2, Place),
+        [DeviceSort.Numa] = Order<Device>.Number("numa", d => d.Numa, Place),
     };
 
     /// <summary>Name of the Kubernetes node.</summary>
@@ -38,6 +53,9 @@ public sealed class Device
 
     /// <summary>Product name as registered.</summary>
     public string Type => _card.Model;
+
+    /// <summary>Who makes it.</summary>
+    public string Vendor => _card.Vendor;
 
     /// <summary><c>hami-core</c>, <c>mig</c> or <c>mps</c>.</summary>
     public string Mode => _card.Mode;
@@ -60,11 +78,17 @@ public sealed class Device
     /// <summary>Percent of compute held by allocations; a pod that asked for none holds none.</summary>
     public int UsedCores => _use.Cores;
 
+    /// <summary>Percent of compute that nobody holds.</summary>
+    public int FreeCores => Math.Max(0, _card.Cores - _use.Cores);
+
     /// <summary>How many containers may share the card.</summary>
     public int Slots => _card.Slots;
 
     /// <summary>How many do.</summary>
     public int UsedSlots => _use.Slots;
+
+    /// <summary>How many more containers may share the card.</summary>
+    public int FreeSlots => Math.Max(0, _card.Slots - _use.Slots);
 
     /// <summary>False when the node agent reported it unhealthy.</summary>
     public bool Healthy => _card.Healthy;
@@ -75,21 +99,28 @@ public sealed class Device
     /// <summary>The instances a card in mode <c>mig</c> can be cut into; empty for other modes.</summary>
     public IReadOnlyList<MigProfile> MigProfiles => _card.MigProfiles ?? [];
 
-    /// <summary>Who holds which part of it now, of the namespaces that you may see.</summary>
+    /// <summary>Who holds which part of it, of the namespaces that you may see.</summary>
     public IEnumerable<DeviceShare> Shares([FromServices] Asker asker) => _ledger.Allocations.Values
         .Where(a => asker.Scope.Sees(a.Namespace))
         .SelectMany(a => a.Held.Where(s => s.DeviceUuid == _card.Uuid)
-            .Select(s => new DeviceShare(a.Id, a.PodUid, a.Namespace, a.Pod, s.Container, s.MemoryMiB, s.Cores, s.Mig) { Node = Node, DeviceUuid = Uuid }))
+            .Select(s => new DeviceShare(a.Id, a.PodUid, a.Namespace, a.Pod, s.Container, s.MemoryMiB, s.Cores, s.Mig) { Node = Node, DeviceUuid = Uuid, IsNow = _isNow }))
         .OrderBy(s => s.Namespace, StringComparer.Ordinal).ThenBy(s => s.Pod, StringComparer.Ordinal).ThenBy(s => s.Container, StringComparer.Ordinal);
 
-    /// <summary>What it does now, as its node's agent measured it; null when that is not known.</summary>
-    public CardsUsage? Usage([FromServices] LiveTelemetry live) => CardsUsage.Of(live.NowOf(Node).Where(n => n.Key.DeviceUuid == Uuid));
+    /// <summary>What it does now, as its node's agent measured it; null when that is not known, and for a moment in the past.</summary>
+    public CardsUsage? Usage([FromServices] LiveTelemetry live) => _isNow ? CardsUsage.Of(live.NowOf(Node).Where(n => n.Key.DeviceUuid == Uuid)) : null;
 
-    internal static IEnumerable<Device> Of(string node, NodeLedger ledger)
+    /// <summary>What it does now, where the list is sorted by it.</summary>
+    internal Measured? Measured { get; private init; }
+
+    /// <summary>The cards of a node.</summary>
+    /// <param name="measured">What they do now, where the list is sorted by it.</param>
+    internal static IEnumerable<Device> Of(string node, NodeSums sums, bool isNow, IReadOnlyDictionary<string, Measured>? measured = null)
     {
-        var use = NodeUse.Of(node, ledger);
-        for (var i = 0; i < use.Cards.Length; i++)
-            yield return new(node, ledger, use.Cards[i], use.Uses[i]);
+        for (var i = 0; i < sums.Uses.Count; i++)
+        {
+            var card = sums.Ledger.Cards[i];
+            yield return new(node, sums.Ledger, card, sums.Uses[i], isNow) { Measured = measured is not null && measured.TryGetValue(card.Uuid, out var m) ? m : null };
+        }
     }
 
     // Two nodes may claim one card.
@@ -112,8 +143,10 @@ public sealed record DeviceShare(
 
     internal string DeviceUuid { get; init; } = "";
 
-    /// <summary>What the container uses of it now, as the node's agent measured it; null when that is not known.</summary>
-    public ShareUsage? Usage([FromServices] LiveTelemetry live) => ShareUsage.Of(live.NowOf(Node).Where(n => n.Key == new UseKey(DeviceUuid, PodUid, Container)));
+    internal bool IsNow { get; init; }
+
+    /// <summary>What the container uses of it now, as the node's agent measured it; null when that is not known, and for a moment in the past.</summary>
+    public ShareUsage? Usage([FromServices] LiveTelemetry live) => IsNow ? ShareUsage.Of(live.NowOf(Node).Where(n => n.Key == new UseKey(DeviceUuid, PodUid, Container))) : null;
 }
 
 /// <summary>Which cards; what is left out is not asked for.</summary>
@@ -146,13 +179,23 @@ public sealed class DeviceFilter
     /// <summary>Only cards with so much device memory in MiB that nobody holds.</summary>
     public long? FreeMemoryMiB { get; init; }
 
+    /// <summary>Only cards in whose UUID, product name or node's name this occurs.</summary>
+    public string? Search { get; init; }
+
+    /// <summary>Only cards of this product name.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>Only cards of this vendor.</summary>
+    public string? Vendor { get; init; }
+
     internal bool Takes(Device device) =>
         Match.Is(Node, device.Node) && Match.Is(Uuid, device.Uuid) && Match.Has(UuidContains, device.Uuid) && Match.Has(TypeContains, device.Type)
         && Match.Is(Mode, device.Mode) && Match.Is(Healthy, device.Healthy) && Match.Is(Cordoned, device.Cordoned) && Match.Is(Used, device.UsedSlots > 0)
-        && (FreeMemoryMiB is not { } free || device.FreeMemoryMiB >= free);
+        && (FreeMemoryMiB is not { } free || device.FreeMemoryMiB >= free) && Match.Is(Type, device.Type) && Match.Is(Vendor, device.Vendor)
+        && (Search is null || Match.Has(Search, device.Uuid) || Match.Has(Search, device.Type) || Match.Has(Search, device.Node));
 }
 
-/// <summary>What cards are sorted by.</summary>
+/// <summary>What cards are sorted by; what is not known comes last.</summary>
 public enum DeviceSort
 {
     /// <summary>Node, and the index on it.</summary>
@@ -175,4 +218,43 @@ public enum DeviceSort
 
     /// <summary>Containers that share it.</summary>
     UsedSlots,
+
+    /// <summary>UUID.</summary>
+    Uuid,
+
+    /// <summary>Mode.</summary>
+    Mode,
+
+    /// <summary>Compute.</summary>
+    Cores,
+
+    /// <summary>Containers that may share it.</summary>
+    Slots,
+
+    /// <summary>Compute that nobody holds.</summary>
+    FreeCores,
+
+    /// <summary>Part of the compute that is held.</summary>
+    UsedCoresPercent,
+
+    /// <summary>Part of the device memory that is held.</summary>
+    UsedMemoryPercent,
+
+    /// <summary>How busy it is now.</summary>
+    Busy,
+
+    /// <summary>Part of the device memory in use now.</summary>
+    MemoryInUse,
+
+    /// <summary>Temperature now.</summary>
+    Temperature,
+
+    /// <summary>Power drawn now.</summary>
+    Power,
+
+    /// <summary>Unhealthy, then cordoned, then others.</summary>
+    Health,
+
+    /// <summary>NUMA node.</summary>
+    Numa,
 }

@@ -1,5 +1,6 @@
 using Hami.Api.Asking;
 using Hami.Domain.Ledger;
+using Hami.Domain.Replaying;
 
 namespace Hami.Api.Registering;
 
@@ -28,7 +29,7 @@ public sealed record DeviceChange(long Position, string Node, string Uuid, Devic
         var left = changed.Count;
         foreach (var ofNode in changed.GroupBy(c => c.Node, StringComparer.Ordinal))
         {
-            var devices = Device.Of(ofNode.Key, change.After.Node(ofNode.Key)).ToDictionary(d => d.Uuid, StringComparer.Ordinal);
+            var devices = Device.Of(ofNode.Key, NodeSums.Of(change.After.Node(ofNode.Key)), isNow: true).ToDictionary(d => d.Uuid, StringComparer.Ordinal);
             foreach (var (node, uuid) in ofNode)
                 yield return new(change.Recorded[^1].Position, node, uuid, devices.GetValueOrDefault(uuid)) { IsLast = --left == 0 };
         }

@@ -40,7 +40,7 @@ internal sealed partial class NodeWatch(
 
     private async Task SeenAsync(V1Node node, CancellationToken cancellationToken)
     {
-        nodes.See(node.Name(), isOurs: node.GetAnnotation(HamiKeys.NodeAgent) is not null);
+        nodes.See(node.Name(), NodeFacts.Of(node));
         await RegisterAsync(node, cancellationToken);
         hosts.See(node);
         if (node.GetAnnotation(HamiKeys.DeviceCordon) is var text && (text is not null || journal.Ledger.Node(node.Name()).Cordoned.Count > 0))

@@ -1,8 +1,10 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
-using Hami.Api.Plumbing;
+using Hami.Api.Observing;
 using Hami.Api.Registering;
+using Hami.Api.Replaying;
+using Hami.Domain.Replaying;
 
 namespace Hami.Api;
 
@@ -14,14 +16,21 @@ public sealed partial class Query
     /// <param name="descending">Whether the largest comes first.</param>
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind.</param>
-    public static Connection<Node> Nodes(
-        [FromServices] Journal journal, [FromServices] Asker asker, NodeFilter? filter = null, NodeSort sort = NodeSort.Name, bool descending = false,
-        int first = Pages.Usual, string? after = null)
+    /// <param name="at">As of this moment; now when not given.</param>
+    public static async Task<Connection<Node>> Nodes(
+        [FromServices] Moments moments, [FromServices] SeenNodes seen, [FromServices] LiveTelemetry live, [FromServices] Asker asker, CancellationToken cancellationToken,
+        NodeFilter? filter = null, NodeSort sort = NodeSort.Name, bool descending = false, int first = Pages.Usual, string? after = null, DateTimeOffset? at = null)
     {
         asker.MustSeeNodes(filter?.Name);
-        var nodes = asker.Scope.Nodes ? journal.Ledger.Nodes.Select(n => new Node(n.Key, n.Value)) : [];
-        return Page<Node>.Of(first, after, Node.Orders[sort] with { Descending = descending })
-            .Of(nodes.Where(n => filter is null || filter.Takes(n)));
+        var page = Page<Node>.Of(first, after, Node.Orders[sort] with { Descending = descending });
+        var moment = await moments.OfAsync("nodes", at, asker, cancellationToken);
+        filter?.MustBeKnown(moment.IsNow);
+        var measured = moment.IsNow && sort is NodeSort.Busy or NodeSort.MemoryInUse;
+        var nodes = Of(moment, asker, filter?.Name).Select(n => new Node(n.Key, n.Value, moment.IsNow, moment.IsNow ? seen.Find(n.Key) : null)
+        {
+            Measured = measured ? CardsUsage.Of(live.NowOf(n.Key)) : null,
+        });
+        return page.Of(nodes.Where(n => filter is null || filter.Takes(n)));
     }
 
     /// <summary>Cards, and what is allocated of each, as of the last event.</summary>
@@ -30,16 +39,22 @@ public sealed partial class Query
     /// <param name="descending">Whether the largest comes first.</param>
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind.</param>
-    public static Connection<Device> Devices(
-        [FromServices] Journal journal, [FromServices] Asker asker, DeviceFilter? filter = null, DeviceSort sort = DeviceSort.Node, bool descending = false,
-        int first = Pages.Usual, string? after = null)
+    /// <param name="at">As of this moment; now when not given.</param>
+    public static async Task<Connection<Device>> Devices(
+        [FromServices] Moments moments, [FromServices] LiveTelemetry live, [FromServices] Asker asker, CancellationToken cancellationToken,
+        DeviceFilter? filter = null, DeviceSort sort = DeviceSort.Node, bool descending = false, int first = Pages.Usual, string? after = null, DateTimeOffset? at = null)
     {
         asker.MustSeeNodes(filter?.Node ?? filter?.Uuid);
-        var ledger = journal.Ledger;
-        var nodes = !asker.Scope.Nodes ? []
-            : filter?.Node is { } only ? ledger.Nodes.TryGetValue(only, out var one) ? [KeyValuePair.Create(only, one)] : []
-            : ledger.Nodes.AsEnumerable();
-        return Page<Device>.Of(first, after, Device.Orders[sort] with { Descending = descending })
-            .Of(nodes.SelectMany(n => Device.Of(n.Key, n.Value)).Where(d => filter is null || filter.Takes(d)));
+        var page = Page<Device>.Of(first, after, Device.Orders[sort] with { Descending = descending });
+        var moment = await moments.OfAsync("devices", at, asker, cancellationToken);
+        var measured = moment.IsNow && sort is DeviceSort.Busy or DeviceSort.MemoryInUse or DeviceSort.Temperature or DeviceSort.Power;
+        return page.Of(Of(moment, asker, filter?.Node)
+            .SelectMany(n => Device.Of(n.Key, n.Value, moment.IsNow, measured ? live.CardsOf(n.Key) : null))
+            .Where(d => filter is null || filter.Takes(d)));
     }
+
+    private static IEnumerable<KeyValuePair<string, NodeSums>> Of(Moment moment, Asker asker, string? only) =>
+        !asker.Scope.Nodes ? []
+        : only is null ? moment.Sums.Nodes
+        : moment.Sums.Nodes.TryGetValue(only, out var one) ? [KeyValuePair.Create(only, one)] : [];
 }

@@ -2,19 +2,25 @@ using System.Collections.Concurrent;
 
 namespace Hami.Api.Registering;
 
-/// <summary>Names of the nodes of the cluster, with cards or without.</summary>
-internal sealed class SeenNodes
+/// <summary>The nodes of the cluster, with cards or without, as the watch tells of them.</summary>
+public sealed class SeenNodes
 {
-    private readonly ConcurrentDictionary<string, bool> _nodes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, NodeFacts> _nodes = new(StringComparer.Ordinal);
 
-    public bool Knows(string node) => _nodes.ContainsKey(node);
+    internal SeenNodes()
+    {
+    }
+
+    internal bool Knows(string node) => _nodes.ContainsKey(node);
 
     /// <summary>True for a node with an agent of ours; any other has HAMi's device plugin, which wants binds one at a time.</summary>
-    public bool IsOurs(string node) => _nodes.TryGetValue(node, out var ours) && ours;
+    internal bool IsOurs(string node) => Find(node)?.AgentVersion is not null;
 
-    public void See(string node, bool isOurs) => _nodes[node] = isOurs;
+    internal NodeFacts? Find(string node) => _nodes.GetValueOrDefault(node);
 
-    public void Forget(string node) => _nodes.TryRemove(node, out _);
+    internal void See(string node, NodeFacts facts) => _nodes[node] = facts;
 
-    public IEnumerable<string> Names => _nodes.Keys;
+    internal void Forget(string node) => _nodes.TryRemove(node, out _);
+
+    internal IEnumerable<string> Names => _nodes.Keys;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
@@ -16,6 +17,7 @@ public sealed class History : IDisposable
 
     private readonly LedgerHistory _log;
     private readonly SemaphoreSlim _turn = new(MostAtOnce);
+    private readonly KeyedLock _folding = new();
 
     internal History(LedgerHistory log) => _log = log;
 
@@ -25,9 +27,15 @@ public sealed class History : IDisposable
     internal Task<ClusterPicture> AtAsync(DateTimeOffset at, string? node, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
         async () => Shown(ClusterPicture.Of(await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), at, node), scope), cancellationToken);
 
-    /// <summary>Everything as it was; what of it is shown is the asker's scope to say.</summary>
-    internal Task<ClusterLedger> LedgerAtAsync(DateTimeOffset at, CancellationToken cancellationToken) => InTurnAsync(
-        async () => await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), cancellationToken);
+    /// <summary>The ledger as it was at a moment. Those who ask for the same one fold it once.</summary>
+    internal async Task<ClusterLedger> LedgerAtAsync(DateTimeOffset at, CancellationToken cancellationToken)
+    {
+        var position = await Rows.AnsweredAsync(() => _log.PositionAtAsync(at, cancellationToken), cancellationToken);
+        if (_log.Kept(position) is { } kept)
+            return kept;
+        using var _ = await _folding.AcquireAsync(position.ToString(CultureInfo.InvariantCulture), cancellationToken);
+        return _log.Kept(position) ?? await InTurnAsync(() => _log.AtAsync(position, cancellationToken), cancellationToken);
+    }
 
     /// <summary>What would let a refused pod fit, each by itself.</summary>
     internal Task<IReadOnlyList<string>> WouldFitAsync(PodAsk ask, ClusterLedger cluster, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
@@ -76,10 +84,6 @@ public sealed class History : IDisposable
         {
             // On a thread of the pool: folding does not wait for anything, and would hold up the request's other fields.
             return await Rows.AnsweredAsync(() => Task.Run(ask, cancellationToken), cancellationToken);
-        }
-        catch (ArchivedHistoryException e)
-        {
-            throw new ExecutionError(e.Message, e) { Code = "ARCHIVED" };
         }
         finally
         {

@@ -15,27 +15,54 @@ internal interface IKnownStates
 }
 
 /// <summary>The cluster at any position of the log, read from the database.</summary>
-internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents events, IKnownStates known)
+/// <param name="recent">Where what was found is kept; null keeps it for this object alone.</param>
+internal sealed class LedgerHistory(NpgsqlDataSource database, StoredEvents events, IKnownStates known, RecentLedgers? recent = null)
 {
+    private readonly RecentLedgers _recent = recent ?? new(() => 0);
+
     /// <summary>The highest position whose time is not after that; 0 when there is none.</summary>
     /// <exception cref="ArchivedHistoryException">What was then was archived.</exception>
     public async Task<long> PositionAtAsync(DateTimeOffset at, CancellationToken cancellationToken)
     {
+        await Horizon.MustHaveAsync(database, at, cancellationToken);
+        if (_recent.PositionOf(at) is { } known)
+            return known;
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        if (await Horizon.ReadAsync(connection, cancellationToken) is { } horizon && at < horizon.At)
-            throw horizon.Before($"{at.UtcDateTime:yyyy-MM-dd HH:mm:ss'Z'}");
-        return await LogRows.PositionAtAsync(connection, at, cancellationToken);
+        var (log, last) = (_recent.Log, await LogRows.LastAsync(connection, cancellationToken));
+        var position = await LogRows.PositionAtAsync(connection, at, cancellationToken);
+        // Once something later has happened nothing more comes before it.
+        if (position < last)
+            _recent.Settle(at, position, log);
+        return position;
     }
 
     /// <summary>The state with everything up to a position folded.</summary>
     public async Task<ClusterLedger> AtAsync(long position, CancellationToken cancellationToken)
     {
-        var ledger = await known.NearestAsync(position, cancellationToken);
-        await foreach (var e in ReadAsync(ledger.Position, position, cancellationToken))
-            ledger = Replay.Next(ledger, e);
-        // Looked at last: what is archived meanwhile may have been missing.
-        return await HorizonAsync(cancellationToken) is { } horizon && position < horizon.Position ? throw horizon.Before($"Event {position}") : ledger;
+        while (true)
+        {
+            var (log, start) = (_recent.Log, await known.NearestAsync(position, cancellationToken));
+            var ledger = start;
+            if (start.Position < position)
+            {
+                await foreach (var e in ReadAsync(start.Position, position, cancellationToken))
+                    ledger = Replay.Next(ledger, e);
+            }
+            // Looked at last: what is archived meanwhile may have been missing.
+            var horizon = await HorizonAsync(cancellationToken);
+            if (position < horizon?.Position)
+                throw horizon.Before($"Event {position}");
+            if (start.Position >= (horizon?.Position ?? 0))
+            {
+                _recent.Keep(ledger, log);
+                return ledger;
+            }
+            _recent.ForgetBefore(horizon!.Position);
+        }
     }
+
+    /// <summary>The state at a position if it was asked for lately; else null.</summary>
+    public ClusterLedger? Kept(long position) => _recent.Find(position);
 
     /// <summary>Where the log begins; null when it has everything.</summary>
     public Task<Horizon?> HorizonAsync(CancellationToken cancellationToken) => Horizon.ReadAsync(database, cancellationToken);

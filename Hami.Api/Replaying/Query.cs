@@ -1,7 +1,7 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
-using Hami.Api.Plumbing;
+using Hami.Api.Registering;
 using Hami.Api.Replaying;
 using Hami.Domain.Placing;
 using Hami.Domain.Replaying;
@@ -28,6 +28,38 @@ public sealed partial class Query
         return history.AtAsync(time, node, asker.Scope, cancellationToken);
     }
 
+    /// <summary>The cluster in numbers, as of the last event.</summary>
+    /// <param name="at">As of this moment; now when not given.</param>
+    [Complexity(50)]
+    public static async Task<ClusterSummary> Cluster(
+        [FromServices] Moments moments, [FromServices] SeenNodes seen, [FromServices] Asker asker, CancellationToken cancellationToken, DateTimeOffset? at = null)
+    {
+        if (!asker.Scope.Nodes)
+            asker.MustSeeNodes("");
+        var moment = await moments.OfAsync("cluster", at, asker, cancellationToken);
+        var summary = ClusterSummary.Of(moment.Sums, moment.At, asker.Scope.Sees);
+        return moment.IsNow ? WithFacts(summary, moment.Sums, seen) : summary;
+    }
+
+    /// <summary>The cluster at two moments, and what came, went and changed between them.</summary>
+    /// <param name="from">The first moment.</param>
+    /// <param name="to">The second; now when not given.</param>
+    [Complexity(100)]
+    public static async Task<ClusterComparison> Compare(
+        [FromServices] Moments moments, [FromServices] SeenNodes seen, [FromServices] Asker asker, CancellationToken cancellationToken, DateTimeOffset from, DateTimeOffset? to = null)
+    {
+        if (!asker.Scope.Nodes)
+            asker.MustSeeNodes("");
+        var before = await moments.OfAsync("compare", from, asker, cancellationToken);
+        var after = await moments.OfAsync("compare", to, asker, cancellationToken);
+        var compared = ClusterComparison.Of(before.Sums, before.At, after.Sums, after.At, asker.Scope.Sees);
+        return compared with
+        {
+            Before = before.IsNow ? WithFacts(compared.Before, before.Sums, seen) : compared.Before,
+            After = after.IsNow ? WithFacts(compared.After, after.Sums, seen) : compared.After,
+        };
+    }
+
     /// <summary>Why a pod is, or was, where it is, or why it is nowhere and what would let it fit; null when the log does not know it.</summary>
     /// <param name="pod">Its UID, or <c>namespace/name</c>.</param>
     /// <param name="at">As of this moment; now when not given.</param>
@@ -48,15 +80,14 @@ public sealed partial class Query
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind.</param>
     public static async Task<Connection<NodeRefusal>> Refusals(
-        [FromServices] Journal journal, [FromServices] History history, [FromServices] Asker asker, CancellationToken cancellationToken, string pod, DateTimeOffset? at = null,
-        string? search = null, int first = Pages.Usual, string? after = null)
+        [FromServices] Moments moments, [FromServices] Asker asker, CancellationToken cancellationToken, string pod, DateTimeOffset? at = null, string? search = null,
+        int first = Pages.Usual, string? after = null)
     {
         var @namespace = pod.Split('/') is [var named, _] ? named : null;
         asker.MustSee(@namespace);
         asker.MustSeeNodes(pod);
-        asker.Note("refusals", @namespace, at, at);
         var page = Page<NodeRefusal>.Of(first, after, Replaying.Refusals.ByNode);
-        var cluster = at is { } moment ? await history.LedgerAtAsync(moment, cancellationToken) : journal.Ledger;
+        var cluster = (await moments.OfAsync("refusals", at, asker, cancellationToken, @namespace)).Ledger;
         return Replaying.Refusals.Find(cluster, pod) is { } waiting && asker.Scope.Sees(waiting.Refusal.Namespace)
             ? Replaying.Refusals.Of(waiting, cluster, search, page)
             : page.Cut([], _ => Task.FromResult(0L));
@@ -80,5 +111,17 @@ public sealed partial class Query
         return from < until
             ? history.WhatIfAsync(new(nodes, cards), from, until, cancellationToken)
             : throw new ExecutionError("from is not before to: give a time that has a length.");
+    }
+
+    private static ClusterSummary WithFacts(ClusterSummary summary, ClusterSums sums, SeenNodes seen)
+    {
+        var facts = sums.Nodes.Where(n => n.Value.Uses.Count > 0).Select(n => seen.Find(n.Key)).OfType<NodeFacts>().ToList();
+        return summary with
+        {
+            SchedulableNodes = facts.Count(f => f.Schedulable),
+            ReadyNodes = facts.Count(f => f.Ready),
+            CpuMilli = facts.Exists(f => f.CpuMilli is not null) ? facts.Sum(f => f.CpuMilli) : null,
+            HostMemoryMiB = facts.Exists(f => f.HostMemoryMiB is not null) ? facts.Sum(f => f.HostMemoryMiB) : null,
+        };
     }
 }

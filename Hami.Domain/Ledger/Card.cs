@@ -19,6 +19,9 @@ public sealed record Card(
 
     internal const string MigMode = "mig";
 
+    /// <summary>Who makes it; so far cards of one vendor are registered.</summary>
+    public string Vendor { get; } = "NVIDIA";
+
     /// <summary>By content: two readings of one annotation are the same card.</summary>
     public bool Equals(Card? other) =>
         other is not null && (Uuid, Index, Model, MemoryMiB, Cores, Slots, Numa, Mode, Healthy)

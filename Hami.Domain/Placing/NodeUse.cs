@@ -92,8 +92,8 @@ public sealed class NodeUse
     /// <summary>Pair score of two cards, as the first one's list has it; 0 when unknown.</summary>
     internal int Link(int from, int to) => _of.Links is { } links ? links[(from * _uses.Length) + to] : 0;
 
-    // True when somebody else has one of its MIG slices already.
-    private static bool Add(Card[] cards, CardUse[] uses, IReadOnlyList<Share> shares)
+    /// <summary>Adds what the shares of one pod take of each card; true when somebody else has one of its MIG slices already.</summary>
+    internal static bool Add(Card[] cards, CardUse[] uses, IReadOnlyList<Share> shares)
     {
         var overlap = false;
         for (var i = 0; i < cards.Length; i++)

@@ -71,6 +71,10 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
     [InlineData("{ cardDays { totalCount } }")]
     [InlineData("""{ refusals(pod: "default/waits-in-default") { totalCount } }""")]
     [InlineData("""{ refusals(pod: "team-a/waits-in-team-a") { totalCount } }""")]
+    [InlineData("{ allocationTrend { stepSeconds } }")]
+    [InlineData("""{ allocationTrend(of: { namespace: "default" }) { stepSeconds } }""")]
+    [InlineData("""{ allocationTrend(of: { namespace: "team-a", node: "n1" }) { stepSeconds } }""")]
+    [InlineData("""{ allocationTrend(of: { deviceUuid: "GPU-n1-0" }) { stepSeconds } }""")]
     [InlineData("""{ clusterAt(time: "2100-01-01T00:00:00Z", node: "n1") { position } }""")]
     [InlineData("""{ whatIf(policy: "spread", from: "2001-01-01T00:00:00Z") { approximates } }""")]
     public async Task What_is_not_ones_own_is_refused_when_it_is_asked_for_by_name(string query)
