@@ -49,7 +49,7 @@ public sealed record HoldingRow(
     public int Pods { get; init; }
 
     /// <summary>The card that an allocation's pod is counted on: one that it holds to its end, so that it counts as long as it holds any.</summary>
-    public static string? CountedOn(IReadOnlyList<Share> shares) => (shares.FirstOrDefault(s => !s.EndsBeforeApps) ?? shares.FirstOrDefault())?.DeviceUuid;
+    public static string? CountedOn(IReadOnlyList<Share> shares) => (shares.FirstOrDefault(s => !s.EndsBeforeApps) ?? (shares.Count > 0 ? shares[0] : null))?.DeviceUuid;
 }
 
 /// <summary>A node that has, or had, cards.</summary>
