@@ -58,6 +58,7 @@ internal static class TelemetrySetup
         services.AddSingleton(s => new TelemetryRollups(
             s.GetRequiredService<LiveTelemetry>(), postgres, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<TelemetryRollups>>()));
         services.AddHostedService(s => s.GetRequiredService<TelemetryRollups>());
+        services.AddSingleton(s => new PastUse(s.GetRequiredService<LiveTelemetry>(), s.GetRequiredService<Asking.Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new TelemetryTrends(
             s.GetRequiredService<LiveTelemetry>(), s.GetRequiredService<TelemetryRollups>(), s.GetRequiredService<Asking.Rows>(), s.GetRequiredService<TimeProvider>()));
     }
