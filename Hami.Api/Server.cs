@@ -116,6 +116,7 @@ internal static partial class Server
         services.AddSingleton(s => new History(new(
             s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>(), s.GetRequiredService<RecentLedgers>())));
         services.AddSingleton(s => new Moments(s.GetRequiredService<ILedgerReader>(), s.GetRequiredService<History>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new AllocationTrends(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ServerSentEvents>().AddSingleton<GraphQLEndpoint>().AddHostedService<FirstQuestion>();
     }
 
@@ -155,6 +156,7 @@ internal static partial class Server
         services.AddHosted<Settling>();
 
         services.AddSingleton<SeenPods>().AddSingleton<IPendingPods, PendingPods>();
+        services.AddSingleton(s => new LivePods(s.GetRequiredService<AdmissionRules>()));
         services.AddSingleton<DuePods>().AddSingleton<ILogFollower>(s => s.GetRequiredService<DuePods>());
         services.AddSingleton<Adoption>();
         services.AddHosted<PodReconciler>();

@@ -15,6 +15,9 @@ internal sealed record BaseRows(OpenRows Open, IReadOnlyList<UsageRow> Usage, IR
 {
     public const int Generation = 0;
 
+    /// <summary>A shape that is brought into today's: it knew neither since when a card is as large as it is, nor on which of its cards a pod is counted.</summary>
+    private const int WithoutSizes = 2;
+
     // Where the next ones are made, until they are put in the place of the former.
     private const int Coming = int.MaxValue;
     private const int WrittenAtOnce = 20_000;
@@ -25,10 +28,11 @@ internal sealed record BaseRows(OpenRows Open, IReadOnlyList<UsageRow> Usage, IR
     public static async Task<BaseRows?> ReadAsync(NpgsqlConnection connection, Horizon horizon, CancellationToken cancellationToken)
     {
         await using var exists = new NpgsqlCommand($"select to_regclass('{Table(ReadTables.Allocation)}') is not null", connection);
-        return horizon.Shape == ReadTables.Shape && (bool)(await exists.ExecuteScalarAsync(cancellationToken))!
-            ? new(
-                await ReadRows.OpenAsync(connection, Generation, cancellationToken), await AllAsync<UsageRow>(ReadTables.UsageTable), await AllAsync<CardDayRow>(ReadTables.CardDay))
-            : null;
+        if (horizon.Shape is not (ReadTables.Shape or WithoutSizes) || !(bool)(await exists.ExecuteScalarAsync(cancellationToken))!)
+            return null;
+        var open = await ReadRows.OpenAsync(connection, Generation, cancellationToken);
+        return new(
+            horizon.Shape == WithoutSizes ? WithSizes(open) : open, await AllAsync<UsageRow>(ReadTables.UsageTable), await AllAsync<CardDayRow>(ReadTables.CardDay));
 
         async Task<List<T>> AllAsync<T>(ReadTable table)
         {
@@ -99,6 +103,17 @@ internal sealed record BaseRows(OpenRows Open, IReadOnlyList<UsageRow> Usage, IR
 
     /// <summary>SQL that forgets them.</summary>
     public static string Drop => $"drop schema if exists {ReadTables.SchemaOf(Generation)} cascade;";
+
+    /// <summary>As they would be had they been folded today, but that a card's size before the horizon is taken to be that at it: nobody can ask for it.</summary>
+    private static OpenRows WithSizes(OpenRows former)
+    {
+        var allocations = former.Allocations.ToDictionary(a => a.Id);
+        return former with
+        {
+            Devices = [.. former.Devices.Select(d => d with { SizedAt = d.RegisteredAt })],
+            Holdings = [.. former.Holdings.Select(h => h with { Pods = HoldingRow.CountedOn(allocations[h.AllocationId].Shares) == h.DeviceUuid ? 1 : 0 })],
+        };
+    }
 
     private static string Table(ReadTable table) => $"{ReadTables.SchemaOf(Generation)}.{table.Name}";
 }

@@ -12,6 +12,7 @@ internal static class Pruning
     [
         (ReadTables.Holding, "held_until <= $1"),
         (ReadTables.Allocation, "released_at <= $1"),
+        (ReadTables.CardSize, "sized_until <= $1"),
         (ReadTables.Refusal, "ended_at <= $1"),
         (ReadTables.Node, "removed_at <= $1"),
         (ReadTables.Device, "accounted_to <= $1 and not is_registered and used_slots = 0 and cordoned_at is null"),

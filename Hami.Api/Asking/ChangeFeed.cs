@@ -53,9 +53,15 @@ internal sealed class ChangeFeed : ILogFollower
     }
 
     /// <summary>Everything that is committed from now on, and what was true just before.</summary>
-    public (ClusterLedger Now, IAsyncEnumerable<Change> Later) Subscribe(CancellationToken cancellationToken)
+    public (ClusterLedger Now, IAsyncEnumerable<Change> Later) Subscribe(CancellationToken cancellationToken) =>
+        Subscribe(Channel.CreateBounded<Change>(new BoundedChannelOptions(Limits.Waiting) { SingleReader = true }), cancellationToken);
+
+    /// <summary>The latest of what is committed from now on: who reads slowly misses what was between, and is never cut off.</summary>
+    public (ClusterLedger Now, IAsyncEnumerable<Change> Later) SubscribeToLatest(CancellationToken cancellationToken) =>
+        Subscribe(Channel.CreateBounded<Change>(new BoundedChannelOptions(1) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest }), cancellationToken);
+
+    private (ClusterLedger Now, IAsyncEnumerable<Change> Later) Subscribe(Channel<Change> box, CancellationToken cancellationToken)
     {
-        var box = Channel.CreateBounded<Change>(new BoundedChannelOptions(Limits.Waiting) { SingleReader = true });
         lock (_gate)
         {
             if (_subscribers.Count >= Limits.Subscriptions)

@@ -30,6 +30,9 @@ internal static class Limits
     /// <summary>Changes that wait for a slow reader.</summary>
     public const int Waiting = 256;
 
+    /// <summary>Time between two words that something happened.</summary>
+    public static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(250);
+
     /// <summary>Time of one statement.</summary>
     public static readonly TimeSpan Statement = TimeSpan.FromSeconds(8);
 

@@ -1,3 +1,4 @@
+using GraphQL;
 using Hami.Domain.Ledger;
 using Hami.Domain.Reading;
 
@@ -86,6 +87,12 @@ public sealed class AllocationRecord
 
     /// <summary>Why they were given back; null while they are held.</summary>
     public ReleaseReason? ReleaseReason => _row.ReleaseReason;
+
+    /// <summary>What the API server says of the pod now; null when it is gone, nothing is told of it, or the past is asked for.</summary>
+    public PodNow? Live([FromServices] LivePods live) => IsPast ? null : live.Find(PodUid);
+
+    /// <summary>Whether it is shown as of a moment of the past.</summary>
+    internal bool IsPast { get; init; }
 
     /// <summary>What the decision saw; null when another scheduler made it. Without other pods' reservations where you do not see all namespaces.</summary>
     public Task<PlacementReason?> Because(CancellationToken cancellationToken) => _reasons.OfAsync(_row.PlacedPosition, cancellationToken);

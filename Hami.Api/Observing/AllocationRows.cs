@@ -51,7 +51,7 @@ internal static class AllocationRows
     public static string PositionAfter(string than, string time) =>
         $"coalesce((select placed_position from {ReadTables.Allocations} where placed_at {than} {time} order by placed_at, placed_position limit 1), {long.MaxValue})";
 
-    public static AllocationRecord Of(DbDataReader row, PlacementReasons reasons, CardModels models) => new(RowOf(row), reasons, models);
+    public static AllocationRecord Of(DbDataReader row, PlacementReasons reasons, CardModels models, bool isPast) => new(RowOf(row), reasons, models) { IsPast = isPast };
 
     public static AllocationRow RowOf(DbDataReader row) => ReadJson.Row<AllocationRow>(row.GetString(0));
 

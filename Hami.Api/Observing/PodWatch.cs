@@ -9,7 +9,7 @@ namespace Hami.Api.Observing;
 
 /// <summary>Follows the cluster's pods.</summary>
 internal sealed class PodWatch(
-    IKubernetes kubernetes, Journal journal, PodReconciler reconciler, HostRooms hosts, Nominations nominations, WaitingPods waiting, AskReader asks,
+    IKubernetes kubernetes, Journal journal, PodReconciler reconciler, LivePods live, HostRooms hosts, Nominations nominations, WaitingPods waiting, AskReader asks,
     Readiness readiness, NvidiaConfig nvidia, FollowedLog log, TimeProvider time, ILogger<PodWatch> logger)
     : ListWatch<V1Pod>(log, time, logger)
 {
@@ -27,6 +27,7 @@ internal sealed class PodWatch(
     {
         var compared = Log.Number;
         hosts.Replace(items);
+        live.Replace(items);
         await reconciler.ListedAsync([.. items.Select(Seen)], cancellationToken);
         Remember(items);
         readiness.PodsReconciled(compared);
@@ -37,12 +38,14 @@ internal sealed class PodWatch(
         if (type is WatchEventType.Deleted)
         {
             hosts.ForgetPod(item.Uid());
+            live.Forget(item.Uid());
             nominations.Forget(item.Uid());
             reconciler.Gone(item.Uid());
         }
         else
         {
             hosts.See(item);
+            live.See(item);
             nominations.See(item);
             reconciler.Seen(Seen(item));
         }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
@@ -10,11 +9,6 @@ namespace Hami.Api.Observing;
 /// <summary>Reads use over time: from the sums in PostgreSQL and those that are not written yet, or, in short steps, from memory.</summary>
 public sealed class TelemetryTrends
 {
-    private const int UsualPoints = 300;
-    private const int MostPoints = 1000;
-
-    private static readonly int[] Steps = [5, 10, 15, 30, 60, 300, 900, 1800, 3600, 7200, 21600, 43200, 86400];
-
     private readonly LiveTelemetry _live;
     private readonly TelemetryRollups _rollups;
     private readonly Rows _rows;
@@ -37,20 +31,13 @@ public sealed class TelemetryTrends
 
     internal static (DateTimeOffset From, TimeSpan Step) Aligned(DateTimeOffset from, DateTimeOffset to, int? wantedStep, DateTimeOffset now)
     {
-        if (from >= to)
-            throw new ExecutionError("from must be before to.") { Code = "BAD_FILTER" };
+        TrendSteps.MustBeInOrder(from, to);
         var isRecent = from >= now - TelemetryLimits.Ring;
-        var seconds = wantedStep ?? Steps.Where(s => isRecent || s >= TelemetryLimits.Seconds).Cast<int?>().FirstOrDefault(s => (to - from).TotalSeconds / s <= UsualPoints) ?? Steps[^1];
-        var unit = seconds < TelemetryLimits.Seconds ? (int)TelemetryLimits.Cell.TotalSeconds : TelemetryLimits.Seconds;
-        if (seconds < unit || seconds % unit != 0)
-            throw new ExecutionError($"stepSeconds is {seconds.ToString(CultureInfo.InvariantCulture)}; it must be a multiple of 5, and from 300 on of 300.") { Code = "BAD_FILTER" };
+        var seconds = wantedStep ?? TrendSteps.Usual(to - from, isRecent, TelemetryLimits.Seconds);
+        TrendSteps.MustBeMultiple(seconds, seconds < TelemetryLimits.Seconds ? (int)TelemetryLimits.Cell.TotalSeconds : TelemetryLimits.Seconds, "a multiple of 5, and from 300 on of 300");
         if (seconds < TelemetryLimits.Seconds && !isRecent && wantedStep is not null)
             throw new ExecutionError($"Steps shorter than 300 s are kept for {TelemetryLimits.Ring.TotalMinutes} minutes: ask for a later time or for longer steps.") { Code = "BAD_FILTER" };
-        var step = TimeSpan.FromSeconds(seconds);
-        var aligned = new DateTimeOffset(from.UtcTicks - from.UtcTicks % step.Ticks, TimeSpan.Zero);
-        return (to - aligned) / step <= MostPoints
-            ? (aligned, step)
-            : throw new ExecutionError($"These are more than {MostPoints} points: ask for longer steps or a shorter time.") { Code = "TOO_LONG" };
+        return TrendSteps.Aligned(from, to, seconds);
     }
 
     /// <summary>What is in memory, each step as a period.</summary>

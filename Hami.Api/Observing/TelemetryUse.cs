@@ -74,7 +74,18 @@ public sealed class UsageOf
 /// <param name="To">Where it ends.</param>
 /// <param name="StepSeconds">Seconds from one point to the next.</param>
 /// <param name="Points">One for each step, in order of time; where nothing is known its values are null.</param>
-public sealed record UsageTrend(DateTimeOffset From, DateTimeOffset To, int StepSeconds, IReadOnlyList<UsagePoint> Points);
+/// <param name="Source">Who kept it.</param>
+public sealed record UsageTrend(DateTimeOffset From, DateTimeOffset To, int StepSeconds, IReadOnlyList<UsagePoint> Points, TrendSource Source = TrendSource.Telemetry);
+
+/// <summary>Who kept what a trend shows.</summary>
+public enum TrendSource
+{
+    /// <summary>The control plane itself, as node agents told it.</summary>
+    Telemetry,
+
+    /// <summary>Prometheus, which scraped the node agents.</summary>
+    Prometheus,
+}
 
 /// <summary>Use over one step; what is not known is null.</summary>
 /// <param name="At">Where the step begins.</param>

@@ -41,7 +41,7 @@ public sealed record PendingChange(long Position, string PodUid, string? Namespa
         }
         var shown = pods.OrderBy(p => p.Key, StringComparer.Ordinal)
             .Select(p => new PendingChange(
-                change.Recorded[^1].Position, p.Key, p.Value.Namespace, p.Value.Pod, change.After.Waiting.TryGetValue(p.Key, out var waits) ? PendingPod.Of(waits) : null))
+                change.Recorded[^1].Position, p.Key, p.Value.Namespace, p.Value.Pod, change.After.Waiting.TryGetValue(p.Key, out var waits) ? PendingPod.Of(waits, change.After) : null))
             .Where(isShown).ToList();
         for (var i = 0; i < shown.Count; i++)
             yield return shown[i] with { IsLast = i == shown.Count - 1 };

@@ -1,5 +1,10 @@
+using GraphQL;
+using Hami.Api.Access;
 using Hami.Api.Asking;
+using Hami.Api.Observing;
+using Hami.Api.Replaying;
 using Hami.Domain.Ledger;
+using Hami.Domain.Placing;
 
 namespace Hami.Api.Placing;
 
@@ -21,8 +26,29 @@ public sealed record PendingPod(
         [PendingSort.Message] = Order<PendingPod>.Text("message", p => p.Message, p => p.PodUid),
     };
 
-    internal static PendingPod Of(WaitingPod waiting) => new(
-        waiting.Refusal.PodUid, waiting.Refusal.Namespace, waiting.Refusal.Pod, waiting.Refusal.Message, waiting.Refusal.Reasons, waiting.At, waiting.Refusal.LogPosition);
+    /// <summary>What it asks, as it was understood when it was refused; null where that was not kept.</summary>
+    public PodAsk? Ask { get; private init; }
+
+    /// <summary>Whether it is shown as of a moment of the past.</summary>
+    internal bool IsPast { get; init; }
+
+    private ClusterLedger Cluster { get; init; } = ClusterLedger.Empty;
+
+    /// <summary>What the API server says of it now; null when it is gone, nothing is told of it, or the past is asked for.</summary>
+    public PodNow? Live([FromServices] LivePods live) => IsPast ? null : live.Find(PodUid);
+
+    /// <summary>What would let it fit, each by itself; empty when nothing alone would, or what it asks was not kept. It is tried on all nodes, so ask it of a few pods at once.</summary>
+    [Complexity(10_000)]
+    public Task<IReadOnlyList<string>> WouldFit([FromServices] History history, [FromServices] Asker asker, CancellationToken cancellationToken) =>
+        Ask is null ? Task.FromResult<IReadOnlyList<string>>([]) : history.WouldFitAsync(Ask, Cluster, asker.Scope, cancellationToken);
+
+    /// <summary>A pod as it waits in a state of the cluster.</summary>
+    internal static PendingPod Of(WaitingPod waiting, ClusterLedger cluster) => new(
+        waiting.Refusal.PodUid, waiting.Refusal.Namespace, waiting.Refusal.Pod, waiting.Refusal.Message, waiting.Refusal.Reasons, waiting.At, waiting.Refusal.LogPosition)
+    {
+        Ask = waiting.Refusal.Ask,
+        Cluster = cluster,
+    };
 }
 
 /// <summary>Which waiting pods; what is left out is not asked for.</summary>

@@ -22,7 +22,7 @@ public sealed partial class Query
         asker.MustSee(filter?.Namespace);
         var ledger = (await moments.OfAsync("pendingPods", at, asker, cancellationToken, filter?.Namespace)).Ledger;
         return Page<PendingPod>.Of(first, after, PendingPod.Orders[sort] with { Descending = descending })
-            .Of(ledger.Waiting.Values.Where(w => asker.Scope.Sees(w.Refusal.Namespace)).Select(PendingPod.Of).Where(p => filter is null || filter.Takes(p)));
+            .Of(ledger.Waiting.Values.Where(w => asker.Scope.Sees(w.Refusal.Namespace)).Select(w => PendingPod.Of(w, ledger) with { IsPast = at is not null }).Where(p => filter is null || filter.Takes(p)));
     }
 
     /// <summary>The policy that pods without annotations of their own are placed by; null before the first process has said it.</summary>

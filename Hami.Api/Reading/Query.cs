@@ -41,5 +41,23 @@ public sealed partial class Query
         return page.Of(await reader.CardDaysAsync(filter ?? new(), cancellationToken));
     }
 
+    /// <summary>What was allocated over time, exact at the begin of each step: of all cards, of a node, of a card, or what a namespace held.</summary>
+    /// <param name="of">Of what; all cards, and whoever held them, when not given.</param>
+    /// <param name="from">Where it begins; an hour before its end when not given. It is known back to the horizon.</param>
+    /// <param name="to">Where it ends; now when not given.</param>
+    /// <param name="stepSeconds">Seconds from one point to the next, a multiple of 5; as <c>usageTrend</c> has them when not given. At most 1,000 points.</param>
+    public static Task<AllocationTrend> AllocationTrend(
+        [FromServices] AllocationTrends trends, [FromServices] Asker asker, CancellationToken cancellationToken, HeldOf? of = null, DateTimeOffset? from = null,
+        DateTimeOffset? to = null, int? stepSeconds = null)
+    {
+        of ??= new();
+        asker.MustSee(of.Namespace);
+        // Of a namespace there is what the whole cluster had, which is nobody's secret; a node or card has a name.
+        if (of.Namespace is null || (of.Node ?? of.DeviceUuid) is not null)
+            asker.MustSeeNodes(of.Node ?? of.DeviceUuid ?? "");
+        asker.Note("allocationTrend", of.Namespace, from, to);
+        return trends.ReadAsync(of, from, to, stepSeconds, cancellationToken);
+    }
+
     private static DateTimeOffset? Midnight(DateOnly? day) => day is { } d ? new(d.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null;
 }

@@ -10,6 +10,7 @@ internal sealed class ReadCopy(NpgsqlConnection connection, int generation, int 
     private readonly Changing<Guid, AllocationRow> _allocations = new(ReadTables.Allocation, a => a.Id, a => a.ReleasedAt is not null);
     private readonly Changing<(Guid, string, int), HoldingRow> _holdings = new(ReadTables.Holding, h => (h.AllocationId, h.DeviceUuid, h.Part), h => h.HeldUntil is not null);
     private readonly Changing<long, RefusalRow> _refusals = new(ReadTables.Refusal, r => r.Position, r => r.EndedAt is not null);
+    private readonly Changing<(string, string, long), CardSizeRow> _sizes = new(ReadTables.CardSize, s => (s.Node, s.Uuid, s.Position), s => s.SizedUntil is not null);
     // Nodes and cards may come back whenever they left; there are few.
     private readonly Changing<string, NodeRow> _nodes = new(ReadTables.Node, n => n.Name, _ => false);
     private readonly Changing<(string, string), DeviceRow> _devices = new(ReadTables.Device, d => (d.Node, d.Uuid), _ => false);
@@ -18,7 +19,7 @@ internal sealed class ReadCopy(NpgsqlConnection connection, int generation, int 
     private UsageSums _sums = new();
     private int _sumsKept;
 
-    private IEnumerable<Filling> All => [_allocations, _holdings, _nodes, _devices, _refusals, _usage, _cardDays];
+    private IEnumerable<Filling> All => [_allocations, _holdings, _nodes, _devices, _sizes, _refusals, _usage, _cardDays];
 
     /// <summary>Takes what has changed; writes when there is enough.</summary>
     public async Task AddAsync(ReadChanges changes, CancellationToken cancellationToken)
@@ -27,6 +28,7 @@ internal sealed class ReadCopy(NpgsqlConnection connection, int generation, int 
         _holdings.Put(changes.Holdings);
         _nodes.Put(changes.Nodes);
         _devices.Put(changes.Devices);
+        _sizes.Put(changes.Sizes);
         _refusals.Put(changes.Refusals);
         foreach (var row in changes.Usage.Usage)
             _sums.Add(row);

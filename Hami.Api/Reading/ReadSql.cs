@@ -68,6 +68,8 @@ internal static class ReadSql
             yield return (Upsert(ReadTables.Node, generation, parameter), ReadJson.Rows(changes.Nodes));
         if (changes.Devices.Count > 0)
             yield return (Upsert(ReadTables.Device, generation, parameter), ReadJson.Rows(changes.Devices));
+        if (changes.Sizes.Count > 0)
+            yield return (Upsert(ReadTables.CardSize, generation, parameter), ReadJson.Rows(changes.Sizes));
         if (changes.Refusals.Count > 0)
             yield return (Upsert(ReadTables.Refusal, generation, parameter), ReadJson.Rows(changes.Refusals));
         if (changes.Usage.Usage.Count > 0)

@@ -24,12 +24,13 @@ internal static class ReadTables
 
     /// <summary>Raised with every change of the tables or of what is folded into them: a process that starts then builds a new generation.</summary>
     /// <remarks>Of a log that begins at a horizon it builds on rows of the shape of then: see <see cref="Archiving.BaseRows"/> for what is to be done about those.</remarks>
-    public const int Shape = 2;
+    public const int Shape = 3;
 
     public const string Allocations = $"{Schema}.allocation";
     public const string Holdings = $"{Schema}.holding";
     public const string Nodes = $"{Schema}.node";
     public const string Devices = $"{Schema}.device";
+    public const string Sizes = $"{Schema}.card_size";
     public const string Refusals = $"{Schema}.refusal";
     public const string Usage = $"{Schema}.usage";
     public const string CardDays = $"{Schema}.card_day";
@@ -58,10 +59,11 @@ internal static class ReadTables
         [
             ("allocation_id", "uuid not null"), ("device_uuid", "text not null"), ("part", "integer not null"), ("node", "text not null"), ("namespace", "text not null"),
             ("owner_kind", "text"), ("owner_name", "text"), ("position", "bigint not null"), ("memory_mib", "bigint not null"), ("cores", "integer not null"),
-            ("slots", "integer not null"), ("held_from", "timestamptz not null"), ("held_until", "timestamptz"),
+            ("slots", "integer not null"), ("pods", "integer not null"), ("held_from", "timestamptz not null"), ("held_until", "timestamptz"),
         ],
         ["allocation_id", "device_uuid", "part"], [],
-        ["(device_uuid, held_from)", "(node, device_uuid) where held_until is null"]);
+        // By its end: what is asked about is mostly the last days of a long history.
+        ["(device_uuid, held_from)", "(node, device_uuid) where held_until is null", "(held_until)"]);
 
     public static readonly ReadTable Node = new(
         "node", typeof(NodeRow),
@@ -78,10 +80,18 @@ internal static class ReadTables
             ("index", "integer not null"), ("model", "text not null"), ("memory_mib", "bigint not null"), ("cores", "integer not null"),
             ("slots", "integer not null"), ("numa", "integer not null"), ("mode", "text not null"), ("mig_profiles", "jsonb"),
             ("healthy", "boolean not null"), ("healthy_since", "timestamptz"), ("registered_at", "timestamptz"), ("changed_at", "timestamptz"),
-            ("removed_at", "timestamptz"), ("cordoned_at", "timestamptz"), ("used_memory_mib", "bigint not null"), ("used_cores", "bigint not null"),
+            ("removed_at", "timestamptz"), ("sized_at", "timestamptz"), ("sized_position", "bigint not null"), ("cordoned_at", "timestamptz"), ("used_memory_mib", "bigint not null"), ("used_cores", "bigint not null"),
             ("used_slots", "integer not null"), ("held_since", "timestamptz"),
         ],
         ["node", "uuid"], [], ["(uuid)", "(model)"]);
+
+    public static readonly ReadTable CardSize = new(
+        "card_size", typeof(CardSizeRow),
+        [
+            ("node", "text not null"), ("uuid", "text not null"), ("position", "bigint not null"), ("memory_mib", "bigint not null"), ("cores", "integer not null"),
+            ("slots", "integer not null"), ("sized_from", "timestamptz not null"), ("sized_until", "timestamptz"),
+        ],
+        ["node", "uuid", "position"], [], []);
 
     public static readonly ReadTable Refusal = new(
         "refusal", typeof(RefusalRow),
@@ -112,7 +122,7 @@ internal static class ReadTables
         ["day", "node", "device_uuid"], ["registered_microseconds", "idle_microseconds", "oversubscribed_microseconds"],
         ["(device_uuid, day)"]);
 
-    public static readonly ReadTable[] All = [Allocation, Holding, Node, Device, Refusal, UsageTable, CardDay];
+    public static readonly ReadTable[] All = [Allocation, Holding, Node, Device, CardSize, Refusal, UsageTable, CardDay];
 
     /// <summary>The schema that a generation's tables are in.</summary>
     public static string SchemaOf(int generation) => $"{Schema}_{generation}";

@@ -37,6 +37,10 @@ public sealed class History : IDisposable
         return _log.Kept(position) ?? await InTurnAsync(() => _log.AtAsync(position, cancellationToken), cancellationToken);
     }
 
+    /// <summary>What would let a refused pod fit, each by itself.</summary>
+    internal Task<IReadOnlyList<string>> WouldFitAsync(PodAsk ask, ClusterLedger cluster, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
+        () => Task.FromResult(Shown(WhatWouldFit.Of(ask, cluster), scope)), cancellationToken);
+
     internal Task<Horizon?> HorizonAsync(CancellationToken cancellationToken) => Rows.AnsweredAsync(() => _log.HorizonAsync(cancellationToken), cancellationToken);
 
     internal Task<PodExplanation?> ExplainAsync(string pod, DateTimeOffset at, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
@@ -67,8 +71,11 @@ public sealed class History : IDisposable
         : pod with
         {
             WhyThere = [.. pod.WhyThere.Where(w => !w.StartsWith("Set aside for pod ", StringComparison.Ordinal))],
-            WouldFit = [.. pod.WouldFit.Where(w => !w.Contains(" ended: ", StringComparison.Ordinal))],
+            WouldFit = Shown(pod.WouldFit, scope),
         };
+
+    private static IReadOnlyList<string> Shown(IReadOnlyList<string> wouldFit, Scope scope) =>
+        scope.AllNamespaces ? wouldFit : [.. wouldFit.Where(w => !w.Contains(" ended: ", StringComparison.Ordinal))];
 
     private async Task<T> InTurnAsync<T>(Func<Task<T>> ask, CancellationToken cancellationToken)
     {

@@ -90,7 +90,7 @@ internal sealed class LogVerification(NpgsqlDataSource database, StoredEvents ev
                     others.Add(new(file.Position, null, $"{file.File} has {read - before} events and ends at event {rows.Chain.Last.Position}; when it was written it had {file.Events} and ended at event {file.Position}, with another hash"));
             }
             others.AddRange(kept.Compare());
-            await readModels.PassedHorizonAsync(connection, cancellationToken);
+            await readModels.PassedHorizonAsync(connection, horizon, cancellationToken);
         }
 
         var count = 0L;

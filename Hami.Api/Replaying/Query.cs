@@ -1,6 +1,7 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
+using Hami.Api.Plumbing;
 using Hami.Api.Registering;
 using Hami.Api.Replaying;
 using Hami.Domain.Placing;
@@ -71,6 +72,27 @@ public sealed partial class Query
         asker.MustSee(@namespace);
         asker.Note("explain", @namespace, at, at);
         return history.ExplainAsync(pod, at ?? clock.GetUtcNow(), asker.Scope, cancellationToken);
+    }
+
+    /// <summary>Why no node takes a pod that waits: a row for each node with cards, by name, and in it what each card says; none when the pod does not wait. Takes the right to list nodes.</summary>
+    /// <param name="pod">Its UID, or <c>namespace/name</c>.</param>
+    /// <param name="at">As of this moment; now when not given.</param>
+    /// <param name="search">Only nodes in whose name, or in a card's product name or UUID, this occurs.</param>
+    /// <param name="first">At most so many, up to 500.</param>
+    /// <param name="after">Cursor of the row to go on behind.</param>
+    public static async Task<Connection<NodeRefusal>> Refusals(
+        [FromServices] Journal journal, [FromServices] History history, [FromServices] Asker asker, CancellationToken cancellationToken, string pod, DateTimeOffset? at = null,
+        string? search = null, int first = Pages.Usual, string? after = null)
+    {
+        var @namespace = pod.Split('/') is [var named, _] ? named : null;
+        asker.MustSee(@namespace);
+        asker.MustSeeNodes(pod);
+        asker.Note("refusals", @namespace, at, at);
+        var page = Page<NodeRefusal>.Of(first, after, Replaying.Refusals.ByNode);
+        var cluster = at is { } moment ? await history.LedgerAtAsync(moment, cancellationToken) : journal.Ledger;
+        return Replaying.Refusals.Find(cluster, pod) is { } waiting && asker.Scope.Sees(waiting.Refusal.Namespace)
+            ? Replaying.Refusals.Of(waiting, cluster, search, page)
+            : page.Cut([], _ => Task.FromResult(0L));
     }
 
     /// <summary>Runs the arrivals of a time again under another policy, and compares refusals, waiting and what was allocated.</summary>

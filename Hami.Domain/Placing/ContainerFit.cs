@@ -11,25 +11,33 @@ internal static class ContainerFit
     /// <param name="order">Scratch, one per card.</param>
     /// <param name="shares">What the pod was given already; the chosen are added.</param>
     /// <param name="refusals">Cards per reason when the container does not fit.</param>
+    /// <param name="trace">The same for each card; null when nobody wants to know.</param>
     public static bool TryFit(
-        PodAsk ask, int position, NodeUse node, Terms terms, Span<CardUse> uses, Span<int> order, List<Share> shares, Span<int> refusals)
+        PodAsk ask, int position, NodeUse node, Terms terms, Span<CardUse> uses, Span<int> order, List<Share> shares, Span<int> refusals, FitTrace? trace)
     {
         var container = ask.Containers[position];
+        trace?.Begin(position, uses);
         if (container.Count > node.Cards.Length && !(node.HasMig && ask.Wish.AllowsMode(Card.MigMode)))
         {
             refusals[(int)CardRefusal.NodeInsufficientDevice] = node.Cards.Length;
+            for (var i = 0; trace is not null && i < node.Cards.Length; i++)
+                trace.Count(i, CardRefusal.NodeInsufficientDevice);
             return false;
         }
         CardOrder.BestFirst(ask, container, node, terms, uses, order);
-        var walk = new Walk(ask, container, position, node, terms.Quota, uses, shares, refusals);
+        var walk = new Walk(ask, container, position, node, terms.Quota, uses, shares, refusals, trace);
         if (!(ask.Cards.BestConnected ? walk.TakeBestConnected(order) : walk.TakeFirst(order)))
             return false;
         refusals.Clear();
         return true;
     }
 
+    /// <summary>Why a card does not give the container one share, as if the container asked for no more and were alone.</summary>
+    public static CardRefusal Alone(PodAsk ask, int position, NodeUse node, int card, QuotaRoom quota) =>
+        new Walk(ask, ask.Containers[position], position, node, quota, node.Uses.ToArray(), [], [], null).Refuses(card);
+
     private ref struct Walk(
-        PodAsk ask, ContainerAsk container, int position, NodeUse node, QuotaRoom quota, Span<CardUse> uses, List<Share> shares, Span<int> refusals)
+        PodAsk ask, ContainerAsk container, int position, NodeUse node, QuotaRoom quota, Span<CardUse> uses, List<Share> shares, Span<int> refusals, FitTrace? trace)
     {
         private readonly Span<CardUse> _uses = uses;
         private readonly Span<int> _refusals = refusals;
@@ -52,6 +60,7 @@ internal static class ContainerFit
                 if (EntersNuma(card) && Taken > 0)
                 {
                     _refusals[(int)CardRefusal.NumaNotFit] += Taken;
+                    TraceTaken(CardRefusal.NumaNotFit);
                     untouched.CopyTo(_uses);
                     shares.RemoveRange(_before, Taken);
                 }
@@ -87,6 +96,7 @@ internal static class ContainerFit
             {
                 // The plain walk says why, or finds smaller cards that the quota allows.
                 _refusals.Clear();
+                trace?.Clear();
                 return TakeFirst(order);
             }
             shares.AddRange(chosen);
@@ -128,8 +138,24 @@ internal static class ContainerFit
             var refusal = Fit.RefusesKind(ask.Wish, node.Cards[card], node.IsCordoned(card));
             if (refusal is CardRefusal.None)
                 return true;
-            _refusals[(int)refusal]++;
+            Count(card, refusal);
             return false;
+        }
+
+        /// <summary>Why the card does not give one share.</summary>
+        public readonly CardRefusal Refuses(int card) =>
+            Fit.RefusesKind(ask.Wish, node.Cards[card], node.IsCordoned(card)) is var kind and not CardRefusal.None ? kind : Cut(node.Cards[card], _uses[card]).Refusal;
+
+        private readonly void Count(int card, CardRefusal refusal)
+        {
+            _refusals[(int)refusal]++;
+            trace?.Count(card, refusal);
+        }
+
+        private readonly void TraceTaken(CardRefusal refusal)
+        {
+            for (var i = _before; trace is not null && i < shares.Count; i++)
+                trace.Count(IndexOf(shares[i].DeviceUuid), refusal);
         }
 
         private bool EntersNuma(int card)
@@ -151,7 +177,7 @@ internal static class ContainerFit
                 var (share, refusal) = Cut(card, _uses[index]);
                 if (share is null)
                 {
-                    _refusals[(int)refusal]++;
+                    Count(index, refusal);
                     break;
                 }
                 shares.Add(share);
@@ -185,6 +211,7 @@ internal static class ContainerFit
         {
             if (Taken > 0)
                 _refusals[(int)CardRefusal.AllocatedCardsInsufficientRequest] = Taken;
+            TraceTaken(CardRefusal.AllocatedCardsInsufficientRequest);
             return false;
         }
 

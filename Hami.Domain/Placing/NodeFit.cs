@@ -9,7 +9,11 @@ public static class NodeFit
     /// <param name="shares">The shares, in order of the containers, when the node fits; empty otherwise.</param>
     /// <param name="refusals">Cards per reason for the container that did not fit, indexed by <see cref="CardRefusal"/>; cleared here.</param>
     /// <returns>True when the node can take the pod.</returns>
-    public static bool TryFit(PodAsk ask, NodeUse node, Terms terms, List<Share> shares, Span<int> refusals)
+    public static bool TryFit(PodAsk ask, NodeUse node, Terms terms, List<Share> shares, Span<int> refusals) => TryTraced(ask, node, terms, shares, refusals, null);
+
+    /// <inheritdoc cref="TryFit"/>
+    /// <param name="trace">What each card said; null when nobody wants to know.</param>
+    internal static bool TryTraced(PodAsk ask, NodeUse node, Terms terms, List<Share> shares, Span<int> refusals, FitTrace? trace)
     {
         shares.Clear();
         refusals.Clear();
@@ -32,7 +36,7 @@ public static class NodeFit
                 staying.CopyTo(passing);
                 uses = passing;
             }
-            if (!ContainerFit.TryFit(ask, c, node, terms, uses, order, shares, refusals))
+            if (!ContainerFit.TryFit(ask, c, node, terms, uses, order, shares, refusals, trace))
             {
                 shares.Clear();
                 return false;

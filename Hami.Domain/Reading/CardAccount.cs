@@ -9,7 +9,7 @@ internal sealed record CardAccount(DeviceRow Row, ImmutableList<HoldingRow> Hold
     /// <summary>True when nothing can change that is known of it.</summary>
     public bool IsForgotten => Row is { IsRegistered: false, CordonedAt: null } && Holders.IsEmpty;
 
-    public CardAccount Registered(Card card, DateTimeOffset at) => this with
+    public CardAccount Registered(Card card, DateTimeOffset at, long position) => this with
     {
         Row = Row with
         {
@@ -27,6 +27,8 @@ internal sealed record CardAccount(DeviceRow Row, ImmutableList<HoldingRow> Hold
             RegisteredAt = Row.IsRegistered ? Row.RegisteredAt : at,
             ChangedAt = Row.IsRegistered && IsAsBefore(card) ? Row.ChangedAt : at,
             RemovedAt = null,
+            SizedAt = IsAsLargeAs(card) ? Row.SizedAt : at,
+            SizedPosition = IsAsLargeAs(card) ? Row.SizedPosition : position,
         },
     };
 
@@ -55,6 +57,8 @@ internal sealed record CardAccount(DeviceRow Row, ImmutableList<HoldingRow> Hold
             },
             holders);
     }
+
+    private bool IsAsLargeAs(Card card) => Row.IsRegistered && (Row.MemoryMiB, Row.Cores, Row.Slots) == (card.MemoryMiB, card.Cores, card.Slots);
 
     private bool IsAsBefore(Card card) =>
         card == new Card(Row.Uuid, Row.Index, Row.Model, Row.MemoryMiB, Row.Cores, Row.Slots, Row.Numa, Row.Mode, Row.Healthy, Row.MigProfiles);

@@ -7,6 +7,7 @@ public sealed class ReadChanges
     private readonly Dictionary<(Guid, string, int), HoldingRow> _holdings = [];
     private readonly Dictionary<string, NodeRow> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<(string, string), DeviceRow> _devices = [];
+    private readonly Dictionary<(string, string, long), CardSizeRow> _sizes = [];
     private readonly Dictionary<long, RefusalRow> _refusals = [];
 
     public IReadOnlyCollection<AllocationRow> Allocations => _allocations.Values;
@@ -16,6 +17,8 @@ public sealed class ReadChanges
     public IReadOnlyCollection<NodeRow> Nodes => _nodes.Values;
 
     public IReadOnlyCollection<DeviceRow> Devices => _devices.Values;
+
+    public IReadOnlyCollection<CardSizeRow> Sizes => _sizes.Values;
 
     public IReadOnlyCollection<RefusalRow> Refusals => _refusals.Values;
 
@@ -35,6 +38,8 @@ public sealed class ReadChanges
             changes.Put(row);
         foreach (var row in open.Devices)
             changes.Put(row);
+        foreach (var row in open.Devices.Select(CardSizeRow.Of).OfType<CardSizeRow>())
+            changes.Put(row);
         foreach (var row in open.Refusals)
             changes.Put(row);
         return changes;
@@ -47,6 +52,8 @@ public sealed class ReadChanges
     internal void Put(NodeRow row) => _nodes[row.Name] = row;
 
     internal void Put(DeviceRow row) => _devices[(row.Node, row.Uuid)] = row;
+
+    internal void Put(CardSizeRow row) => _sizes[(row.Node, row.Uuid, row.Position)] = row;
 
     internal void Put(RefusalRow row) => _refusals[row.Position] = row;
 }

@@ -58,7 +58,7 @@ public sealed class ReadModels
         switch (happened)
         {
             case DevicesRegistered e:
-                Register(e, at);
+                Register(e, at, position);
                 break;
             case NodeRemoved e:
                 Remove(e, at);
@@ -121,7 +121,7 @@ public sealed class ReadModels
     private Dictionary<string, CardAccount> CardsOf(string node) =>
         _cards.TryGetValue(node, out var cards) ? cards : _cards[node] = new(StringComparer.Ordinal);
 
-    private void Register(DevicesRegistered e, DateTimeOffset at)
+    private void Register(DevicesRegistered e, DateTimeOffset at, long position)
     {
         var node = _nodes.TryGetValue(e.Node, out var known)
             ? known with { Devices = e.Cards.Count, ChangedAt = at }
@@ -131,7 +131,7 @@ public sealed class ReadModels
 
         var published = e.Cards.Select(c => c.Uuid).ToHashSet(StringComparer.Ordinal);
         foreach (var card in e.Cards)
-            Change(e.Node, card.Uuid, at, account => account.Registered(card, at));
+            Change(e.Node, card.Uuid, at, account => account.Registered(card, at, position));
         foreach (var gone in CardsOf(e.Node).Values.Where(c => c.Row.IsRegistered && !published.Contains(c.Row.Uuid)).ToList())
             Change(e.Node, gone.Row.Uuid, at, account => account.Unregistered(at));
     }
@@ -148,9 +148,10 @@ public sealed class ReadModels
     {
         var waiting = EndWaiting(row.PodUid, WaitingEnd.Placed, at);
         Put(row with { WaitingSince = waiting?.WaitingSince });
+        var counted = HoldingRow.CountedOn(row.Shares);
         foreach (var device in Devices(row.Shares))
         {
-            var holding = Holding(row, device, 0, CardUse.Of(row.Shares, device), at);
+            var holding = Holding(row, device, 0, CardUse.Of(row.Shares, device), device == counted ? 1 : 0, at);
             Change(row.Node, device, at, account => account.With(null, holding));
         }
     }
@@ -165,7 +166,7 @@ public sealed class ReadModels
             if (HolderOf(row, device) is not { } held || (held.MemoryMiB, held.Cores, held.Slots) == (use.MemoryMiB, use.Cores, use.Slots))
                 continue;
             _changes.Put(held with { HeldUntil = at });
-            var next = use.Slots > 0 ? Holding(row, device, held.Part + 1, use, at) : null;
+            var next = use.Slots > 0 ? Holding(row, device, held.Part + 1, use, held.Pods, at) : null;
             Change(row.Node, device, at, account => account.With(held, next));
         }
     }
@@ -188,10 +189,10 @@ public sealed class ReadModels
     private HoldingRow? HolderOf(AllocationRow row, string device) =>
         CardsOf(row.Node).TryGetValue(device, out var card) ? card.Holders.FirstOrDefault(h => h.AllocationId == row.Id) : null;
 
-    private HoldingRow Holding(AllocationRow row, string device, int part, CardUse use, DateTimeOffset at)
+    private HoldingRow Holding(AllocationRow row, string device, int part, CardUse use, int pods, DateTimeOffset at)
     {
         var holding = new HoldingRow(
-            row.Id, device, part, row.Node, row.Namespace, row.OwnerKind, row.OwnerName, row.PlacedPosition, use.MemoryMiB, use.Cores, use.Slots, at);
+            row.Id, device, part, row.Node, row.Namespace, row.OwnerKind, row.OwnerName, row.PlacedPosition, use.MemoryMiB, use.Cores, use.Slots, at) { Pods = pods };
         _changes.Put(holding);
         return holding;
     }
@@ -227,6 +228,11 @@ public sealed class ReadModels
         var after = change(before);
         after = after with { Row = after.Row with { AccountedTo = at > before.Row.AccountedTo ? at : before.Row.AccountedTo } };
         _changes.Put(after.Row);
+        var (sizeBefore, size) = (CardSizeRow.Of(before.Row), CardSizeRow.Of(after.Row));
+        if (sizeBefore is not null && sizeBefore != size)
+            _changes.Put(sizeBefore with { SizedUntil = at });
+        if (size is not null && size != sizeBefore)
+            _changes.Put(size);
         // Names of nodes and cards come and go for ever; what left with the last of its pods is not remembered.
         if (after.IsForgotten)
             cards.Remove(uuid);

@@ -43,7 +43,14 @@ public sealed record AllocationRow(
 /// <param name="HeldUntil">Null while it is held.</param>
 public sealed record HoldingRow(
     Guid AllocationId, string DeviceUuid, int Part, string Node, string Namespace, string? OwnerKind, string? OwnerName, long Position,
-    long MemoryMiB, int Cores, int Slots, DateTimeOffset HeldFrom, DateTimeOffset? HeldUntil = null);
+    long MemoryMiB, int Cores, int Slots, DateTimeOffset HeldFrom, DateTimeOffset? HeldUntil = null)
+{
+    /// <summary>1 on one of the cards that an allocation holds at a time, 0 on its others: added up over cards they count its pod once.</summary>
+    public int Pods { get; init; }
+
+    /// <summary>The card that an allocation's pod is counted on: one that it holds to its end, so that it counts as long as it holds any.</summary>
+    public static string? CountedOn(IReadOnlyList<Share> shares) => (shares.FirstOrDefault(s => !s.EndsBeforeApps) ?? (shares.Count > 0 ? shares[0] : null))?.DeviceUuid;
+}
 
 /// <summary>A node that has, or had, cards.</summary>
 /// <param name="Devices">Number of its cards.</param>
@@ -100,6 +107,12 @@ public sealed record DeviceRow(string Node, string Uuid, DateTimeOffset Accounte
     /// <summary>When it left; null while it is there.</summary>
     public DateTimeOffset? RemovedAt { get; init; }
 
+    /// <summary>Since when it is as large as it is; null for one that never was registered.</summary>
+    public DateTimeOffset? SizedAt { get; init; }
+
+    /// <summary>Position in the log of the event that says so; 0 where that was archived by a version that did not keep it.</summary>
+    public long SizedPosition { get; init; }
+
     /// <summary>Since when it takes no new pods; null while it does.</summary>
     public DateTimeOffset? CordonedAt { get; init; }
 
@@ -114,6 +127,23 @@ public sealed record DeviceRow(string Node, string Uuid, DateTimeOffset Accounte
 
     /// <summary>Since when somebody holds a part of it, without a break; null while nobody does.</summary>
     public DateTimeOffset? HeldSince { get; init; }
+}
+
+/// <summary>How large a card was, from a time to a time, while it was among its node's cards.</summary>
+/// <param name="Position">Position in the log of the event that says so.</param>
+/// <param name="MemoryMiB">Device memory in MiB, memory scaling applied.</param>
+/// <param name="Cores">Percent of compute.</param>
+/// <param name="Slots">How many containers may share the card.</param>
+/// <param name="SizedUntil">Null while it is so.</param>
+public sealed record CardSizeRow(
+    string Node, string Uuid, long Position, long MemoryMiB, int Cores, int Slots, DateTimeOffset SizedFrom, DateTimeOffset? SizedUntil = null)
+{
+    /// <summary>How large a registered card is; null for one that is not registered.</summary>
+    public static CardSizeRow? Of(DeviceRow card)
+    {
+        ArgumentNullException.ThrowIfNull(card);
+        return card is { IsRegistered: true, SizedAt: { } at } ? new(card.Node, card.Uuid, card.SizedPosition, card.MemoryMiB, card.Cores, card.Slots, at) : null;
+    }
 }
 
 /// <summary>How a time of waiting for the same reasons came to its end.</summary>

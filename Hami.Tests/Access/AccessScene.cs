@@ -17,6 +17,9 @@ public sealed class AccessScene : IAsyncLifetime
     /// <summary>May list the pods of team-a.</summary>
     internal string OfTeamA { get; private set; } = "";
 
+    /// <summary>May list the pods of team-a, and nodes.</summary>
+    internal string OfTeamAWithNodes { get; private set; } = "";
+
     /// <summary>May list pods everywhere, as who has the role view for the cluster.</summary>
     internal string Viewer { get; private set; } = "";
 
@@ -35,9 +38,14 @@ public sealed class AccessScene : IAsyncLifetime
             await FilterAsync(await PodAsync(@namespace, "waits", 1_000_000));
         }
         OfTeamA = await AccountAsync("of-team-a");
+        OfTeamAWithNodes = await AccountAsync("of-team-a-with-nodes");
         Viewer = await AccountAsync("viewer");
         Stranger = await AccountAsync("stranger");
         await PostAsync("apis/rbac.authorization.k8s.io/v1/namespaces/team-a/rolebindings", Binding("view-a", "view", "of-team-a"));
+        await PostAsync("apis/rbac.authorization.k8s.io/v1/namespaces/team-a/rolebindings", Binding("view-a-too", "view", "of-team-a-with-nodes"));
+        await PostAsync(
+            "apis/rbac.authorization.k8s.io/v1/clusterroles", new { metadata = new { name = "nodes" }, rules = new[] { new { apiGroups = new[] { "" }, resources = new[] { "nodes" }, verbs = new[] { "list" } } } });
+        await PostAsync("apis/rbac.authorization.k8s.io/v1/clusterrolebindings", Binding("nodes", "nodes", "of-team-a-with-nodes"));
         await PostAsync("apis/rbac.authorization.k8s.io/v1/clusterrolebindings", Binding("view-all", "view", "viewer"));
         await ControlPlaneScene.UntilAsync(
             async () => await Scene.QueryAsync("{ allocations { totalCount } pendingPods { totalCount } }") is { } data

@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Hami.Tests.Given;
 
@@ -97,6 +98,12 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
     [InlineData("""{ pendingPods(at: "2020-01-01T00:00:00Z", filter: { namespace: "default" }) { totalCount } }""")]
     [InlineData("""{ quotas(at: "2020-01-01T00:00:00Z", filter: { namespace: "default" }) { totalCount } }""")]
     [InlineData("""{ allocations(at: "2020-01-01T00:00:00Z", filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("{ allocationTrend { stepSeconds } }")]
+    [InlineData("""{ allocationTrend(of: { namespace: "default" }) { stepSeconds } }""")]
+    [InlineData("""{ allocationTrend(of: { namespace: "team-a", node: "n1" }) { stepSeconds } }""")]
+    [InlineData("""{ allocationTrend(of: { deviceUuid: "GPU-n1-0" }) { stepSeconds } }""")]
+    [InlineData("""{ refusals(pod: "default/waits-in-default") { totalCount } }""")]
+    [InlineData("""{ refusals(pod: "team-a/waits-in-team-a") { totalCount } }""")]
     [InlineData("""{ clusterAt(time: "2100-01-01T00:00:00Z", node: "n1") { position } }""")]
     [InlineData("""{ whatIf(policy: "spread", from: "2001-01-01T00:00:00Z") { approximates } }""")]
     public async Task What_is_not_ones_own_is_refused_when_it_is_asked_for_by_name(string query)
@@ -119,6 +126,21 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
     }
 
     [Fact]
+    public async Task Who_may_list_nodes_sees_why_they_do_not_take_ones_own_pods_and_nothing_of_others()
+    {
+        var foreign = (await given.Scene.QueryAsync("""{ pendingPods(filter: { namespace: "default" }) { items { podUid } } }"""))["pendingPods"]!["items"]![0]!["podUid"]!;
+
+        var (_, body, _) = await given.AskAsync(
+            given.OfTeamAWithNodes,
+            $$"""{ own: refusals(pod: "team-a/waits-in-team-a") { items { node cards { reason } } } foreign: refusals(pod: "{{foreign}}") { totalCount } pendingPods { items { live { phase } wouldFit } } }""");
+
+        Assert.Equal(
+            """{"own":{"items":[{"node":"n1","cards":[{"reason":"CardInsufficientMemory"},{"reason":"CardInsufficientMemory"}]}]},"foreign":{"totalCount":0}}""",
+            new JsonObject { ["own"] = body["data"]!["own"]!.DeepClone(), ["foreign"] = body["data"]!["foreign"]!.DeepClone() }.ToJsonString());
+        Assert.Equal("Pending", Assert.Single(body["data"]!["pendingPods"]!["items"]!.AsArray())!["live"]!["phase"]!.ToString());
+    }
+
+    [Fact]
     public async Task Who_may_list_pods_everywhere_sees_all_rows_and_no_nodes()
     {
         var (_, body, _) = await given.AskAsync(given.Viewer, "{ you { name allNamespaces nodes } nodes { totalCount } allocations { totalCount } events(first: 500) { items { stream type } } }");
@@ -127,6 +149,32 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
         Assert.Equal("""{"name":"system:serviceaccount:default:viewer","allNamespaces":true,"nodes":false}""", data["you"]!.ToJsonString());
         Assert.Equal((0, 2), (data["nodes"]!["totalCount"]!.GetValue<int>(), data["allocations"]!["totalCount"]!.GetValue<int>()));
         Assert.DoesNotContain(data["events"]!["items"]!.AsArray(), e => e!["type"]!.GetValue<string>() is "devices_registered" or "policy_changed");
+    }
+
+    [Theory]
+    [InlineData(true, 200)]
+    [InlineData(false, 401)]
+    public async Task Whoever_is_signed_in_is_told_that_something_happened_and_nothing_else(bool isSignedIn, int status)
+    {
+        using var http = new HttpClient { DefaultRequestHeaders = { Accept = { new("text/event-stream") } } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(given.Scene.Address, "graphql/stream")) { Content = JsonContent.Create(new { query = "subscription { clusterChanged { position at } }" }) };
+        request.Headers.TryAddWithoutValidation("Authorization", isSignedIn ? given.Stranger : "Bearer wrong");
+        request.Headers.TryAddWithoutValidation("Last-Event-ID", "0");
+        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        if (!isSignedIn)
+            return;
+        using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        string? line;
+        while ((line = await lines.ReadLineAsync(patience.Token)) is not null && !line.StartsWith("data: {", StringComparison.Ordinal))
+        {
+            // Before it stand an id and the kind of the event.
+        }
+        var told = JsonNode.Parse(line!["data: ".Length..])!.AsObject();
+        Assert.Equal(["data", "extensions"], told.Select(t => t.Key));
+        Assert.Equal(["position", "at"], told["data"]!["clusterChanged"]!.AsObject().Select(c => c.Key));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hami.Api.Archiving;
+using Hami.Api.Asking;
 using Hami.Api.Plumbing;
 using Hami.Api.Reading;
 using Hami.Domain.Ledger;
@@ -118,12 +119,44 @@ public sealed class MovingTheHorizon
     {
         await using var scene = await ArchiveScene.StartAsync(42, steps: 40);
         await scene.ArchiveAsync(scene.At(0.5));
-        await scene.SqlAsync($"update {Horizon.Table} set shape = shape - 1");
+        await scene.SqlAsync($"update {Horizon.Table} set shape = 1");
 
         var refused = await Assert.ThrowsAsync<ArchivedHistoryException>(() => scene.Build.RebuildAsync(CancellationToken.None));
 
-        Assert.Contains($"of shape {ReadTables.Shape - 1}, not {ReadTables.Shape}", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"of shape 1, not {ReadTables.Shape}", refused.Message, StringComparison.Ordinal);
         Assert.Contains("archive --restore", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Rows_of_the_horizon_that_know_no_sizes_of_cards_are_brought_into_the_shape_of_today()
+    {
+        await using var scene = await ArchiveScene.StartAsync(43, steps: 120);
+        await scene.ArchiveAsync(scene.At(0.5));
+        var (today, held) = (await scene.ReadModelsAsync(), await HeldAsync());
+        await scene.SqlAsync(
+            $"""
+            update {Horizon.Table} set shape = 2;
+            drop table {ReadTables.SchemaOf(BaseRows.Generation)}.card_size;
+            alter table {ReadTables.SchemaOf(BaseRows.Generation)}.holding drop column pods;
+            alter table {ReadTables.SchemaOf(BaseRows.Generation)}.device drop column sized_at, drop column sized_position;
+            """);
+        await scene.Build.RebuildAsync(CancellationToken.None);
+
+        Assert.Equal(today.Where(r => r.StartsWith("holding ", StringComparison.Ordinal)), (await scene.ReadModelsAsync()).Where(r => r.StartsWith("holding ", StringComparison.Ordinal)));
+        Assert.Equal(held, await HeldAsync());
+        Assert.Equal([], await scene.FindingsAsync(withArchive: false));
+        Assert.Equal([], await scene.FindingsAsync(withArchive: true));
+        await scene.GoOnAsync(44, steps: 20);
+        await scene.Build.RebuildAsync(CancellationToken.None);
+        await scene.ArchiveAsync(scene.At(0.9));
+        Assert.Equal([], await scene.FindingsAsync(withArchive: false));
+
+        async Task<string> HeldAsync()
+        {
+            using var rows = new Rows(scene.Connection);
+            var trend = await new AllocationTrends(rows, scene.Time).ReadAsync(new(), scene.At(0.51), null, null, CancellationToken.None);
+            return JsonSerializer.Serialize(trend.Points);
+        }
     }
 
     [Fact]

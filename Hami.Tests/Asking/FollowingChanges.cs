@@ -4,6 +4,7 @@ using GraphQL;
 using Hami.Api.Asking;
 using Hami.Domain.Ledger;
 using Hami.Tests.Given;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Hami.Tests.Asking;
 
@@ -13,6 +14,8 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
     private const string Allocations = "subscription { allocationChanged { position step pod namespace node shares { memoryMiB } } }";
     private const string Pending = "subscription { pendingChanged { pod waits { message } } }";
     private const string Devices = "subscription { deviceChanged { uuid device { usedMemoryMiB } } }";
+
+    private const string Anything = "subscription { clusterChanged { position at } }";
 
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60), DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
 
@@ -90,6 +93,55 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
         await Scene.DeletePodAsync(pod);
     }
 
+    [Fact]
+    [Trait("Scoreboard", "M31")]
+    public async Task That_something_happened_is_told_with_its_position_and_time_and_once_to_one_that_missed_it()
+    {
+        var before = await PositionAsync();
+        await using var stream = await OpenAsync(Anything);
+        var pod = await PlaceAsync();
+        await Scene.DeletePodAsync(pod);
+        await ControlPlaneScene.UntilAsync(
+            async () => (await Scene.QueryAsync($"{{ allocations(filter: {{ pod: \"{pod}\", live: false }}) {{ totalCount }} }}"))["allocations"]!["totalCount"]!.GetValue<int>() == 1, () => Scene.Log);
+        var now = await PositionAsync();
+        var last = (await stream.TakeAsync(1, e => e["clusterChanged"]!["position"]!.GetValue<long>() >= now))[0];
+        await using var resumed = await OpenAsync(Anything, $"{before}");
+        var missed = (await resumed.TakeAsync(1, _ => true))[0];
+
+        Assert.Equal(last.Data["clusterChanged"]!["position"]!.ToString(), last.Id);
+        Assert.True(missed.Data["clusterChanged"]!["position"]!.GetValue<long>() >= now, "one word for all that was missed");
+        var at = (await Scene.QueryAsync("{ events(first: 500) { items { position at } } }"))["events"]!["items"]!.AsArray().ToDictionary(e => e!["position"]!.GetValue<long>(), e => e!["at"]!.GetValue<DateTimeOffset>());
+        Assert.All([last, missed], t => Assert.Equal(at[t.Data["clusterChanged"]!["position"]!.GetValue<long>()], t.Data["clusterChanged"]!["at"]!.GetValue<DateTimeOffset>()));
+    }
+
+    [Fact]
+    public async Task A_burst_is_told_four_times_a_second_at_most_and_its_end_always()
+    {
+        var (feed, time) = (new ChangeFeed(), new FakeTimeProvider());
+        var told = new Resuming(feed, null!, null!, time).FollowLatestAsync(null, CancellationToken.None);
+        await using var reader = told.GetAsyncEnumerator();
+        Commit(feed, 1);
+        Assert.True(await reader.MoveNextAsync());
+        Assert.Equal(1, reader.Current.Position);
+        for (var i = 2; i <= 1000; i++)
+            Commit(feed, i);
+
+        var next = reader.MoveNextAsync().AsTask();
+        time.Advance(TimeSpan.FromMilliseconds(249));
+        Assert.False(next.IsCompleted);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.True(await next);
+        Assert.Equal(1000, reader.Current.Position);
+
+        // Nothing is told twice, and what comes after a pause at once.
+        next = reader.MoveNextAsync().AsTask();
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.False(next.IsCompleted);
+        Commit(feed, 1001);
+        Assert.True(await next);
+        Assert.Equal((1001, At(1001)), (reader.Current.Position, reader.Current.At));
+    }
+
     [Theory]
     [InlineData("nonsense", 400, "position in the log")]
     [InlineData("-1", 400, "position in the log")]
@@ -139,7 +191,7 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
         await using var reader = quick.GetAsyncEnumerator();
         for (var i = 1; i <= 2 * Limits.Waiting; i++)
         {
-            feed.Committed(ClusterLedger.Empty with { Position = i }, [new Recorded(i, default, "policy/cluster", new PolicyEvent.PolicyChanged("a", "b", null, null, "test"))]);
+            Commit(feed, i);
             Assert.True(await reader.MoveNextAsync());
             Assert.Equal(i, reader.Current.After.Position);
         }
@@ -155,6 +207,13 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
     }
 
     public void Dispose() => _http.Dispose();
+
+    private static void Commit(ChangeFeed feed, long position) => feed.Committed(
+        ClusterLedger.Empty with { Position = position }, [new Recorded(position, At(position), "policy/cluster", new PolicyEvent.PolicyChanged("a", "b", null, null, "test"))]);
+
+    private static DateTimeOffset At(long position) => DateTimeOffset.UnixEpoch.AddSeconds(position);
+
+    private async Task<long> PositionAsync() => (await Scene.QueryAsync("{ logPosition }"))["logPosition"]!.GetValue<long>();
 
     private async Task<string> PlaceAsync()
     {

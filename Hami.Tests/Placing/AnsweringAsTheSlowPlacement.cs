@@ -173,8 +173,7 @@ public sealed class AnsweringAsTheSlowPlacement
 
     private static Terms Fresh(QuotaRoom quota) => new(quota, new FragmentationPolicy(new(WorkloadMix.Assumed, new Dictionary<string, int>(StringComparer.Ordinal))));
 
-    private static NodeUse Fast(SlowNode node) => node.Pods.Aggregate(
-        NodeUse.Of(node.Name, NodeLedger.Empty with { Cards = node.Cards, Links = node.Links, Cordoned = [.. node.Cordoned] }), (use, pod) => use.With(pod));
+    private static NodeUse Fast(SlowNode node) => OneNode.Of(node);
 
     private static NodeUse FromLedger(SlowNode node, int inLedger)
     {

@@ -12,6 +12,10 @@ internal static class OneNode
     public static NodeUse Equal(int cards, long memoryMiB = 40960, int slots = 10) =>
         With([.. Enumerable.Range(0, cards).Select(i => Asks.Card($"GPU-{i}", memoryMiB: memoryMiB, slots: slots, index: i))]);
 
+    /// <summary>A node of the slow placement, as the fast one sees it.</summary>
+    public static NodeUse Of(SlowNode node) => node.Pods.Aggregate(
+        NodeUse.Of(node.Name, NodeLedger.Empty with { Cards = node.Cards, Links = node.Links, Cordoned = [.. node.Cordoned] }), (use, pod) => use.With(pod));
+
     /// <summary>Written as NUMA node and users of each card, such as <c>0:1 1:2</c>; each user takes one core.</summary>
     public static NodeUse Numa(string cards)
     {

@@ -94,6 +94,8 @@ internal sealed class ReadScene : IAsyncDisposable
             tables.Put(row);
         await foreach (var row in ReadAsync<DeviceRow>(ReadTables.Device))
             tables.Put(row);
+        await foreach (var row in ReadAsync<CardSizeRow>(ReadTables.CardSize))
+            tables.Put(row);
         await foreach (var row in ReadAsync<RefusalRow>(ReadTables.Refusal))
             tables.Put(row);
         await foreach (var row in ReadAsync<UsageRow>(ReadTables.UsageTable))

@@ -10,6 +10,7 @@ internal sealed class Tables
     private readonly SortedDictionary<(Guid, string, int), HoldingRow> _holdings = [];
     private readonly SortedDictionary<string, NodeRow> _nodes = new(StringComparer.Ordinal);
     private readonly SortedDictionary<(string, string), DeviceRow> _devices = [];
+    private readonly SortedDictionary<(string, string, long), CardSizeRow> _sizes = [];
     private readonly SortedDictionary<long, RefusalRow> _refusals = [];
     private readonly UsageSums _usage = new();
 
@@ -20,6 +21,8 @@ internal sealed class Tables
     public IReadOnlyCollection<NodeRow> Nodes => _nodes.Values;
 
     public IReadOnlyCollection<DeviceRow> Devices => _devices.Values;
+
+    public IReadOnlyCollection<CardSizeRow> Sizes => _sizes.Values;
 
     public IReadOnlyCollection<RefusalRow> Refusals => _refusals.Values;
 
@@ -46,6 +49,8 @@ internal sealed class Tables
             Put(row);
         foreach (var row in changes.Devices)
             Put(row);
+        foreach (var row in changes.Sizes)
+            Put(row);
         foreach (var row in changes.Refusals)
             Put(row);
         Add(changes.Usage);
@@ -71,7 +76,7 @@ internal sealed class Tables
         [.. _holdings.Values.Where(h => h.HeldUntil is null).Reverse()],
         [.. _refusals.Values.Where(r => r.EndedAt is null)]);
 
-    public string Text() => JsonSerializer.Serialize(new { Allocations, Holdings, Nodes, Devices, Refusals, Usage, CardDays });
+    public string Text() => JsonSerializer.Serialize(new { Allocations, Holdings, Nodes, Devices, Sizes, Refusals, Usage, CardDays });
 
     public void Put(AllocationRow row) => _allocations[row.Id] = row;
 
@@ -80,6 +85,8 @@ internal sealed class Tables
     public void Put(NodeRow row) => _nodes[row.Name] = row;
 
     public void Put(DeviceRow row) => _devices[(row.Node, row.Uuid)] = row;
+
+    public void Put(CardSizeRow row) => _sizes[(row.Node, row.Uuid, row.Position)] = row;
 
     public void Put(RefusalRow row) => _refusals[row.Position] = row;
 
