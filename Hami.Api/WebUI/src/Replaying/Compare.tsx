@@ -99,8 +99,8 @@ function Compared({ between }: { between: Comparison }) {
         </Table.ScrollContainer>
       </Panel>
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
-        <Holders title={t('compare.came')} count={between.cameCount} pods={between.came} nobody={t('compare.nobodyCame')} colour="teal" testId="compare-came" />
-        <Holders title={t('compare.went')} count={between.wentCount} pods={between.went} nobody={t('compare.nobodyWent')} colour="orange" testId="compare-went" />
+        <Holders title={t('compare.came')} count={between.cameCount} pods={between.came} nobody={t('compare.nobodyCame')} colour="indigo" testId="compare-came" />
+        <Holders title={t('compare.went')} count={between.wentCount} pods={between.went} nobody={t('compare.nobodyWent')} colour="gray" testId="compare-went" />
       </SimpleGrid>
       <Text size="sm">{t('compare.stayed')}: <strong data-testid="compare-stayed" data-value={between.stayed}>{units.count(between.stayed)}</strong></Text>
       <Hardware between={between} />

@@ -21,8 +21,8 @@ import { justAfter } from './window'
 type Row = NonNullable<EventsQuery['events']['items'][number]>
 
 const colours: Partial<Record<EventType, string>> = {
-  allocation_placed: 'blue', allocation_adopted: 'blue', allocation_bound: 'cyan', allocation_attached: 'teal', allocation_released: 'gray', allocation_shrunk: 'gray',
-  placement_refused: 'red', preemption_planned: 'orange', node_removed: 'red', device_cordoned: 'orange',
+  allocation_placed: 'blue', allocation_adopted: 'blue', allocation_bound: 'cyan', allocation_attached: 'indigo', allocation_released: 'gray', allocation_shrunk: 'gray',
+  placement_refused: 'red', preemption_planned: 'pink', node_removed: 'red', device_cordoned: 'pink',
 }
 
 export function colourOf(type: string): string {

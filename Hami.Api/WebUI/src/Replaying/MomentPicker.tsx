@@ -25,6 +25,7 @@ export function MomentPicker({ at, onChoose, min, max, 'aria-label': name, ...pr
       minDate={min === undefined ? undefined : written(min)}
       maxDate={max === undefined ? undefined : written(max)}
       value={at === undefined ? null : written(at)}
+      styles={{ placeholder: { color: 'var(--mantine-color-dimmed)' } }}
       clearButtonProps={{ 'aria-label': t('picker.clear') }}
       submitButtonProps={{ 'aria-label': t('picker.done') }}
       timePickerProps={{ hoursInputLabel: t('picker.hours'), minutesInputLabel: t('picker.minutes'), secondsInputLabel: t('picker.seconds') }}
