@@ -42,7 +42,7 @@ export default function NamespacesPage() {
     const none = holdings && holdings.length < 100 ? 0 : undefined
     return [
       { key: 'namespace', title: t('namespaces.namespace'), sort: 'NAMESPACE', width: 160, cell: (row) => <Anchor component={Link} to="." search={((before: object) => ({ ...before, namespace: row.namespace })) as never} size="sm" fw={500}>{row.namespace}</Anchor> },
-      { key: 'pods', title: t('namespaces.pods'), width: 70, align: 'right', cell: (row) => <Anchor component={Link} to="/workloads" search={{ namespace: row.namespace } as never} size="sm" aria-label={t('namespaces.workloadsOf', { namespace: row.namespace })}>{units.count(holds.get(row.namespace)?.pods ?? none)}</Anchor> },
+      { key: 'pods', title: t('namespaces.pods'), width: 70, align: 'right', cell: (row) => <Anchor component={Link} to="/workloads" search={{ namespace: row.namespace } as never} size="sm" title={t('namespaces.workloadsOf', { namespace: row.namespace })}>{units.count(holds.get(row.namespace)?.pods ?? none)}</Anchor> },
       { key: 'devices', title: t('namespaces.devices'), width: 70, align: 'right', cell: (row) => units.count(holds.get(row.namespace)?.devices ?? none) },
       { key: 'memory', title: t('namespaces.memory'), sort: 'USED_MEMORY', width: 190, cell: (row) => <Held of="memory" label={t('namespaces.memory')} part={row.usedMemoryMiB} limit={tightest(row.limits.map((limit) => limit.memoryMiB))} /> },
       { key: 'cores', title: t('namespaces.cores'), sort: 'USED_CORES', width: 150, cell: (row) => <Held of="cores" label={t('namespaces.cores')} part={row.usedCores} limit={tightest(row.limits.map((limit) => limit.cores))} /> },

@@ -18,7 +18,7 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
   const pods = waiting?.items.filter((pod) => pod !== null) ?? []
   const lines: ReactNode[] = []
   const cards = (found: { totalCount: number; items: ({ uuid: string; node: string; index: number } | null)[] }) =>
-    found.items.filter((card) => card !== null).map((card) => <Anchor key={card.uuid} component={Link} to="/devices/$uuid" params={{ uuid: card.uuid } as never} size="sm" title={card.uuid}>{t('overview.cardOf', { index: card.index, node: card.node })}</Anchor>)
+    found.items.filter((card) => card !== null).map((card) => <Anchor key={card.uuid} component={Link} to="/devices/$uuid" params={{ uuid: card.uuid } as never} size="sm" underline="always" title={card.uuid}>{t('overview.cardOf', { index: card.index, node: card.node })}</Anchor>)
 
   if (ill?.unhealthy.totalCount)
     lines.push(<Found key="unhealthy" id="unhealthy" count={ill.unhealthy.totalCount} text={t('overview.unhealthyCards', { count: ill.unhealthy.totalCount })} to="/devices" search={{ healthy: 'false' }} examples={cards(ill.unhealthy)} />)
@@ -28,7 +28,7 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
         key="notReady" id="not-ready" count={ill.notReady.totalCount} text={t('overview.nodesNotReady', { count: ill.notReady.totalCount })} to="/nodes" search={{ ready: 'false' }}
         examples={ill.notReady.items.filter((node) => node !== null).map((node) => (
           <Fragment key={node.name}>
-            <Anchor component={Link} to="/nodes/$node" params={{ node: node.name } as never} size="sm">{node.name}</Anchor>
+            <Anchor component={Link} to="/nodes/$node" params={{ node: node.name } as never} size="sm" underline="always">{node.name}</Anchor>
             {node.facts?.notReadyBecause ? ` (${node.facts.notReadyBecause})` : ''}
           </Fragment>
         ))}
@@ -40,7 +40,7 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
     lines.push(<Found key="waiting" id="waiting" count={waiting.totalCount} text={t('overview.podsWait', { count: waiting.totalCount })} to="/pending" />)
   if (lines.length === 0) return null
   return (
-    <Alert color="orange" variant="outline" bg="var(--mantine-color-body)" icon={<TriangleAlert aria-hidden />} title={t('overview.attention')} role="status">
+    <Alert color="orange" variant="outline" bg="var(--mantine-color-body)" icon={<TriangleAlert aria-hidden />} title={<Text span inherit c="bright">{t('overview.attention')}</Text>} role="status">
       <List size="sm" spacing={4} listStyleType="none">
         {lines}
       </List>
@@ -48,7 +48,7 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
         <List size="sm" spacing={2} mt={4} listStyleType="disc" withPadding aria-label={t('overview.longestWaiting')}>
           {pods.map((pod) => (
             <List.Item key={pod.podUid}>
-              <Anchor component={Link} to="/pending" search={{ q: pod.pod } as never} size="sm">{pod.namespace}/{pod.pod}</Anchor>{' '}
+              <Anchor component={Link} to="/pending" search={{ q: pod.pod } as never} size="sm" underline="always">{pod.namespace}/{pod.pod}</Anchor>{' '}
               {t('overview.since', { long: units.since(pod.refusedAt, at ?? new Date()) })}
               <Text size="xs" c="dimmed" lineClamp={1} title={pod.message}>{pod.message}</Text>
             </List.Item>
@@ -62,7 +62,7 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
 function Found({ id, count, text, to, search, examples = [] }: { id: string; count: number; text: string; to: string; search?: Search; examples?: ReactNode[] }) {
   return (
     <List.Item data-testid={`attention-${id}`} data-value={count}>
-      <Anchor component={Link} to={to} search={search as never} size="sm" fw={600}>{text}</Anchor>
+      <Anchor component={Link} to={to} search={search as never} size="sm" underline="always" fw={600}>{text}</Anchor>
       {examples.length > 0 && ': '}
       {examples.map((example, i) => <Fragment key={i}>{i > 0 && ', '}{example}</Fragment>)}
       {count > examples.length && examples.length > 0 && ' …'}

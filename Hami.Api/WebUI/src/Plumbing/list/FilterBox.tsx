@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 /** Filters a list by a value that somebody chooses or types; it counts when it is chosen, on Enter, or when the box is left. */
-export function FilterBox({ label, value, choices, onChange, width = 170, size = 'sm' }: {
+export function FilterBox({ label, value, choices, onChange, width = 150, size = 'sm' }: {
   label: string
   value: string | undefined
   choices: string[]
