@@ -33,8 +33,8 @@ export function Compare() {
   return (
     <Stack gap="md">
       <Group gap="md" align="flex-end">
-        <MomentPicker label={t('compare.from')} w={230} at={from} clearable={!!fromText} onChoose={(next) => set({ from: next?.toISOString() })} error={isBackwards || undefined} />
-        <MomentPicker label={t('compare.to')} w={230} at={to} placeholder={t('compare.nowHint')} clearable={!!toText} onChoose={(next) => set({ to: next?.toISOString() })} error={isBackwards || undefined} />
+        <MomentPicker label={t('compare.from')} w={250} at={from} clearable={!!fromText} onChoose={(next) => set({ from: next?.toISOString() })} error={isBackwards || undefined} />
+        <MomentPicker label={t('compare.to')} w={250} at={to} placeholder={t('compare.nowHint')} clearable={!!toText} onChoose={(next) => set({ to: next?.toISOString() })} error={isBackwards || undefined} />
         {!isBackwards && <Button variant="default" onClick={() => set({ show: undefined, from, to }, { push: true })}>{t('compare.events')}</Button>}
       </Group>
       {isBackwards ? <Alert color="yellow" role="alert">{t('compare.backwards')}</Alert> : <Answered question={question} height={320}>{({ compare }) => <Compared between={compare} />}</Answered>}
