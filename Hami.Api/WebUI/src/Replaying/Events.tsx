@@ -118,8 +118,8 @@ export function Events() {
             <FilterBox size="xs" label={t('events.namespace')} width={140} value={namespace} choices={namespaces} onChange={(next) => set({ namespace: next })} />
             <FilterBox size="xs" label={t('events.node')} width={120} value={node} choices={nodes} onChange={(next) => set({ node: next })} />
             <FilterBox size="xs" label={t('events.pod')} width={140} value={podUid} choices={[]} onChange={(next) => set({ pod: next })} />
-            <MomentPicker size="xs" w={200} aria-label={t('events.from')} placeholder={t('events.from')} clearable at={from} onChoose={(at) => set({ from: at?.toISOString() })} />
-            <MomentPicker size="xs" w={200} aria-label={t('events.to')} placeholder={t('events.to')} clearable at={to} onChoose={(at) => set({ to: at?.toISOString() })} />
+            <MomentPicker size="xs" w={220} aria-label={t('events.from')} placeholder={t('events.from')} clearable at={from} onChoose={(at) => set({ from: at?.toISOString() })} />
+            <MomentPicker size="xs" w={220} aria-label={t('events.to')} placeholder={t('events.to')} clearable at={to} onChoose={(at) => set({ to: at?.toISOString() })} />
             {isFiltered && clear}
           </>
         }
