@@ -84,7 +84,11 @@ export function follow(): () => void {
       on: {
         connected: () => {
           // After a gap everything may be different.
-          if (connection.state === 'lost') askAgain()
+          if (connection.state === 'lost') {
+            askAgain()
+            // What failed meanwhile is tried again, of past moments too.
+            void questions.invalidateQueries({ predicate: (query) => query.state.status === 'error' })
+          }
           become({ state: 'live' })
         },
       },

@@ -61,6 +61,7 @@ export function useList<TResult, TVariables, Row>(
     enabled: options.enabled ?? true,
     refetchInterval: (q) => (isNow && options.every && (q.state.data?.pages.length ?? 0) <= 1 ? options.every : false),
     staleTime: isNow ? 30_000 : Infinity,
+    meta: { isDear: options.isDear },
   })
   const rows = query.data?.pages.flatMap((page) => pick(page).items.filter((row) => row !== null)) ?? []
   const total = query.data?.pages[0] === undefined ? undefined : pick(query.data.pages[0]).totalCount
