@@ -297,7 +297,7 @@ export const observing = {
       created: 'Created',
       refused: 'Refused',
       refusedTimes_one: 'Refused',
-      refusedTimes_other: 'Refused for {{count}} different reasons',
+      refusedTimes_other: 'Refused {{count}} times, for different reasons',
       preemption: 'Preemption planned',
       placed: 'Placed',
       adopted: 'Adopted',

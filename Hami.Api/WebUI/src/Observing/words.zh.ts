@@ -296,7 +296,7 @@ export const observing = {
       created: '已创建',
       refused: '未能放置',
       refusedTimes_one: '未能放置',
-      refusedTimes_other: '因 {{count}} 种不同原因未能放置',
+      refusedTimes_other: '因不同原因 {{count}} 次未能放置',
       preemption: '已计划抢占',
       placed: '已放置',
       adopted: '已接管',

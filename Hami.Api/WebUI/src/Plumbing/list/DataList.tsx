@@ -90,7 +90,7 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
         </Group>
       </Group>
       {question.error ? <Failed error={question.error} again={() => void question.refetch()} /> : null}
-      <ScrollArea.Autosize viewportRef={viewport} mah={height ?? 'calc(100dvh - 260px)'} type="auto" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': label }}>
+      <ScrollArea.Autosize viewportRef={viewport} mah={height ?? 'calc(100dvh - 260px)'} type="auto" offsetScrollbars="present" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': label }}>
         <Table verticalSpacing={6} highlightOnHover stickyHeader aria-label={label} aria-rowcount={question.total ?? -1} className={classes.table} data-stale={question.isPlaceholderData || undefined}>
           <Table.Thead>
             <Table.Tr>
