@@ -51,7 +51,7 @@ export function DeviceTenants({ question, tenants, allocations, isMig }: { quest
       },
       { key: 'container', title: t('column.container'), sort: 'container', width: 110, cell: (row) => row.container },
       ...(isMig ? [{ key: 'mig', title: t('column.instance'), sort: 'mig', width: 130, cell: (row: Row) => (row.mig ? `${row.mig.profile} @ ${row.mig.start}` : units.unknown) }] : []),
-      { key: 'phase', title: t('column.phase'), sort: 'phase', width: 110, cell: (row) => (row.phase ? <Badge variant="light" color={row.phase === 'ATTACHED' ? 'teal' : 'blue'}>{t(`phase.${row.phase}`)}</Badge> : units.unknown) },
+      { key: 'phase', title: t('column.phase'), sort: 'phase', width: 110, cell: (row) => (row.phase ? <Badge variant="dot" miw="max-content" color={row.phase === 'ATTACHED' ? 'teal' : 'blue'}>{t(`phase.${row.phase}`)}</Badge> : units.unknown) },
       { key: 'memory', title: t('column.memoryHeld'), sort: 'memory', width: 100, align: 'right', cell: (row) => <span data-testid="tenant-memory" data-value={row.memoryMiB}>{units.memory(row.memoryMiB)}</span> },
       { key: 'inUse', title: t('column.inUse'), sort: 'inUse', width: 160, cell: (row) => <Meter label={t('column.inUse')} part={row.usage?.memoryUsedMiB} whole={row.memoryMiB} text={row.usage ? units.memoryOf(row.usage.memoryUsedMiB, row.memoryMiB) : ''} /> },
       { key: 'compute', title: t('column.computeHeld'), sort: 'cores', width: 100, align: 'right', cell: (row) => <span data-testid="tenant-cores" data-value={row.cores}>{units.percent(row.cores)}</span> },
