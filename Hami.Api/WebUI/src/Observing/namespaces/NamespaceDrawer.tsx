@@ -84,11 +84,11 @@ function Trend({ namespace }: { namespace: string }) {
   const held = useQuestion(NamespaceAllocationTrendDocument, time, { isDear: true })
   const used = useQuestion(NamespaceUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {
-    const allocated = held.data?.allocationTrend
-    const measured = used.data?.usageTrend
+    const allocated = held.data?.allocationTrend.points
+    const measured = used.data?.usageTrend.points
     return together(
-      allocated && { stepSeconds: allocated.stepSeconds, points: allocated.points.map((p) => ({ at: p.at, memory: p.usedMemoryMiB, cores: p.usedCores })) },
-      measured && { stepSeconds: measured.stepSeconds, points: measured.points.map((p) => ({ at: p.at, inUse: p.memoryUsedMiB, busy: p.busy })) },
+      allocated?.map((p) => ({ at: p.at, memory: p.usedMemoryMiB, cores: p.usedCores })),
+      measured?.map((p) => ({ at: p.at, inUse: p.memoryUsedMiB, busy: p.busy })),
     )
   }, [held.data, used.data])
   const lines = (heldKey: string, usedKey: string): Line[] => [

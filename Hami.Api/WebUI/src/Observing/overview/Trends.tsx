@@ -23,14 +23,11 @@ export function Trends() {
   const allocated = useQuestion(ClusterAllocationTrendDocument, time, { isDear: true })
   const used = useQuestion(ClusterUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {
-    const held = allocated.data?.allocationTrend
-    const measured = used.data?.usageTrend
+    const held = allocated.data?.allocationTrend.points
+    const measured = used.data?.usageTrend.points
     return together(
-      held && {
-        stepSeconds: held.stepSeconds,
-        points: held.points.map((p) => ({ at: p.at, cores: units.share(p.usedCores, p.cores), memory: p.usedMemoryMiB, whole: p.memoryMiB })),
-      },
-      measured && { stepSeconds: measured.stepSeconds, points: measured.points.map((p) => ({ at: p.at, busy: p.busy, inUse: p.memoryUsedMiB })) },
+      held?.map((p) => ({ at: p.at, cores: units.share(p.usedCores, p.cores), memory: p.usedMemoryMiB, whole: p.memoryMiB })),
+      measured?.map((p) => ({ at: p.at, busy: p.busy, inUse: p.memoryUsedMiB })),
     )
   }, [allocated.data, used.data])
   const compute = useMemo<Line[]>(
