@@ -130,6 +130,7 @@ export const observing = {
   },
   namespaces: {
     title: 'Namespaces',
+    label: 'namespaces',
     namespace: 'Namespace',
     pods: 'Pods',
     devices: 'Devices',

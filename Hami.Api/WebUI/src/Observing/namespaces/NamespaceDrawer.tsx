@@ -10,7 +10,7 @@ import { useQuestion } from '../../Plumbing/question'
 import { useRange } from '../../Plumbing/range'
 import { Answered, Empty, Failed } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
-import { together } from '../trend'
+import { together, wholeSteps } from '../trend'
 import { Held } from './Held'
 
 const RangePicker = lazy(() => import('../../Plumbing/RangePicker'))
@@ -80,7 +80,8 @@ function Quotas({ quota }: { quota: Quota }) {
 function Trend({ namespace }: { namespace: string }) {
   const { t } = useTranslation('observing')
   const range = useRange()
-  const time = { namespace, from: range.from, to: range.to, stepSeconds: range.stepSeconds }
+  const { isNow } = useMoment()
+  const time = { namespace, ...wholeSteps(range, isNow) }
   const held = useQuestion(NamespaceAllocationTrendDocument, time, { isDear: true })
   const used = useQuestion(NamespaceUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {

@@ -3,12 +3,13 @@ import { lazy, Suspense, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ClusterAllocationTrendDocument, ClusterUseTrendDocument } from '../../Plumbing/asked'
 import { TimeChart, type Line } from '../../Plumbing/charts'
+import { useMoment } from '../../Plumbing/moment'
 import { Panel } from '../../Plumbing/Page'
 import { useQuestion } from '../../Plumbing/question'
 import { useRange } from '../../Plumbing/range'
 import { Answered, Failed } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
-import { together } from '../trend'
+import { together, wholeSteps } from '../trend'
 
 // The date pickers come after the page.
 const RangePicker = lazy(() => import('../../Plumbing/RangePicker'))
@@ -19,7 +20,8 @@ const inPercent = (value: number) => units.percent(value, value > 0 && value < 1
 export function Trends() {
   const { t } = useTranslation('observing')
   const range = useRange()
-  const time = { from: range.from, to: range.to, stepSeconds: range.stepSeconds }
+  const { isNow } = useMoment()
+  const time = wholeSteps(range, isNow)
   const allocated = useQuestion(ClusterAllocationTrendDocument, time, { isDear: true })
   const used = useQuestion(ClusterUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {
