@@ -5,8 +5,6 @@ import { useTranslation } from 'react-i18next'
 export function useCalendarWords(): CalendarAriaLabels {
   const { t } = useTranslation('plumbing')
   return {
-    monthLevelControl: t('calendar.months'),
-    yearLevelControl: t('calendar.years'),
     nextMonth: t('calendar.nextMonth'),
     previousMonth: t('calendar.previousMonth'),
     nextYear: t('calendar.nextYear'),
