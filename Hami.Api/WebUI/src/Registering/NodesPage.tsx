@@ -1,7 +1,7 @@
 import { Button, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { KindsDocument, NodesDocument, TopNodesDocument, type NodesQuery, type NodeSort } from '../Plumbing/asked'
+import { KindsDocument, NodesDocument, FullestNodesDocument, type NodesQuery, type NodeSort } from '../Plumbing/asked'
 import { Donut } from '../Plumbing/charts'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
@@ -49,7 +49,7 @@ function Head() {
   const { at } = useMoment()
   const [vendor, choose] = useUrl('vendor')
   const kinds = useQuestion(KindsDocument, { at })
-  const top = useQuestion(TopNodesDocument, { at }, { every: measured })
+  const top = useQuestion(FullestNodesDocument, { at }, { every: measured })
   // What cannot be answered is said once, by the list.
   if ((kinds.error && !kinds.data) || (top.error && !top.data)) return null
   return (

@@ -1,9 +1,9 @@
-import { Alert, Anchor, Badge, Button, Group, ScrollArea, SimpleGrid, Stack, Table, Text } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { Alert, Badge, Button, Group, ScrollArea, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { CompareDocument, type CompareQuery, type HolderFragment, type SummaryFragment } from '../Plumbing/asked'
 import { useMoment } from '../Plumbing/moment'
 import { Panel } from '../Plumbing/Page'
+import { PageLink } from '../Plumbing/PageLink'
 import { useQuestion } from '../Plumbing/question'
 import { Answered } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
@@ -110,7 +110,7 @@ function Compared({ between }: { between: Comparison }) {
 
 function MomentLink({ at }: { at: string }) {
   const { t } = useTranslation('replaying')
-  return <Anchor component={Link} to="/" search={{ at } as never} size="sm" fw={600} title={t('compare.show')}>{units.moment(at)}</Anchor>
+  return <PageLink to="/" search={{ at }} size="sm" fw={600} title={t('compare.show')}>{units.moment(at)}</PageLink>
 }
 
 /** More, less, or the same. */

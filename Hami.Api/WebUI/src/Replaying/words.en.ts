@@ -35,6 +35,7 @@ export const replaying = {
     nothingBefore: 'The log has nothing before this moment.',
     nothingAfter: 'Nothing has happened since: this is now.',
   },
+  picker: { clear: 'Clear', done: 'Done', hours: 'Hours', minutes: 'Minutes', seconds: 'Seconds' },
   tabs: { events: 'Events', compare: 'Compare', replay: 'What if' },
   events: {
     label: 'Events',

@@ -34,6 +34,7 @@ export const replaying = {
     nothingBefore: '日志中没有更早的事件。',
     nothingAfter: '此后没有再发生任何事件：这就是现在。',
   },
+  picker: { clear: '清除', done: '完成', hours: '时', minutes: '分', seconds: '秒' },
   tabs: { events: '事件', compare: '对比', replay: '假设分析' },
   events: {
     label: '事件',

@@ -2,7 +2,6 @@ import { Anchor, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useYou } from '../../Access/Gate'
 import { WorkloadsDocument, type AllocationFilter, type AllocationSort, type WorkloadsQuery } from '../../Plumbing/asked'
 import type { Column } from '../../Plumbing/list/columns'
 import { DataList } from '../../Plumbing/list/DataList'
@@ -11,6 +10,7 @@ import { useMoment } from '../../Plumbing/moment'
 import { useList } from '../../Plumbing/question'
 import { Empty } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
+import { NodeLink } from './NodeLink'
 import { ownerText } from './owner'
 import { SharesPopup } from './SharesPopup'
 import { StatusBadge } from './StatusBadge'
@@ -45,7 +45,6 @@ export function AllocationList({ shown, filter }: { shown: Shown; filter: Alloca
 
 function useColumns(shown: Shown): Column<Row>[] {
   const { t, i18n } = useTranslation('observing')
-  const you = useYou()
   const { at } = useMoment()
   return useMemo<Column<Row>[]>(() => {
     const until = (row: Row) => row.releasedAt ?? at ?? new Date()
@@ -69,7 +68,7 @@ function useColumns(shown: Shown): Column<Row>[] {
         title: t('workloads.column.node'),
         sort: 'NODE',
         width: 80,
-        cell: (row) => (you.nodes ? <Anchor component={Link} to={`/nodes/${encodeURIComponent(row.node)}`} size="sm">{row.node}</Anchor> : row.node),
+        cell: (row) => <NodeLink node={row.node} />,
       },
       { key: 'cards', title: t('workloads.column.cards'), sort: 'DEVICES', width: 150, cell: (row) => <SharesPopup row={row} /> },
       { key: 'memory', title: t('workloads.column.memory'), sort: 'MEMORY', align: 'right', width: 80, cell: (row) => units.memory(row.memoryMiB) },
@@ -107,5 +106,5 @@ function useColumns(shown: Shown): Column<Row>[] {
       },
     ]
     // Numbers are written in another way when the language changes.
-  }, [t, i18n.language, you.nodes, at, shown])
+  }, [t, i18n.language, at, shown])
 }

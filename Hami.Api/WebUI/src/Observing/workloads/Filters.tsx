@@ -60,7 +60,7 @@ export function Filters({ withEnded, owners }: { withEnded: boolean; owners: str
           onChange={(next) => set({ device: next ?? undefined })}
         />
       )}
-      <FilterBox label={t('workloads.column.owner')} value={owner} choices={owners} onChange={(next) => set({ owner: next })} width={190} />
+      <FilterBox label={t('workloads.column.owner')} value={owner} choices={owners} onChange={(next) => set({ owner: next })} />
       {withEnded && (
         <>
           <Select
@@ -89,6 +89,7 @@ function When({ label, value, onChange }: { label: string; value: string | undef
       aria-label={label}
       placeholder={label}
       clearable
+      valueFormat="YYYY-MM-DD HH:mm"
       value={value && !Number.isNaN(Date.parse(value)) ? new Date(value) : null}
       onChange={(next) => onChange(next ? new Date(next).toISOString() : undefined)}
     />
