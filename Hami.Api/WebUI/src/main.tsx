@@ -42,7 +42,7 @@ function App() {
   const { i18n } = useTranslation()
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={readable} getStyleNonce={() => nonce}>
-      <DatesProvider settings={{ locale: i18n.language === 'zh' ? 'zh-cn' : 'en', firstDayOfWeek: 1 }}>
+      <DatesProvider settings={{ locale: i18n.language === 'zh' ? 'zh-cn' : 'en', firstDayOfWeek: 1, weekendDays: [] }}>
         <QueryClientProvider client={questions}>
           <Gate>
             <RouterProvider router={router} />

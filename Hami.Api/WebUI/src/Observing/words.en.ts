@@ -13,7 +13,7 @@ export const observing = {
     averageOf_one: 'average of {{formatted}} device',
     averageOf_other: 'average of {{formatted}} devices',
     notTold: 'No node agent tells of use',
-    someTold: 'as told of {{some}} of {{all}} devices',
+    someTold: '{{some}} of {{all}} devices tell',
     nodes: 'Nodes',
     node: 'Node',
     devices: 'Devices',
@@ -130,6 +130,7 @@ export const observing = {
   },
   namespaces: {
     title: 'Namespaces',
+    label: 'namespaces',
     namespace: 'Namespace',
     pods: 'Pods',
     devices: 'Devices',

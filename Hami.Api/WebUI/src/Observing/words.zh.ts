@@ -129,6 +129,7 @@ export const observing = {
   },
   namespaces: {
     title: '命名空间',
+    label: '命名空间',
     namespace: '命名空间',
     pods: 'Pod 数',
     devices: '设备数',
