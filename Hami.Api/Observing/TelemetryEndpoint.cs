@@ -60,6 +60,7 @@ internal static class TelemetrySetup
         services.AddHostedService(s => s.GetRequiredService<TelemetryRollups>());
         if (prometheus is not null)
             services.AddSingleton(_ => new PrometheusClient(prometheus)).AddSingleton<PrometheusTrends>();
+        services.AddSingleton(s => new PastUse(s.GetRequiredService<LiveTelemetry>(), s.GetRequiredService<Asking.Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new TelemetryTrends(
             s.GetRequiredService<LiveTelemetry>(), s.GetRequiredService<TelemetryRollups>(), s.GetRequiredService<Asking.Rows>(), s.GetRequiredService<TimeProvider>(),
             s.GetService<PrometheusTrends>()));
