@@ -60,6 +60,7 @@ internal static class StatusVerb
         if (shown.Count < cards.Count)
             Console.WriteLine($"{cards.Count} cards on {nodes.Count} nodes, {cards.Count(card => card.Device.IsFree)} of them free; {shown.Count} of the others are shown.");
         Console.WriteLine($"The control plane is {(ready ? "ready" : "not ready")}. kubectl: export KUBECONFIG={state.Kubeconfig}");
+        Console.WriteLine($"Web UI: {state.ControlPlane}  sign in with the token: {LabToken.Of(state.Kubeconfig)}");
         Console.WriteLine($"GraphQL: {state.GraphQL}  in a browser: {state.GraphiQL}  logs: {state.Logs}");
     }
 }

@@ -70,6 +70,7 @@ internal static class UpVerb
     private static void Print(LabState state, bool json) => Console.WriteLine(json ? state.ToJson() : string.Create(CultureInfo.InvariantCulture, $"""
         kubectl     export KUBECONFIG={state.Kubeconfig}
         API server  {state.ApiServer}
+        Web UI      {state.ControlPlane}  (sign in with the token: {LabToken.Of(state.Kubeconfig)})
         GraphQL     {state.GraphQL}
         GraphiQL    {state.GraphiQL}
         logs        {state.Logs}

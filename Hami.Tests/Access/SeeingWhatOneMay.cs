@@ -132,12 +132,14 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
 
         var (_, body, _) = await given.AskAsync(
             given.OfTeamAWithNodes,
-            $$"""{ own: refusals(pod: "team-a/waits-in-team-a") { items { node cards { reason } } } foreign: refusals(pod: "{{foreign}}") { totalCount } pendingPods { items { live { phase } wouldFit } } }""");
+            $$"""{ own: refusals(pod: "team-a/waits-in-team-a") { items { node cards { reason } } } foreign: refusals(pod: "{{foreign}}") { totalCount } pendingPods(first: 5) { items { live { phase } wouldFit } } }""");
 
         Assert.Equal(
             """{"own":{"items":[{"node":"n1","cards":[{"reason":"CardInsufficientMemory"},{"reason":"CardInsufficientMemory"}]}]},"foreign":{"totalCount":0}}""",
             new JsonObject { ["own"] = body["data"]!["own"]!.DeepClone(), ["foreign"] = body["data"]!["foreign"]!.DeepClone() }.ToJsonString());
-        Assert.Equal("Pending", Assert.Single(body["data"]!["pendingPods"]!["items"]!.AsArray())!["live"]!["phase"]!.ToString());
+        var waits = Assert.Single(body["data"]!["pendingPods"]!["items"]!.AsArray())!;
+        Assert.Equal("Pending", waits["live"]!["phase"]!.ToString());
+        Assert.DoesNotContain("default/", waits["wouldFit"]!.ToJsonString(), StringComparison.Ordinal);
     }
 
     [Fact]

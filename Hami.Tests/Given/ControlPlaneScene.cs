@@ -259,24 +259,35 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
         (await Kubernetes.CoreV1.ListNamespacedPodAsync("default")).Items.Where(p => p.Spec.NodeName is not null && p.GetAnnotation(HamiKeys.DevicesAllocated) is not null);
 
     /// <summary>At no moment of the whole log was more given out than a card has, nor two allocations to one pod.</summary>
-    public async Task AssertLogHoldsAsync()
+    public Task AssertLogHoldsAsync() => LedgerAsync(after: (cluster, happened) =>
+    {
+        if (happened is not NodeEvent.AllocationPlaced placed)
+            return;
+        var use = NodeUse.Of(placed.Node, cluster.Node(placed.Node));
+        for (var i = 0; i < use.Cards.Length; i++)
+        {
+            Assert.InRange(use.Uses[i].MemoryMiB, 0, use.Cards[i].MemoryMiB);
+            Assert.InRange(use.Uses[i].Slots, 0, use.Cards[i].Slots);
+        }
+    });
+
+    /// <summary>The log as a test folds it, up to a moment or to its end.</summary>
+    /// <param name="until">Null for the end.</param>
+    /// <param name="after">Told of each event and what it led to.</param>
+    public async Task<ClusterLedger> LedgerAsync(DateTimeOffset? until = null, Action<ClusterLedger, object>? after = null)
     {
         using var store = DocumentStore.For(options => MartenSetup.Configure(options, ConnectionString));
         await using var session = store.QuerySession();
         var cluster = ClusterLedger.Empty;
         foreach (var e in await session.Events.QueryAllRawEvents().OrderBy(e => e.Sequence).ToListAsync())
         {
+            if (e.Timestamp > until)
+                break;
             // Throws when a pod gets a second live allocation.
             cluster = ClusterLedger.Evolve(cluster, e.StreamKey!, e.Timestamp, e.Data);
-            if (e.Data is not NodeEvent.AllocationPlaced placed)
-                continue;
-            var use = NodeUse.Of(placed.Node, cluster.Node(placed.Node));
-            for (var i = 0; i < use.Cards.Length; i++)
-            {
-                Assert.InRange(use.Uses[i].MemoryMiB, 0, use.Cards[i].MemoryMiB);
-                Assert.InRange(use.Uses[i].Slots, 0, use.Cards[i].Slots);
-            }
+            after?.Invoke(cluster, e.Data);
         }
+        return cluster;
     }
 
     public async Task<List<string>> ColumnAsync(string sql)

@@ -5,7 +5,7 @@ import { Boxes, ChartColumn, CircleDashed, CloudOff, Cpu, Gauge, History, Server
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { UserMenu } from '../Access/UserMenu'
-import { TimeBar } from '../Replaying/TimeBar'
+import { TimeBar, TimeButton, useTimeBar } from '../Replaying/TimeBar'
 import { useConnection } from './live'
 import { useMoment } from './moment'
 import { LanguageMenu, SchemeButton } from './preferences'
@@ -29,6 +29,7 @@ export function Shell() {
   const path = useLocation({ select: (location) => location.pathname })
   const connection = useConnection()
   const moment = useMoment()
+  const time = useTimeBar()
   useEffect(close, [path, close])
   return (
     <AppShell header={{ height: 56 }} navbar={{ width: 200, breakpoint: 'sm', collapsed: { mobile: !isOpen } }} padding="md">
@@ -49,6 +50,7 @@ export function Shell() {
                 <Badge color="red" leftSection={<CloudOff size={12} />}>{t('shell.lost')}</Badge>
               </Tooltip>
             )}
+            <TimeButton {...time} />
             <LanguageMenu />
             <SchemeButton />
             <UserMenu />
@@ -64,7 +66,7 @@ export function Shell() {
       </AppShell.Navbar>
       <AppShell.Main id="content">
         {connection.state === 'lost' && moment.isNow && <Alert color="red" variant="light" icon={<CloudOff />} mb="md" role="status" title={t('shell.lost')}>{t('shell.lostHint')}</Alert>}
-        <TimeBar />
+        <TimeBar {...time} />
         <Outlet />
       </AppShell.Main>
     </AppShell>

@@ -45,8 +45,8 @@ export const questions = new QueryClient({
 
 /** What shows the present is asked again; what shows a past moment never changes. */
 function askAgain(): void {
-  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && pages(query.state.data) <= mostPagesAskedAgain })
-  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && pages(query.state.data) > mostPagesAskedAgain, refetchType: 'none' })
+  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) <= mostPagesAskedAgain })
+  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) > mostPagesAskedAgain, refetchType: 'none' })
 }
 
 function isOfNow(key: readonly unknown[]): boolean {
@@ -84,7 +84,11 @@ export function follow(): () => void {
       on: {
         connected: () => {
           // After a gap everything may be different.
-          if (connection.state === 'lost') askAgain()
+          if (connection.state === 'lost') {
+            askAgain()
+            // What failed meanwhile is tried again, of past moments too.
+            void questions.invalidateQueries({ predicate: (query) => query.state.status === 'error' })
+          }
           become({ state: 'live' })
         },
       },

@@ -9,6 +9,8 @@ interface Options {
   enabled?: boolean
   /** Asked again every so many ms, for what changes without the log: what agents measure. */
   every?: number
+  /** Not asked again at every change of the cluster, for what is dear to answer; give `every` too. */
+  isDear?: boolean
 }
 
 /** Asks a question, and asks it again when the cluster changes; not for a past moment (variable `at`), which stays as it was. */
@@ -25,6 +27,7 @@ export function useQuestion<TResult, TVariables>(
     enabled: options.enabled ?? true,
     refetchInterval: isNow && options.every ? options.every : false,
     staleTime: isNow ? 30_000 : Infinity,
+    meta: { isDear: options.isDear },
   })
 }
 
@@ -43,12 +46,12 @@ export function useList<TResult, TVariables, Row>(
   document: TypedDocumentString<TResult, TVariables>,
   variables: Omit<TVariables, 'first' | 'after'>,
   pick: (result: TResult) => PageOf<Row>,
-  options: Options = {},
+  options: Options & { size?: number } = {},
 ) {
   const isNow = !(variables as { at?: unknown }).at
   const query = useInfiniteQuery({
     queryKey: [document.toString(), variables],
-    queryFn: ({ pageParam, signal }) => ask(document, { ...variables, first: pageSize, after: pageParam } as TVariables, signal),
+    queryFn: ({ pageParam, signal }) => ask(document, { ...variables, first: options.size ?? pageSize, after: pageParam } as TVariables, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (last: TResult) => {
       const info = pick(last).pageInfo
@@ -58,6 +61,7 @@ export function useList<TResult, TVariables, Row>(
     enabled: options.enabled ?? true,
     refetchInterval: (q) => (isNow && options.every && (q.state.data?.pages.length ?? 0) <= 1 ? options.every : false),
     staleTime: isNow ? 30_000 : Infinity,
+    meta: { isDear: options.isDear },
   })
   const rows = query.data?.pages.flatMap((page) => pick(page).items.filter((row) => row !== null)) ?? []
   const total = query.data?.pages[0] === undefined ? undefined : pick(query.data.pages[0]).totalCount

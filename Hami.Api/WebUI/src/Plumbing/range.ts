@@ -9,6 +9,11 @@ export type RangeName = keyof typeof ranges
 
 const steps = [300, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400]
 
+/** Seconds from point to point that a time is shown with, so that there are at most about 120. */
+export function stepOf(seconds: number): number {
+  return steps.find((step) => seconds / step <= 120) ?? 86_400
+}
+
 export interface Range {
   /** Null for a begin and end of one's own. */
   name: RangeName | null
@@ -37,7 +42,7 @@ export function useRange(usual: RangeName = '1h'): Range {
       name: known,
       from: new Date(begin).toISOString(),
       to: new Date(end).toISOString(),
-      stepSeconds: steps.find((step) => (end - begin) / 1000 / step <= 120) ?? 86_400,
+      stepSeconds: stepOf((end - begin) / 1000),
       choose: (next) => set({ range: next, from: undefined, to: undefined }),
       chooseOwn: (begin, end) => set({ range: undefined, from: begin.toISOString(), to: end.toISOString() }),
     }

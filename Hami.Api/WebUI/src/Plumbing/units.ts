@@ -60,8 +60,18 @@ export function celsius(value: Maybe): string {
   return value == null ? unknown : `${number(value, 0)} °C`
 }
 
+/** A number that is not counted but measured, such as hours: the more of it, the fewer decimals. */
+export function amount(value: Maybe): string {
+  return value == null ? unknown : number(value, value < 10 ? 2 : value < 100 ? 1 : 0)
+}
+
+/** How many times more there is than the hardware has, such as × 1.5. */
+export function times(value: Maybe): string {
+  return value == null ? unknown : `× ${number(value, 2)}`
+}
+
 export function hours(value: Maybe): string {
-  return value == null ? unknown : `${number(value, value < 10 ? 2 : value < 100 ? 1 : 0)} h`
+  return value == null ? unknown : `${amount(value)} h`
 }
 
 /** CPU in thousandths, as cores. */
@@ -74,15 +84,19 @@ export function moment(at: string | Date | null | undefined): string {
   return at == null ? unknown : new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(at))
 }
 
+/** Units of time as they stand behind a number. */
+const timeUnits = { en: { ms: ' ms', s: ' s', min: ' min', h: ' h', d: ' d' }, zh: { ms: ' 毫秒', s: ' 秒', min: ' 分', h: ' 小时', d: ' 天' } }
+
 /** How long something took or takes, in its two largest units. */
 export function duration(milliseconds: number): string {
+  const unit = timeUnits[language.startsWith('zh') ? 'zh' : 'en']
   const seconds = Math.max(0, milliseconds) / 1000
-  if (seconds < 1) return `${number(seconds * 1000, 0)} ms`
-  if (seconds < 60) return `${number(seconds, seconds < 10 ? 1 : 0)} s`
+  if (seconds < 1) return `${number(seconds * 1000, 0)}${unit.ms}`
+  if (seconds < 60) return `${number(seconds, seconds < 10 ? 1 : 0)}${unit.s}`
   const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`
+  if (minutes < 60) return `${minutes}${unit.min} ${Math.floor(seconds % 60)}${unit.s}`
   const whole = Math.floor(minutes / 60)
-  return whole < 48 ? `${whole} h ${minutes % 60} min` : `${Math.floor(whole / 24)} d ${whole % 24} h`
+  return whole < 48 ? `${whole}${unit.h} ${minutes % 60}${unit.min}` : `${Math.floor(whole / 24)}${unit.d} ${whole % 24}${unit.h}`
 }
 
 export function since(from: string, until: string | Date = new Date()): string {

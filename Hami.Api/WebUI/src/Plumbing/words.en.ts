@@ -38,7 +38,9 @@ export const plumbing = {
     news: 'There are changes: show them',
     notFound: 'Nothing matches “{{text}}”',
     clear: 'Clear the search',
+    clearFilter: 'Clear the filter {{what}}',
     export: 'Export CSV',
+    exportFailed: 'Not exported: try again',
   },
   failed: {
     offline: 'The control plane does not answer',
@@ -56,6 +58,20 @@ export const plumbing = {
     title: 'There is no such page',
     hint: 'The address may be old or mistyped.',
     home: 'To the overview',
+  },
+  calendar: {
+    months: 'Choose a month',
+    years: 'Choose a year',
+    nextMonth: 'Next month',
+    previousMonth: 'Previous month',
+    nextYear: 'Next year',
+    previousYear: 'Previous year',
+    nextDecade: 'Next decade',
+    previousDecade: 'Previous decade',
+  },
+  chart: {
+    time: 'Time',
+    day: 'Day',
   },
   range: {
     label: 'Time shown',

@@ -37,7 +37,9 @@ export const plumbing = {
     news: '有更新，点击显示',
     notFound: '没有与“{{text}}”匹配的内容',
     clear: '清除搜索',
+    clearFilter: '清除筛选：{{what}}',
     export: '导出 CSV',
+    exportFailed: '未能导出，请重试',
   },
   failed: {
     offline: '控制面没有响应',
@@ -55,6 +57,20 @@ export const plumbing = {
     title: '没有这个页面',
     hint: '地址可能已失效或有误。',
     home: '返回总览',
+  },
+  calendar: {
+    months: '选择月份',
+    years: '选择年份',
+    nextMonth: '下个月',
+    previousMonth: '上个月',
+    nextYear: '下一年',
+    previousYear: '上一年',
+    nextDecade: '下一个十年',
+    previousDecade: '上一个十年',
+  },
+  chart: {
+    time: '时间',
+    day: '日期',
   },
   range: {
     label: '显示的时间',

@@ -1,16 +1,19 @@
 import { useMemo } from 'react'
 import uPlot from 'uplot'
+import * as units from '../units'
 import { axisColours, Canvas, palette } from './Canvas'
 
 export interface BarsProps {
   label: string
   /** What a bar counts. */
   of: string
+  /** What the bars' names tell. */
+  by?: string
   bars: { name: string; value: number }[]
   height?: number
 }
 
-export default function Bars({ label, of, bars, height = 180 }: BarsProps) {
+export default function Bars({ label, of, by, bars, height = 180 }: BarsProps) {
   const data = useMemo<uPlot.AlignedData>(() => [bars.map((_, i) => i), bars.map((bar) => bar.value)], [bars])
   const options = useMemo(
     () => (isDark: boolean): Omit<uPlot.Options, 'width' | 'height'> => {
@@ -24,12 +27,12 @@ export default function Bars({ label, of, bars, height = 180 }: BarsProps) {
           { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], size: 50 },
         ],
         series: [
-          { label: '', value: (_, i) => (i == null ? '' : (bars[i]?.name ?? '')) },
-          { label: of, stroke: palette.blue, fill: palette.blue, paths: uPlot.paths.bars!({ size: [0.7, 64] }), points: { show: false } },
+          { label: by ?? '\u00a0', value: (_, i) => (i == null ? units.unknown : (bars[i]?.name ?? '')) },
+          { label: of, value: (_, v) => units.count(v), stroke: palette.blue, fill: palette.blue, paths: uPlot.paths.bars!({ size: [0.7, 64] }), points: { show: false } },
         ],
       }
     },
-    [bars, of],
+    [bars, by, of],
   )
   return <Canvas label={label} options={options} data={data} height={height} />
 }

@@ -28,7 +28,7 @@ export function Donut({ label, middle, parts, onChoose }: {
           style: onChoose && { cursor: 'pointer' },
         }))}
       />
-      <Stack gap={4} style={{ minWidth: 0, flex: 1 }}>
+      <Stack gap={4} style={{ minWidth: 0, flex: '1 1 220px' }}>
         {coloured.map((part) => (
           <Group key={part.name} gap={8} wrap="nowrap">
             <ColorSwatch size={10} color={`var(--mantine-color-${part.colour.replace('.', '-')})`} withShadow={false} />

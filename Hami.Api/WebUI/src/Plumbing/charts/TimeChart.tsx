@@ -1,7 +1,7 @@
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import uPlot from 'uplot'
-import { unknown } from '../units'
+import { memory, unknown } from '../units'
 import { axisColours, Canvas, palette, type Colour } from './Canvas'
 
 /** One line: where its values stand in the points, what it is called, its colour. */
@@ -31,8 +31,10 @@ export interface TimeChartProps {
   onZoom?: (from: Date, to: Date) => void
 }
 
+const powersOfTwo = Array.from({ length: 40 }, (_, i) => 2 ** i)
+
 export default function TimeChart({ label, lines, points, format, top, height = 180, onZoom }: TimeChartProps) {
-  const { i18n } = useTranslation()
+  const { t, i18n } = useTranslation('plumbing')
   const language = i18n.language === 'zh' ? 'zh-CN' : 'en'
   const data = useMemo<uPlot.AlignedData>(
     () => [points.map((p) => Date.parse(p.at) / 1000), ...lines.map((line) => points.map((p) => (p[line.key] as number | null | undefined) ?? null))],
@@ -51,10 +53,11 @@ export default function TimeChart({ label, lines, points, format, top, height = 
         scales: { x: { time: true }, y: { range: (_, __, most) => [0, top === undefined ? (most || 1) * 1.05 : Math.max(top, most ?? 0)] } },
         axes: [
           { ...axis, values: (_, splits) => splits.map((s) => tick.format(s * 1000)), space: 70 },
-          { ...axis, values: (_, splits) => splits.map(format), size: 72 },
+          // Memory is counted in powers of two.
+          { ...axis, values: (_, splits) => splits.map(format), size: 72, ...(format === memory ? { incrs: powersOfTwo } : {}) },
         ],
         series: [
-          { label: '', value: (_, s) => (s == null ? unknown : exact.format(s * 1000)) },
+          { label: t('chart.time'), value: (_, s) => (s == null ? unknown : exact.format(s * 1000)) },
           ...lines.map((line): uPlot.Series => ({
             label: line.label,
             stroke: palette[line.colour],
@@ -74,6 +77,6 @@ export default function TimeChart({ label, lines, points, format, top, height = 
         },
       }
     }
-  }, [points, lines, format, top, language, onZoom])
+  }, [points, lines, format, top, language, t, onZoom])
   return <Canvas label={label} options={options} data={data} height={height} />
 }

@@ -59,7 +59,7 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
   return (
     <Paper withBorder radius="md" className={classes.list}>
       <Group p="xs" gap="xs" justify="space-between">
-        <Group gap="xs">
+        <Group gap="xs" style={{ flex: '1 1 300px' }}>
           {withSearch && <SearchBox label={t('list.search', { what: label })} />}
           {filters}
         </Group>

@@ -1,0 +1,21 @@
+import { ClusterUseNowDocument, ClusterUseThenDocument } from '../../Plumbing/asked'
+import { useMoment } from '../../Plumbing/moment'
+import { measured, useQuestion } from '../../Plumbing/question'
+import { lastBefore, unknown, type Use } from './lastUse'
+
+/** How long before a moment something may have been measured to be true of it, in ms. */
+const stillTrue = 15 * 60_000
+
+/** The use of now, or of the last five minutes before a past moment of which something is known. */
+export function useUse(): { use: Use; error: unknown } {
+  const { at, isNow } = useMoment()
+  const now = useQuestion(ClusterUseNowDocument, {}, { enabled: isNow, every: measured })
+  const moment = at ? Date.parse(at) : 0
+  const then = useQuestion(
+    ClusterUseThenDocument,
+    { from: new Date(moment - stillTrue).toISOString(), to: new Date(moment).toISOString() },
+    { enabled: !isNow, isDear: true },
+  )
+  if (isNow) return { use: { ...unknown, ...now.data?.clusterUsage }, error: now.error }
+  return { use: lastBefore(then.data?.usageTrend.points ?? [], moment), error: then.error }
+}

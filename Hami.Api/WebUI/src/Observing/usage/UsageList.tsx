@@ -1,0 +1,69 @@
+import { Anchor, Text } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
+import { useMemo } from 'react'
+import { useTranslation } from 'react-i18next'
+import { ask } from '../../Plumbing/ask'
+import { UsageRowsDocument, type UsageSort } from '../../Plumbing/asked'
+import { everyRow, largestPage } from '../../Plumbing/csv'
+import type { Column } from '../../Plumbing/list/columns'
+import { DataList } from '../../Plumbing/list/DataList'
+import { ExportButton } from '../../Plumbing/list/ExportButton'
+import { useOrder } from '../../Plumbing/list/order'
+import { useList } from '../../Plumbing/question'
+import { Empty } from '../../Plumbing/states'
+import * as units from '../../Plumbing/units'
+import { useChoice, type Choice, type Dimension } from './choice'
+import { measures, type Row } from './measure'
+import { header, line } from './table'
+
+/** The usage ledger, told apart as somebody chose. */
+export function UsageList() {
+  const { t } = useTranslation('observing')
+  const [choice] = useChoice()
+  const { by, filter, wanted, period } = choice
+  const order = useOrder<UsageSort>(measures[choice.measure].sort, true)
+  const asked = { by: wanted, filter, sort: order.sort, descending: order.descending }
+  const question = useList(UsageRowsDocument, asked, (answer) => answer.usage, { isDear: true, every: 60_000 })
+  const columns = useColumns(choice)
+  return (
+    <DataList
+      name="usage"
+      label={t('usage.title')}
+      columns={columns}
+      question={question}
+      rowKey={(row) => [row.day, row.namespace, row.ownerKind, row.ownerName, row.node, row.deviceUuid].join('|')}
+      order={order}
+      withSearch={false}
+      height={520}
+      filters={
+        <ExportButton
+          file={`hami-usage-by-${by.join('-')}-${period.from}-to-${period.to}.csv`}
+          header={header(by)}
+          rows={async () => (await everyRow(async (after) => (await ask(UsageRowsDocument, { ...asked, first: largestPage, after })).usage)).map((row) => line(row, by))}
+        />
+      }
+      empty={<Empty title={t('usage.empty')} hint={t('usage.emptyHint')} />}
+    />
+  )
+}
+
+function useColumns({ by }: Choice): Column<Row>[] {
+  const { t } = useTranslation('observing')
+  return useMemo(() => {
+    const cells: Record<Dimension, Column<Row>> = {
+      day: { key: 'day', title: t('usage.day'), sort: 'DAY', width: 110, cell: (row) => row.day ?? units.unknown },
+      namespace: { key: 'namespace', title: t('usage.namespace'), cell: (row) => (row.namespace == null ? units.unknown : <Anchor component={Link} to="/namespaces" search={{ namespace: row.namespace } as never} size="sm">{row.namespace}</Anchor>) },
+      owner: { key: 'owner', title: t('usage.owner'), width: 180, cell: (row) => (row.ownerName ? <>{row.ownerName} <Text span size="xs" c="dimmed">{row.ownerKind}</Text></> : <Text span size="sm" c="dimmed">{t('usage.noOwner')}</Text>) },
+      node: { key: 'node', title: t('usage.node'), cell: (row) => (row.node == null ? units.unknown : <Anchor component={Link} to="/nodes/$node" params={{ node: row.node } as never} size="sm">{row.node}</Anchor>) },
+      device: { key: 'device', title: t('usage.device'), width: 330, cell: (row) => (row.deviceUuid == null ? units.unknown : <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm" style={{ whiteSpace: 'nowrap' }}>{row.deviceUuid}</Anchor>) },
+    }
+    // The server has one order by name, over all that are asked for: it stands at the first of them.
+    const named = by.find((dimension) => dimension !== 'day')
+    return [
+      ...by.map((dimension) => (dimension === named ? { ...cells[dimension], sort: 'NAME' } : cells[dimension])),
+      ...(['gpu', 'memory', 'cores'] as const).map((name): Column<Row> => ({
+        key: name, title: t(`usage.${name}`), sort: measures[name].sort, align: 'right', cell: (row) => units.amount(row[measures[name].field] / measures[name].unit),
+      })),
+    ]
+  }, [by.join(), t])
+}
