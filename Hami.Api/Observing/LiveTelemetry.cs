@@ -60,10 +60,11 @@ public sealed class LiveTelemetry
     {
         if (!_nodes.TryGetValue(node, out var known))
             return [];
-        // The cell that the moment is in holds what was measured up to some seconds after it.
+        // The memory that a card has is not kept for each moment: it stays the same.
+        var totals = known.Now().Where(n => n.Key.IsCard).ToDictionary(n => n.Key, n => n.Value.MemoryTotalBytes);
         var cells = known.Between(at - TelemetryLimits.Current, at.AddTicks(1)).Where(c => c.Key.IsCard).ToList();
         var latest = cells.Select(c => c.At).DefaultIfEmpty().Max();
-        return cells.Where(c => c.At == latest).Select(c => (c.Key, c.At, c.Value));
+        return cells.Where(c => c.At == latest).Select(c => (c.Key, c.At, c.Value with { MemoryTotalBytes = totals.GetValueOrDefault(c.Key) }));
     }
 
     /// <summary>What each card of a node measured last, by UUID.</summary>

@@ -7,9 +7,11 @@ namespace Hami.Tests.Asking;
 public sealed class AskingAsOfAMoment(QuestionScene given)
 {
     [Fact]
-    public async Task At_every_event_nodes_cards_and_numbers_are_what_the_log_says()
+    public async Task At_any_event_nodes_cards_and_numbers_are_what_the_log_says()
     {
-        foreach (var at in await MomentsAsync())
+        // Forth and back, so that some are folded on from others.
+        var moments = await MomentsAsync();
+        foreach (var at in moments.Where((_, i) => i % 4 == 0).Concat(moments.Where((_, i) => i % 8 == 1).Reverse()))
         {
             var data = await given.Scene.QueryAsync(
                 $$"""

@@ -73,7 +73,7 @@ public sealed class AskingForLists(QuestionScene given)
     [InlineData("allocations(filter: { search: \"n2\", live: true })", "pod", "")]
     [InlineData("allocations(filter: { pod: \"p3\" })", "devices", "1")]
     [InlineData("pendingPods(filter: { search: \"default/HUGE\" }, sort: MESSAGE)", "pod", "huge")]
-    [InlineData("pendingPods(filter: { search: \"cardinsufficientmemory\" })", "pod", "huge")]
+    [InlineData("pendingPods(filter: { search: \"default/nobody\" })", "pod", "")]
     [InlineData("quotas(filter: { search: \"FAULT\" }, sort: ROOM_MEMORY)", "usedMemoryMiB", "4200")]
     [InlineData("quotas(filter: { search: \"nobody\" })", "usedMemoryMiB", "")]
     [InlineData("pendingPods(filter: { reason: \"CardInsufficientMemory\" })", "pod", "huge")]

@@ -26,7 +26,7 @@ public sealed class KnowingTheFactsOfANode
     [Theory]
     [InlineData("4", "16Gi", 4000L, 16384L)]
     [InlineData("3920m", "16384000Ki", 3920L, 16000L)]
-    [InlineData("many", "-1", null, null)]
+    [InlineData("-1", "-1", null, null)]
     [InlineData(null, null, null, null)]
     public void What_pods_may_have_of_it_is_read_in_thousandths_of_a_core_and_MiB(string? cpu, string? memory, long? cpuMilli, long? memoryMiB)
     {

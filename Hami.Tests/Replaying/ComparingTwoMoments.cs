@@ -33,7 +33,7 @@ public sealed class ComparingTwoMoments
                 Assert.Equal(there.DevicesChanged.Select(d => (d.Node, d.Uuid)).Order(), back.DevicesChanged.Select(d => (d.Node, d.Uuid)).Order());
                 Assert.Empty(Compared(a, a).DevicesChanged);
             },
-            iter: 200);
+            iter: 100);
 
     [Theory]
     [InlineData("nothing", "")]

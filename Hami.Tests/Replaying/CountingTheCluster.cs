@@ -23,7 +23,7 @@ public sealed class CountingTheCluster
                 }
                 Assert.Equivalent(ClusterSummary.Of(ClusterSums.Empty.Of(ledger), default, _ => true), ClusterSummary.Of(sums, default, _ => true), strict: true);
             },
-            iter: 100);
+            iter: 40);
 
     [Fact]
     public void What_did_not_change_is_not_counted_again()
