@@ -20,11 +20,12 @@ internal static class CommandLine
     {
         var (listen, cluster, placement, signing, access, idle) =
             (new ListenFlags(), new ClusterFlags(), new PlacementFlags(), new SigningFlags(), new AccessFlags(), new IdleFlags());
-        var (database, heads) = (new DatabaseFlag(), new HeadFlags());
+        var (database, heads, prometheus) = (new DatabaseFlag(), new HeadFlags(), new PrometheusFlags());
         var legacyMetrics = Flag.Switch("--legacy-metrics", false, "Also offer metrics under the names they had before HAMi v2.9.");
+        var webUiMetrics = Flag.Switch("--webui-metrics", false, "Also offer the metrics of HAMi-WebUI's exporter, for dashboards that were made for them.");
         var profiling = Flag.Switch("--profiling", false, "Answer /debug at the extender's listener: the runtime's counters, its configuration, a forced collection.");
 
-        var serve = new Command("serve", "Answer the webhook, kube-scheduler and GraphQL.") { legacyMetrics, profiling };
+        var serve = new Command("serve", "Answer the webhook, kube-scheduler and GraphQL.") { legacyMetrics, webUiMetrics, profiling };
         database.AddTo(serve);
         listen.AddTo(serve);
         cluster.AddTo(serve);
@@ -32,11 +33,12 @@ internal static class CommandLine
         signing.AddTo(serve);
         access.AddTo(serve);
         heads.AddTo(serve);
+        prometheus.AddTo(serve);
         idle.AddTo(serve);
         serve.SetAction((parsed, cancellationToken) => Server.RunAsync(
             new(
                 listen.Read(parsed), cluster.Read(parsed), placement.Read(parsed), signing.Read(parsed), access.Read(parsed), database.Read(parsed),
-                parsed.GetValue(legacyMetrics), parsed.GetValue(profiling), idle.Given(parsed), heads.Read(parsed)),
+                parsed.GetValue(legacyMetrics), parsed.GetValue(profiling), idle.Given(parsed), heads.Read(parsed)) { Prometheus = prometheus.Read(parsed), WebUiMetrics = parsed.GetValue(webUiMetrics) },
             cancellationToken));
         return serve;
     }

@@ -1,4 +1,5 @@
 using Hami.Api.Access;
+using Hami.Api.Observing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
 using Hami.Api.Plumbing.Listening;
@@ -18,7 +19,14 @@ namespace Hami.Api;
 /// <param name="Heads">Where the log's head is exported to; null for nowhere.</param>
 internal sealed record ServeOptions(
     ListenOptions Listen, ClusterOptions Cluster, PlacementOptions Placement, ResultOptions Results, AccessOptions Access, string Postgres, bool LegacyMetrics, bool Profiling,
-    IReadOnlyList<string> Idle, HeadExportOptions? Heads = null);
+    IReadOnlyList<string> Idle, HeadExportOptions? Heads = null)
+{
+    /// <summary>Who is asked for use that is older than we keep; null for nobody.</summary>
+    public PrometheusOptions? Prometheus { get; init; }
+
+    /// <summary>Whether metrics also appear as HAMi-WebUI's exporter has them.</summary>
+    public bool WebUiMetrics { get; init; }
+}
 
 /// <summary>How pods are admitted, placed and bound.</summary>
 /// <param name="NodePolicy">Over nodes, where the pod names none.</param>

@@ -56,7 +56,7 @@ internal static partial class Server
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
         everybody.MapWebUI();
-        app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics);
+        app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics, options.WebUiMetrics);
         app.For(Callers.Public | Callers.Scheduler | Callers.Prometheus).MapProbes();
         if (options.Profiling)
             scheduler.MapDiagnostics();
@@ -161,7 +161,7 @@ internal static partial class Server
         services.AddSingleton<Adoption>();
         services.AddHosted<PodReconciler>();
         services.AddHosted<PodWatch>();
-        services.AddTelemetry(options.Postgres, options.Access);
+        services.AddTelemetry(options.Postgres, options.Access, options.Prometheus);
 
         services.AddSingleton<IPodTouch, PodTouch>();
         services.AddHosted<Waking>().AddSingleton<ILogFollower>(s => s.GetRequiredService<Waking>());

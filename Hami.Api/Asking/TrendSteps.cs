@@ -19,7 +19,9 @@ internal static class TrendSteps
     public static (DateTimeOffset From, TimeSpan Step) Aligned(DateTimeOffset from, DateTimeOffset to, int seconds)
     {
         var step = TimeSpan.FromSeconds(seconds);
-        var aligned = new DateTimeOffset(from.UtcTicks - from.UtcTicks % step.Ticks, TimeSpan.Zero);
+        // From the Unix epoch on, as VictoriaMetrics aligns what it is asked for.
+        var into = (from - DateTimeOffset.UnixEpoch).Ticks % step.Ticks;
+        var aligned = new DateTimeOffset(Math.Max(from.UtcTicks - (into < 0 ? into + step.Ticks : into), 0), TimeSpan.Zero);
         return (to - aligned) / step <= MostPoints
             ? (aligned, step)
             : throw new ExecutionError($"These are more than {MostPoints} points: ask for longer steps or a shorter time.") { Code = "TOO_LONG" };

@@ -1,3 +1,4 @@
+using Hami.Api.Observing;
 using Hami.Api.Plumbing;
 using Hami.Domain.Protocol;
 using Prometheus;
@@ -13,13 +14,15 @@ internal static class MetricsEndpoint
     // One scrape is enough work at a time.
     private static readonly SemaphoreSlim Turn = new(1);
 
-    public static void MapMetrics(this IEndpointRouteBuilder routes, bool legacy) => routes.MapGet("/metrics", async (HttpContext http, Journal journal, NvidiaConfig nvidia, OwnFamilies own) =>
+    public static void MapMetrics(this IEndpointRouteBuilder routes, bool legacy, bool webUi) => routes.MapGet(
+        "/metrics", async (HttpContext http, Journal journal, NvidiaConfig nvidia, OwnFamilies own, LiveTelemetry telemetry) =>
     {
         await Turn.WaitAsync(http.RequestAborted);
         try
         {
             http.Response.ContentType = ContentType;
-            await WriteAsync(http, own.Now().Concat(ClusterFamilies.Of(journal.Ledger, nvidia, legacy)));
+            var ledger = journal.Ledger;
+            await WriteAsync(http, own.Now().Concat(ClusterFamilies.Of(ledger, nvidia, legacy)).Concat(webUi ? WebUiFamilies.Of(ledger, telemetry) : []));
             await Meters.Registry.CollectAndExportAsTextAsync(http.Response.Body, ExpositionFormat.PrometheusText, http.RequestAborted);
         }
         finally

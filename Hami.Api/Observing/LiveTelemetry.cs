@@ -55,6 +55,18 @@ public sealed class LiveTelemetry
     internal IEnumerable<(UseKey Key, string Namespace, DateTimeOffset At, Measured Value)> NowOf(string node) =>
         _nodes.TryGetValue(node, out var known) && known.Latest >= _time.GetUtcNow() - TelemetryLimits.Current ? known.Now() : [];
 
+    /// <summary>What a node's cards measured in the latest moment up to one a few minutes ago; nothing when that is not known, or was too long before it.</summary>
+    internal IEnumerable<(UseKey Key, DateTimeOffset At, Measured Value)> At(string node, DateTimeOffset at)
+    {
+        if (!_nodes.TryGetValue(node, out var known))
+            return [];
+        // The memory that a card has is not kept for each moment: it stays the same.
+        var totals = known.Now().Where(n => n.Key.IsCard).ToDictionary(n => n.Key, n => n.Value.MemoryTotalBytes);
+        var cells = known.Between(at - TelemetryLimits.Current, at.AddTicks(1)).Where(c => c.Key.IsCard).ToList();
+        var latest = cells.Select(c => c.At).DefaultIfEmpty().Max();
+        return cells.Where(c => c.At == latest).Select(c => (c.Key, c.At, c.Value with { MemoryTotalBytes = totals.GetValueOrDefault(c.Key) }));
+    }
+
     /// <summary>What each card of a node measured last, by UUID.</summary>
     internal IReadOnlyDictionary<string, Measured> CardsOf(string node) =>
         NowOf(node).Where(n => n.Key.IsCard).DistinctBy(n => n.Key.DeviceUuid, StringComparer.Ordinal).ToDictionary(n => n.Key.DeviceUuid, n => n.Value, StringComparer.Ordinal);

@@ -35,7 +35,7 @@ public sealed partial class Query
         var (reasons, models) = (new PlacementReasons(store, asker.Scope), new CardModels(rows));
         return await rows.PageAsync(
             AllocationRows.Columns, conditions => at is { } moment ? AllocationRows.TableAt(conditions, moment) : AllocationRows.Table, "a.id",
-            () => (filter ?? new()).Conditions(asker.Scope), page, r => AllocationRows.Of(r, reasons, models, at is not null), cancellationToken);
+            () => (filter ?? new()).Conditions(asker.Scope), page, r => AllocationRows.Of(r, reasons, models, isPast: at is not null), cancellationToken);
     }
 
     /// <summary>The log itself: what happened, when, in its order; up to the horizon only what tells of pods that held cards there, or waited.</summary>

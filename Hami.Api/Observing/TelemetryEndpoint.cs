@@ -46,7 +46,7 @@ internal sealed partial class TelemetryEndpoint(INodeGate gate, LiveTelemetry li
 /// <summary>Puts the room's telemetry together.</summary>
 internal static class TelemetrySetup
 {
-    public static void AddTelemetry(this IServiceCollection services, string postgres, AccessOptions access)
+    public static void AddTelemetry(this IServiceCollection services, string postgres, AccessOptions access, PrometheusOptions? prometheus)
     {
         services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = TelemetryLimits.ReportBytes);
         services.AddSingleton<TelemetryEndpoint>();
@@ -58,8 +58,12 @@ internal static class TelemetrySetup
         services.AddSingleton(s => new TelemetryRollups(
             s.GetRequiredService<LiveTelemetry>(), postgres, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<TelemetryRollups>>()));
         services.AddHostedService(s => s.GetRequiredService<TelemetryRollups>());
+        if (prometheus is not null)
+            services.AddSingleton(_ => new PrometheusClient(prometheus)).AddSingleton<PrometheusTrends>();
+        services.AddSingleton(s => new PastUse(s.GetRequiredService<LiveTelemetry>(), s.GetRequiredService<Asking.Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new TelemetryTrends(
-            s.GetRequiredService<LiveTelemetry>(), s.GetRequiredService<TelemetryRollups>(), s.GetRequiredService<Asking.Rows>(), s.GetRequiredService<TimeProvider>()));
+            s.GetRequiredService<LiveTelemetry>(), s.GetRequiredService<TelemetryRollups>(), s.GetRequiredService<Asking.Rows>(), s.GetRequiredService<TimeProvider>(),
+            s.GetService<PrometheusTrends>()));
     }
 
     public static void MapTelemetry(this IEndpointRouteBuilder routes) => routes.MapGrpcService<TelemetryEndpoint>();

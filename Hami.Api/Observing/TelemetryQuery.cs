@@ -16,11 +16,11 @@ public sealed partial class Query
 
     /// <summary>Use over time, measured by node agents: of cards, or of what containers have of them.</summary>
     /// <param name="of">Whose use; of all cards when not given.</param>
-    /// <param name="from">Where it begins; an hour before its end when not given. It is kept for 30 days.</param>
+    /// <param name="from">Where it begins; an hour before its end when not given. It is kept for 30 days; what begins before comes from Prometheus where one is set, and with the error PROMETHEUS and nothing known where that does not answer.</param>
     /// <param name="to">Where it ends; now when not given.</param>
     /// <param name="stepSeconds">Seconds from one point to the next: a multiple of 5 within the last 15 minutes, else of 300; so that there are at most 300 points when not given. At most 1,000 points.</param>
     public static Task<UsageTrend> UsageTrend(
-        [FromServices] TelemetryTrends trends, [FromServices] Asker asker, CancellationToken cancellationToken, UsageOf? of = null, DateTimeOffset? from = null,
+        IResolveFieldContext field, [FromServices] TelemetryTrends trends, [FromServices] Asker asker, CancellationToken cancellationToken, UsageOf? of = null, DateTimeOffset? from = null,
         DateTimeOffset? to = null, int? stepSeconds = null)
     {
         of ??= new();
@@ -28,6 +28,13 @@ public sealed partial class Query
         if (!of.IsOfShares && !asker.Scope.Nodes)
             asker.MustSeeNodes(of.Node ?? of.DeviceUuid ?? "");
         asker.Note("usageTrend", of.Namespace, from, to);
-        return trends.ReadAsync(of, asker.Scope, from, to, stepSeconds, cancellationToken);
+        return trends.ReadAsync(of, asker.Scope, from, to, stepSeconds, Tell, cancellationToken);
+
+        void Tell(ExecutionError error)
+        {
+            error.Path = field.ResponsePath;
+            lock (field.Errors)
+                field.Errors.Add(error);
+        }
     }
 }

@@ -13,17 +13,28 @@ public sealed class TelemetryTrends
     private readonly TelemetryRollups _rollups;
     private readonly Rows _rows;
     private readonly TimeProvider _time;
+    private readonly PrometheusTrends? _prometheus;
     private volatile bool _isThere;
 
-    internal TelemetryTrends(LiveTelemetry live, TelemetryRollups rollups, Rows rows, TimeProvider time) => (_live, _rollups, _rows, _time) = (live, rollups, rows, time);
+    /// <summary>Trends of what nodes tell.</summary>
+    /// <param name="prometheus">Who is asked for what is not kept any more; null for nobody.</param>
+    internal TelemetryTrends(LiveTelemetry live, TelemetryRollups rollups, Rows rows, TimeProvider time, PrometheusTrends? prometheus = null) =>
+        (_live, _rollups, _rows, _time, _prometheus) = (live, rollups, rows, time, prometheus);
 
-    internal async Task<UsageTrend> ReadAsync(UsageOf of, Scope scope, DateTimeOffset? begin, DateTimeOffset? end, int? wantedStep, CancellationToken cancellationToken)
+    /// <summary>Use over time, of whom the asker may see.</summary>
+    /// <param name="tell">Takes the error where nothing is known because Prometheus does not answer: what else was asked for is answered all the same.</param>
+    internal async Task<UsageTrend> ReadAsync(
+        UsageOf of, Scope scope, DateTimeOffset? begin, DateTimeOffset? end, int? wantedStep, Action<ExecutionError> tell, CancellationToken cancellationToken)
     {
         if ((of.OwnerKind is null) != (of.OwnerName is null) || (of.OwnerKind is not null && of.Namespace is null))
             throw new ExecutionError("An owner is named by ownerKind, ownerName and namespace together.") { Code = "BAD_FILTER" };
         var now = _time.GetUtcNow();
         var to = end ?? now;
-        var (from, step) = Aligned(begin ?? to.AddHours(-1), to, wantedStep, now);
+        var asked = begin ?? to.AddHours(-1);
+        var (from, step) = Aligned(asked, to, wantedStep, now);
+        // Days are kept whole, see TelemetryRollups.
+        if (_prometheus is not null && asked < new DateTimeOffset((now - TelemetryLimits.Kept).UtcDateTime.Date, TimeSpan.Zero))
+            return new(from, to, (int)step.TotalSeconds, await LongAgoAsync(_prometheus, of, scope, from, to, step, tell, cancellationToken), TrendSource.Prometheus);
         var pods = of.OwnerKind is null ? null : await OwnedAsync(of, cancellationToken);
         var periods = step < TelemetryLimits.Period ? Recent(of, scope, pods, from, to, step) : await PeriodsAsync(of, scope, pods, from, to, cancellationToken);
         return new(from, to, (int)step.TotalSeconds, PeriodUse.Points(periods, from, to, step));
@@ -38,6 +49,20 @@ public sealed class TelemetryTrends
         if (seconds < TelemetryLimits.Seconds && !isRecent && wantedStep is not null)
             throw new ExecutionError($"Steps shorter than 300 s are kept for {TelemetryLimits.Ring.TotalMinutes} minutes: ask for a later time or for longer steps.") { Code = "BAD_FILTER" };
         return TrendSteps.Aligned(from, to, seconds);
+    }
+
+    private static async Task<IReadOnlyList<UsagePoint>> LongAgoAsync(
+        PrometheusTrends prometheus, UsageOf of, Scope scope, DateTimeOffset from, DateTimeOffset to, TimeSpan step, Action<ExecutionError> tell, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await prometheus.ReadAsync(of, scope, from, to, step, cancellationToken);
+        }
+        catch (PrometheusException e)
+        {
+            tell(new(e.Message, e) { Code = "PROMETHEUS" });
+            return PeriodUse.Points([], from, to, step);
+        }
     }
 
     /// <summary>What is in memory, each step as a period.</summary>

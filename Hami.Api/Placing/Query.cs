@@ -20,9 +20,9 @@ public sealed partial class Query
         bool descending = false, int first = Pages.Usual, string? after = null, DateTimeOffset? at = null)
     {
         asker.MustSee(filter?.Namespace);
-        var ledger = (await moments.OfAsync("pendingPods", at, asker, cancellationToken, filter?.Namespace)).Ledger;
+        var moment = await moments.OfAsync("pendingPods", at, asker, cancellationToken, filter?.Namespace);
         return Page<PendingPod>.Of(first, after, PendingPod.Orders[sort] with { Descending = descending })
-            .Of(ledger.Waiting.Values.Where(w => asker.Scope.Sees(w.Refusal.Namespace)).Select(w => PendingPod.Of(w, ledger) with { IsPast = at is not null }).Where(p => filter is null || filter.Takes(p)));
+            .Of(moment.Ledger.Waiting.Values.Where(w => asker.Scope.Sees(w.Refusal.Namespace)).Select(w => PendingPod.Of(w, moment.Ledger) with { IsPast = !moment.IsNow }).Where(p => filter is null || filter.Takes(p)));
     }
 
     /// <summary>The policy that pods without annotations of their own are placed by; null before the first process has said it.</summary>

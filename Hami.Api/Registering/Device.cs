@@ -106,8 +106,13 @@ public sealed class Device
             .Select(s => new DeviceShare(a.Id, a.PodUid, a.Namespace, a.Pod, s.Container, s.MemoryMiB, s.Cores, s.Mig) { Node = Node, DeviceUuid = Uuid, IsNow = _isNow }))
         .OrderBy(s => s.Namespace, StringComparer.Ordinal).ThenBy(s => s.Pod, StringComparer.Ordinal).ThenBy(s => s.Container, StringComparer.Ordinal);
 
-    /// <summary>What it does now, as its node's agent measured it; null when that is not known, and for a moment in the past.</summary>
-    public CardsUsage? Usage([FromServices] LiveTelemetry live) => _isNow ? CardsUsage.Of(live.NowOf(Node).Where(n => n.Key.DeviceUuid == Uuid)) : null;
+    /// <summary>What it does now, or did at a moment in the past, as its node's agent measured it; null when that is not known.</summary>
+    public async Task<CardsUsage?> Usage([FromServices] LiveTelemetry live, CancellationToken cancellationToken) =>
+        Past is { } past ? await past.OfAsync(Node, Uuid, cancellationToken)
+        : _isNow ? CardsUsage.Of(live.NowOf(Node).Where(n => n.Key.DeviceUuid == Uuid)) : null;
+
+    /// <summary>What the cards of its page did at a moment in the past.</summary>
+    internal PageUse? Past { get; set; }
 
     /// <summary>What it does now, where the list is sorted by it.</summary>
     internal Measured? Measured { get; private init; }

@@ -40,7 +40,11 @@ public sealed class Node
     public string Name { get; }
 
     /// <summary>Its cards, in order of their index; none once the node has left while its pods are still there.</summary>
-    public IReadOnlyList<Device> Devices => field ??= [.. Device.Of(Name, _sums, _isNow)];
+    public IReadOnlyList<Device> Devices => field ??= [.. Device.Of(Name, _sums, _isNow).Select(d =>
+    {
+        d.Past = Past;
+        return d;
+    })];
 
     /// <summary>Device memory in MiB of all its cards, memory scaling applied.</summary>
     public long MemoryMiB => _sums.Whole.MemoryMiB;
@@ -81,8 +85,14 @@ public sealed class Node
         .OrderBy(a => a.Namespace, StringComparer.Ordinal).ThenBy(a => a.Pod, StringComparer.Ordinal)
         .Select(a => LiveAllocation.Of(Name, a, _isNow));
 
-    /// <summary>What its cards do now, as its agent measured it; null when that is not known, and for a moment in the past.</summary>
-    public CardsUsage? Usage([FromServices] LiveTelemetry live) => _isNow ? CardsUsage.Of(live.NowOf(Name)) : null;
+    /// <summary>What its cards do now, or did at a moment in the past, as its agent measured it; null when that is not known.</summary>
+    public async Task<CardsUsage?> Usage([FromServices] LiveTelemetry live, CancellationToken cancellationToken) =>
+        Past is { } past ? await past.OfAsync(Name, null, cancellationToken) : _isNow ? CardsUsage.Of(live.NowOf(Name)) : null;
+
+    /// <summary>What the cards of its page did at a moment in the past.</summary>
+    internal PageUse? Past { get; set; }
+
+    internal IEnumerable<(string Node, string Uuid)> Cards => _sums.Ledger.Cards.Select(c => (Name, c.Uuid));
 
     internal int DeviceCount => _sums.Uses.Count;
 

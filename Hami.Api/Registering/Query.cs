@@ -18,7 +18,8 @@ public sealed partial class Query
     /// <param name="after">Cursor of the row to go on behind.</param>
     /// <param name="at">As of this moment; now when not given.</param>
     public static async Task<Connection<Node>> Nodes(
-        [FromServices] Moments moments, [FromServices] SeenNodes seen, [FromServices] LiveTelemetry live, [FromServices] Asker asker, CancellationToken cancellationToken,
+        [FromServices] Moments moments, [FromServices] SeenNodes seen, [FromServices] LiveTelemetry live, [FromServices] PastUse past, [FromServices] Asker asker,
+        CancellationToken cancellationToken,
         NodeFilter? filter = null, NodeSort sort = NodeSort.Name, bool descending = false, int first = Pages.Usual, string? after = null, DateTimeOffset? at = null)
     {
         asker.MustSeeNodes(filter?.Name);
@@ -30,7 +31,14 @@ public sealed partial class Query
         {
             Measured = measured ? CardsUsage.Of(live.NowOf(n.Key)) : null,
         });
-        return page.Of(nodes.Where(n => filter is null || filter.Takes(n)));
+        var found = page.Of(nodes.Where(n => filter is null || filter.Takes(n)));
+        if (!moment.IsNow)
+        {
+            var use = past.At(moment.At, [.. found.Items.SelectMany(n => n.Cards)]);
+            foreach (var node in found.Items)
+                node.Past = use;
+        }
+        return found;
     }
 
     /// <summary>Cards, and what is allocated of each, as of the last event.</summary>
@@ -41,16 +49,23 @@ public sealed partial class Query
     /// <param name="after">Cursor of the row to go on behind.</param>
     /// <param name="at">As of this moment; now when not given.</param>
     public static async Task<Connection<Device>> Devices(
-        [FromServices] Moments moments, [FromServices] LiveTelemetry live, [FromServices] Asker asker, CancellationToken cancellationToken,
+        [FromServices] Moments moments, [FromServices] LiveTelemetry live, [FromServices] PastUse past, [FromServices] Asker asker, CancellationToken cancellationToken,
         DeviceFilter? filter = null, DeviceSort sort = DeviceSort.Node, bool descending = false, int first = Pages.Usual, string? after = null, DateTimeOffset? at = null)
     {
         asker.MustSeeNodes(filter?.Node ?? filter?.Uuid);
         var page = Page<Device>.Of(first, after, Device.Orders[sort] with { Descending = descending });
         var moment = await moments.OfAsync("devices", at, asker, cancellationToken);
         var measured = moment.IsNow && sort is DeviceSort.Busy or DeviceSort.MemoryInUse or DeviceSort.Temperature or DeviceSort.Power;
-        return page.Of(Of(moment, asker, filter?.Node)
+        var found = page.Of(Of(moment, asker, filter?.Node)
             .SelectMany(n => Device.Of(n.Key, n.Value, moment.IsNow, measured ? live.CardsOf(n.Key) : null))
             .Where(d => filter is null || filter.Takes(d)));
+        if (!moment.IsNow)
+        {
+            var use = past.At(moment.At, [.. found.Items.Select(d => (d.Node, d.Uuid))]);
+            foreach (var device in found.Items)
+                device.Past = use;
+        }
+        return found;
     }
 
     private static IEnumerable<KeyValuePair<string, NodeSums>> Of(Moment moment, Asker asker, string? only) =>

@@ -1,7 +1,6 @@
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
-using Hami.Api.Plumbing;
 using Hami.Api.Registering;
 using Hami.Api.Replaying;
 using Hami.Domain.Placing;
@@ -81,15 +80,14 @@ public sealed partial class Query
     /// <param name="first">At most so many, up to 500.</param>
     /// <param name="after">Cursor of the row to go on behind.</param>
     public static async Task<Connection<NodeRefusal>> Refusals(
-        [FromServices] Journal journal, [FromServices] History history, [FromServices] Asker asker, CancellationToken cancellationToken, string pod, DateTimeOffset? at = null,
-        string? search = null, int first = Pages.Usual, string? after = null)
+        [FromServices] Moments moments, [FromServices] Asker asker, CancellationToken cancellationToken, string pod, DateTimeOffset? at = null, string? search = null,
+        int first = Pages.Usual, string? after = null)
     {
         var @namespace = pod.Split('/') is [var named, _] ? named : null;
         asker.MustSee(@namespace);
         asker.MustSeeNodes(pod);
-        asker.Note("refusals", @namespace, at, at);
         var page = Page<NodeRefusal>.Of(first, after, Replaying.Refusals.ByNode);
-        var cluster = at is { } moment ? await history.LedgerAtAsync(moment, cancellationToken) : journal.Ledger;
+        var cluster = (await moments.OfAsync("refusals", at, asker, cancellationToken, @namespace)).Ledger;
         return Replaying.Refusals.Find(cluster, pod) is { } waiting && asker.Scope.Sees(waiting.Refusal.Namespace)
             ? Replaying.Refusals.Of(waiting, cluster, search, page)
             : page.Cut([], _ => Task.FromResult(0L));

@@ -20,7 +20,7 @@ internal sealed class RefusalWords(PodAsk ask, NodeUse node, QuotaRoom quota, Fi
     /// <summary>One sentence of a node that does not take the pod.</summary>
     public string Node(UnfitReasons reasons)
     {
-        if (reasons.Cards < Container.Count && reasons.Counts is [(CardRefusal.NodeInsufficientDevice, _)])
+        if (reasons.Counts is [(CardRefusal.NodeInsufficientDevice, _)])
             return $"It has {Cards(reasons.Cards)}, and {Who} asks for {Container.Count}.";
         if (reasons.Counts.Any(c => c.Reason is CardRefusal.ResourceQuotaNotFit))
             return Quota();
@@ -88,9 +88,9 @@ internal sealed class RefusalWords(PodAsk ask, NodeUse node, QuotaRoom quota, Fi
             case CardRefusal.CardInsufficientMemory when card.MemoryMiB < Need(card):
                 return $"It has {card.MemoryMiB} MiB in all, and {Who} asks for {Need(card)} MiB{OfEach}.";
             case CardRefusal.CardInsufficientMemory:
-                return $"{FreeOf(instances, card.MemoryMiB - use.MemoryMiB, "MiB", beside)}, and {Who} asks for {Need(card)} MiB{OfEach}.";
+                return $"{Free($"{Math.Max(0, card.MemoryMiB - use.MemoryMiB)} MiB of its memory are", instances, beside)}, and {Who} asks for {Need(card)} MiB{OfEach}.";
             case CardRefusal.CardInsufficientCore:
-                return $"{FreeOf(instances, use.Whole > 0 ? 0 : card.Cores - use.Cores, "% of its compute", beside)}, and {Who} asks for {Container.Cores} %{OfEach}.";
+                return $"{Free($"{(use.Whole > 0 ? 0 : Math.Max(0, card.Cores - use.Cores))} % of its compute is", instances, beside)}, and {Who} asks for {Container.Cores} %{OfEach}.";
             case CardRefusal.CardComputeUnitsExhausted:
                 return $"All its compute is reserved{beside}, so that nothing is left for a container that reserves none.";
             case CardRefusal.CardMigTopologyInfeasible:
@@ -161,9 +161,9 @@ internal sealed class RefusalWords(PodAsk ask, NodeUse node, QuotaRoom quota, Fi
         return usable == 1 ? "1 serves" : $"{usable} serve";
     }
 
-    private static string FreeOf(int instances, long free, string unit, string beside) => instances > 0
+    private static string Free(string what, int instances, string beside) => instances > 0
         ? $"With {instances} more {(instances == 1 ? "instance" : "instances")} on it too little is free"
-        : $"{Math.Max(0, free)} {unit} {(unit == "MiB" ? "of its memory are" : "is")} free{beside}";
+        : $"{what} free{beside}";
 
     private string OfEach => Container.Count > 1 ? " of each card" : "";
 

@@ -59,6 +59,27 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
         Assert.Equal("team-a", Assert.Single(data["clusterAt"]!["waiting"]!.AsArray())!["namespace"]!.GetValue<string>());
     }
 
+    [Fact]
+    public async Task Of_a_moment_in_the_past_one_sees_what_one_sees_of_now()
+    {
+        // The last moment that is no more to come.
+        var at = (await given.Scene.QueryAsync("{ events(first: 1) { items { at } } }"))["events"]!["items"]![0]!["at"]!;
+
+        var (_, body, _) = await given.AskAsync(
+            given.OfTeamA,
+            $$"""
+            {
+              nodes(at: "{{at}}") { totalCount } devices(at: "{{at}}") { totalCount } pendingPods(at: "{{at}}") { items { namespace } } quotas(at: "{{at}}") { items { namespace } }
+              allocations(at: "{{at}}") { items { namespace } }
+            }
+            """);
+
+        const string Mine = """{"items":[{"namespace":"team-a"}]}""";
+        Assert.Equal($$"""{"nodes":{"totalCount":0},"devices":{"totalCount":0},"pendingPods":{{Mine}},"quotas":{{Mine}},"allocations":{{Mine}}}""", body["data"]!.ToJsonString());
+        await ControlPlaneScene.UntilAsync(
+            () => Task.FromResult(given.Scene.Log.Contains("system:serviceaccount:default:of-team-a nodes,devices,pendingPods,quotas,allocations in * from ", StringComparison.Ordinal)), () => given.Scene.Log);
+    }
+
     [Theory]
     [InlineData("""{ allocations(filter: { namespace: "default" }) { totalCount } }""")]
     [InlineData("""{ events(filter: { namespace: "default" }) { totalCount } }""")]
@@ -69,6 +90,14 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
     [InlineData("""{ nodes(filter: { name: "n1" }) { totalCount } }""")]
     [InlineData("""{ devices(filter: { uuid: "GPU-n1-0" }) { totalCount } }""")]
     [InlineData("{ cardDays { totalCount } }")]
+    [InlineData("{ cluster { nodes } }")]
+    [InlineData("""{ cluster(at: "2020-01-01T00:00:00Z") { nodes } }""")]
+    [InlineData("""{ compare(from: "2020-01-01T00:00:00Z") { stayed } }""")]
+    [InlineData("""{ nodes(at: "2020-01-01T00:00:00Z", filter: { name: "n1" }) { totalCount } }""")]
+    [InlineData("""{ devices(at: "2020-01-01T00:00:00Z", filter: { node: "n1" }) { totalCount } }""")]
+    [InlineData("""{ pendingPods(at: "2020-01-01T00:00:00Z", filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("""{ quotas(at: "2020-01-01T00:00:00Z", filter: { namespace: "default" }) { totalCount } }""")]
+    [InlineData("""{ allocations(at: "2020-01-01T00:00:00Z", filter: { namespace: "default" }) { totalCount } }""")]
     [InlineData("{ allocationTrend { stepSeconds } }")]
     [InlineData("""{ allocationTrend(of: { namespace: "default" }) { stepSeconds } }""")]
     [InlineData("""{ allocationTrend(of: { namespace: "team-a", node: "n1" }) { stepSeconds } }""")]
@@ -103,12 +132,14 @@ public sealed class SeeingWhatOneMay(AccessScene given) : IClassFixture<AccessSc
 
         var (_, body, _) = await given.AskAsync(
             given.OfTeamAWithNodes,
-            $$"""{ own: refusals(pod: "team-a/waits-in-team-a") { items { node cards { reason } } } foreign: refusals(pod: "{{foreign}}") { totalCount } pendingPods { items { live { phase } wouldFit } } }""");
+            $$"""{ own: refusals(pod: "team-a/waits-in-team-a") { items { node cards { reason } } } foreign: refusals(pod: "{{foreign}}") { totalCount } pendingPods(first: 5) { items { live { phase } wouldFit } } }""");
 
         Assert.Equal(
             """{"own":{"items":[{"node":"n1","cards":[{"reason":"CardInsufficientMemory"},{"reason":"CardInsufficientMemory"}]}]},"foreign":{"totalCount":0}}""",
             new JsonObject { ["own"] = body["data"]!["own"]!.DeepClone(), ["foreign"] = body["data"]!["foreign"]!.DeepClone() }.ToJsonString());
-        Assert.Equal("Pending", Assert.Single(body["data"]!["pendingPods"]!["items"]!.AsArray())!["live"]!["phase"]!.ToString());
+        var waits = Assert.Single(body["data"]!["pendingPods"]!["items"]!.AsArray())!;
+        Assert.Equal("Pending", waits["live"]!["phase"]!.ToString());
+        Assert.DoesNotContain("default/", waits["wouldFit"]!.ToJsonString(), StringComparison.Ordinal);
     }
 
     [Fact]

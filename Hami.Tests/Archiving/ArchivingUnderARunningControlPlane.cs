@@ -30,9 +30,16 @@ public sealed class ArchivingUnderARunningControlPlane
             Assert.Equal(Path.GetFileName(Assert.Single(folder.EnumerateFiles("*.gz")).Name), asked["horizon"]!["file"]!.GetValue<string>());
             Assert.Equal(["later", "stays"], asked["allocations"]!["items"]!.AsArray().Select(a => a!["pod"]!.GetValue<string>()).Order(StringComparer.Ordinal));
             Assert.Single(asked["usage"]!["items"]!.AsArray());
-            var refused = await scene.PostAsync("graphql", new JsonObject { ["query"] = "{ clusterAt(time: \"2020-01-01T00:00:00Z\") { position } }" });
-            Assert.Contains("is before the horizon of the log", refused["errors"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
-            Assert.Equal("ARCHIVED", refused["errors"]![0]!["extensions"]!["code"]!.GetValue<string>());
+            foreach (var query in (string[])
+                     [
+                         "clusterAt(time: AT) { position }", "nodes(at: AT) { totalCount }", "devices(at: AT) { totalCount }", "pendingPods(at: AT) { totalCount }", "quotas(at: AT) { totalCount }",
+                         "policy(at: AT) { version }", "allocations(at: AT) { totalCount }", "cluster(at: AT) { nodes }", "compare(from: AT) { stayed }",
+                     ])
+            {
+                var refused = await scene.PostAsync("graphql", new JsonObject { ["query"] = $"{{ {query.Replace("AT", "\"2020-01-01T00:00:00Z\"", StringComparison.Ordinal)} }}" });
+                Assert.Contains("is before the horizon of the log", refused["errors"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+                Assert.Equal("ARCHIVED", refused["errors"]![0]!["extensions"]!["code"]!.GetValue<string>());
+            }
             Assert.Equal("Holding", (await scene.QueryAsync("{ explain(pod: \"default/stays\") { standing } }"))["explain"]!["standing"]!.GetValue<string>(), ignoreCase: true);
 
             Assert.Contains("Last-Event-ID 1 is before the horizon of the log", await ResumedAfterAsync(scene, "1"), StringComparison.Ordinal);

@@ -16,6 +16,15 @@ public sealed class AskingForLists(QuestionScene given)
     [InlineData("events(filter: { types: [\"allocation_placed\"] }, descending: false)", "position", 12)]
     [InlineData("devices(sort: USED_MEMORY, descending: true)", "uuid", 4)]
     [InlineData("nodes(sort: PODS)", "name", 2)]
+    [InlineData("allocations(sort: OWNER)", "id", 12)]
+    [InlineData("allocations(sort: CORES, descending: false)", "id", 12)]
+    [InlineData("allocations(sort: DEVICES)", "id", 12)]
+    [InlineData("allocations(sort: CONTAINERS)", "id", 12)]
+    [InlineData("allocations(sort: PHASE)", "id", 12)]
+    [InlineData("allocations(sort: PHASE, descending: false)", "id", 12)]
+    [InlineData("allocations(sort: ATTACHED_AT)", "id", 12)]
+    [InlineData("allocations(sort: RELEASED_AT)", "id", 12)]
+    [InlineData("allocations(sort: RELEASED_AT, descending: false)", "id", 12)]
     public async Task Small_pages_give_the_same_rows_as_one_large_page(string list, string id, int count)
     {
         var separator = list.EndsWith(')') ? ", " : "(";
@@ -49,6 +58,24 @@ public sealed class AskingForLists(QuestionScene given)
     [InlineData("devices(filter: { node: \"n2\", freeMemoryMiB: 10000 })", "node", "n2,n2")]
     [InlineData("devices(filter: { typeContains: \"a100\", healthy: false })", "node", "")]
     [InlineData("nodes(filter: { used: false })", "name", "n2")]
+    [InlineData("nodes(filter: { search: \"N1\" })", "name", "n1")]
+    [InlineData("nodes(filter: { search: \"a100\", vendor: \"NVIDIA\", type: \"NVIDIA A100-SXM4-40GB\" })", "name", "n1,n2")]
+    [InlineData("nodes(filter: { type: \"NVIDIA\" })", "name", "")]
+    [InlineData("nodes(filter: { ready: true, schedulable: true }, sort: STATUS, descending: true)", "name", "n2,n1")]
+    [InlineData("nodes(filter: { schedulable: false })", "name", "")]
+    [InlineData("nodes(sort: USED_MEMORY_PERCENT, descending: true)", "name", "n1,n2")]
+    [InlineData("nodes(sort: BUSY, descending: true)", "name", "n2,n1")]
+    [InlineData("devices(filter: { search: \"gpu-N2-1\" })", "uuid", "GPU-n2-1")]
+    [InlineData("devices(filter: { search: \"n1\", vendor: \"NVIDIA\", type: \"NVIDIA A100-SXM4-40GB\" }, sort: UUID, descending: true)", "uuid", "GPU-n1-1,GPU-n1-0")]
+    [InlineData("devices(filter: { vendor: \"nvidia\" })", "uuid", "")]
+    [InlineData("devices(sort: HEALTH, first: 1)", "uuid", "GPU-n1-0")]
+    [InlineData("allocations(filter: { search: \"DEFAULT/p1\" }, sort: POD, descending: false)", "pod", "p1,p10,p11,p12")]
+    [InlineData("allocations(filter: { search: \"n2\", live: true })", "pod", "")]
+    [InlineData("allocations(filter: { pod: \"p3\" })", "devices", "1")]
+    [InlineData("pendingPods(filter: { search: \"default/HUGE\" }, sort: MESSAGE)", "pod", "huge")]
+    [InlineData("pendingPods(filter: { search: \"default/nobody\" })", "pod", "")]
+    [InlineData("quotas(filter: { search: \"FAULT\" }, sort: ROOM_MEMORY)", "usedMemoryMiB", "4200")]
+    [InlineData("quotas(filter: { search: \"nobody\" })", "usedMemoryMiB", "")]
     [InlineData("pendingPods(filter: { reason: \"CardInsufficientMemory\" })", "pod", "huge")]
     [InlineData("pendingPods(filter: { reason: \"NumaNotFit\" })", "pod", "")]
     [InlineData("quotas(filter: { limited: false })", "usedMemoryMiB", "4200")]
@@ -60,6 +87,30 @@ public sealed class AskingForLists(QuestionScene given)
         // One card of a node may hold all its pods, or both may.
         Assert.Equal(expected, string.Join(',', list.Contains("used: true", StringComparison.Ordinal) ? values.Distinct(StringComparer.Ordinal) : values));
     }
+
+    [Theory]
+    [InlineData("nodes", "NodeSort", "name")]
+    [InlineData("devices", "DeviceSort", "uuid")]
+    [InlineData("pendingPods", "PendingSort", "pod")]
+    [InlineData("quotas", "QuotaSort", "namespace")]
+    [InlineData("allocations", "AllocationSort", "pod")]
+    public async Task Every_order_that_a_list_offers_shows_all_its_rows(string list, string sorts, string id)
+    {
+        var orders = (await given.Scene.QueryAsync($"{{ __type(name: \"{sorts}\") {{ enumValues {{ name }} }} }}"))["__type"]!["enumValues"]!.AsArray().Select(v => v!["name"]!.ToString()).ToList();
+        var rows = Sorted(await given.ItemsAsync(list, id));
+
+        foreach (var order in orders)
+        {
+            foreach (var descending in (string[])["true", "false"])
+                Assert.Equal(rows, Sorted(await given.ItemsAsync($"{list}(sort: {order}, descending: {descending})", id)));
+        }
+
+        List<string> Sorted(List<JsonNode> items) => [.. items.Select(i => i[id]!.ToString()).Order(StringComparer.Ordinal)];
+    }
+
+    [Fact]
+    public async Task The_product_names_of_an_allocations_cards_are_told() => Assert.All(
+        await given.ItemsAsync("allocations", "types"), a => Assert.Equal("""["NVIDIA A100-SXM4-40GB"]""", a["types"]!.ToJsonString()));
 
     [Fact]
     public async Task The_events_of_one_pod_tell_its_whole_story()

@@ -64,6 +64,20 @@ public sealed class AskingWhyNoNodeTakesAPod(QuestionScene given)
         Assert.Empty(await given.ItemsAsync($"refusals(pod: \"default/huge\", at: \"{before["at"]}\")", "node"));
     }
 
+    [Fact]
+    public async Task Of_the_past_there_is_what_would_have_let_it_fit_and_not_what_the_API_server_says_now()
+    {
+        var refused = Assert.Single(await given.ItemsAsync("events(filter: { types: [\"placement_refused\"] })", "at"));
+
+        var then = Assert.Single(await given.ItemsAsync($"pendingPods(filter: {{ pod: \"huge\" }}, first: 1, at: \"{refused["at"]}\")", "live { phase } ask { name } wouldFit"));
+        var held = Assert.Single(await given.ItemsAsync($"allocations(filter: {{ pod: \"p2\" }}, at: \"{refused["at"]}\")", "live { phase }"));
+        var now = Assert.Single(await given.ItemsAsync("allocations(filter: { pod: \"p2\" })", "live { phase }"));
+
+        Assert.Equal((null, "huge", null), (then["live"]?.ToJsonString(), then["ask"]!["name"]!.ToString(), held["live"]?.ToJsonString()));
+        Assert.NotEmpty(then["wouldFit"]!.AsArray());
+        Assert.Equal("Pending", now["live"]!["phase"]!.ToString());
+    }
+
     [Theory]
     [InlineData("default/p2")]
     [InlineData("default/p1")]

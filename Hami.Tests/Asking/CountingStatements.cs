@@ -18,6 +18,8 @@ public sealed class CountingStatements(QuestionScene given)
     [InlineData("allocations(first: FIRST) { items { id pod shares { deviceUuid } } }", 1)]
     [InlineData("allocations(first: FIRST) { totalCount items { id pod } pageInfo { endCursor } }", 2)]
     [InlineData("allocations(first: FIRST) { items { id because { candidates runnersUp { node } ask { containers { count } } } } }", 2)]
+    [InlineData("allocations(first: FIRST) { items { id devices phase types } }", 2)]
+    [InlineData("allocations(first: FIRST, at: \"2100-01-01T00:00:00Z\") { items { id releasedAt } }", 3)] // two look for the horizon
     [InlineData("events(first: FIRST) { items { position type body } }", 1)]
     public async Task The_rows_of_a_page_are_read_together(string query, int most)
     {

@@ -35,6 +35,27 @@ public sealed class PagingThroughAList
                 .SequenceEqual(staying.OrderBy(r => r.Id, StringComparer.Ordinal));
         });
 
+    [Fact]
+    public void What_is_not_known_comes_last_in_either_direction() =>
+        Gen.Select(AnyRows, Gen.Int[1, 7], Gen.Bool).Sample((rows, size, descending) =>
+        {
+            var order = Order<Row>.Known("size", r => r.Size == 0 ? null : r.Size, r => r.Id) with { Descending = descending };
+            var known = rows.Where(r => r.Size != 0);
+            var expected = descending
+                ? known.OrderByDescending(r => r.Size).ThenByDescending(r => r.Id, StringComparer.Ordinal).Concat(rows.Where(r => r.Size == 0).OrderByDescending(r => r.Id, StringComparer.Ordinal))
+                : known.OrderBy(r => r.Size).ThenBy(r => r.Id, StringComparer.Ordinal).Concat(rows.Where(r => r.Size == 0).OrderBy(r => r.Id, StringComparer.Ordinal));
+            return Walk(order, size, _ => rows).SequenceEqual(expected);
+        });
+
+    [Fact]
+    public async Task The_count_is_that_of_all_rows_wherever_the_page_is()
+    {
+        List<Row> rows = [.. Enumerable.Range(0, 9).Select(i => new Row($"r{i}", i % 2))];
+        var page = Page<Row>.Of(3, Page<Row>.Of(4, null, BySize).Of(rows).PageInfo.EndCursor, BySize).Of(rows);
+
+        Assert.Equal((9, true, 3), (await page.TotalCount(CancellationToken.None), page.PageInfo.HasNextPage, page.Items.Count));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]

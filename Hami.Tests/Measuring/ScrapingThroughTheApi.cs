@@ -13,7 +13,7 @@ public sealed partial class ScrapingThroughTheApi
     [Trait("Scoreboard", "H12")]
     public async Task A_scrape_offers_all_families_and_follows_what_happens()
     {
-        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, flags: ["--legacy-metrics", "--profiling"]);
+        await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 1, flags: ["--legacy-metrics", "--webui-metrics", "--profiling"]);
         using var http = new HttpClient();
         Assert.Equal("0", Value(await http.GetStringAsync(scene.Metrics), "hami_gpu_memory_allocated_bytes"));
 

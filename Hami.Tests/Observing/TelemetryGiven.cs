@@ -59,7 +59,7 @@ internal sealed class TelemetryProcess : IAsyncDisposable
     public Task WriteAsync() => Rollups.WriteAsync(Clock.GetUtcNow() - TelemetryLimits.Grace - TelemetryLimits.Period, CancellationToken.None);
 
     public Task<UsageTrend> TrendAsync(UsageOf of, DateTimeOffset from, DateTimeOffset to, int step, Scope? scope = null) =>
-        Trends.ReadAsync(of, scope ?? Scope.Everything, from, to, step, CancellationToken.None);
+        Trends.ReadAsync(of, scope ?? Scope.Everything, from, to, step, error => throw error, CancellationToken.None);
 
     /// <summary>As a process ends that was asked to.</summary>
     public async ValueTask DisposeAsync()

@@ -200,6 +200,28 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
         Assert.Contains(data["usageTrend"]!["points"]!.AsArray(), p => p!["series"]?.GetValue<int>() == 2);
         Assert.Contains(data["ofPods"]!["points"]!.AsArray(), p => p!["series"]?.GetValue<int>() == 1);
         Assert.Contains(data["usageTrend"]!["points"]!.AsArray(), p => p!["busy"] is null && p["series"] is null);
+
+        // What is known comes first in either direction, and of a moment ago it is known still.
+        var at = TimeProvider.System.GetUtcNow().ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+        var sorted = await given.Scene.QueryAsync(
+            $$"""
+            {
+              busy: devices(sort: BUSY, descending: true, first: 2) { items { uuid } } idle: devices(sort: BUSY, first: 2) { items { uuid } } warm: devices(sort: TEMPERATURE, first: 2) { items { uuid } }
+              full: devices(sort: MEMORY_IN_USE, descending: true, first: 1) { items { uuid } } power: devices(sort: POWER, first: 1) { items { uuid } } nodes(sort: BUSY, first: 1) { items { name } }
+              then: nodes(at: "{{at}}", filter: { name: "n1" }) { items { usage { busy } devices { uuid usage { busy } } } } card: devices(at: "{{at}}", filter: { uuid: "{{given.Device}}" }) { items { usage { busy } } }
+            }
+            """);
+        Assert.Equal([given.Device, other], First("busy", "uuid"));
+        Assert.Equal([other, given.Device], First("idle", "uuid"));
+        Assert.Equal([other, given.Device], First("warm", "uuid"));
+        Assert.Equal([given.Device], First("full", "uuid"));
+        Assert.Equal([given.Device], First("power", "uuid"));
+        Assert.Equal(["n1"], First("nodes", "name"));
+        Assert.Equal(50, sorted["then"]!["items"]![0]!["usage"]!["busy"]!.GetValue<double>());
+        Assert.Equal([20.0, 80.0], sorted["then"]!["items"]![0]!["devices"]!.AsArray().Select(d => d!["usage"]!["busy"]!.GetValue<double>()).Order());
+        Assert.Equal(80, sorted["card"]!["items"]![0]!["usage"]!["busy"]!.GetValue<double>());
+
+        IEnumerable<string> First(string list, string field) => sorted[list]!["items"]!.AsArray().Select(i => i![field]!.GetValue<string>());
     }
 
     [Theory]

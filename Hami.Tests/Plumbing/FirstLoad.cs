@@ -5,6 +5,9 @@ namespace Hami.Tests.Plumbing;
 /// <summary>What a browser fetches to show the overview for the first time, by what the built files say of each other.</summary>
 internal static partial class FirstLoad
 {
+    // The other language, a time of one's own, the controls of the time bar.
+    private static readonly string[] OnRequest = ["zh-", "OwnRange-", "TimeControls-"];
+
     /// <summary>The scripts and styles that the page itself names.</summary>
     public static IEnumerable<string> FilesOfIndex(string folder) =>
         Asset().Matches(File.ReadAllText(Path.Combine(folder, "index.html"))).Select(m => m.Groups[1].Value);
@@ -27,10 +30,10 @@ internal static partial class FirstLoad
             var text = File.ReadAllText(Path.Combine(assets, file));
             foreach (var import in Static().Matches(text).Select(m => m.Groups[1].Value))
                 next.Enqueue(import);
-            // What the entry loads later are the other pages and languages; what another file does, the overview shows: its charts.
+            // What the entry loads later are the other pages; what another file does, the overview shows, such as its charts, unless somebody has to ask for it.
             if (file != entry)
             {
-                foreach (var import in Dynamic(text).SelectMany(files => files))
+                foreach (var import in Dynamic(text).Where(files => !OnRequest.Any(files[0].StartsWith)).SelectMany(files => files))
                     next.Enqueue(import);
             }
         }

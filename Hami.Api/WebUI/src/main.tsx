@@ -24,26 +24,26 @@ const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif',
 })
 
-/** Words stand out from what lies behind them as much as WCAG AA asks: grey ones, and those of badges and alerts whose own colour is too light. */
+/** Grey words, and those of light badges, stand out from what lies behind them as much as WCAG AA asks. */
 const readable: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     '--mantine-color-dimmed': '#5f6770',
-    '--mantine-color-placeholder': '#6a7178',
-    '--mantine-color-teal-light-color': '#076549',
-    '--mantine-color-green-light-color': '#1f6a2e',
-    '--mantine-color-yellow-light-color': '#8f4a00',
-    '--mantine-color-orange-light-color': '#9c340b',
-    '--mantine-color-orange-outline': '#9c340b',
+    '--mantine-color-placeholder': '#6c757d',
+    '--mantine-color-teal-light-color': '#066649',
+    '--mantine-color-green-light-color': '#1f672e',
+    '--mantine-color-orange-light-color': '#a33403',
+    '--mantine-color-yellow-light-color': '#7d4300',
+    '--mantine-color-orange-outline': '#a33403',
   },
-  dark: { '--mantine-color-dimmed': 'var(--mantine-color-dark-1)', '--mantine-color-placeholder': '#9a9a9a' },
+  dark: { '--mantine-color-dimmed': 'var(--mantine-color-dark-1)', '--mantine-color-placeholder': '#a0a0a0' },
 })
 
 function App() {
   const { i18n } = useTranslation()
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={readable} getStyleNonce={() => nonce}>
-      <DatesProvider settings={{ locale: i18n.language === 'zh' ? 'zh-cn' : 'en', firstDayOfWeek: 1 }}>
+      <DatesProvider settings={{ locale: i18n.language === 'zh' ? 'zh-cn' : 'en', firstDayOfWeek: 1, weekendDays: [] }}>
         <QueryClientProvider client={questions}>
           <Gate>
             <RouterProvider router={router} />

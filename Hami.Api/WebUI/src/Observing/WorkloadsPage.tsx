@@ -27,8 +27,8 @@ export default function WorkloadsPage() {
   return (
     <Page title={t('workloads.title')}>
       <Tops filter={{ namespace: held.namespace }} />
-      {/* What one list is sorted by another may not know. */}
-      <Tabs value={shown} onChange={(next) => set({ show: next === 'held' ? undefined : (next ?? undefined), sort: undefined, pod: undefined })} keepMounted={false}>
+      {/* What one list is sorted by, or filtered, another may not know. */}
+      <Tabs value={shown} onChange={(next) => set({ show: next === 'held' ? undefined : (next ?? undefined), sort: undefined, reason: undefined, pod: undefined, find: undefined })} keepMounted={false}>
         <Tabs.List mb="sm">
           {tabs.map((tab) => {
             const count = counts?.[tab]

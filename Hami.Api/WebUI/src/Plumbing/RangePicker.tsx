@@ -1,16 +1,15 @@
-import { Button, Group, Popover, SegmentedControl, Stack } from '@mantine/core'
-import { DateTimePicker } from '@mantine/dates'
-import { useState } from 'react'
+import { Button, Group, Popover, SegmentedControl, Skeleton } from '@mantine/core'
+import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ranges, type Range, type RangeName } from './range'
+
+// The calendar comes when somebody opens it, not with the first page.
+const OwnRange = lazy(() => import('./OwnRange'))
 
 /** Chooses the time that trends show: one of the usual lengths, or a begin and end. */
 export default function RangePicker({ range }: { range: Range }) {
   const { t } = useTranslation('plumbing')
   const [isOpen, open] = useState(false)
-  const [from, setFrom] = useState<string | null>(null)
-  const [to, setTo] = useState<string | null>(null)
-  const isGood = !!from && !!to && Date.parse(from) < Date.parse(to)
   return (
     <Group gap="xs" role="group" aria-label={t('range.label')}>
       <SegmentedControl
@@ -25,11 +24,9 @@ export default function RangePicker({ range }: { range: Range }) {
           <Button size="xs" variant={range.name ? 'default' : 'light'} onClick={() => open(!isOpen)}>{t('range.own')}</Button>
         </Popover.Target>
         <Popover.Dropdown>
-          <Stack gap="xs">
-            <DateTimePicker label={t('range.from')} value={from} onChange={setFrom} withSeconds popoverProps={{ withinPortal: false }} />
-            <DateTimePicker label={t('range.to')} value={to} onChange={setTo} withSeconds popoverProps={{ withinPortal: false }} error={from && to && !isGood ? t('range.backwards') : undefined} />
-            <Button size="xs" disabled={!isGood} onClick={() => { range.chooseOwn(new Date(from!), new Date(to!)); open(false) }}>{t('range.show')}</Button>
-          </Stack>
+          <Suspense fallback={<Skeleton height={170} width={200} />}>
+            <OwnRange onChoose={(from, to) => { range.chooseOwn(from, to); open(false) }} />
+          </Suspense>
         </Popover.Dropdown>
       </Popover>
     </Group>

@@ -59,6 +59,14 @@ export const plumbing = {
     hint: 'The address may be old or mistyped.',
     home: 'To the overview',
   },
+  calendar: {
+    nextMonth: 'Next month',
+    previousMonth: 'Previous month',
+    nextYear: 'Next year',
+    previousYear: 'Previous year',
+    nextDecade: 'Next decade',
+    previousDecade: 'Previous decade',
+  },
   chart: {
     time: 'Time',
     day: 'Day',

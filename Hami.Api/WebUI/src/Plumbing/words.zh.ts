@@ -58,6 +58,14 @@ export const plumbing = {
     hint: '地址可能已失效或有误。',
     home: '返回总览',
   },
+  calendar: {
+    nextMonth: '下个月',
+    previousMonth: '上个月',
+    nextYear: '下一年',
+    previousYear: '上一年',
+    nextDecade: '下一个十年',
+    previousDecade: '上一个十年',
+  },
   chart: {
     time: '时间',
     day: '日期',

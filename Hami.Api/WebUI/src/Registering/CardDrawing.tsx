@@ -1,4 +1,4 @@
-import { ColorSwatch, Group, Stack, Text, Tooltip } from '@mantine/core'
+import { ColorSwatch, Group, Stack, Text, Tooltip, VisuallyHidden } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import * as units from '../Plumbing/units'
@@ -111,11 +111,10 @@ function Bar({ label, height, lanes = 1, placed, tenants, colours, words, free }
                   params={{ podUid: tenant.podUid }}
                   className={classes.slice}
                   style={{ background: colours.get(tenant.namespace) }}
-                  aria-label={t('drawing.slice', { pod: `${tenant.namespace}/${tenant.pod}`, container: tenant.container, memory: units.memory(tenant.memoryMiB), compute: units.percent(tenant.cores) })}
                   data-testid="card-slice"
                   data-value={tenant.memoryMiB}
                 >
-                  {/* The label says all of it. */}
+                  <VisuallyHidden>{t('drawing.slice', { pod: `${tenant.namespace}/${tenant.pod}`, container: tenant.container, memory: units.memory(tenant.memoryMiB), compute: units.percent(tenant.cores) })}</VisuallyHidden>
                   <span className={`${classes.words} ${classes.strong}`} aria-hidden>{first}</span>
                   {isHigh && <span className={classes.words} aria-hidden>{second}</span>}
                 </Link>

@@ -1,10 +1,11 @@
-import { Anchor, Badge, Button, Code, MultiSelect, Text, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
-import { useEffect, useMemo, useState } from 'react'
+import { Anchor, Badge, Button, Code, MultiSelect, Text } from '@mantine/core'
+import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { EventsDocument, PodNamesDocument, type EventsQuery } from '../Plumbing/asked'
+import { useNamespaces, useNodes } from '../Plumbing/list/choices'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
+import { FilterBox } from '../Plumbing/list/FilterBox'
 import { useOrder } from '../Plumbing/list/order'
 import { useMoment } from '../Plumbing/moment'
 import { useList, useQuestion } from '../Plumbing/question'
@@ -20,8 +21,8 @@ import { justAfter } from './window'
 type Row = NonNullable<EventsQuery['events']['items'][number]>
 
 const colours: Partial<Record<EventType, string>> = {
-  allocation_placed: 'blue', allocation_adopted: 'blue', allocation_bound: 'cyan', allocation_attached: 'teal', allocation_released: 'gray', allocation_shrunk: 'gray',
-  placement_refused: 'red', preemption_planned: 'orange', node_removed: 'red', device_cordoned: 'orange',
+  allocation_placed: 'blue', allocation_adopted: 'blue', allocation_bound: 'cyan', allocation_attached: 'indigo', allocation_released: 'gray', allocation_shrunk: 'gray',
+  placement_refused: 'red', preemption_planned: 'pink', node_removed: 'red', device_cordoned: 'pink',
 }
 
 export function colourOf(type: string): string {
@@ -41,6 +42,8 @@ export function Events() {
   const [from] = useUrl('from')
   const [to] = useUrl('to')
   const [, open] = useUrl('event')
+  const namespaces = useNamespaces()
+  const nodes = useNodes()
 
   const question = useList(
     EventsDocument,
@@ -101,7 +104,7 @@ export function Events() {
           <>
             <MultiSelect
               size="xs"
-              w={180}
+              w={260}
               aria-label={t('events.types')}
               placeholder={chosen ? undefined : t('events.types')}
               data={eventTypes.map((type) => ({ value: type, label: t(`types.${type}`) }))}
@@ -109,13 +112,14 @@ export function Events() {
               onChange={(next) => set({ types: next.join(',') || undefined })}
               searchable
               clearable
+              clearButtonProps={{ 'aria-label': t('picker.clear') }}
               hidePickedOptions
             />
-            <TextFilter name="namespace" label={t('events.namespace')} width={110} />
-            <TextFilter name="node" label={t('events.node')} width={90} />
-            <TextFilter name="pod" label={t('events.pod')} width={110} />
-            <MomentPicker size="xs" w={165} aria-label={t('events.from')} placeholder={t('events.from')} clearable at={from} onChoose={(at) => set({ from: at?.toISOString() })} />
-            <MomentPicker size="xs" w={165} aria-label={t('events.to')} placeholder={t('events.to')} clearable at={to} onChoose={(at) => set({ to: at?.toISOString() })} />
+            <FilterBox size="xs" label={t('events.namespace')} width={140} value={namespace} choices={namespaces} onChange={(next) => set({ namespace: next })} />
+            <FilterBox size="xs" label={t('events.node')} width={120} value={node} choices={nodes} onChange={(next) => set({ node: next })} />
+            <FilterBox size="xs" label={t('events.pod')} width={140} value={podUid} choices={[]} onChange={(next) => set({ pod: next })} />
+            <MomentPicker size="xs" w={220} aria-label={t('events.from')} placeholder={t('events.from')} clearable at={from} onChoose={(at) => set({ from: at?.toISOString() })} />
+            <MomentPicker size="xs" w={220} aria-label={t('events.to')} placeholder={t('events.to')} clearable at={to} onChoose={(at) => set({ to: at?.toISOString() })} />
             {isFiltered && clear}
           </>
         }
@@ -148,24 +152,4 @@ function useNames(rows: Row[]) {
     }
     return all
   }, [named, held])
-}
-
-function TextFilter({ name, label, width }: { name: string; label: string; width: number }) {
-  const [text, setText] = useUrl(name)
-  const [typed, type] = useState(text ?? '')
-  const settle = useDebouncedCallback((next: string) => setText(next.trim() || undefined), 300)
-  useEffect(() => type(text ?? ''), [text])
-  return (
-    <TextInput
-      size="xs"
-      w={width}
-      aria-label={label}
-      placeholder={label}
-      value={typed}
-      onChange={(e) => {
-        type(e.currentTarget.value)
-        settle(e.currentTarget.value)
-      }}
-    />
-  )
 }

@@ -29,7 +29,7 @@ export default function TimeControls({ onTouch }: {
   const [lengthName, setLength] = useState<LengthName>('1h')
   const [end, setEnd] = useState<number | null>(null)
   const [stepped, setStepped] = useState<{ isBack: boolean; found?: boolean; error?: unknown }>()
-  const log = useQuestion(BeginDocument, {}).data
+  const log = useQuestion(BeginDocument, {}, { isDear: true }).data
   const begin = log?.horizon?.at ?? log?.events.items[0]?.at
 
   const at = moment.at ? Date.parse(moment.at) : undefined
@@ -40,13 +40,13 @@ export default function TimeControls({ onTouch }: {
 
   // Where the thumb is while the page has not followed yet.
   const [wanted, want] = useState<number>()
-  const follow = useDebouncedCallback((to: number) => go(to), 250)
+  const follow = useDebouncedCallback((to: number | undefined) => go(to), 250)
   useEffect(() => want(undefined), [at])
 
   function go(to: number | undefined) {
     onTouch()
     setStepped(undefined)
-    travel(to === undefined || (nextEnd === null && to > span.to - steps[lengthName] / 2) ? undefined : to)
+    travel(to)
     if (to === undefined || to === at) want(undefined)
   }
 
@@ -92,7 +92,8 @@ export default function TimeControls({ onTouch }: {
         onChange={(to) => {
           replay.pause()
           want(to)
-          follow(to)
+          // The end of a time that ends now is now, however long it takes to let go of it.
+          follow(nextEnd === null && to > span.to - steps[lengthName] / 2 ? undefined : to)
         }}
       />
       <Group justify="space-between" gap="xs" className={classes.ends}>

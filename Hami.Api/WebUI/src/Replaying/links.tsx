@@ -1,14 +1,13 @@
-import { Anchor } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { PageLink } from '../Plumbing/PageLink'
 
 export function PodLink({ podUid, name }: { podUid: string; name?: string }) {
-  return <Anchor component={Link} to="/workloads/$podUid" params={{ podUid } as never} size="sm" style={{ overflowWrap: 'anywhere' }}>{name ?? podUid}</Anchor>
+  return <PageLink to="/workloads/$podUid" params={{ podUid }} size="sm" style={{ overflowWrap: 'anywhere' }}>{name ?? podUid}</PageLink>
 }
 
 export function NodeLink({ node }: { node: string }) {
-  return <Anchor component={Link} to="/nodes/$node" params={{ node } as never} size="sm">{node}</Anchor>
+  return <PageLink to="/nodes/$node" params={{ node }} size="sm">{node}</PageLink>
 }
 
 export function DeviceLink({ uuid }: { uuid: string }) {
-  return <Anchor component={Link} to="/devices/$uuid" params={{ uuid } as never} size="sm" style={{ overflowWrap: 'anywhere' }}>{uuid}</Anchor>
+  return <PageLink to="/devices/$uuid" params={{ uuid }} size="sm" style={{ overflowWrap: 'anywhere' }}>{uuid}</PageLink>
 }

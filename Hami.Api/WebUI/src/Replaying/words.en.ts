@@ -9,6 +9,8 @@ export const replaying = {
     close: 'Close the time bar',
     fold: 'Hide the controls',
     unfold: 'Show the controls',
+    isNow: 'This page shows now',
+    isPast: 'This page shows the past',
     showsNow: 'You see the cluster as it is now. Drag the slider to see it as it was.',
     showsPast: 'You see the cluster as it was on',
     ago: '({{ago}} ago)',
@@ -35,6 +37,7 @@ export const replaying = {
     nothingBefore: 'The log has nothing before this moment.',
     nothingAfter: 'Nothing has happened since: this is now.',
   },
+  picker: { clear: 'Clear', done: 'Done', hours: 'Hours', minutes: 'Minutes', seconds: 'Seconds' },
   tabs: { events: 'Events', compare: 'Compare', replay: 'What if' },
   events: {
     label: 'Events',

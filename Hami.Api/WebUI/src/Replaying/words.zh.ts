@@ -8,6 +8,8 @@ export const replaying = {
     close: '关闭时间条',
     fold: '收起控件',
     unfold: '展开控件',
+    isNow: '本页显示现在',
+    isPast: '本页显示过去',
     showsNow: '当前显示集群现在的状态。拖动滑块可查看过去的状态。',
     showsPast: '您看到的是集群在过去某一时刻的状态：',
     ago: '（{{ago}}前）',
@@ -34,6 +36,7 @@ export const replaying = {
     nothingBefore: '日志中没有更早的事件。',
     nothingAfter: '此后没有再发生任何事件：这就是现在。',
   },
+  picker: { clear: '清除', done: '完成', hours: '时', minutes: '分', seconds: '秒' },
   tabs: { events: '事件', compare: '对比', replay: '假设分析' },
   events: {
     label: '事件',

@@ -40,7 +40,7 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
     lines.push(<Found key="waiting" id="waiting" count={waiting.totalCount} text={t('overview.podsWait', { count: waiting.totalCount })} to="/pending" />)
   if (lines.length === 0) return null
   return (
-    <Alert color="orange" variant="outline" bg="var(--mantine-color-body)" icon={<TriangleAlert aria-hidden />} title={t('overview.attention')} role="status">
+    <Alert color="orange" variant="outline" bg="var(--mantine-color-body)" icon={<TriangleAlert aria-hidden />} title={<Text span inherit c="bright">{t('overview.attention')}</Text>} role="status">
       <List size="sm" spacing={4} listStyleType="none">
         {lines}
       </List>
@@ -62,7 +62,7 @@ export function Attention({ seesNodes }: { seesNodes: boolean }) {
 function Found({ id, count, text, to, search, examples = [] }: { id: string; count: number; text: string; to: string; search?: Search; examples?: ReactNode[] }) {
   return (
     <List.Item data-testid={`attention-${id}`} data-value={count}>
-      <Anchor component={Link} to={to} search={search as never} size="sm" fw={600}>{text}</Anchor>
+      <Anchor component={Link} to={to} search={search as never} size="sm" underline="always" fw={600}>{text}</Anchor>
       {examples.length > 0 && ': '}
       {examples.map((example, i) => <Fragment key={i}>{i > 0 && ', '}{example}</Fragment>)}
       {count > examples.length && examples.length > 0 && ' …'}

@@ -1,7 +1,7 @@
 import { Anchor, SegmentedControl, Stack, Table, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { TopNodesDocument, type NodeSort, type TopNodesQuery } from '../../Plumbing/asked'
+import { OverviewTopNodesDocument, type NodeSort, type OverviewTopNodesQuery } from '../../Plumbing/asked'
 import { Meter } from '../../Plumbing/Meter'
 import { useMoment } from '../../Plumbing/moment'
 import { Panel } from '../../Plumbing/Page'
@@ -10,7 +10,7 @@ import { Answered } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
 import { useUrl } from '../../Plumbing/url'
 
-type Node = NonNullable<TopNodesQuery['nodes']['items'][number]>
+type Node = NonNullable<OverviewTopNodesQuery['nodes']['items'][number]>
 
 interface Top {
   sort: NodeSort
@@ -38,7 +38,7 @@ export function TopNodes({ of }: { of: 'compute' | 'memory' }) {
   // What a node used at a past moment is in its trend, not in a list.
   const by = isNow && chosen === 'used' ? 'used' : 'allocated'
   const top: Top = tops[of][by]
-  const question = useQuestion(TopNodesDocument, { at, sort: top.sort }, { every: by === 'used' ? 10_000 : undefined })
+  const question = useQuestion(OverviewTopNodesDocument, { at, sort: top.sort }, { every: by === 'used' ? 10_000 : undefined })
   const title = t(of === 'compute' ? 'overview.topCompute' : 'overview.topMemory')
   return (
     <Panel
@@ -74,7 +74,7 @@ export function TopNodes({ of }: { of: 'compute' | 'memory' }) {
 export function MostPods() {
   const { t } = useTranslation('observing')
   const { at } = useMoment()
-  const question = useQuestion(TopNodesDocument, { at, sort: 'PODS' as NodeSort })
+  const question = useQuestion(OverviewTopNodesDocument, { at, sort: 'PODS' as NodeSort })
   return (
     <Panel title={t('overview.topPods')}>
       <Answered question={question}>

@@ -1,9 +1,10 @@
 import { Chip, Group, Select, Stack, Text } from '@mantine/core'
 import { DatePickerInput } from '@mantine/dates'
-import { useEffect, useState } from 'react'
+import { useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useYou } from '../../Access/Gate'
 import { UsageRowsDocument } from '../../Plumbing/asked'
+import { useCalendarWords } from '../../Plumbing/calendar'
 import { largestPage } from '../../Plumbing/csv'
 import { useQuestion } from '../../Plumbing/question'
 import { dimensions, useChoice } from './choice'
@@ -36,6 +37,8 @@ export function Choices({ withBy }: { withBy: boolean }) {
 
 function Days({ from, to, today, choose }: { from: string; to: string; today: string; choose: (from: string, to: string) => void }) {
   const { t } = useTranslation('observing')
+  const words = useCalendarWords()
+  const id = useId()
   // Between the two clicks only the first day is known.
   const [days, setDays] = useState<[string | null, string | null]>([from, to])
   useEffect(() => setDays([from, to]), [from, to])
@@ -47,6 +50,11 @@ function Days({ from, to, today, choose }: { from: string; to: string; today: st
       w={{ base: '100%', xs: 280 }}
       valueFormat="YYYY-MM-DD"
       allowSingleDateInRange
+      ariaLabels={words}
+      hideOutsideDates
+      // The calendar is named by what it belongs to.
+      id={id}
+      popoverProps={{ id }}
       maxDate={today}
       value={days}
       onChange={([first, second]) => {

@@ -9,6 +9,8 @@ export interface Period {
 
 const oneDay = 86_400_000
 const usualDays = 30
+/** The server tells of each day in one page. */
+const mostDays = 366
 
 export function dayOf(moment: number): string {
   return new Date(moment).toISOString().slice(0, 10)
@@ -22,7 +24,9 @@ export function addDays(day: string, days: number): string {
 export function periodOf(from: string | undefined, to: string | undefined, today: string): Period {
   const last = isDay(to) ? to : today
   const first = isDay(from) ? from : addDays(last, 1 - usualDays)
-  return first <= last ? { from: first, to: last, until: addDays(last, 1) } : periodOf(undefined, undefined, today)
+  if (first > last) return periodOf(undefined, undefined, today)
+  const earliest = addDays(last, 1 - mostDays)
+  return { from: first < earliest ? earliest : first, to: last, until: addDays(last, 1) }
 }
 
 /** Each day of it, the first at the front; none that is not yet. */

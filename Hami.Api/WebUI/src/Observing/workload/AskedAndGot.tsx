@@ -1,10 +1,10 @@
-import { Anchor, Table, Text } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { Table, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { askText } from '../../Placing/asks'
 import type { WorkloadCardsQuery, WorkloadQuery, WorkloadStoryQuery } from '../../Plumbing/asked'
 import { Panel } from '../../Plumbing/Page'
 import * as units from '../../Plumbing/units'
+import { CardLink } from '../workloads/CardLink'
 
 type Allocation = NonNullable<WorkloadQuery['allocations']['items'][number]>
 type Ask = NonNullable<NonNullable<WorkloadStoryQuery['explain']>['ask']>
@@ -23,11 +23,11 @@ export function AskedAndGot({ ask, allocation, node }: { ask: Ask | null | undef
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{t('workloads.column.container')}</Table.Th>
-              <Table.Th>{t('workload.asked')}</Table.Th>
+              <Table.Th miw={160}>{t('workload.asked')}</Table.Th>
               <Table.Th>{t('workload.got')}</Table.Th>
               <Table.Th ta="right">{t('workloads.column.memory')}</Table.Th>
               <Table.Th ta="right">{t('workloads.column.compute')}</Table.Th>
-              <Table.Th ta="right">{t('workloads.column.use')}</Table.Th>
+              <Table.Th ta="right" style={{ whiteSpace: 'nowrap' }}>{t('workloads.column.use')}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -52,7 +52,7 @@ export function AskedAndGot({ ask, allocation, node }: { ask: Ask | null | undef
                     <Table.Td>
                       {share ? (
                         <>
-                          <Anchor component={Link} to={`/devices/${encodeURIComponent(share.deviceUuid)}`} size="xs" ff="monospace" style={{ whiteSpace: 'nowrap' }}>{share.deviceUuid}</Anchor>
+                          <CardLink uuid={share.deviceUuid} />
                           <Text size="xs" c="dimmed">{[card && `${card.index} · ${card.type}`, share.mig && `MIG ${share.mig.profile}@${share.mig.start}`].filter(Boolean).join(' · ')}</Text>
                         </>
                       ) : (

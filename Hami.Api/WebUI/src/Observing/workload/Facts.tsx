@@ -2,11 +2,12 @@ import { ActionIcon, Anchor, Code, CopyButton, Group, SimpleGrid, Text, Tooltip 
 import { Link } from '@tanstack/react-router'
 import { Check, Copy } from 'lucide-react'
 import { useTranslation } from 'react-i18next'
-import { useYou } from '../../Access/Gate'
 import type { PodNowFragment, WorkloadQuery, WorkloadStoryQuery } from '../../Plumbing/asked'
 import { useMoment } from '../../Plumbing/moment'
 import { Fact, Panel } from '../../Plumbing/Page'
 import * as units from '../../Plumbing/units'
+import { CardLink } from '../workloads/CardLink'
+import { NodeLink } from '../workloads/NodeLink'
 import { ownerText } from '../workloads/owner'
 
 type Allocation = NonNullable<WorkloadQuery['allocations']['items'][number]>
@@ -22,25 +23,22 @@ export function Facts({ podUid, namespace, owner, allocation, live, ask }: {
   ask: Ask | null | undefined
 }) {
   const { t } = useTranslation('observing')
-  const you = useYou()
   const { at } = useMoment()
   const cards = [...new Set(allocation?.shares.map((share) => share.deviceUuid))]
   const wishes = ask ? wishesOf(ask) : []
   return (
     <Panel title={t('workload.facts')}>
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 4 }} spacing="md" verticalSpacing="sm">
+      <SimpleGrid cols={{ base: 1, xs: 2, lg: 3, xl: 4 }} spacing="md" verticalSpacing="sm">
         <Fact label={t('workloads.column.namespace')}><Anchor component={Link} to="/workloads" search={{ namespace } as never} size="sm">{namespace}</Anchor></Fact>
         <Fact label={t('workloads.column.owner')}>
           {owner ? <Anchor component={Link} to="/workloads" search={{ show: 'all', namespace, owner: ownerText(owner.kind, owner.name) } as never} size="sm">{ownerText(owner.kind, owner.name)}</Anchor> : units.unknown}
         </Fact>
         {allocation && (
           <>
-            <Fact label={t('workloads.column.node')}>
-              {you.nodes ? <Anchor component={Link} to={`/nodes/${encodeURIComponent(allocation.node)}`} size="sm">{allocation.node}</Anchor> : allocation.node}
-            </Fact>
+            <Fact label={t('workloads.column.node')}><NodeLink node={allocation.node} /></Fact>
             <Fact label={t('workloads.column.cards')}>
               {units.count(allocation.devices)}{allocation.types.length > 0 && ` × ${allocation.types.join(', ')}`}
-              {cards.map((uuid) => <div key={uuid}><Anchor component={Link} to={`/devices/${encodeURIComponent(uuid)}`} size="xs" ff="monospace">{uuid}</Anchor></div>)}
+              {cards.map((uuid) => <div key={uuid}><CardLink uuid={uuid} /></div>)}
             </Fact>
             <Fact label={t('workloads.column.memory')}><span data-testid="workload-memory" data-value={allocation.memoryMiB}>{units.memory(allocation.memoryMiB)}</span></Fact>
             <Fact label={t('workloads.column.compute')}>

@@ -7,6 +7,7 @@ import { Panel } from '../../Plumbing/Page'
 import { useQuestion } from '../../Plumbing/question'
 import { Answered } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
+import { NodeLink } from '../workloads/NodeLink'
 import { ownerText } from '../workloads/owner'
 import { StatusBadge } from '../workloads/StatusBadge'
 
@@ -39,7 +40,7 @@ export function Kin({ podUid, namespace, pod, owner }: { podUid: string; namespa
                     <Table.Tr key={each.id}>
                       <Table.Td><Anchor component={Link} to={`/workloads/${each.podUid}`} size="sm">{each.pod}</Anchor></Table.Td>
                       <Table.Td><StatusBadge of={each} /></Table.Td>
-                      <Table.Td>{each.node}</Table.Td>
+                      <Table.Td><NodeLink node={each.node} /></Table.Td>
                       <Table.Td>{units.moment(each.placedAt)}</Table.Td>
                       <Table.Td>{units.since(each.placedAt, each.releasedAt ?? at ?? new Date())}</Table.Td>
                     </Table.Tr>

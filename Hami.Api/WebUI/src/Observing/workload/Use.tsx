@@ -1,6 +1,7 @@
 import { SimpleGrid, Stack, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useYou } from '../../Access/Gate'
 import { WorkloadTrendDocument } from '../../Plumbing/asked'
 import { TimeChart, type Line } from '../../Plumbing/charts'
 import { Meter } from '../../Plumbing/Meter'
@@ -25,11 +26,14 @@ interface Held {
 const percent = (value: number) => units.percent(value)
 
 /** What a pod does with its share of the cards: now, and over time. */
-export function Use({ held, now }: { held: Held; now: { busy?: number | null; memoryUsedMiB?: number | null } | null | undefined }) {
+export function Use({ held, now: told }: { held: Held; now: { busy?: number | null; memoryUsedMiB?: number | null } | null | undefined }) {
   const { t } = useTranslation('observing')
+  const you = useYou()
   const { isNow } = useMoment()
   const range = useRangeOf(held)
   const question = useQuestion(WorkloadTrendDocument, { podUid: held.podUid, from: range.from, to: range.to, stepSeconds: range.stepSeconds }, { every: measured })
+  // Who may not see nodes sees the last that was told.
+  const now = you.nodes || !range.name ? told : question.data?.usageTrend.points.findLast((point) => point.busy != null || point.memoryUsedMiB != null)
   // A pod that reserves no compute may use its cards as they are.
   const cores = held.cores || held.devices * 100
   const points = useMemo(

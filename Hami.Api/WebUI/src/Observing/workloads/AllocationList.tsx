@@ -2,7 +2,6 @@ import { Anchor, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useYou } from '../../Access/Gate'
 import { WorkloadsDocument, type AllocationFilter, type AllocationSort, type WorkloadsQuery } from '../../Plumbing/asked'
 import type { Column } from '../../Plumbing/list/columns'
 import { DataList } from '../../Plumbing/list/DataList'
@@ -11,6 +10,7 @@ import { useMoment } from '../../Plumbing/moment'
 import { useList } from '../../Plumbing/question'
 import { Empty } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
+import { NodeLink } from './NodeLink'
 import { ownerText } from './owner'
 import { SharesPopup } from './SharesPopup'
 import { StatusBadge } from './StatusBadge'
@@ -45,11 +45,11 @@ export function AllocationList({ shown, filter }: { shown: Shown; filter: Alloca
 
 function useColumns(shown: Shown): Column<Row>[] {
   const { t, i18n } = useTranslation('observing')
-  const you = useYou()
   const { at } = useMoment()
   return useMemo<Column<Row>[]>(() => {
     const until = (row: Row) => row.releasedAt ?? at ?? new Date()
     const time = (value: string | null | undefined) => <Text size="sm" style={{ whiteSpace: 'nowrap' }}>{units.moment(value)}</Text>
+    const released: Column<Row> = { key: 'releasedAt', title: t('workloads.column.releasedAt'), sort: 'RELEASED_AT', width: 170, cell: (row) => time(row.releasedAt) }
     return [
       {
         key: 'pod',
@@ -64,12 +64,13 @@ function useColumns(shown: Shown): Column<Row>[] {
         ),
       },
       { key: 'status', title: t('workloads.column.status'), sort: 'PHASE', width: 100, cell: (row) => <StatusBadge of={row} /> },
+      ...(shown === 'ended' ? [released] : []),
       {
         key: 'node',
         title: t('workloads.column.node'),
         sort: 'NODE',
         width: 80,
-        cell: (row) => (you.nodes ? <Anchor component={Link} to={`/nodes/${encodeURIComponent(row.node)}`} size="sm">{row.node}</Anchor> : row.node),
+        cell: (row) => <NodeLink node={row.node} />,
       },
       { key: 'cards', title: t('workloads.column.cards'), sort: 'DEVICES', width: 150, cell: (row) => <SharesPopup row={row} /> },
       { key: 'memory', title: t('workloads.column.memory'), sort: 'MEMORY', align: 'right', width: 80, cell: (row) => units.memory(row.memoryMiB) },
@@ -95,7 +96,7 @@ function useColumns(shown: Shown): Column<Row>[] {
       { key: 'placedAt', title: t('workloads.column.placedAt'), sort: 'PLACED_AT', width: 170, cell: (row) => time(row.placedAt) },
       { key: 'waited', title: t('workloads.column.waited'), width: 100, cell: (row) => (row.waitingSince ? units.since(row.waitingSince, row.placedAt) : <Text size="sm" c="dimmed" style={{ whiteSpace: 'nowrap' }}>{t('workloads.atOnce')}</Text>) },
       { key: 'held', title: t('workloads.column.held'), width: 110, cell: (row) => units.since(row.placedAt, until(row)) },
-      ...(shown === 'held' ? [] : [{ key: 'releasedAt', title: t('workloads.column.releasedAt'), sort: 'RELEASED_AT', width: 170, cell: (row: Row) => time(row.releasedAt) }]),
+      ...(shown === 'all' ? [released] : []),
       { key: 'attachedAt', title: t('workloads.column.attachedAt'), sort: 'ATTACHED_AT', width: 170, isExtra: true, cell: (row) => time(row.attachedAt) },
       { key: 'containers', title: t('workloads.column.containers'), sort: 'CONTAINERS', align: 'right', width: 100, isExtra: true, cell: (row) => units.count(row.containers) },
       {
@@ -107,5 +108,5 @@ function useColumns(shown: Shown): Column<Row>[] {
       },
     ]
     // Numbers are written in another way when the language changes.
-  }, [t, i18n.language, you.nodes, at, shown])
+  }, [t, i18n.language, at, shown])
 }

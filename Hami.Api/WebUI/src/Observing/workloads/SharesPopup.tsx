@@ -1,8 +1,8 @@
 import { Anchor, Popover, Table, Text } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import type { WorkloadsQuery } from '../../Plumbing/asked'
 import * as units from '../../Plumbing/units'
+import { CardLink } from './CardLink'
 
 type Row = NonNullable<WorkloadsQuery['allocations']['items'][number]>
 
@@ -34,7 +34,7 @@ export function SharesPopup({ row }: { row: Row }) {
               {row.shares.map((share) => (
                 <Table.Tr key={`${share.containerIndex} ${share.deviceUuid} ${share.mig?.profile ?? ''}`}>
                   <Table.Td>{share.container}</Table.Td>
-                  <Table.Td><Anchor component={Link} to={`/devices/${encodeURIComponent(share.deviceUuid)}`} size="xs" ff="monospace">{share.deviceUuid}</Anchor></Table.Td>
+                  <Table.Td><CardLink uuid={share.deviceUuid} /></Table.Td>
                   <Table.Td ta="right">{units.memory(share.memoryMiB)}</Table.Td>
                   <Table.Td ta="right">{units.cards(share.cores)}</Table.Td>
                   {hasMig && <Table.Td>{share.mig?.profile ?? units.unknown}</Table.Td>}

@@ -14,7 +14,7 @@ export function StatusBadge({ of, size = 'sm' }: { of: Known & { live?: { messag
   const restarts = of.releaseReason ? 0 : (of.live?.containers?.reduce((sum, container) => sum + container.restarts, 0) ?? 0)
   const hasHelp = tone === 'bad' || tone === 'underway' || restarts > 0
   const badge = (
-    <Badge variant="light" color={colours[tone]} size={size} tt="none" data-testid="workload-status" data-value={word} tabIndex={hasHelp ? 0 : undefined} style={hasHelp ? { cursor: 'help' } : undefined}>
+    <Badge variant="light" color={colours[tone]} size={size} tt="none" data-testid="workload-status" data-value={word} tabIndex={hasHelp ? 0 : undefined} style={{ minWidth: 'max-content', cursor: hasHelp ? 'help' : undefined }}>
       {name}
     </Badge>
   )

@@ -20,6 +20,9 @@ interface Top {
   value: number
 }
 
+// On a phone the list comes first.
+const isWide = window.matchMedia('(min-width: 48em)').matches
+
 const none = <T,>(rows: (T | null)[] | undefined): T[] => rows?.filter((row) => row !== null) ?? []
 
 /** Where most pods are, and who holds most. */
@@ -27,7 +30,7 @@ export function Tops({ filter }: { filter: AllocationFilter }) {
   const { t } = useTranslation('observing')
   const you = useYou()
   const { at } = useMoment()
-  const [isOpen, open] = useLocalStorage({ key: 'hami-workload-tops', defaultValue: true, getInitialValueInEffect: false })
+  const [isOpen, open] = useLocalStorage({ key: 'hami-workload-tops', defaultValue: isWide, getInitialValueInEffect: false })
   const question = useQuestion(WorkloadTopsDocument, { filter: { ...filter, live: true }, withNodes: you.nodes, at }, { enabled: isOpen })
   return (
     <Stack gap="xs">

@@ -3,12 +3,13 @@ import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 /** Filters a list by a value that somebody chooses or types; it counts when it is chosen, on Enter, or when the box is left. */
-export function FilterBox({ label, value, choices, onChange, width = 170 }: {
+export function FilterBox({ label, value, choices, onChange, width = 150, size = 'sm' }: {
   label: string
   value: string | undefined
   choices: string[]
   onChange: (value: string | undefined) => void
   width?: number
+  size?: 'xs' | 'sm'
 }) {
   const { t } = useTranslation('plumbing')
   const [typed, type] = useState(value ?? '')
@@ -18,7 +19,7 @@ export function FilterBox({ label, value, choices, onChange, width = 170 }: {
   }
   return (
     <Autocomplete
-      size="sm"
+      size={size}
       w={width}
       aria-label={label}
       placeholder={label}
