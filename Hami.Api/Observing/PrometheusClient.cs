@@ -122,6 +122,7 @@ internal sealed class PrometheusClient(PrometheusOptions options) : IDisposable
         return handler;
     }
 
+    /// <summary>The authorities of a PEM file.</summary>
     /// <exception cref="CryptographicException">There are none.</exception>
     internal static X509Certificate2Collection Authorities(string pem)
     {

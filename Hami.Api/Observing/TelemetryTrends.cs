@@ -16,10 +16,12 @@ public sealed class TelemetryTrends
     private readonly PrometheusTrends? _prometheus;
     private volatile bool _isThere;
 
+    /// <summary>Trends of what nodes tell.</summary>
     /// <param name="prometheus">Who is asked for what is not kept any more; null for nobody.</param>
     internal TelemetryTrends(LiveTelemetry live, TelemetryRollups rollups, Rows rows, TimeProvider time, PrometheusTrends? prometheus = null) =>
         (_live, _rollups, _rows, _time, _prometheus) = (live, rollups, rows, time, prometheus);
 
+    /// <summary>Use over time, of whom the asker may see.</summary>
     /// <param name="tell">Takes the error where nothing is known because Prometheus does not answer: what else was asked for is answered all the same.</param>
     internal async Task<UsageTrend> ReadAsync(
         UsageOf of, Scope scope, DateTimeOffset? begin, DateTimeOffset? end, int? wantedStep, Action<ExecutionError> tell, CancellationToken cancellationToken)
@@ -31,7 +33,7 @@ public sealed class TelemetryTrends
         var asked = begin ?? to.AddHours(-1);
         var (from, step) = Aligned(asked, to, wantedStep, now);
         // Days are kept whole, see TelemetryRollups.
-        if (_prometheus is not null && asked < (now - TelemetryLimits.Kept).UtcDateTime.Date)
+        if (_prometheus is not null && asked < new DateTimeOffset((now - TelemetryLimits.Kept).UtcDateTime.Date, TimeSpan.Zero))
             return new(from, to, (int)step.TotalSeconds, await LongAgoAsync(_prometheus, of, scope, from, to, step, tell, cancellationToken), TrendSource.Prometheus);
         var pods = of.OwnerKind is null ? null : await OwnedAsync(of, cancellationToken);
         var periods = step < TelemetryLimits.Period ? Recent(of, scope, pods, from, to, step) : await PeriodsAsync(of, scope, pods, from, to, cancellationToken);

@@ -53,7 +53,8 @@ public sealed class AllocationTrends
     {
         var conditions = new Conditions();
         var isShown = $"s.sized_from <= {conditions.Parameter(steps.Last)} and (s.sized_until > {conditions.Parameter(from)} or s.sized_until is null)";
-        conditions.And("d.node = ?", of.Node).And("d.uuid = ?", of.DeviceUuid);
+        // Cards that had gone, and were held by nobody, before it: there may be many where nodes come and go.
+        conditions.And("d.node = ?", of.Node).And("d.uuid = ?", of.DeviceUuid).And("(d.is_registered or d.used_slots > 0 or d.accounted_to > ?)", from);
         var cards = await _rows.ReadAsync(
             $"""
             select d.node, d.uuid, s.position, s.memory_mib, s.cores, s.slots, s.sized_from, s.sized_until

@@ -15,7 +15,7 @@ using static Hami.Tests.Observing.TelemetryGiven;
 namespace Hami.Tests.Observing;
 
 /// <summary>Use that is older than the thirty days that are kept here is asked of Prometheus.</summary>
-public sealed class AskingPrometheus
+public sealed partial class AskingPrometheus
 {
     private static readonly DateTimeOffset Day = Noon.AddHours(-12);
 
@@ -84,7 +84,7 @@ public sealed class AskingPrometheus
         {
             var queries = new PrometheusQueries(new(areShares, Container: "main", Namespaces: ["a"], Pods: ["p"], DeviceUuids: ["GPU"]), TimeSpan.FromHours(1));
             string[] all = [queries.Busy, queries.BusyMax, queries.Memory, queries.MemoryMax, queries.Series, .. areShares ? (string[])[] : [queries.Temperature, queries.Power, queries.Energy]];
-            foreach (var name in all.SelectMany(q => Regex.Matches(q, "hami_[a-z_]+")).Select(m => m.Value).Distinct())
+            foreach (var name in all.SelectMany(q => Names().Matches(q)).Select(m => m.Value).Distinct())
             {
                 var series = agents.Split('\n').First(l => l.StartsWith(name + "{", StringComparison.Ordinal));
                 Assert.All(areShares ? (string[])["namespace", "pod", "container", "device_uuid"] : ["node", "device_uuid"], label => Assert.Contains(label + "=\"", series, StringComparison.Ordinal));
@@ -230,7 +230,7 @@ public sealed class AskingPrometheus
             prometheus.Asked.Clear();
             var shown = await process.TrendAsync(of, placed.AddDays(-2), placed.AddDays(4), 86400, scope);
             Assert.Equal((TrendSource.Prometheus, 6), (shown.Source, shown.Points.Count));
-            return prometheus.Asked.Select(q => Regex.Match(q.Query, "\\{.*?\\}").Value).Distinct().SingleOrDefault();
+            return prometheus.Asked.Select(q => Selectors().Match(q.Query).Value).Distinct().SingleOrDefault();
         }
 
         static Hami.Domain.Ledger.NodeEvent.AllocationAdopted Adopted(string uid, string pod) => new(
@@ -311,11 +311,23 @@ public sealed class AskingPrometheus
     /// <summary>The one matcher of a query, its text read as Go reads it.</summary>
     private static (string Label, string Means, string Value) Matcher(string query)
     {
-        var match = Regex.Match(query, "\\{(?<label>[a-z_]+)(?<means>=~?)\"(?<text>(?:[^\"\\\\\n]|\\\\.)*)\"\\}", RegexOptions.ExplicitCapture);
+        var match = OneMatcher().Match(query);
         Assert.True(match.Success, query);
-        var text = Regex.Replace(match.Groups["text"].Value, "\\\\(u[0-9a-f]{4}|.)", m => m.Value[1] == 'u' ? $"{(char)Convert.ToInt32(m.Value[2..], 16)}" : m.Value[1..]);
+        var text = Escaped().Replace(match.Groups["text"].Value, m => m.Value[1] == 'u' ? $"{(char)Convert.ToInt32(m.Value[2..], 16)}" : m.Value[1..]);
         return (match.Groups["label"].Value, match.Groups["means"].Value, text);
     }
+
+    [GeneratedRegex("hami_[a-z_]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Names();
+
+    [GeneratedRegex(@"\{.*?\}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Selectors();
+
+    [GeneratedRegex("""\{(?<label>[a-z_]+)(?<means>=~?)"(?<text>(?:[^"\\\n]|\\.)*)"\}""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex OneMatcher();
+
+    [GeneratedRegex(@"\\(?:u[0-9a-f]{4}|.)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Escaped();
 
     private sealed class Process : IAsyncDisposable
     {

@@ -71,7 +71,9 @@ public sealed class ShowingPodsThroughTheApi(RunningScene running) : IClassFixtu
     {
         JsonNode? live = null;
         await ControlPlaneScene.UntilAsync(
-            async () => (await Scene.QueryAsync($"{{ list: {list}(filter: {{ pod: \"{pod}\" }}) {{ items {{ {Live} }} }} }}"))["list"]!["items"]!.AsArray() is [{ } row] && holds(live = row["live"]),
+            // A busy machine may not answer the first question in time.
+            async () => await Scene.QueryAsync($"{{ list: {list}(filter: {{ pod: \"{pod}\" }}) {{ items {{ {Live} }} }} }}") is { } data
+                && data["list"]!["items"]!.AsArray() is [{ } row] && holds(live = row["live"]),
             () => $"{pod} is shown as {live?.ToJsonString()}\n{Scene.Log}");
         return live;
     }

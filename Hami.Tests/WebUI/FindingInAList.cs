@@ -14,7 +14,7 @@ public sealed class FindingInAList(WebUIScene scene)
     public async Task Columns_that_somebody_puts_away_stay_away(string list)
     {
         await using var visit = await scene.VisitAsync(list);
-        var columns = visit.Page.GetByRole(AriaRole.Columnheader);
+        var columns = ColumnsOf(visit);
         var before = await columns.AllInnerTextsAsync();
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Columns" }).ClickAsync();
         var choices = visit.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Checkbox);
@@ -22,7 +22,7 @@ public sealed class FindingInAList(WebUIScene scene)
 
         await visit.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Checkbox, new() { Checked = true }).Nth(1).UncheckAsync();
 
-        await visit.UntilAsync($"document.querySelectorAll('th').length === {before.Count - 1}");
+        await visit.UntilAsync($"document.querySelectorAll('table[aria-rowcount] th').length === {before.Count - 1}");
         await visit.ReloadAsync();
         var after = await columns.AllInnerTextsAsync();
         Assert.Equal(before.Where((_, i) => i != 1), after);
@@ -69,18 +69,18 @@ public sealed class FindingInAList(WebUIScene scene)
     public async Task Every_column_sorts_up_and_down_and_the_address_says_how(string list)
     {
         await using var visit = await scene.VisitAsync(list);
-        var buttons = visit.Page.GetByRole(AriaRole.Columnheader).GetByRole(AriaRole.Button);
-        var count = await buttons.CountAsync();
-        Assert.True(count >= await visit.Page.GetByRole(AriaRole.Columnheader).CountAsync() - 2, "Nearly every column can be sorted.");
+        var sorted = ColumnsOf(visit).Filter(new() { Has = visit.Page.GetByRole(AriaRole.Button) });
+        var count = await sorted.CountAsync();
+        Assert.True(count > await ColumnsOf(visit).CountAsync() / 2, "Most columns can be sorted.");
         var rows = await visit.Page.Locator("tbody tr[data-index]").CountAsync();
 
         for (var i = 0; i < count; i++)
         {
-            var header = visit.Page.GetByRole(AriaRole.Columnheader).Filter(new() { Has = visit.Page.GetByRole(AriaRole.Button) }).Nth(i);
+            var header = sorted.Nth(i);
             var seen = new List<string>();
             foreach (var _ in (int[])[1, 2])
             {
-                await buttons.Nth(i).ClickAsync();
+                await header.GetByRole(AriaRole.Button).ClickAsync();
                 await visit.SettleAsync();
                 seen.Add($"{await header.GetAttributeAsync("aria-sort")} {System.Web.HttpUtility.ParseQueryString(new Uri(visit.Page.Url).Query)["sort"]}");
             }
@@ -91,4 +91,7 @@ public sealed class FindingInAList(WebUIScene scene)
         Assert.Equal(rows, await visit.Page.Locator("tbody tr[data-index]").CountAsync());
         visit.AssertNothingWentWrong();
     }
+
+    // A page may have other tables beside its list.
+    private static ILocator ColumnsOf(Visit visit) => visit.Page.Locator("table[aria-rowcount]").GetByRole(AriaRole.Columnheader);
 }

@@ -24,18 +24,25 @@ const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif',
 })
 
-/** Grey words stand out from what lies behind them as much as WCAG AA asks. */
+/** Grey words, and those of light badges, stand out from what lies behind them as much as WCAG AA asks. */
 const readable: CSSVariablesResolver = () => ({
   variables: {},
-  light: { '--mantine-color-dimmed': '#5f6770' },
-  dark: { '--mantine-color-dimmed': 'var(--mantine-color-dark-1)' },
+  light: {
+    '--mantine-color-dimmed': '#5f6770',
+    '--mantine-color-placeholder': '#6c757d',
+    '--mantine-color-teal-light-color': '#066649',
+    '--mantine-color-green-light-color': '#1f672e',
+    '--mantine-color-orange-light-color': '#a33403',
+    '--mantine-color-yellow-light-color': '#7d4300',
+  },
+  dark: { '--mantine-color-dimmed': 'var(--mantine-color-dark-1)', '--mantine-color-placeholder': '#a0a0a0' },
 })
 
 function App() {
   const { i18n } = useTranslation()
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={readable} getStyleNonce={() => nonce}>
-      <DatesProvider settings={{ locale: i18n.language === 'zh' ? 'zh-cn' : 'en', firstDayOfWeek: 1 }}>
+      <DatesProvider settings={{ locale: i18n.language === 'zh' ? 'zh-cn' : 'en', firstDayOfWeek: 1, weekendDays: [] }}>
         <QueryClientProvider client={questions}>
           <Gate>
             <RouterProvider router={router} />

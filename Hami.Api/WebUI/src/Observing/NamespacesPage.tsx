@@ -55,7 +55,7 @@ export default function NamespacesPage() {
     <Page title={t('namespaces.title')}>
       <DataList
         name="namespaces"
-        label={t('namespaces.title')}
+        label={t('namespaces.label')}
         columns={columns}
         question={question}
         rowKey={(row) => row.namespace}

@@ -1,28 +1,27 @@
 import type { Point } from '../Plumbing/charts'
 
-/** Values over time, each good from its moment until its step is over. */
-export interface Steps {
+/** Brings trends with the same steps onto one line of time, for one chart: each point tells what any of them says of its moment. */
+export function together(...trends: (Point[] | undefined)[]): Point[] {
+  const points = new Map<number, Point>()
+  for (const point of trends.flatMap((trend) => trend ?? [])) {
+    const time = Date.parse(point.at)
+    points.set(time, { ...points.get(time), ...point })
+  }
+  return [...points].sort(([a], [b]) => a - b).map(([, point]) => point)
+}
+
+/** What trends are asked for. */
+interface Time {
+  from: string
+  to: string
   stepSeconds: number
-  points: Point[]
 }
 
 /**
- * Brings what is measured at different moments onto one line of time, for one chart:
- * at each moment of any of them stands what each of them says of it.
+ * The time of a page's trends in whole steps. One that ends in the past ends just behind the begin of its last step:
+ * its points are the same, and a replay asks once a step, not at every moment it shows.
  */
-export function together(...trends: (Steps | undefined)[]): Point[] {
-  const known = trends.filter((trend) => trend !== undefined)
-  const times = [...new Set(known.flatMap((trend) => trend.points.map((point) => Date.parse(point.at))))].sort((a, b) => a - b)
-  const lines = known.map(walker)
-  return times.map((time) => Object.assign({}, ...lines.map((line) => line(time)), { at: new Date(time).toISOString() }) as Point)
-}
-
-/** Says what a trend says of a moment; moments must be asked in order. */
-function walker({ stepSeconds, points }: Steps): (time: number) => Partial<Point> {
-  let next = 0
-  return (time) => {
-    while (next < points.length && Date.parse(points[next]!.at) <= time) next++
-    const point = points[next - 1]
-    return point && time < Date.parse(point.at) + stepSeconds * 1000 ? point : {}
-  }
+export function wholeSteps({ from, to, stepSeconds }: Time, isNow: boolean): Time {
+  const begin = (at: string) => Math.floor(Date.parse(at) / 1000 / stepSeconds) * stepSeconds * 1000
+  return { from: new Date(begin(from)).toISOString(), to: isNow ? to : new Date(begin(to) + 1000).toISOString(), stepSeconds }
 }

@@ -129,6 +129,7 @@ export const observing = {
   },
   namespaces: {
     title: '命名空间',
+    label: '命名空间',
     namespace: '命名空间',
     pods: 'Pod 数',
     devices: '设备数',
@@ -296,7 +297,7 @@ export const observing = {
       created: '已创建',
       refused: '未能放置',
       refusedTimes_one: '未能放置',
-      refusedTimes_other: '因 {{count}} 种不同原因未能放置',
+      refusedTimes_other: '因不同原因 {{count}} 次未能放置',
       preemption: '已计划抢占',
       placed: '已放置',
       adopted: '已接管',

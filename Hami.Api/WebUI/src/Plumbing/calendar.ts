@@ -1,12 +1,10 @@
 import type { CalendarAriaLabels } from '@mantine/dates'
 import { useTranslation } from 'react-i18next'
 
-/** What the buttons of a calendar say to who cannot see them; give it to every date picker as `ariaLabels`. */
+/** What the arrows of a calendar say to who cannot see them; give it to every date picker as `ariaLabels`. */
 export function useCalendarWords(): CalendarAriaLabels {
   const { t } = useTranslation('plumbing')
   return {
-    monthLevelControl: t('calendar.months'),
-    yearLevelControl: t('calendar.years'),
     nextMonth: t('calendar.nextMonth'),
     previousMonth: t('calendar.previousMonth'),
     nextYear: t('calendar.nextYear'),

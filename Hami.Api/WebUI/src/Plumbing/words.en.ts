@@ -60,8 +60,6 @@ export const plumbing = {
     home: 'To the overview',
   },
   calendar: {
-    months: 'Choose a month',
-    years: 'Choose a year',
     nextMonth: 'Next month',
     previousMonth: 'Previous month',
     nextYear: 'Next year',

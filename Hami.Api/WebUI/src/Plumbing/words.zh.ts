@@ -59,8 +59,6 @@ export const plumbing = {
     home: '返回总览',
   },
   calendar: {
-    months: '选择月份',
-    years: '选择年份',
     nextMonth: '下个月',
     previousMonth: '上个月',
     nextYear: '下一年',

@@ -156,14 +156,12 @@ function useColumns(): Column<Row>[] {
   const { t } = useTranslation('registering')
   return useMemo<Column<Row>[]>(
     () => [
-      { key: 'uuid', title: t('column.uuid'), sort: 'UUID', width: 190, cell: (card) => <DeviceLink uuid={card.uuid} /> },
-      { key: 'model', title: t('column.model'), sort: 'TYPE', width: 190, cell: (card) => <Text size="sm" truncate title={card.type}>{card.type}</Text> },
+      { key: 'uuid', title: t('column.uuid'), sort: 'UUID', width: 200, cell: (card) => <DeviceLink uuid={card.uuid} model={card.type} /> },
       {
         key: 'node', title: t('column.nodeIndex'), sort: 'NODE', width: 140,
         cell: (card) => <><PageLink to="/nodes/$node" params={{ node: card.node }} size="sm">{card.node}</PageLink> <Text span size="xs" c="dimmed">#{card.index}</Text></>,
       },
       { key: 'status', title: t('status.title'), sort: 'HEALTH', width: 130, cell: (card) => <DeviceStatus healthy={card.healthy} cordoned={card.cordoned} /> },
-      { key: 'mode', title: t('column.mode'), sort: 'MODE', width: 100, cell: (card) => card.mode },
       { key: 'slots', title: t('column.slots'), sort: 'USED_SLOTS', width: 90, align: 'right', cell: (card) => <span data-testid="device-slots-used" data-value={card.usedSlots}>{units.count(card.usedSlots)} / {units.count(card.slots)}</span> },
       { key: 'compute', title: t('column.compute'), sort: 'USED_CORES_PERCENT', width: 150, cell: (card) => <div data-testid="device-cores-used" data-value={card.usedCores}><Meter label={t('column.compute')} part={card.usedCores} whole={card.cores} text={units.cardsOf(card.usedCores, card.cores)} /></div> },
       { key: 'computeFree', title: t('column.computeFree'), sort: 'FREE_CORES', width: 110, align: 'right', cell: (card) => <span data-testid="device-cores-free" data-value={card.freeCores}>{units.cards(card.freeCores)}</span> },
@@ -171,9 +169,11 @@ function useColumns(): Column<Row>[] {
       { key: 'memoryFree', title: t('column.memoryFree'), sort: 'FREE_MEMORY', width: 110, align: 'right', cell: (card) => <span data-testid="device-memory-free" data-value={card.freeMemoryMiB}>{units.memory(card.freeMemoryMiB)}</span> },
       { key: 'busy', title: t('column.busy'), sort: 'BUSY', width: 120, cell: (card) => <Meter label={t('column.busy')} part={card.usage?.busy} whole={100} /> },
       { key: 'inUse', title: t('column.inUse'), sort: 'MEMORY_IN_USE', width: 160, cell: (card) => <Meter label={t('column.inUse')} part={card.usage?.memoryUsedMiB} whole={card.usage?.memoryTotalMiB} text={card.usage ? units.memoryOf(card.usage.memoryUsedMiB, card.usage.memoryTotalMiB) : ''} /> },
+      { key: 'mode', title: t('column.mode'), sort: 'MODE', width: 100, cell: (card) => card.mode },
       { key: 'temperature', title: t('column.temperature'), sort: 'TEMPERATURE', width: 100, align: 'right', cell: (card) => units.celsius(card.usage?.temperatureCelsius) },
       { key: 'power', title: t('column.power'), sort: 'POWER', width: 90, align: 'right', cell: (card) => units.watts(card.usage?.powerWatts) },
       { key: 'numa', title: t('column.numa'), sort: 'NUMA', width: 80, align: 'right', cell: (card) => card.numa },
+      { key: 'model', title: t('column.model'), sort: 'TYPE', isExtra: true, width: 190, cell: (card) => card.type },
       { key: 'vendor', title: t('column.vendor'), isExtra: true, width: 90, cell: (card) => card.vendor },
       { key: 'cores', title: t('column.cores'), sort: 'CORES', isExtra: true, align: 'right', cell: (card) => units.cards(card.cores) },
       { key: 'memoryTotal', title: t('column.memoryTotal'), sort: 'MEMORY', isExtra: true, align: 'right', cell: (card) => units.memory(card.memoryMiB) },

@@ -150,23 +150,24 @@ function Cards({ node }: { node: Node }) {
 
 function Facts({ node }: { node: Node }) {
   const { t } = useTranslation('registering')
+  const { isNow } = useMoment()
   const { facts } = node
   const models = node.types.map((type) => `${node.devices.filter((card) => card.type === type).length} × ${type}`)
   return (
-    <Panel title={t('fact.title')} hint={facts ? undefined : t('status.thenUnknown')}>
+    <Panel title={t('fact.title')} hint={facts ? undefined : t(isNow ? 'status.goneHint' : 'status.thenUnknown')}>
       <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 4 }} verticalSpacing="xs">
         <Fact label={t('fact.models')}>{models.length > 0 ? models.join(', ') : units.unknown}</Fact>
         <Fact label={t('column.vendor')}>{node.vendor || units.unknown}</Fact>
         <Fact label={t('fact.health')}>{node.devices.length > 0 ? t('status.healthyOf', { healthy: node.healthyDevices, all: node.devices.length }) : units.unknown}</Fact>
-        <Fact label={t('column.address')}>{facts?.address ?? units.unknown}</Fact>
-        <Fact label={t('fact.uid')}>{facts?.uid ?? units.unknown}</Fact>
-        <Fact label={t('fact.osImage')}>{facts?.osImage ?? units.unknown}</Fact>
-        <Fact label={t('fact.os')}>{facts?.operatingSystem ?? units.unknown}</Fact>
-        <Fact label={t('column.architecture')}>{facts?.architecture ?? units.unknown}</Fact>
-        <Fact label={t('column.kernel')}>{facts?.kernelVersion ?? units.unknown}</Fact>
-        <Fact label={t('column.runtime')}>{facts?.containerRuntimeVersion ?? units.unknown}</Fact>
-        <Fact label={t('column.kubelet')}>{facts?.kubeletVersion ?? units.unknown}</Fact>
-        <Fact label={t('fact.kubeProxy')}>{facts?.kubeProxyVersion ?? units.unknown}</Fact>
+        <Fact label={t('column.address')}>{facts?.address || units.unknown}</Fact>
+        <Fact label={t('fact.uid')}>{facts?.uid || units.unknown}</Fact>
+        <Fact label={t('fact.osImage')}>{facts?.osImage || units.unknown}</Fact>
+        <Fact label={t('fact.os')}>{facts?.operatingSystem || units.unknown}</Fact>
+        <Fact label={t('column.architecture')}>{facts?.architecture || units.unknown}</Fact>
+        <Fact label={t('column.kernel')}>{facts?.kernelVersion || units.unknown}</Fact>
+        <Fact label={t('column.runtime')}>{facts?.containerRuntimeVersion || units.unknown}</Fact>
+        <Fact label={t('column.kubelet')}>{facts?.kubeletVersion || units.unknown}</Fact>
+        <Fact label={t('fact.kubeProxy')}>{facts?.kubeProxyVersion || units.unknown}</Fact>
         <Fact label={t('fact.cpu')}>{units.cpus(facts?.cpuMilli)}</Fact>
         <Fact label={t('fact.hostMemory')}>{units.memory(facts?.hostMemoryMiB)}</Fact>
         <Fact label={t('column.created')}>{units.moment(facts?.createdAt)}</Fact>

@@ -35,7 +35,7 @@ export function NodeTasks({ node }: { node: string }) {
         ),
       },
       { key: 'owner', title: t('column.owner'), sort: 'OWNER', width: 160, cell: (task) => (task.ownerKind ? `${task.ownerKind} ${task.ownerName}` : units.unknown) },
-      { key: 'phase', title: t('column.phase'), sort: 'PHASE', width: 110, cell: (task) => (task.phase ? <Badge variant="light" color={task.phase === 'ATTACHED' ? 'teal' : 'blue'}>{t(`phase.${task.phase}`)}</Badge> : units.unknown) },
+      { key: 'phase', title: t('column.phase'), sort: 'PHASE', width: 110, cell: (task) => (task.phase ? <Badge variant="dot" miw="max-content" color={task.phase === 'ATTACHED' ? 'teal' : 'blue'}>{t(`phase.${task.phase}`)}</Badge> : units.unknown) },
       { key: 'devices', title: t('column.cards'), sort: 'DEVICES', width: 80, align: 'right', cell: (task) => units.count(task.devices) },
       { key: 'containers', title: t('column.containers'), sort: 'CONTAINERS', width: 100, align: 'right', isExtra: true, cell: (task) => units.count(task.containers) },
       { key: 'memory', title: t('column.memoryHeld'), sort: 'MEMORY', width: 100, align: 'right', cell: (task) => units.memory(task.memoryMiB) },

@@ -18,8 +18,8 @@ export function Trends({ of }: { of: { node: string } | { deviceUuid: string } }
   const { t } = useTranslation('registering')
   const range = useRange()
   const when = { of, from: wholeStep(range.from, range.stepSeconds), to: range.to, stepSeconds: range.stepSeconds }
-  const held = useQuestion(AllocatedOverTimeDocument, when)
-  const used = useQuestion(UsedOverTimeDocument, when, { every: 3 * measured })
+  const held = useQuestion(AllocatedOverTimeDocument, when, { every: 3 * measured, isDear: true })
+  const used = useQuestion(UsedOverTimeDocument, when, { every: 3 * measured, isDear: true })
   const points = useMemo(() => together(held.data?.allocationTrend.points ?? [], used.data?.usageTrend.points ?? []), [held.data, used.data])
   const most = held.data?.allocationTrend.points.reduce((top, point) => Math.max(top, point.memoryMiB), 0)
   const isMeasured = used.data?.usageTrend.points.some((point) => point.busy != null || point.memoryUsedMiB != null || point.temperatureCelsius != null)

@@ -1,4 +1,5 @@
 import { Badge, Group, Text, Tooltip, type BadgeProps } from '@mantine/core'
+import { TriangleAlert } from 'lucide-react'
 import type { Ref } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useMoment } from '../Plumbing/moment'
@@ -22,7 +23,10 @@ export function NodeStatus({ facts, healthy, all }: { facts: Facts | null | unde
     <div data-testid="node-status">
       <NodeBadges facts={facts} />
       {facts?.notReadyBecause && <Text size="xs" c="dimmed" lineClamp={2} maw={260} title={facts.notReadyBecause}>{facts.notReadyBecause}</Text>}
-      <Text size="xs" c={healthy < all ? 'orange' : 'dimmed'} fw={healthy < all ? 600 : undefined}>{all > 0 ? t('status.healthyOf', { healthy, all }) : t('status.noDevices')}</Text>
+      <Group gap={4} wrap="nowrap">
+        {healthy < all && <TriangleAlert size={12} color="var(--mantine-color-orange-6)" aria-hidden />}
+        <Text size="xs" c={healthy < all ? undefined : 'dimmed'} fw={healthy < all ? 600 : undefined}>{all > 0 ? t('status.healthyOf', { healthy, all }) : t('status.noDevices')}</Text>
+      </Group>
     </div>
   )
 }

@@ -8,10 +8,10 @@ export interface Tenant extends Share {
   phase: AllocationPhase | null
 }
 
-/** The shares of a card as its tenants, each known by a key of its own. */
+/** The shares of a card as its tenants, each known by a key of its own; MIG instances in the order of their slices. */
 export function tenantsOf(shares: Share[], phases: Map<string, AllocationPhase | null | undefined>): Tenant[] {
   const seen = new Map<string, number>()
-  return shares.map((share) => {
+  return [...shares].sort((a, b) => (a.mig?.start ?? 0) - (b.mig?.start ?? 0)).map((share) => {
     const of = `${share.allocationId}/${share.container}`
     const before = seen.get(of) ?? 0
     seen.set(of, before + 1)

@@ -33,8 +33,8 @@ export function Compare() {
   return (
     <Stack gap="md">
       <Group gap="md" align="flex-end">
-        <MomentPicker label={t('compare.from')} w={230} at={from} clearable={!!fromText} onChoose={(next) => set({ from: next?.toISOString() })} error={isBackwards || undefined} />
-        <MomentPicker label={t('compare.to')} w={230} at={to} placeholder={t('compare.nowHint')} clearable={!!toText} onChoose={(next) => set({ to: next?.toISOString() })} error={isBackwards || undefined} />
+        <MomentPicker label={t('compare.from')} w={250} at={from} clearable={!!fromText} onChoose={(next) => set({ from: next?.toISOString() })} error={isBackwards || undefined} />
+        <MomentPicker label={t('compare.to')} w={250} at={to} placeholder={t('compare.nowHint')} clearable={!!toText} onChoose={(next) => set({ to: next?.toISOString() })} error={isBackwards || undefined} />
         {!isBackwards && <Button variant="default" onClick={() => set({ show: undefined, from, to }, { push: true })}>{t('compare.events')}</Button>}
       </Group>
       {isBackwards ? <Alert color="yellow" role="alert">{t('compare.backwards')}</Alert> : <Answered question={question} height={320}>{({ compare }) => <Compared between={compare} />}</Answered>}
@@ -99,8 +99,8 @@ function Compared({ between }: { between: Comparison }) {
         </Table.ScrollContainer>
       </Panel>
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
-        <Holders title={t('compare.came')} count={between.cameCount} pods={between.came} nobody={t('compare.nobodyCame')} colour="teal" testId="compare-came" />
-        <Holders title={t('compare.went')} count={between.wentCount} pods={between.went} nobody={t('compare.nobodyWent')} colour="orange" testId="compare-went" />
+        <Holders title={t('compare.came')} count={between.cameCount} pods={between.came} nobody={t('compare.nobodyCame')} colour="indigo" testId="compare-came" />
+        <Holders title={t('compare.went')} count={between.wentCount} pods={between.went} nobody={t('compare.nobodyWent')} colour="gray" testId="compare-went" />
       </SimpleGrid>
       <Text size="sm">{t('compare.stayed')}: <strong data-testid="compare-stayed" data-value={between.stayed}>{units.count(between.stayed)}</strong></Text>
       <Hardware between={between} />

@@ -21,8 +21,8 @@ import { justAfter } from './window'
 type Row = NonNullable<EventsQuery['events']['items'][number]>
 
 const colours: Partial<Record<EventType, string>> = {
-  allocation_placed: 'blue', allocation_adopted: 'blue', allocation_bound: 'cyan', allocation_attached: 'teal', allocation_released: 'gray', allocation_shrunk: 'gray',
-  placement_refused: 'red', preemption_planned: 'orange', node_removed: 'red', device_cordoned: 'orange',
+  allocation_placed: 'blue', allocation_adopted: 'blue', allocation_bound: 'cyan', allocation_attached: 'indigo', allocation_released: 'gray', allocation_shrunk: 'gray',
+  placement_refused: 'red', preemption_planned: 'pink', node_removed: 'red', device_cordoned: 'pink',
 }
 
 export function colourOf(type: string): string {
@@ -104,7 +104,7 @@ export function Events() {
           <>
             <MultiSelect
               size="xs"
-              w={170}
+              w={260}
               aria-label={t('events.types')}
               placeholder={chosen ? undefined : t('events.types')}
               data={eventTypes.map((type) => ({ value: type, label: t(`types.${type}`) }))}
@@ -115,11 +115,11 @@ export function Events() {
               clearButtonProps={{ 'aria-label': t('picker.clear') }}
               hidePickedOptions
             />
-            <FilterBox size="xs" label={t('events.namespace')} width={120} value={namespace} choices={namespaces} onChange={(next) => set({ namespace: next })} />
-            <FilterBox size="xs" label={t('events.node')} width={100} value={node} choices={nodes} onChange={(next) => set({ node: next })} />
-            <FilterBox size="xs" label={t('events.pod')} width={110} value={podUid} choices={[]} onChange={(next) => set({ pod: next })} />
-            <MomentPicker size="xs" w={165} aria-label={t('events.from')} placeholder={t('events.from')} clearable at={from} onChoose={(at) => set({ from: at?.toISOString() })} />
-            <MomentPicker size="xs" w={165} aria-label={t('events.to')} placeholder={t('events.to')} clearable at={to} onChoose={(at) => set({ to: at?.toISOString() })} />
+            <FilterBox size="xs" label={t('events.namespace')} width={140} value={namespace} choices={namespaces} onChange={(next) => set({ namespace: next })} />
+            <FilterBox size="xs" label={t('events.node')} width={120} value={node} choices={nodes} onChange={(next) => set({ node: next })} />
+            <FilterBox size="xs" label={t('events.pod')} width={140} value={podUid} choices={[]} onChange={(next) => set({ pod: next })} />
+            <MomentPicker size="xs" w={220} aria-label={t('events.from')} placeholder={t('events.from')} clearable at={from} onChoose={(at) => set({ from: at?.toISOString() })} />
+            <MomentPicker size="xs" w={220} aria-label={t('events.to')} placeholder={t('events.to')} clearable at={to} onChoose={(at) => set({ to: at?.toISOString() })} />
             {isFiltered && clear}
           </>
         }

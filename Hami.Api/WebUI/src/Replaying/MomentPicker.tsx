@@ -2,6 +2,7 @@ import { useId } from '@mantine/hooks'
 import { DateTimePicker, type DateTimePickerProps } from '@mantine/dates'
 import dayjs from 'dayjs'
 import { useTranslation } from 'react-i18next'
+import { useCalendarWords } from '../Plumbing/calendar'
 import * as units from '../Plumbing/units'
 
 /** Chooses a moment, to the second, in the reader's own time zone. */
@@ -13,18 +14,21 @@ export function MomentPicker({ at, onChoose, min, max, 'aria-label': name, ...pr
   max?: number
 } & Pick<DateTimePickerProps, 'label' | 'placeholder' | 'clearable' | 'size' | 'w' | 'error' | 'aria-label' | 'disabled'>) {
   const { t } = useTranslation('replaying')
+  const words = useCalendarWords()
   const id = useId()
   return (
     <DateTimePicker
       // The calendar is named by what opens it.
       id={id}
       popoverProps={{ id }}
+      ariaLabels={words}
       withSeconds
       highlightToday
       valueFormat={(date) => units.moment(dayjs(date).toDate())}
       minDate={min === undefined ? undefined : written(min)}
       maxDate={max === undefined ? undefined : written(max)}
       value={at === undefined ? null : written(at)}
+      styles={{ placeholder: { color: 'var(--mantine-color-dimmed)' } }}
       clearButtonProps={{ 'aria-label': t('picker.clear') }}
       submitButtonProps={{ 'aria-label': t('picker.done') }}
       timePickerProps={{ hoursInputLabel: t('picker.hours'), minutesInputLabel: t('picker.minutes'), secondsInputLabel: t('picker.seconds') }}

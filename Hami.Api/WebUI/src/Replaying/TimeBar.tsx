@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Button, Group, Paper, Skeleton, Text, Tooltip } from '@mantine/core'
+import { ActionIcon, Alert, Button, Group, Paper, Skeleton, Text, Tooltip, VisuallyHidden } from '@mantine/core'
 import { ChevronDown, ChevronUp, History, RotateCcw, X } from 'lucide-react'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -49,31 +49,34 @@ export function TimeButton({ isOpen, open }: TimeBarState) {
 export function TimeBar({ isOpen, open }: TimeBarState) {
   const { t } = useTranslation('replaying')
   const moment = useMoment()
-  if (moment.isNow && !isOpen) return null
-  const at = moment.at ? Date.parse(moment.at) : undefined
-  const isFuture = at !== undefined && at > Date.now()
+  const isFuture = !!moment.at && Date.parse(moment.at) > Date.now()
   return (
-    <Paper component="section" aria-label={t('time.label')} className={classes.bar} data-past={!moment.isNow || undefined} data-testid="timebar" data-at={moment.at} withBorder radius="md" px="md" py="xs" mb="md">
-      <Group justify="space-between" gap="xs" wrap="nowrap" align="center">
-        <Group gap="xs" wrap="nowrap" style={{ minWidth: 0 }}>
-          <History size={20} aria-hidden className={classes.icon} />
-          {/* Told aloud when somebody enters or leaves the past, not at every step. */}
-          <Text size="sm" component="div" data-testid="timebar-says">
-            {moment.isNow ? t('time.showsNow') : <Past at={moment.at!} />}
-          </Text>
-        </Group>
-        <Group gap={4} wrap="nowrap">
-          {!moment.isNow && <Button size="compact-sm" className={classes.back} visibleFrom="sm" leftSection={<RotateCcw size={14} aria-hidden />} data-testid="timebar-now" onClick={() => { open(false); moment.set(undefined, { push: true }) }}>{t('time.backToNow')}</Button>}
-          <Tooltip label={t(moment.isNow ? 'time.close' : isOpen ? 'time.fold' : 'time.unfold')}>
-            <ActionIcon variant="subtle" color="gray" className={classes.icon} aria-expanded={isOpen} aria-label={t(moment.isNow ? 'time.close' : isOpen ? 'time.fold' : 'time.unfold')} onClick={() => open(!isOpen)}>
-              {moment.isNow ? <X size={18} /> : isOpen ? <ChevronUp size={18} /> : <ChevronDown size={18} />}
-            </ActionIcon>
-          </Tooltip>
-        </Group>
-      </Group>
-      {isFuture && <Alert color="yellow" variant="light" mt="xs" role="status">{t('time.future')}</Alert>}
-      {isOpen && <Suspense fallback={<Skeleton height={104} mt="xs" />}><TimeControls onTouch={() => open(true)} /></Suspense>}
-    </Paper>
+    <>
+      {/* Told aloud when somebody enters or leaves the past, not at every step. */}
+      <VisuallyHidden role="status">{t(moment.isNow ? 'time.isNow' : 'time.isPast')}</VisuallyHidden>
+      {(isOpen || !moment.isNow) && (
+        <Paper component="section" aria-label={t('time.label')} className={classes.bar} data-past={!moment.isNow || undefined} data-testid="timebar" data-at={moment.at} withBorder radius="md" px="md" py="xs" mb="md">
+          <Group justify="space-between" gap="xs" wrap="nowrap" align="center">
+            <Group gap="xs" wrap="nowrap" style={{ minWidth: 0 }}>
+              <History size={20} aria-hidden className={classes.icon} />
+              <Text size="sm" component="div" data-testid="timebar-says">
+                {moment.isNow ? t('time.showsNow') : <Past at={moment.at!} />}
+              </Text>
+            </Group>
+            <Group gap={4} wrap="nowrap">
+              {!moment.isNow && <Button size="compact-sm" className={classes.back} visibleFrom="sm" leftSection={<RotateCcw size={14} aria-hidden />} data-testid="timebar-now" onClick={() => { open(false); moment.set(undefined, { push: true }) }}>{t('time.backToNow')}</Button>}
+              <Tooltip label={t(moment.isNow ? 'time.close' : isOpen ? 'time.fold' : 'time.unfold')}>
+                <ActionIcon variant="subtle" color="gray" className={classes.icon} aria-expanded={isOpen} aria-label={t(moment.isNow ? 'time.close' : isOpen ? 'time.fold' : 'time.unfold')} onClick={() => open(!isOpen)}>
+                  {moment.isNow ? <X size={18} /> : isOpen ? <ChevronUp size={18} /> : <ChevronDown size={18} />}
+                </ActionIcon>
+              </Tooltip>
+            </Group>
+          </Group>
+          {isFuture && <Alert color="yellow" variant="light" mt="xs" role="status">{t('time.future')}</Alert>}
+          {isOpen && <Suspense fallback={<Skeleton height={104} mt="xs" />}><TimeControls onTouch={() => open(true)} /></Suspense>}
+        </Paper>
+      )}
+    </>
   )
 }
 

@@ -29,7 +29,7 @@ export default function TimeControls({ onTouch }: {
   const [lengthName, setLength] = useState<LengthName>('1h')
   const [end, setEnd] = useState<number | null>(null)
   const [stepped, setStepped] = useState<{ isBack: boolean; found?: boolean; error?: unknown }>()
-  const log = useQuestion(BeginDocument, {}).data
+  const log = useQuestion(BeginDocument, {}, { isDear: true }).data
   const begin = log?.horizon?.at ?? log?.events.items[0]?.at
 
   const at = moment.at ? Date.parse(moment.at) : undefined

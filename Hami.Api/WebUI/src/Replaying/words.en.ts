@@ -9,6 +9,8 @@ export const replaying = {
     close: 'Close the time bar',
     fold: 'Hide the controls',
     unfold: 'Show the controls',
+    isNow: 'This page shows now',
+    isPast: 'This page shows the past',
     showsNow: 'You see the cluster as it is now. Drag the slider to see it as it was.',
     showsPast: 'You see the cluster as it was on',
     ago: '({{ago}} ago)',

@@ -8,6 +8,8 @@ export const replaying = {
     close: '关闭时间条',
     fold: '收起控件',
     unfold: '展开控件',
+    isNow: '本页显示现在',
+    isPast: '本页显示过去',
     showsNow: '当前显示集群现在的状态。拖动滑块可查看过去的状态。',
     showsPast: '您看到的是集群在过去某一时刻的状态：',
     ago: '（{{ago}}前）',

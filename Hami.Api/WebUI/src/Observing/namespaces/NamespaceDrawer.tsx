@@ -10,7 +10,7 @@ import { useQuestion } from '../../Plumbing/question'
 import { useRange } from '../../Plumbing/range'
 import { Answered, Empty, Failed } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
-import { together } from '../trend'
+import { together, wholeSteps } from '../trend'
 import { Held } from './Held'
 
 const RangePicker = lazy(() => import('../../Plumbing/RangePicker'))
@@ -80,15 +80,16 @@ function Quotas({ quota }: { quota: Quota }) {
 function Trend({ namespace }: { namespace: string }) {
   const { t } = useTranslation('observing')
   const range = useRange()
-  const time = { namespace, from: range.from, to: range.to, stepSeconds: range.stepSeconds }
+  const { isNow } = useMoment()
+  const time = { namespace, ...wholeSteps(range, isNow) }
   const held = useQuestion(NamespaceAllocationTrendDocument, time, { isDear: true })
   const used = useQuestion(NamespaceUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {
-    const allocated = held.data?.allocationTrend
-    const measured = used.data?.usageTrend
+    const allocated = held.data?.allocationTrend.points
+    const measured = used.data?.usageTrend.points
     return together(
-      allocated && { stepSeconds: allocated.stepSeconds, points: allocated.points.map((p) => ({ at: p.at, memory: p.usedMemoryMiB, cores: p.usedCores })) },
-      measured && { stepSeconds: measured.stepSeconds, points: measured.points.map((p) => ({ at: p.at, inUse: p.memoryUsedMiB, busy: p.busy })) },
+      allocated?.map((p) => ({ at: p.at, memory: p.usedMemoryMiB, cores: p.usedCores })),
+      measured?.map((p) => ({ at: p.at, inUse: p.memoryUsedMiB, busy: p.busy })),
     )
   }, [held.data, used.data])
   const lines = (heldKey: string, usedKey: string): Line[] => [

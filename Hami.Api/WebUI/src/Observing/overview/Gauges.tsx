@@ -22,7 +22,7 @@ export function Gauges({ cluster }: { cluster: ClusterQuery['cluster'] }) {
         <Gauge id="slots" label={t('overview.slots')} part={cluster.usedSlots} whole={cluster.slots} text={`${units.count(cluster.usedSlots)} / ${units.count(cluster.slots)}`} />
         <Gauge id="cores" label={t('overview.coresAllocated')} part={cluster.usedCores} whole={cluster.cores} text={t('overview.cards', { cards: units.cardsOf(cluster.usedCores, cluster.cores) })} />
         <Gauge id="memory" label={t('overview.memoryAllocated')} part={cluster.usedMemoryMiB} whole={cluster.memoryMiB} text={units.memoryOf(cluster.usedMemoryMiB, cluster.memoryMiB)} />
-        <Gauge id="busy" label={t('overview.coresUsed')} part={use.busy} whole={100} percent={use.busy} text={t('overview.averageOf', { count: use.devices ?? 0, formatted: units.count(use.devices) })} hint={told} />
+        <Gauge id="busy" label={t('overview.coresUsed')} part={use.busy} whole={100} percent={use.busy} text={told ?? t('overview.averageOf', { count: use.devices ?? 0, formatted: units.count(use.devices) })} />
         <Gauge id="memory-used" label={t('overview.memoryUsed')} part={use.memoryUsedMiB} whole={total} text={units.memoryOf(use.memoryUsedMiB, total)} hint={told} />
       </SimpleGrid>
     </Panel>

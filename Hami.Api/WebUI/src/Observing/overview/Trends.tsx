@@ -3,12 +3,13 @@ import { lazy, Suspense, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ClusterAllocationTrendDocument, ClusterUseTrendDocument } from '../../Plumbing/asked'
 import { TimeChart, type Line } from '../../Plumbing/charts'
+import { useMoment } from '../../Plumbing/moment'
 import { Panel } from '../../Plumbing/Page'
 import { useQuestion } from '../../Plumbing/question'
 import { useRange } from '../../Plumbing/range'
 import { Answered, Failed } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
-import { together } from '../trend'
+import { together, wholeSteps } from '../trend'
 
 // The date pickers come after the page.
 const RangePicker = lazy(() => import('../../Plumbing/RangePicker'))
@@ -19,18 +20,16 @@ const inPercent = (value: number) => units.percent(value, value > 0 && value < 1
 export function Trends() {
   const { t } = useTranslation('observing')
   const range = useRange()
-  const time = { from: range.from, to: range.to, stepSeconds: range.stepSeconds }
+  const { isNow } = useMoment()
+  const time = wholeSteps(range, isNow)
   const allocated = useQuestion(ClusterAllocationTrendDocument, time, { isDear: true })
   const used = useQuestion(ClusterUseTrendDocument, time, { isDear: true })
   const points = useMemo(() => {
-    const held = allocated.data?.allocationTrend
-    const measured = used.data?.usageTrend
+    const held = allocated.data?.allocationTrend.points
+    const measured = used.data?.usageTrend.points
     return together(
-      held && {
-        stepSeconds: held.stepSeconds,
-        points: held.points.map((p) => ({ at: p.at, cores: units.share(p.usedCores, p.cores), memory: p.usedMemoryMiB, whole: p.memoryMiB })),
-      },
-      measured && { stepSeconds: measured.stepSeconds, points: measured.points.map((p) => ({ at: p.at, busy: p.busy, inUse: p.memoryUsedMiB })) },
+      held?.map((p) => ({ at: p.at, cores: units.share(p.usedCores, p.cores), memory: p.usedMemoryMiB, whole: p.memoryMiB })),
+      measured?.map((p) => ({ at: p.at, busy: p.busy, inUse: p.memoryUsedMiB })),
     )
   }, [allocated.data, used.data])
   const compute = useMemo<Line[]>(

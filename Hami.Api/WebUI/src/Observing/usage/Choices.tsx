@@ -1,6 +1,6 @@
 import { Chip, Group, Select, Stack, Text } from '@mantine/core'
 import { DatePickerInput } from '@mantine/dates'
-import { useEffect, useState } from 'react'
+import { useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useYou } from '../../Access/Gate'
 import { UsageRowsDocument } from '../../Plumbing/asked'
@@ -38,6 +38,7 @@ export function Choices({ withBy }: { withBy: boolean }) {
 function Days({ from, to, today, choose }: { from: string; to: string; today: string; choose: (from: string, to: string) => void }) {
   const { t } = useTranslation('observing')
   const words = useCalendarWords()
+  const id = useId()
   // Between the two clicks only the first day is known.
   const [days, setDays] = useState<[string | null, string | null]>([from, to])
   useEffect(() => setDays([from, to]), [from, to])
@@ -50,6 +51,10 @@ function Days({ from, to, today, choose }: { from: string; to: string; today: st
       valueFormat="YYYY-MM-DD"
       allowSingleDateInRange
       ariaLabels={words}
+      hideOutsideDates
+      // The calendar is named by what it belongs to.
+      id={id}
+      popoverProps={{ id }}
       maxDate={today}
       value={days}
       onChange={([first, second]) => {

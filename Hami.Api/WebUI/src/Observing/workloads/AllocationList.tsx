@@ -49,6 +49,7 @@ function useColumns(shown: Shown): Column<Row>[] {
   return useMemo<Column<Row>[]>(() => {
     const until = (row: Row) => row.releasedAt ?? at ?? new Date()
     const time = (value: string | null | undefined) => <Text size="sm" style={{ whiteSpace: 'nowrap' }}>{units.moment(value)}</Text>
+    const released: Column<Row> = { key: 'releasedAt', title: t('workloads.column.releasedAt'), sort: 'RELEASED_AT', width: 170, cell: (row) => time(row.releasedAt) }
     return [
       {
         key: 'pod',
@@ -63,6 +64,7 @@ function useColumns(shown: Shown): Column<Row>[] {
         ),
       },
       { key: 'status', title: t('workloads.column.status'), sort: 'PHASE', width: 100, cell: (row) => <StatusBadge of={row} /> },
+      ...(shown === 'ended' ? [released] : []),
       {
         key: 'node',
         title: t('workloads.column.node'),
@@ -94,7 +96,7 @@ function useColumns(shown: Shown): Column<Row>[] {
       { key: 'placedAt', title: t('workloads.column.placedAt'), sort: 'PLACED_AT', width: 170, cell: (row) => time(row.placedAt) },
       { key: 'waited', title: t('workloads.column.waited'), width: 100, cell: (row) => (row.waitingSince ? units.since(row.waitingSince, row.placedAt) : <Text size="sm" c="dimmed" style={{ whiteSpace: 'nowrap' }}>{t('workloads.atOnce')}</Text>) },
       { key: 'held', title: t('workloads.column.held'), width: 110, cell: (row) => units.since(row.placedAt, until(row)) },
-      ...(shown === 'held' ? [] : [{ key: 'releasedAt', title: t('workloads.column.releasedAt'), sort: 'RELEASED_AT', width: 170, cell: (row: Row) => time(row.releasedAt) }]),
+      ...(shown === 'all' ? [released] : []),
       { key: 'attachedAt', title: t('workloads.column.attachedAt'), sort: 'ATTACHED_AT', width: 170, isExtra: true, cell: (row) => time(row.attachedAt) },
       { key: 'containers', title: t('workloads.column.containers'), sort: 'CONTAINERS', align: 'right', width: 100, isExtra: true, cell: (row) => units.count(row.containers) },
       {

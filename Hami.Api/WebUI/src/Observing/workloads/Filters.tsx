@@ -3,6 +3,7 @@ import { DateTimePicker } from '@mantine/dates'
 import { useTranslation } from 'react-i18next'
 import { useYou } from '../../Access/Gate'
 import { WorkloadDevicesDocument, type AllocationFilter, type ReleaseReason } from '../../Plumbing/asked'
+import { useCalendarWords } from '../../Plumbing/calendar'
 import { useNamespaces, useNodes } from '../../Plumbing/list/choices'
 import { FilterBox } from '../../Plumbing/list/FilterBox'
 import { useMoment } from '../../Plumbing/moment'
@@ -82,6 +83,7 @@ export function Filters({ withEnded, owners }: { withEnded: boolean; owners: str
 }
 
 function When({ label, value, onChange }: { label: string; value: string | undefined; onChange: (value: string | undefined) => void }) {
+  const words = useCalendarWords()
   return (
     <DateTimePicker
       size="sm"
@@ -90,6 +92,7 @@ function When({ label, value, onChange }: { label: string; value: string | undef
       placeholder={label}
       clearable
       valueFormat="YYYY-MM-DD HH:mm"
+      ariaLabels={words}
       value={value && !Number.isNaN(Date.parse(value)) ? new Date(value) : null}
       onChange={(next) => onChange(next ? new Date(next).toISOString() : undefined)}
     />

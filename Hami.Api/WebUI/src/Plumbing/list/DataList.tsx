@@ -1,9 +1,9 @@
 import { ActionIcon, Button, Checkbox, Group, Paper, Popover, ScrollArea, Skeleton, Stack, Table, Text, TextInput, Tooltip, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
-import { flexRender, getCoreRowModel, useReactTable, type ColumnDef } from '@tanstack/react-table'
+import { getCoreRowModel, useReactTable, type ColumnDef } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp, ChevronsUpDown, Columns3, RefreshCw, Search } from 'lucide-react'
-import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ListQuestion } from '../question'
 import { Empty, Failed } from '../states'
@@ -36,7 +36,7 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
   const viewport = useRef<HTMLDivElement>(null)
 
   const definitions = useMemo<ColumnDef<Row>[]>(
-    () => columns.map((column) => ({ id: column.key, header: column.title, cell: ({ row }) => column.cell(row.original), size: column.width ?? 140 })),
+    () => columns.map((column) => ({ id: column.key, header: column.title, size: column.width ?? 140 })),
     [columns],
   )
   const table = useReactTable({ data: question.rows, columns: definitions, getCoreRowModel: getCoreRowModel(), getRowId: rowKey, manualSorting: true, state: { columnVisibility: shown } })
@@ -54,6 +54,8 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
 
   const columnOf = new Map(columns.map((column) => [column.key, column]))
   const visible = table.getVisibleLeafColumns()
+  const inView = visible.map((column) => column.id).join(' ')
+  const drawn = useMemo(() => columns.filter((column) => inView.split(' ').includes(column.key)), [columns, inView])
   const sorted = order && (order.descending ? 'descending' : 'ascending')
 
   return (
@@ -90,7 +92,7 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
         </Group>
       </Group>
       {question.error ? <Failed error={question.error} again={() => void question.refetch()} /> : null}
-      <ScrollArea.Autosize viewportRef={viewport} mah={height ?? 'calc(100dvh - 260px)'} type="auto" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': label }}>
+      <ScrollArea.Autosize viewportRef={viewport} mah={height ?? 'calc(100dvh - 260px)'} type="auto" offsetScrollbars="present" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': label }}>
         <Table verticalSpacing={6} highlightOnHover stickyHeader aria-label={label} aria-rowcount={question.total ?? -1} className={classes.table} data-stale={question.isPlaceholderData || undefined}>
           <Table.Thead>
             <Table.Tr>
@@ -114,14 +116,7 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
             {first && first.start > 0 && <tr aria-hidden><td style={{ height: first.start, padding: 0 }} colSpan={visible.length} /></tr>}
             {inSight.map(({ index, key }) => {
               const row = rows[index]
-              if (!row) return null
-              return (
-                <Table.Tr key={key} data-index={index} ref={virtual.measureElement} aria-rowindex={index + 2}>
-                  {row.getVisibleCells().map((cell) => (
-                    <Table.Td key={cell.id} style={{ textAlign: columnOf.get(cell.column.id)?.align }}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>
-                  ))}
-                </Table.Tr>
-              )
+              return row && <DataRow key={key} row={row.original} index={index} columns={drawn as Column<unknown>[]} measure={virtual.measureElement} />
             })}
             {last && virtual.getTotalSize() > last.end && <tr aria-hidden><td style={{ height: virtual.getTotalSize() - last.end, padding: 0 }} colSpan={visible.length} /></tr>}
           </Table.Tbody>
@@ -133,6 +128,15 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
     </Paper>
   )
 }
+
+/** Drawn again only when it, or the columns, change, not whenever the list is scrolled. */
+const DataRow = memo(function DataRow({ row, index, columns, measure }: { row: unknown; index: number; columns: Column<unknown>[]; measure: (element: Element | null) => void }) {
+  return (
+    <Table.Tr data-index={index} ref={measure} aria-rowindex={index + 2}>
+      {columns.map((column) => <Table.Td key={column.key} style={{ textAlign: column.align }}>{column.cell(row)}</Table.Td>)}
+    </Table.Tr>
+  )
+})
 
 function EmptyOrNotFound({ children }: { children: ReactNode }) {
   const { t } = useTranslation('plumbing')
