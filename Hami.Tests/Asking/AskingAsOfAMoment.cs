@@ -83,6 +83,7 @@ public sealed class AskingAsOfAMoment(QuestionScene given)
         {
             var page = (await given.Scene.QueryAsync($"{{ list: allocations(at: \"{at}\", sort: {sort}, first: 5, after: {after}) {{ items {{ id }} pageInfo {{ hasNextPage endCursor }} }} }}"))["list"]!;
             paged.AddRange(Items(page).Select(i => i["id"]!.ToString()));
+            Assert.InRange(paged.Count, 1, whole.Count);
             if (!page["pageInfo"]!["hasNextPage"]!.GetValue<bool>())
                 break;
             after = $"\"{page["pageInfo"]!["endCursor"]}\"";
