@@ -161,7 +161,7 @@ public sealed partial class ServingTheWebUI(RunningScene running) : IClassFixtur
         return await http.SendAsync(request);
     }
 
-    [GeneratedRegex("'nonce-([A-Za-z0-9_-]+)'", RegexOptions.None, 10_000)]
+    [GeneratedRegex("'nonce-(?<nonce>[A-Za-z0-9_-]+)'", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex NonceOfPolicy();
 
     [GeneratedRegex("<script.*?</script>", RegexOptions.Singleline, 10_000)]
