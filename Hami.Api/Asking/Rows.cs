@@ -150,7 +150,8 @@ public sealed class Rows : IDisposable
         {
             throw new ExecutionError("A filter holds what no row can hold, such as a NUL character: give plain text.", e) { Code = "BAD_FILTER" };
         }
-        catch (NpgsqlException e) when (e is not PostgresException)
+        // No connection; or it ended because the server is stopping (57P), has none left (53) or lost it (08).
+        catch (NpgsqlException e) when (e is not PostgresException || (e.SqlState is { } state && (state.StartsWith("57P", StringComparison.Ordinal) || state.StartsWith("53", StringComparison.Ordinal) || state.StartsWith("08", StringComparison.Ordinal))))
         {
             throw new ExecutionError("PostgreSQL does not answer, or all connections for questions are busy: ask again in a while.", e) { Code = "UNAVAILABLE" };
         }

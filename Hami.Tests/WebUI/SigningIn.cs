@@ -15,7 +15,7 @@ public sealed class SigningIn(WebUIScene scene)
         await TryAsync(visit, "secret-of-somebody-else");
 
         var why = visit.Page.GetByRole(AriaRole.Alert);
-        await why.WaitForAsync();
+        await visit.UntilAsync(why);
         Assert.Contains("the API server does not know this token", await why.InnerTextAsync(), StringComparison.Ordinal);
         Assert.Equal(0, await visit.Page.GetByRole(AriaRole.Navigation).CountAsync());
         Assert.All(visit.Complaints, complaint => Assert.Contains("401", complaint, StringComparison.Ordinal));
@@ -29,12 +29,12 @@ public sealed class SigningIn(WebUIScene scene)
 
         await TryAsync(visit, scene.OfTeamA);
 
-        await visit.Page.GetByRole(AriaRole.Link, new() { Name = "trains", Exact = true }).First.WaitForAsync();
+        await visit.UntilAsync(visit.Page.GetByRole(AriaRole.Link, new() { Name = "trains", Exact = true }).First);
         await visit.SettleAsync();
         Assert.DoesNotContain("gpu-test", await visit.Page.Locator("main").InnerTextAsync(), StringComparison.Ordinal);
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Signed in as system:serviceaccount:team-a:of-team-a" }).ClickAsync();
         var menu = visit.Page.GetByRole(AriaRole.Menu);
-        await menu.WaitForAsync();
+        await visit.UntilAsync(menu);
         Assert.Matches("You see: team-a; no nodes and devices", await menu.InnerTextAsync());
         await visit.Page.Keyboard.PressAsync("Escape");
 

@@ -76,20 +76,14 @@ internal sealed class Visit : IAsyncDisposable
     }
 
     /// <summary>Until the page has a title and awaits no answer.</summary>
-    public async Task SettleAsync()
-    {
-        try
-        {
-            await Page.WaitForFunctionAsync("() => document.querySelector('main h1') && !document.querySelector('.mantine-Skeleton-root, .mantine-Loader-root')", options: new() { Timeout = Patience });
-        }
-        catch (TimeoutException)
-        {
-            Assert.Fail($"{PathAndQuery} does not come to rest: {string.Join('\n', Complaints)}\n{await Page.Locator("body").InnerTextAsync()}");
-        }
-    }
+    public Task SettleAsync() => UntilAsync("document.querySelector('main h1') && !document.querySelector('.mantine-Skeleton-root, .mantine-Loader-root')");
 
     /// <summary>Until something holds of the page, as JavaScript says it.</summary>
-    public Task UntilAsync(string expression) => Page.WaitForFunctionAsync(expression, options: new() { Timeout = Patience });
+    public Task UntilAsync(string expression) => WaitAsync(() => Page.WaitForFunctionAsync($"() => ({expression})", options: new() { Timeout = Patience }), expression);
+
+    /// <summary>Until something is in sight, or no more.</summary>
+    public Task UntilAsync(ILocator what, bool isInSight = true) => WaitAsync(
+        () => what.First.WaitForAsync(new() { State = isInSight ? WaitForSelectorState.Visible : WaitForSelectorState.Hidden, Timeout = Patience }), $"{what}{(isInSight ? "" : " to go")}");
 
     /// <summary>What a JavaScript expression is in the page.</summary>
     public async Task<T> ReadAsync<T>(string expression) => JsonSerializer.Deserialize<T>(await Page.EvaluateAsync<string>($"JSON.stringify({expression})"))!;
@@ -97,6 +91,18 @@ internal sealed class Visit : IAsyncDisposable
     public void AssertNothingWentWrong() => Assert.True(_complaints.IsEmpty, $"{PathAndQuery}:\n{string.Join('\n', _complaints)}");
 
     public async ValueTask DisposeAsync() => await _context.DisposeAsync();
+
+    private async Task WaitAsync(Func<Task> wait, string what)
+    {
+        try
+        {
+            await wait();
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"{PathAndQuery} was waited for in vain: {what}\n{string.Join('\n', Complaints)}\nIt shows:\n{await Page.Locator("body").InnerTextAsync()}");
+        }
+    }
 
     private void Complain(bool holds, string complaint)
     {

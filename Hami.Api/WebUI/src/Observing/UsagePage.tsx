@@ -29,7 +29,7 @@ export default function UsagePage() {
         )
       }
     >
-      {!isNow && <Alert color="gray" variant="light">{t('usage.wholeDays')}</Alert>}
+      {!isNow && <Alert color="gray" variant="light" role="note">{t('usage.wholeDays')}</Alert>}
       <Choices withBy={!isIdle} />
       {isIdle ? <IdleCards /> : <><UsageByDay /><UsageList /></>}
     </Page>

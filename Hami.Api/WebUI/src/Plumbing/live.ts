@@ -70,6 +70,7 @@ export function insist(): () => void {
 export function follow(): () => void {
   let lastId: string | undefined
   let due: ReturnType<typeof setTimeout> | undefined
+  let last: ReturnType<typeof setTimeout> | undefined
   let end = begin()
   const forget = onTokenChange(() => {
     end()
@@ -77,6 +78,8 @@ export function follow(): () => void {
   })
   return () => {
     forget()
+    clearTimeout(due)
+    clearTimeout(last)
     end()
   }
 
@@ -121,6 +124,9 @@ export function follow(): () => void {
               due = undefined
               askAgain()
             }, 150)
+            // The lists are written a moment behind the log: after the last change they are looked at once more.
+            clearTimeout(last)
+            last = setTimeout(askAgain, 2_000)
           },
           error: () => {
             become({ state: 'lost', since: new Date() })

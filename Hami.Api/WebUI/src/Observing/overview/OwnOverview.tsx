@@ -16,7 +16,7 @@ export function OwnOverview() {
   const question = useQuestion(OwnNamespacesDocument, { at })
   return (
     <>
-      <Alert icon={<Lock aria-hidden />} color="gray" variant="light">{t('overview.ownHint')}</Alert>
+      <Alert icon={<Lock aria-hidden />} color="gray" variant="light" role="note">{t('overview.ownHint')}</Alert>
       <Panel
         title={t('overview.own')}
         actions={
