@@ -7,6 +7,8 @@ namespace Hami.Tests.Asking;
 public sealed class AskingAsOfAMoment(QuestionScene given)
 {
     [Fact]
+    [Trait("Scoreboard", "M01")]
+    [Trait("Scoreboard", "N07")]
     public async Task At_any_event_nodes_cards_and_numbers_are_what_the_log_says()
     {
         // Forth and back, so that some are folded on from others.

@@ -96,6 +96,7 @@ public sealed class AskingForLists(QuestionScene given)
     [InlineData("pendingPods", "PendingSort", "pod")]
     [InlineData("quotas", "QuotaSort", "namespace")]
     [InlineData("allocations", "AllocationSort", "pod")]
+    [Trait("Scoreboard", "M32")]
     public async Task Every_order_that_a_list_offers_shows_all_its_rows(string list, string sorts, string id)
     {
         var orders = (await given.Scene.QueryAsync($"{{ __type(name: \"{sorts}\") {{ enumValues {{ name }} }} }}"))["__type"]!["enumValues"]!.AsArray().Select(v => v!["name"]!.ToString()).ToList();

@@ -17,6 +17,7 @@ public sealed partial class ServingTheWebUI(RunningScene running) : IClassFixtur
     [InlineData("nodes/gpu-01.example.com")]
     [InlineData("workloads?namespace=default&sort=-MEMORY")]
     [InlineData("no/such/page")]
+    [Trait("Scoreboard", "N15")]
     public async Task Every_address_of_a_page_answers_a_browser_with_the_page(string path)
     {
         SkipUnlessBuilt();
