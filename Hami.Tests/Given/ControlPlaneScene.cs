@@ -209,7 +209,13 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     /// <summary>Where a path is answered.</summary>
     public Uri At(string path) => new(path is "filter" or "bind" or "prioritize" or "preempt" ? Extender : Address, path);
 
-    public async Task<JsonObject> QueryAsync(string query) => (JsonObject)(await PostAsync("graphql", new JsonObject { ["query"] = query }))["data"]!;
+    public async Task<JsonObject> QueryAsync(string query)
+    {
+        JsonObject? answer = null;
+        // One that has just been started on a busy machine may say that the question took too long.
+        await UntilAsync(async () => (answer = await PostAsync("graphql", new JsonObject { ["query"] = query }))["data"] is JsonObject, () => $"{query} is answered with {answer?.ToJsonString()}");
+        return (JsonObject)answer!["data"]!;
+    }
 
     /// <summary>MiB held of each card, by the ledger; cards without use are left out.</summary>
     public async Task<SortedDictionary<string, long>> HeldByLedgerAsync()
