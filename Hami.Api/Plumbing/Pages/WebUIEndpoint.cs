@@ -31,7 +31,7 @@ internal sealed class WebUIEndpoint(string folder)
     public IResult Page(HttpContext http)
     {
         // Who asks for something else than a page asked for an address that is not there.
-        if (!http.Request.GetTypedHeaders().Accept.Any(a => a.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase)))
+        if (!HttpMethods.IsGet(http.Request.Method) || !http.Request.GetTypedHeaders().Accept.Any(a => a.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase)))
             return Results.NotFound();
         if (_page is null)
             return Results.Text("The web UI is not built in: run `./hami build` where npm is installed. Questions go to POST /graphql.", statusCode: StatusCodes.Status404NotFound);
@@ -82,6 +82,7 @@ internal static class WebUIRoutes
         routes.MapGet("/assets/{file}", pages.Asset);
         routes.MapGet("/favicon.svg", (HttpContext http) => pages.Plain(http, "favicon.svg"));
         routes.MapGet("/scheme.js", (HttpContext http) => pages.Plain(http, "scheme.js"));
-        routes.MapGet("/{**page}", pages.Page);
+        // Of every method: what is no page is not there, rather than there for another method.
+        routes.Map("/{**page}", pages.Page);
     }
 }
