@@ -80,7 +80,7 @@ public sealed partial class Scoreboard
         string[] expected =
         [
             .. Group('A', 1, 25), .. Group('B', 1, 11), .. Group('C', 1, 18), .. Group('D', 1, 15), .. Group('E', 1, 12), .. Group('F', 1, 19), .. Group('G', 1, 7),
-            .. Group('H', 1, 15), .. Group('I', 1, 10),
+            .. Group('H', 1, 15), .. Group('I', 1, 10), .. Group('M', 1, 32), .. Group('N', 1, 15),
         ];
 
         Assert.Equal(expected, Read("scoreboard.md").Select(r => r.Id));

@@ -40,7 +40,7 @@ internal static class AllocationRows
         [AllocationSort.Memory] = Order<AllocationRecord>.Number("memory", a => a.MemoryMiB, Id, "a.memory_mib"),
         [AllocationSort.Cores] = Order<AllocationRecord>.Number("cores", a => a.Cores, Id, "a.cores"),
         [AllocationSort.Owner] = Order<AllocationRecord>.Text("owner", a => a.OwnerName is null ? "" : $"{a.OwnerName} {a.OwnerKind}", Id, "coalesce(a.owner_name || ' ' || a.owner_kind, '')"),
-        [AllocationSort.Devices] = Order<AllocationRecord>.Number("devices", a => a.Devices, Id, "(select count(distinct s ->> 'deviceUuid') from jsonb_array_elements(a.shares) s)"),
+        [AllocationSort.Devices] = Order<AllocationRecord>.Number("devices", a => a.Devices, Id, "(select count(distinct s ->> 'device_uuid') from jsonb_array_elements(a.shares) s)"),
         [AllocationSort.Containers] = Order<AllocationRecord>.Number("containers", a => a.Containers, Id, "a.containers"),
         [AllocationSort.Phase] = Order<AllocationRecord>.Known("phase", a => (long?)a.Phase, Id, Phase),
         [AllocationSort.AttachedAt] = Order<AllocationRecord>.Known("attachedAt", a => Microseconds(a.AttachedAt), Id, "(extract(epoch from a.attached_at) * 1000000)::bigint"),

@@ -7,6 +7,8 @@ namespace Hami.Tests.Asking;
 public sealed class AskingAsOfAMoment(QuestionScene given)
 {
     [Fact]
+    [Trait("Scoreboard", "M01")]
+    [Trait("Scoreboard", "N07")]
     public async Task At_any_event_nodes_cards_and_numbers_are_what_the_log_says()
     {
         // Forth and back, so that some are folded on from others.
@@ -83,6 +85,7 @@ public sealed class AskingAsOfAMoment(QuestionScene given)
         {
             var page = (await given.Scene.QueryAsync($"{{ list: allocations(at: \"{at}\", sort: {sort}, first: 5, after: {after}) {{ items {{ id }} pageInfo {{ hasNextPage endCursor }} }} }}"))["list"]!;
             paged.AddRange(Items(page).Select(i => i["id"]!.ToString()));
+            Assert.InRange(paged.Count, 1, whole.Count);
             if (!page["pageInfo"]!["hasNextPage"]!.GetValue<bool>())
                 break;
             after = $"\"{page["pageInfo"]!["endCursor"]}\"";

@@ -21,6 +21,7 @@ public sealed class CountingStatements(QuestionScene given)
     [InlineData("allocations(first: FIRST) { items { id devices phase types } }", 2)]
     [InlineData("allocations(first: FIRST, at: \"2100-01-01T00:00:00Z\") { items { id releasedAt } }", 3)] // two look for the horizon
     [InlineData("events(first: FIRST) { items { position type body } }", 1)]
+    [Trait("Scoreboard", "N11")]
     public async Task The_rows_of_a_page_are_read_together(string query, int most)
     {
         var (one, few) = await CountAsync(query.Replace("FIRST", "1", StringComparison.Ordinal));

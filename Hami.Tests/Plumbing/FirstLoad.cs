@@ -48,15 +48,15 @@ internal static partial class FirstLoad
             [m.Groups[1].Value, .. m.Groups[2].Value.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(i => table[int.Parse(i)])]);
     }
 
-    [GeneratedRegex("assets/([\\w.-]+)[\"'`]")]
+    [GeneratedRegex("assets/(?<file>[\\w.-]+)[\"'`]", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex Asset();
 
-    [GeneratedRegex("(?:from|import)\\s*[\"'`]\\./([\\w.-]+)[\"'`]")]
+    [GeneratedRegex("(?:from|import)\\s*[\"'`]\\./(?<file>[\\w.-]+)[\"'`]", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex Static();
 
-    [GeneratedRegex("import\\([\"'`]\\./([\\w.-]+)[\"'`]\\)(?:,__vite__mapDeps\\(\\[([\\d,]*)\\]\\))?")]
+    [GeneratedRegex("import\\([\"'`]\\./(?<file>[\\w.-]+)[\"'`]\\)(?:,__vite__mapDeps\\(\\[(?<list>[\\d,]*)\\]\\))?", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex Later();
 
-    [GeneratedRegex("__vite__mapDeps=.*?\\]\\)")]
+    [GeneratedRegex("__vite__mapDeps=.*?\\]\\)", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex Table();
 }

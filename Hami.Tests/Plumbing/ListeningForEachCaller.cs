@@ -50,6 +50,7 @@ public sealed class ListeningForEachCaller(RunningScene running) : IClassFixture
     [Trait("Scoreboard", "H08")]
     [InlineData("healthz")]
     [InlineData("readyz")]
+    [Trait("Scoreboard", "N09")]
     public async Task Probes_are_answered_at_every_listener(string path)
     {
         foreach (var listener in new[] { running.Scene.Address, running.Scene.Extender, running.Scene.Metrics })

@@ -17,6 +17,7 @@ public sealed partial class ServingTheWebUI(RunningScene running) : IClassFixtur
     [InlineData("nodes/gpu-01.example.com")]
     [InlineData("workloads?namespace=default&sort=-MEMORY")]
     [InlineData("no/such/page")]
+    [Trait("Scoreboard", "N15")]
     public async Task Every_address_of_a_page_answers_a_browser_with_the_page(string path)
     {
         SkipUnlessBuilt();
@@ -161,9 +162,9 @@ public sealed partial class ServingTheWebUI(RunningScene running) : IClassFixtur
         return await http.SendAsync(request);
     }
 
-    [GeneratedRegex("'nonce-([A-Za-z0-9_-]+)'")]
+    [GeneratedRegex("'nonce-(?<nonce>[A-Za-z0-9_-]+)'", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex NonceOfPolicy();
 
-    [GeneratedRegex("<script.*?</script>", RegexOptions.Singleline)]
+    [GeneratedRegex("<script.*?</script>", RegexOptions.Singleline, 10_000)]
     private static partial Regex Script();
 }
