@@ -1,24 +1,23 @@
 import { Button, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { DevicesDocument, KindsDocument, NodesToChooseDocument, TopDevicesDocument, TypesOfNodeDocument, type DevicesQuery, type DeviceSort } from '../Plumbing/asked'
-import { Donut } from '../Plumbing/charts'
+import { DevicesDocument, KindsDocument, NodesToChooseDocument, TopDevicesDocument, TypesOfNodeDocument, type CardNameFragment, type DevicesQuery, type DeviceSort } from '../Plumbing/asked'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
 import { useOrder } from '../Plumbing/list/order'
 import { Meter } from '../Plumbing/Meter'
 import { useMoment } from '../Plumbing/moment'
-import { Page, Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
 import { measured, useList, useQuestion } from '../Plumbing/question'
-import { Answered, Empty } from '../Plumbing/states'
+import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
-import { useSetUrl, useUrl } from '../Plumbing/url'
-import { ChartsButton, Heads, useCharts } from './Charts'
+import { useUrl } from '../Plumbing/url'
+import { ChartedList } from './Charts'
 import { Choice } from './Choice'
+import { useFilters } from './filters'
 import { flag } from './flag'
+import { Heads } from './Heads'
 import { DeviceStatus } from './status'
-import { Top, type Ranked } from './Top'
 import { DeviceLink } from './Uuid'
 
 type Row = NonNullable<DevicesQuery['devices']['items'][number]>
@@ -27,80 +26,31 @@ const modes = ['hami-core', 'mig', 'mps']
 
 const statuses = { healthy: { healthy: 'true' }, unhealthy: { healthy: 'false' }, cordonedDevice: { cordoned: 'true' } } as const
 
-type Status = keyof typeof statuses
-
 export default function DevicesPage() {
   const { t } = useTranslation('registering')
-  const [isShown, show] = useCharts('devices')
-  return (
-    <Page title={t('devices')} actions={<ChartsButton isShown={isShown} show={show} />}>
-      {isShown && <Head />}
-      <List />
-    </Page>
-  )
+  return <ChartedList name="devices" title={t('devices')} charts={<Charts />} list={<List />} />
 }
 
-function Head() {
+function Charts() {
   const { t } = useTranslation('registering')
-  const { at } = useMoment()
-  const [type, choose] = useUrl('type')
-  const kinds = useQuestion(KindsDocument, { at })
-  const top = useQuestion(TopDevicesDocument, { at }, { every: measured })
-  // What cannot be answered is said once, by the list.
-  if ((kinds.error && !kinds.data) || (top.error && !top.data)) return null
   return (
-    <Heads>
-      <Panel title={t('types')} hint={t('types_hint')}>
-        <Answered question={kinds}>
-          {({ cluster }) => (
-            <Donut
-              label={t('types')}
-              middle={units.count(cluster.devices)}
-              parts={cluster.types.map((of) => ({ name: of.type, value: of.devices }))}
-              onChoose={(name) => choose(type === name ? undefined : name)}
-            />
-          )}
-        </Answered>
-      </Panel>
-      <Answered question={top}>
-        {(data) => (
-          <Top
-            title={t('top.deviceCompute')}
-            allocated={data.cores.items.filter((card) => !!card).map((card) => ({ ...named(card), percent: units.share(card.part, card.whole) }))}
-            used={data.busy.items.filter((card) => !!card).map((card) => ({ ...named(card), percent: card.usage?.busy ?? null }))}
-          />
-        )}
-      </Answered>
-      <Answered question={top}>
-        {(data) => (
-          <Top
-            title={t('top.deviceMemory')}
-            allocated={data.memory.items.filter((card) => !!card).map((card) => ({ ...named(card), percent: units.share(card.part, card.whole) }))}
-            used={data.inUse.items.filter((card) => !!card).map((card) => ({ ...named(card), percent: units.share(card.usage?.memoryUsedMiB, card.usage?.memoryTotalMiB) }))}
-          />
-        )}
-      </Answered>
-    </Heads>
+    <Heads
+      kind="type"
+      kindsOf={(cluster) => ({ all: cluster.devices, parts: cluster.types.map((of) => ({ name: of.type, value: of.devices })) })}
+      document={TopDevicesDocument}
+      named={(card: CardNameFragment) => ({ uuid: card.uuid, name: `${card.node} #${card.index}`, title: card.uuid })}
+      titles={{ kinds: t('types'), hint: t('types_hint'), compute: t('top.deviceCompute'), memory: t('top.deviceMemory') }}
+    />
   )
-}
-
-function named(card: { uuid: string; node: string; index: number }): Omit<Ranked, 'percent'> {
-  return { uuid: card.uuid, name: `${card.node} #${card.index}`, title: card.uuid }
 }
 
 function List() {
   const { t } = useTranslation('registering')
   const { at } = useMoment()
   const order = useOrder<DeviceSort>('NODE')
-  const set = useSetUrl()
   const [search] = useUrl('q')
-  const [type, setType] = useUrl('type')
-  const [node, setNode] = useUrl('node')
-  const [mode, setMode] = useUrl('mode')
-  const [vendor, setVendor] = useUrl('vendor')
-  const [used, setUsed] = useUrl('used')
-  const [healthy] = useUrl('healthy')
-  const [cordoned] = useUrl('cordoned')
+  const filters = useFilters(['type', 'node', 'mode', 'vendor', 'used'], statuses, ['healthy', 'cordoned'])
+  const { type, node, mode, vendor, used, healthy, cordoned } = filters.values
   const devices = useList(
     DevicesDocument,
     { at, filter: { search, type, node, mode, vendor, used: flag(used), healthy: flag(healthy), cordoned: flag(cordoned) }, sort: order.sort, descending: order.descending },
@@ -108,9 +58,6 @@ function List() {
     { every: measured },
   )
   const columns = useColumns()
-  const status = (Object.keys(statuses) as Status[]).find((name) => Object.entries(statuses[name]).every(([key, value]) => ({ healthy, cordoned })[key] === value))
-  const isFiltered = !!(type || node || mode || vendor || used || healthy || cordoned)
-  const clear = () => set({ type: undefined, node: undefined, mode: undefined, vendor: undefined, used: undefined, healthy: undefined, cordoned: undefined })
 
   // Each choice offers what is there with the others chosen.
   const kinds = useQuestion(KindsDocument, { at })
@@ -132,20 +79,20 @@ function List() {
         <>
           <Choice
             label={t('filter.status')}
-            value={status}
-            options={(Object.keys(statuses) as Status[]).map((name) => ({ value: name, label: t(`status.${name}`) }))}
-            onChange={(name) => set({ healthy: undefined, cordoned: undefined, ...(name ? statuses[name as Status] : {}) })}
+            value={filters.status}
+            options={filters.names.map((name) => ({ value: name, label: t(`status.${name}`) }))}
+            onChange={filters.choose}
           />
-          <Choice label={t('filter.type')} value={type} options={types} onChange={setType} width={150} />
-          <Choice label={t('filter.node')} value={node} options={(nodes.data?.nodes.items ?? []).flatMap((of) => (of ? [of.name] : []))} onChange={setNode} onSearch={type_} />
-          <Choice label={t('filter.mode')} value={mode} options={modes} onChange={setMode} width={130} />
-          <Choice label={t('filter.vendor')} value={vendor} options={vendors} onChange={setVendor} width={130} />
-          <Choice label={t('filter.use')} value={used} options={[{ value: 'true', label: t('filter.used') }, { value: 'false', label: t('filter.unused') }]} onChange={setUsed} width={130} />
+          <Choice label={t('filter.type')} value={type} options={types} onChange={filters.set('type')} width={150} />
+          <Choice label={t('filter.node')} value={node} options={(nodes.data?.nodes.items ?? []).flatMap((of) => (of ? [of.name] : []))} onChange={filters.set('node')} onSearch={type_} />
+          <Choice label={t('filter.mode')} value={mode} options={modes} onChange={filters.set('mode')} width={130} />
+          <Choice label={t('filter.vendor')} value={vendor} options={vendors} onChange={filters.set('vendor')} width={130} />
+          <Choice label={t('filter.use')} value={used} options={[{ value: 'true', label: t('filter.used') }, { value: 'false', label: t('filter.unused') }]} onChange={filters.set('used')} width={130} />
         </>
       }
       empty={
-        isFiltered
-          ? <Empty title={t('empty.devicesFiltered')} action={<Button size="xs" mt="xs" variant="default" onClick={clear}>{t('filter.clear')}</Button>} />
+        filters.isFiltered
+          ? <Empty title={t('empty.devicesFiltered')} action={<Button size="xs" mt="xs" variant="default" onClick={filters.clear}>{t('filter.clear')}</Button>} />
           : <Empty title={t('empty.devices')} hint={t('empty.devicesHint')} />
       }
     />

@@ -2,23 +2,22 @@ import { Button, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { KindsDocument, NodesDocument, FullestNodesDocument, type NodesQuery, type NodeSort } from '../Plumbing/asked'
-import { Donut } from '../Plumbing/charts'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
 import { useOrder } from '../Plumbing/list/order'
 import { Meter } from '../Plumbing/Meter'
 import { useMoment } from '../Plumbing/moment'
-import { Page, Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
 import { measured, useList, useQuestion } from '../Plumbing/question'
-import { Answered, Empty } from '../Plumbing/states'
+import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
-import { useSetUrl, useUrl } from '../Plumbing/url'
-import { ChartsButton, Heads, useCharts } from './Charts'
+import { useUrl } from '../Plumbing/url'
+import { ChartedList } from './Charts'
 import { Choice } from './Choice'
+import { useFilters } from './filters'
 import { flag } from './flag'
+import { Heads } from './Heads'
 import { NodeStatus } from './status'
-import { Top } from './Top'
 
 type Row = NonNullable<NodesQuery['nodes']['items'][number]>
 
@@ -31,60 +30,21 @@ const statuses = {
   unhealthyCards: { healthy: 'false' },
 } as const
 
-type Status = keyof typeof statuses
-
 export default function NodesPage() {
   const { t } = useTranslation('registering')
-  const [isShown, show] = useCharts('nodes')
-  return (
-    <Page title={t('nodes')} actions={<ChartsButton isShown={isShown} show={show} />}>
-      {isShown && <Head />}
-      <List />
-    </Page>
-  )
+  return <ChartedList name="nodes" title={t('nodes')} charts={<Charts />} list={<List />} />
 }
 
-function Head() {
+function Charts() {
   const { t } = useTranslation('registering')
-  const { at } = useMoment()
-  const [vendor, choose] = useUrl('vendor')
-  const kinds = useQuestion(KindsDocument, { at })
-  const top = useQuestion(FullestNodesDocument, { at }, { every: measured })
-  // What cannot be answered is said once, by the list.
-  if ((kinds.error && !kinds.data) || (top.error && !top.data)) return null
   return (
-    <Heads>
-      <Panel title={t('vendors')} hint={t('vendors_hint')}>
-        <Answered question={kinds}>
-          {({ cluster }) => (
-            <Donut
-              label={t('vendors')}
-              middle={units.count(cluster.nodes)}
-              parts={cluster.vendors.map((of) => ({ name: of.vendor, value: of.nodes }))}
-              onChoose={(name) => choose(vendor === name ? undefined : name)}
-            />
-          )}
-        </Answered>
-      </Panel>
-      <Answered question={top}>
-        {(data) => (
-          <Top
-            title={t('top.nodeCompute')}
-            allocated={data.cores.items.filter((node) => !!node).map((node) => ({ name: node.name, node: node.name, percent: units.share(node.part, node.whole) }))}
-            used={data.busy.items.filter((node) => !!node).map((node) => ({ name: node.name, node: node.name, percent: node.usage?.busy ?? null }))}
-          />
-        )}
-      </Answered>
-      <Answered question={top}>
-        {(data) => (
-          <Top
-            title={t('top.nodeMemory')}
-            allocated={data.memory.items.filter((node) => !!node).map((node) => ({ name: node.name, node: node.name, percent: units.share(node.part, node.whole) }))}
-            used={data.inUse.items.filter((node) => !!node).map((node) => ({ name: node.name, node: node.name, percent: units.share(node.usage?.memoryUsedMiB, node.usage?.memoryTotalMiB) }))}
-          />
-        )}
-      </Answered>
-    </Heads>
+    <Heads
+      kind="vendor"
+      kindsOf={(cluster) => ({ all: cluster.nodes, parts: cluster.vendors.map((of) => ({ name: of.vendor, value: of.nodes })) })}
+      document={FullestNodesDocument}
+      named={({ name }: { name: string }) => ({ name, node: name })}
+      titles={{ kinds: t('vendors'), hint: t('vendors_hint'), compute: t('top.nodeCompute'), memory: t('top.nodeMemory') }}
+    />
   )
 }
 
@@ -92,14 +52,9 @@ function List() {
   const { t } = useTranslation('registering')
   const { at, isNow } = useMoment()
   const order = useOrder<NodeSort>('NAME')
-  const set = useSetUrl()
   const [search] = useUrl('q')
-  const [type, setType] = useUrl('type')
-  const [vendor, setVendor] = useUrl('vendor')
-  const [used, setUsed] = useUrl('used')
-  const [ready] = useUrl('ready')
-  const [schedulable] = useUrl('schedulable')
-  const [healthy] = useUrl('healthy')
+  const filters = useFilters(['type', 'vendor', 'used'], statuses, ['ready', 'schedulable', 'healthy'])
+  const { type, vendor, used, ready, schedulable, healthy } = filters.values
   const kinds = useQuestion(KindsDocument, { at })
   const nodes = useList(
     NodesDocument,
@@ -114,9 +69,6 @@ function List() {
     { every: measured },
   )
   const columns = useColumns()
-  const status = (Object.keys(statuses) as Status[]).find((name) => Object.entries(statuses[name]).every(([key, value]) => ({ ready, schedulable, healthy })[key] === value))
-  const isFiltered = !!(type || vendor || used || status)
-  const clear = () => set({ type: undefined, vendor: undefined, used: undefined, ready: undefined, schedulable: undefined, healthy: undefined })
   return (
     <DataList
       name="nodes"
@@ -129,24 +81,24 @@ function List() {
         <>
           <Choice
             label={t('filter.status')}
-            value={status}
-            options={(Object.keys(statuses) as Status[]).filter((name) => isNow || name === 'unhealthyCards').map((name) => ({ value: name, label: t(`status.${name}`) }))}
-            onChange={(name) => set({ ready: undefined, schedulable: undefined, healthy: undefined, ...(name ? statuses[name as Status] : {}) })}
+            value={filters.status}
+            options={filters.names.filter((name) => isNow || name === 'unhealthyCards').map((name) => ({ value: name, label: t(`status.${name}`) }))}
+            onChange={filters.choose}
           />
           <Choice
             label={t('filter.type')}
             value={type}
             options={[...new Set((kinds.data?.cluster.types ?? []).filter((of) => !vendor || of.vendor === vendor).map((of) => of.type))]}
-            onChange={setType}
+            onChange={filters.set('type')}
             width={150}
           />
-          <Choice label={t('filter.vendor')} value={vendor} options={(kinds.data?.cluster.vendors ?? []).map((of) => of.vendor)} onChange={setVendor} />
-          <Choice label={t('filter.use')} value={used} options={[{ value: 'true', label: t('filter.used') }, { value: 'false', label: t('filter.unused') }]} onChange={setUsed} />
+          <Choice label={t('filter.vendor')} value={vendor} options={(kinds.data?.cluster.vendors ?? []).map((of) => of.vendor)} onChange={filters.set('vendor')} />
+          <Choice label={t('filter.use')} value={used} options={[{ value: 'true', label: t('filter.used') }, { value: 'false', label: t('filter.unused') }]} onChange={filters.set('used')} />
         </>
       }
       empty={
-        isFiltered
-          ? <Empty title={t('empty.nodesFiltered')} action={<Button size="xs" mt="xs" variant="default" onClick={clear}>{t('filter.clear')}</Button>} />
+        filters.isFiltered
+          ? <Empty title={t('empty.nodesFiltered')} action={<Button size="xs" mt="xs" variant="default" onClick={filters.clear}>{t('filter.clear')}</Button>} />
           : <Empty title={t('empty.nodes')} hint={t('empty.nodesHint')} />
       }
     />
@@ -183,4 +135,3 @@ function useColumns(): Column<Row>[] {
     [t],
   )
 }
-

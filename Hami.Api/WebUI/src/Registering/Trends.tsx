@@ -3,13 +3,14 @@ import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { AllocatedOverTimeDocument, UsedOverTimeDocument } from '../Plumbing/asked'
 import { TimeChart, type Line } from '../Plumbing/charts'
+import { useMoment } from '../Plumbing/moment'
 import { Panel } from '../Plumbing/Page'
 import { measured, useQuestion } from '../Plumbing/question'
 import { useRange } from '../Plumbing/range'
 import RangePicker from '../Plumbing/RangePicker'
 import { Answered, Failed } from '../Plumbing/states'
+import { together, wholeSteps } from '../Plumbing/trends'
 import * as units from '../Plumbing/units'
-import { together, wholeStep } from './trend'
 
 const percent = (value: number) => units.percent(value)
 
@@ -17,10 +18,18 @@ const percent = (value: number) => units.percent(value)
 export function Trends({ of }: { of: { node: string } | { deviceUuid: string } }) {
   const { t } = useTranslation('registering')
   const range = useRange()
-  const when = { of, from: wholeStep(range.from, range.stepSeconds), to: range.to, stepSeconds: range.stepSeconds }
+  const { isNow } = useMoment()
+  const when = { of, ...wholeSteps(range, isNow) }
   const held = useQuestion(AllocatedOverTimeDocument, when, { every: 3 * measured, isDear: true })
   const used = useQuestion(UsedOverTimeDocument, when, { every: 3 * measured, isDear: true })
-  const points = useMemo(() => together(held.data?.allocationTrend.points ?? [], used.data?.usageTrend.points ?? []), [held.data, used.data])
+  const points = useMemo(
+    () =>
+      together(
+        held.data?.allocationTrend.points.map((p) => ({ at: p.at, allocatedCores: units.share(p.usedCores, p.cores), allocatedMemory: p.memoryMiB > 0 ? p.usedMemoryMiB : null })),
+        used.data?.usageTrend.points.map((p) => ({ at: p.at, busy: p.busy, usedMemory: p.memoryUsedMiB, temperature: p.temperatureCelsius, power: p.powerWatts })),
+      ),
+    [held.data, used.data],
+  )
   const most = held.data?.allocationTrend.points.reduce((top, point) => Math.max(top, point.memoryMiB), 0)
   const isMeasured = used.data?.usageTrend.points.some((point) => point.busy != null || point.memoryUsedMiB != null || point.temperatureCelsius != null)
   const lines = useMemo(

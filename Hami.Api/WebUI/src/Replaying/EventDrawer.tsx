@@ -9,7 +9,7 @@ import { Answered, Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useSetUrl, useUrl } from '../Plumbing/url'
 import { colourOf } from './Events'
-import { concerned, sentence, type EventType, type Names } from './happened'
+import { concerned, sentence, withPods, type EventType, type Names } from './happened'
 import { DeviceLink, NodeLink, PodLink } from './links'
 import { momentOf } from './window'
 
@@ -39,7 +39,7 @@ function OneEvent({ row, names }: { row: Row; names: Names }) {
   const set = useSetUrl()
   const isNamed = !row.allocationId || names.has(row.allocationId)
   const pod = useQuestion(PodOfAllocationDocument, { id: row.allocationId ?? '' }, { enabled: !isNamed }).data?.allocations.items[0]
-  const known = !isNamed && pod ? new Map(names).set(pod.id, pod).set(pod.podUid, pod) : names
+  const known = !isNamed && pod ? withPods(names, [pod]) : names
   const whom = concerned(row, known)
   return (
     <Stack gap="md" data-testid="event">

@@ -13,7 +13,7 @@ import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useSetUrl, useUrl } from '../Plumbing/url'
 import { EventDrawer } from './EventDrawer'
-import { concerned, eventTypes, namesOf, sentence, type EventType } from './happened'
+import { concerned, eventTypes, namesOf, sentence, withPods, type EventType } from './happened'
 import { NodeLink, PodLink } from './links'
 import { MomentPicker } from './MomentPicker'
 import { justAfter } from './window'
@@ -142,14 +142,5 @@ function useNames(rows: Row[]) {
   const isUnnamed = rows.some((row) => row.allocationId && !named.has(row.allocationId))
   const times = rows.length > 0 ? [rows[0]!.at, rows.at(-1)!.at].sort((a, b) => Date.parse(a) - Date.parse(b)) : undefined
   const held = useQuestion(PodNamesDocument, { from: times?.[0], at: times && justAfter(times[1]!) }, { enabled: isUnnamed }).data
-  return useMemo(() => {
-    if (!held) return named
-    const all = new Map(named)
-    for (const pod of held.allocations.items) {
-      if (pod === null) continue
-      all.set(pod.id, pod)
-      all.set(pod.podUid, pod)
-    }
-    return all
-  }, [named, held])
+  return useMemo(() => (held ? withPods(named, held.allocations.items) : named), [named, held])
 }

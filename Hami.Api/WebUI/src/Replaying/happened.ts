@@ -92,6 +92,13 @@ export function namesOf(events: readonly LogEvent[]): Map<string, NamedPod> {
   return names
 }
 
+/** These names, and those of pods that lists tell of with the ids of their allocations. */
+export function withPods(names: Names, pods: readonly ((NamedPod & { id: string }) | null)[]): Names {
+  const all = new Map(names)
+  for (const pod of pods) if (pod) all.set(pod.id, pod).set(pod.podUid, pod)
+  return all
+}
+
 /** Whom an event tells of. */
 export function concerned(event: LogEvent, names: Names): Concerned {
   const body = bodyOf(event)

@@ -9,8 +9,8 @@ import { Fact } from '../../Plumbing/Page'
 import { useQuestion } from '../../Plumbing/question'
 import { useRange } from '../../Plumbing/range'
 import { Answered, Empty, Failed } from '../../Plumbing/states'
+import { together, wholeSteps } from '../../Plumbing/trends'
 import * as units from '../../Plumbing/units'
-import { together, wholeSteps } from '../trend'
 import { Held } from './Held'
 
 const RangePicker = lazy(() => import('../../Plumbing/RangePicker'))

@@ -8,8 +8,8 @@ import { Panel } from '../../Plumbing/Page'
 import { useQuestion } from '../../Plumbing/question'
 import { useRange } from '../../Plumbing/range'
 import { Answered, Failed } from '../../Plumbing/states'
+import { together, wholeSteps } from '../../Plumbing/trends'
 import * as units from '../../Plumbing/units'
-import { together, wholeSteps } from '../trend'
 
 // The date pickers come after the page.
 const RangePicker = lazy(() => import('../../Plumbing/RangePicker'))

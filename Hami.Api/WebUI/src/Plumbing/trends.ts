@@ -1,4 +1,4 @@
-import type { Point } from '../Plumbing/charts'
+import type { Point } from './charts'
 
 /** Brings trends with the same steps onto one line of time, for one chart: each point tells what any of them says of its moment. */
 export function together(...trends: (Point[] | undefined)[]): Point[] {

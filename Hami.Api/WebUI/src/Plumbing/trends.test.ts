@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { together, wholeSteps } from './trend'
+import { together, wholeSteps } from './trends'
 
 const at = (time: string) => `2026-11-26T${time}:00.000Z`
 
