@@ -1,8 +1,9 @@
-import { Anchor, Button, Drawer, Group, Select, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Drawer, Group, Stack, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { PendingPodsDocument, WouldFitDocument, type PendingPodsQuery, type PendingSort } from '../Plumbing/asked'
+import { Choice } from '../Plumbing/list/Choice'
 import { useNamespaces } from '../Plumbing/list/choices'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
@@ -46,18 +47,7 @@ export function PendingList() {
         filters={
           <>
             <FilterBox label={t('column.namespace')} value={namespace} choices={namespaces} onChange={(next) => set({ namespace: next })} />
-            <Select
-              size="sm"
-              w={230}
-              aria-label={t('column.reasons')}
-              placeholder={t('column.reasons')}
-              clearable
-              searchable
-              comboboxProps={{ width: 'max-content', position: 'bottom-start' }}
-              value={reasonWords.find((word) => word === reason) ?? null}
-              data={reasonWords.map((word) => ({ value: word, label: t(`reasons.${word}.name`) }))}
-              onChange={(next) => set({ reason: next ?? undefined })}
-            />
+            <Choice label={t('column.reasons')} value={reason} options={reasonWords.map((word) => ({ value: word, label: t(`reasons.${word}.name`) }))} onChange={(next) => set({ reason: next })} width={230} />
           </>
         }
         empty={

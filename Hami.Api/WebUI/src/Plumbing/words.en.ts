@@ -39,6 +39,7 @@ export const plumbing = {
     notFound: 'Nothing matches “{{text}}”',
     clear: 'Clear the search',
     clearFilter: 'Clear the filter {{what}}',
+    noMatch: 'None',
     export: 'Export CSV',
     exportFailed: 'Not exported: try again',
   },

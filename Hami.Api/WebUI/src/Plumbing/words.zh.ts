@@ -38,6 +38,7 @@ export const plumbing = {
     notFound: '没有与“{{text}}”匹配的内容',
     clear: '清除搜索',
     clearFilter: '清除筛选：{{what}}',
+    noMatch: '无匹配项',
     export: '导出 CSV',
     exportFailed: '未能导出，请重试',
   },

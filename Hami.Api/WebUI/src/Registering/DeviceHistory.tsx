@@ -9,6 +9,7 @@ import { PageLink } from '../Plumbing/PageLink'
 import { useQuestion } from '../Plumbing/question'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
+import { PodLink } from './PodLink'
 import { rowsOf, useSorted, type Value } from './rows'
 import { Section } from './Section'
 import { Time } from './Time'
@@ -47,15 +48,7 @@ export function DeviceHistory({ uuid }: { uuid: string }) {
   const { rows, order } = useSorted(all, values, 'released', true)
   const columns = useMemo<Column<Row>[]>(
     () => [
-      {
-        key: 'pod', title: t('column.pod'), sort: 'pod', width: 190,
-        cell: (row) => (
-          <>
-            <PageLink to="/workloads/$podUid" params={{ podUid: row.podUid }} size="sm" data-testid="holder-link" data-value={row.podUid}>{row.pod}</PageLink>
-            <Text size="xs" c="dimmed">{row.namespace}</Text>
-          </>
-        ),
-      },
+      { key: 'pod', title: t('column.pod'), sort: 'pod', width: 190, cell: (row) => <PodLink of={row} id="holder-link" /> },
       {
         key: 'memory', title: t('column.memoryHeld'), sort: 'memory', width: 110, align: 'right',
         cell: (row) => <Group gap={4} justify="flex-end">{units.memory(row.memoryMiB)}{row.profiles && <Text size="xs" c="dimmed">{row.profiles}</Text>}</Group>,

@@ -1,4 +1,4 @@
-import { Badge, Text } from '@mantine/core'
+import { Badge } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -6,9 +6,9 @@ import type { HoldersNowQuery } from '../Plumbing/asked'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
 import { Meter } from '../Plumbing/Meter'
-import { PageLink } from '../Plumbing/PageLink'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
+import { PodLink } from './PodLink'
 import { rowsOf, useSorted, type Value } from './rows'
 import { Section } from './Section'
 import { Time } from './Time'
@@ -40,15 +40,7 @@ export function DeviceTenants({ question, tenants, allocations, isMig }: { quest
   const { rows, order } = useSorted(all, values, 'memory', true)
   const columns = useMemo<Column<Row>[]>(
     () => [
-      {
-        key: 'pod', title: t('column.pod'), sort: 'pod', width: 190,
-        cell: (row) => (
-          <>
-            <PageLink to="/workloads/$podUid" params={{ podUid: row.podUid }} size="sm" data-testid="tenant-link" data-value={row.podUid}>{row.pod}</PageLink>
-            <Text size="xs" c="dimmed">{row.namespace}</Text>
-          </>
-        ),
-      },
+      { key: 'pod', title: t('column.pod'), sort: 'pod', width: 190, cell: (row) => <PodLink of={row} id="tenant-link" /> },
       { key: 'container', title: t('column.container'), sort: 'container', width: 110, cell: (row) => row.container },
       ...(isMig ? [{ key: 'mig', title: t('column.instance'), sort: 'mig', width: 130, cell: (row: Row) => (row.mig ? `${row.mig.profile} @ ${row.mig.start}` : units.unknown) }] : []),
       { key: 'phase', title: t('column.phase'), sort: 'phase', width: 110, cell: (row) => (row.phase ? <Badge variant="dot" miw="max-content" color={row.phase === 'ATTACHED' ? 'teal' : 'blue'}>{t(`phase.${row.phase}`)}</Badge> : units.unknown) },

@@ -1,4 +1,5 @@
 import { Table } from '@mantine/core'
+import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { NodeEventsDocument } from '../Plumbing/asked'
 import { useMoment } from '../Plumbing/moment'
@@ -7,28 +8,30 @@ import { PageLink } from '../Plumbing/PageLink'
 import { useQuestion } from '../Plumbing/question'
 import { Answered, Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
-import { concerned, namesOf, sentence, withPods } from '../Replaying/happened'
+import { concerned, sentence } from '../Replaying/happened'
+import { useNames } from '../Replaying/names'
 import { DeviceLink } from './Uuid'
 
-/** What happened on a node last; of steps of an allocation whose event names no pod, the pod is the one that holds it. */
-export function NodeEvents({ node, pods }: { node: string; pods: { id: string; podUid: string; namespace: string; pod: string }[] }) {
+/** What happened on a node last. */
+export function NodeEvents({ node }: { node: string }) {
   const { t } = useTranslation('registering')
   const telling = useTranslation('replaying').t
   const { at } = useMoment()
-  const events = useQuestion(NodeEventsDocument, { stream: `node/${node}/`, to: at })
+  const question = useQuestion(NodeEventsDocument, { stream: `node/${node}/`, to: at })
+  const events = useMemo(() => question.data?.events.items.filter((event) => !!event) ?? [], [question.data])
+  const names = useNames(events)
   return (
     <Panel title={t('events.title')} actions={<PageLink to="/history" search={{ node }} size="sm">{t('events.more')}</PageLink>}>
-      <Answered question={events}>
-        {({ events }) => {
-          const items = events.items.filter((event) => !!event)
-          if (items.length === 0) return <Empty title={t('empty.events')} />
-          const names = withPods(namesOf(items), pods)
-          return (
+      <Answered question={question}>
+        {() =>
+          events.length === 0 ? (
+            <Empty title={t('empty.events')} />
+          ) : (
             <Table.ScrollContainer minWidth={480}>
               <Table aria-label={t('events.title')} verticalSpacing={4}>
                 <Table.Thead><Table.Tr><Table.Th>{t('column.when')}</Table.Th><Table.Th>{t('column.what')}</Table.Th><Table.Th>{t('column.pod')}</Table.Th></Table.Tr></Table.Thead>
                 <Table.Tbody>
-                  {items.map((event) => {
+                  {events.map((event) => {
                     const { podUid, pod, device } = concerned(event, names)
                     return (
                       <Table.Tr key={event.position}>
@@ -45,7 +48,7 @@ export function NodeEvents({ node, pods }: { node: string; pods: { id: string; p
               </Table>
             </Table.ScrollContainer>
           )
-        }}
+        }
       </Answered>
     </Panel>
   )

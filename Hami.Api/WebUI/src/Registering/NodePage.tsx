@@ -62,7 +62,7 @@ function Found({ node }: { node: Node }) {
       <NodeTasks node={node.name} />
       <Trends of={{ node: node.name }} />
       <Facts node={node} />
-      <NodeEvents node={node.name} pods={node.allocations} />
+      <NodeEvents node={node.name} />
     </Stack>
   )
 }

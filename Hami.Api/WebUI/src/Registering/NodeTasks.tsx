@@ -1,4 +1,4 @@
-import { Badge, Text } from '@mantine/core'
+import { Badge } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { NodeTasksDocument, type AllocationSort, type NodeTasksQuery } from '../Plumbing/asked'
@@ -11,6 +11,7 @@ import { useList } from '../Plumbing/question'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useUrl } from '../Plumbing/url'
+import { PodLink } from './PodLink'
 import { Section } from './Section'
 import { Time } from './Time'
 
@@ -25,15 +26,7 @@ export function NodeTasks({ node }: { node: string }) {
   const tasks = useList(NodeTasksDocument, { at, filter: { node, live: true, search }, sort: order.sort, descending: order.descending }, (result) => result.allocations)
   const columns = useMemo<Column<Row>[]>(
     () => [
-      {
-        key: 'pod', title: t('column.pod'), sort: 'POD', width: 200,
-        cell: (task) => (
-          <>
-            <PageLink to="/workloads/$podUid" params={{ podUid: task.podUid }} size="sm" data-testid="task-link" data-value={task.podUid}>{task.pod}</PageLink>
-            <Text size="xs" c="dimmed">{task.namespace}</Text>
-          </>
-        ),
-      },
+      { key: 'pod', title: t('column.pod'), sort: 'POD', width: 200, cell: (task) => <PodLink of={task} id="task-link" /> },
       { key: 'owner', title: t('column.owner'), sort: 'OWNER', width: 160, cell: (task) => (task.ownerKind ? `${task.ownerKind} ${task.ownerName}` : units.unknown) },
       { key: 'phase', title: t('column.phase'), sort: 'PHASE', width: 110, cell: (task) => (task.phase ? <Badge variant="dot" miw="max-content" color={task.phase === 'ATTACHED' ? 'teal' : 'blue'}>{t(`phase.${task.phase}`)}</Badge> : units.unknown) },
       { key: 'devices', title: t('column.cards'), sort: 'DEVICES', width: 80, align: 'right', cell: (task) => units.count(task.devices) },

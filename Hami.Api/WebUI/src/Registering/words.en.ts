@@ -49,7 +49,6 @@ export const registering = {
     use: 'Used or not',
     used: 'Used',
     unused: 'Unused',
-    noMatch: 'None',
     clear: 'Clear filters',
   },
   column: {

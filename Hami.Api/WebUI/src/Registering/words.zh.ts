@@ -48,7 +48,6 @@ export const registering = {
     use: '是否占用',
     used: '已占用',
     unused: '未占用',
-    noMatch: '无匹配项',
     clear: '清除筛选',
   },
   column: {

@@ -1,21 +1,22 @@
 import { Anchor, Badge, Button, Code, MultiSelect, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { EventsDocument, PodNamesDocument, type EventsQuery } from '../Plumbing/asked'
+import { EventsDocument, type EventsQuery } from '../Plumbing/asked'
 import { useNamespaces, useNodes } from '../Plumbing/list/choices'
 import type { Column } from '../Plumbing/list/columns'
 import { DataList } from '../Plumbing/list/DataList'
 import { FilterBox } from '../Plumbing/list/FilterBox'
 import { useOrder } from '../Plumbing/list/order'
 import { useMoment } from '../Plumbing/moment'
-import { useList, useQuestion } from '../Plumbing/question'
+import { useList } from '../Plumbing/question'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { useSetUrl, useUrl } from '../Plumbing/url'
 import { EventDrawer } from './EventDrawer'
-import { concerned, eventTypes, namesOf, sentence, withPods, type EventType } from './happened'
+import { concerned, eventTypes, sentence, type EventType } from './happened'
 import { NodeLink, PodLink } from './links'
 import { MomentPicker } from './MomentPicker'
+import { useNames } from './names'
 import { justAfter } from './window'
 
 type Row = NonNullable<EventsQuery['events']['items'][number]>
@@ -134,13 +135,4 @@ export function Events() {
 function untilOf(at: string | undefined, to: string | undefined, now: number): string | undefined {
   const ends = [at && justAfter(at), to].filter((end) => end !== undefined && end !== '' && Date.parse(end) <= now) as string[]
   return ends.sort((a, b) => Date.parse(a) - Date.parse(b))[0]
-}
-
-/** Names of the pods that the events tell of: from the events, and from the allocations of their time where they do not say it. */
-function useNames(rows: Row[]) {
-  const named = useMemo(() => namesOf(rows), [rows])
-  const isUnnamed = rows.some((row) => row.allocationId && !named.has(row.allocationId))
-  const times = rows.length > 0 ? [rows[0]!.at, rows.at(-1)!.at].sort((a, b) => Date.parse(a) - Date.parse(b)) : undefined
-  const held = useQuestion(PodNamesDocument, { from: times?.[0], at: times && justAfter(times[1]!) }, { enabled: isUnnamed }).data
-  return useMemo(() => (held ? withPods(named, held.allocations.items) : named), [named, held])
 }

@@ -1,9 +1,9 @@
-import { Select } from '@mantine/core'
 import { DateTimePicker } from '@mantine/dates'
 import { useTranslation } from 'react-i18next'
 import { useYou } from '../../Access/Gate'
 import { WorkloadDevicesDocument, type AllocationFilter, type ReleaseReason } from '../../Plumbing/asked'
 import { useCalendarWords } from '../../Plumbing/calendar'
+import { Choice } from '../../Plumbing/list/Choice'
 import { useNamespaces, useNodes } from '../../Plumbing/list/choices'
 import { FilterBox } from '../../Plumbing/list/FilterBox'
 import { useMoment } from '../../Plumbing/moment'
@@ -47,33 +47,11 @@ export function Filters({ withEnded, owners }: { withEnded: boolean; owners: str
     <>
       <FilterBox label={t('workloads.column.namespace')} value={namespace} choices={namespaces} onChange={(next) => set({ namespace: next })} />
       <FilterBox label={t('workloads.column.node')} value={node} choices={nodes} onChange={(next) => set({ node: next, device: undefined })} />
-      {(devices.length > 0 || device) && (
-        <Select
-          size="sm"
-          w={220}
-          aria-label={t('workloads.column.card')}
-          placeholder={t('workloads.column.card')}
-          clearable
-          searchable
-          comboboxProps={{ width: 'max-content', position: 'bottom-start' }}
-          value={device ?? null}
-          data={device && !devices.some((card) => card.value === device) ? [{ value: device, label: device }, ...devices] : devices}
-          onChange={(next) => set({ device: next ?? undefined })}
-        />
-      )}
+      {(devices.length > 0 || device) && <Choice label={t('workloads.column.card')} value={device} options={devices} onChange={(next) => set({ device: next })} width={220} />}
       <FilterBox label={t('workloads.column.owner')} value={owner} choices={owners} onChange={(next) => set({ owner: next })} />
       {withEnded && (
         <>
-          <Select
-            size="sm"
-            w={150}
-            aria-label={t('workloads.why')}
-            placeholder={t('workloads.why')}
-            clearable
-            value={reason ?? null}
-            data={releaseReasons.map((value) => ({ value, label: t(`workloads.end.${value}`) }))}
-            onChange={(next) => set({ reason: next ?? undefined })}
-          />
+          <Choice label={t('workloads.why')} value={releaseReasons.find((known) => known === reason)} options={releaseReasons.map((value) => ({ value, label: t(`workloads.end.${value}`) }))} onChange={(next) => set({ reason: next })} width={150} />
           <When label={t('workloads.from')} value={from} onChange={(next) => set({ from: next })} />
           <When label={t('workloads.to')} value={to} onChange={(next) => set({ to: next })} />
         </>

@@ -13,7 +13,7 @@ export function Choice({ label, value, options, onChange, onSearch, disabled, wi
   disabled?: boolean
   width?: number
 }) {
-  const { t } = useTranslation('registering')
+  const { t } = useTranslation('plumbing')
   const isThere = !value || options.some((option) => (typeof option === 'string' ? option : option.value) === value)
   return (
     <Select
@@ -29,7 +29,7 @@ export function Choice({ label, value, options, onChange, onSearch, disabled, wi
       searchable={!!onSearch || options.length > 6}
       onSearchChange={onSearch}
       filter={onSearch && (({ options: found }) => found)}
-      nothingFoundMessage={t('filter.noMatch')}
+      nothingFoundMessage={t('list.noMatch')}
       disabled={disabled}
       comboboxProps={{ width: 'max-content', position: 'bottom-start' }}
     />
