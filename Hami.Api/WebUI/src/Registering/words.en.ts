@@ -154,7 +154,6 @@ export const registering = {
     memory: 'Memory scaling',
     cores: 'Compute scaling',
     physical: 'Physical memory',
-    unknownHint: 'Known once the node agent tells what the devices have.',
   },
   cards: { title: 'Devices and who is on them', hint: 'Each bar is a device’s memory, each slice a container’s part of it' },
   tasks: { title: 'Workloads', list: 'workloads', all: 'All of this node' },

@@ -153,7 +153,6 @@ export const registering = {
     memory: '显存超分比',
     cores: '算力超分比',
     physical: '物理显存',
-    unknownHint: '节点代理上报设备的实际显存后可知。',
   },
   cards: { title: '设备及其占用', hint: '每一条代表一个设备的显存，每一段是一个容器占用的部分' },
   tasks: { title: '工作负载', list: '工作负载', all: '该节点的全部工作负载' },
