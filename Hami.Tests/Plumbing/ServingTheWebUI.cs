@@ -139,6 +139,7 @@ public sealed partial class ServingTheWebUI(RunningScene running) : IClassFixtur
     public void Where_it_was_not_built_in_a_browser_is_told_what_to_do()
     {
         var http = new DefaultHttpContext();
+        http.Request.Method = HttpMethods.Get;
         http.Request.Headers.Accept = Html;
 
         var answer = Assert.IsType<ContentHttpResult>(new WebUIEndpoint(Path.Combine(Path.GetTempPath(), "hami-no-such-folder")).Page(http));

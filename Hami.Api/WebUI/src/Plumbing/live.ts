@@ -83,6 +83,12 @@ export function follow(): () => void {
     end()
   }
 
+  // The lists are written a moment behind the log: after the last change, and after what happened before we listened, they are looked at once more.
+  function lookOnceMore(): void {
+    clearTimeout(last)
+    last = setTimeout(askAgain, 2_000)
+  }
+
   function begin(): () => void {
     const client = createClient({
       url: '/graphql',
@@ -101,6 +107,7 @@ export function follow(): () => void {
             void questions.invalidateQueries({ predicate: (query) => query.state.status === 'error' })
           }
           become({ state: 'live' })
+          lookOnceMore()
         },
       },
     })
@@ -124,9 +131,7 @@ export function follow(): () => void {
               due = undefined
               askAgain()
             }, 150)
-            // The lists are written a moment behind the log: after the last change they are looked at once more.
-            clearTimeout(last)
-            last = setTimeout(askAgain, 2_000)
+            lookOnceMore()
           },
           error: () => {
             become({ state: 'lost', since: new Date() })

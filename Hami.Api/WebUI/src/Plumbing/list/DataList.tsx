@@ -122,9 +122,10 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
           </Table.Tbody>
         </Table>
         {question.isPending && <Stack p="md" gap="xs"><VisuallyHidden>{t('loading')}</VisuallyHidden>{[0, 1, 2, 3].map((i) => <Skeleton key={i} height={28} />)}</Stack>}
-        {!question.isPending && !question.error && rows.length === 0 && <EmptyOrNotFound>{empty}</EmptyOrNotFound>}
         {isFetchingNextPage && <Text size="xs" c="dimmed" ta="center" p={6}>{t('loading')}</Text>}
       </ScrollArea.Autosize>
+      {/* Not within what scrolls: it is as wide as the table, which may be wider than the screen. */}
+      {!question.isPending && !question.error && rows.length === 0 && <EmptyOrNotFound>{empty}</EmptyOrNotFound>}
     </Paper>
   )
 }
