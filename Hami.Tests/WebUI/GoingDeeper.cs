@@ -215,7 +215,7 @@ public sealed class GoingDeeper(WebUIScene scene)
         await drawer.GetByText("UUID").First.WaitForAsync();
         foreach (var node in refusals["items"]!.AsArray())
             await drawer.GetByText($"{node!["node"]}", new() { Exact = true }).First.WaitForAsync();
-        var fits = (await scene.AskAsync("""{ pendingPods(filter: { search: "uuid-impossible" }) { items { wouldFit } } }"""))["pendingPods"]!["items"]![0]!["wouldFit"]!.AsArray();
+        var fits = (await scene.AskAsync("""{ pendingPods(first: 1, filter: { search: "uuid-impossible" }) { items { wouldFit } } }"""))["pendingPods"]!["items"]![0]!["wouldFit"]!.AsArray();
         foreach (var fit in fits.Select(f => $"{f}").DefaultIfEmpty(NothingAlone))
             await visit.UntilAsync(drawer.GetByText(fit));
         visit.AssertNothingWentWrong();
