@@ -38,6 +38,8 @@ internal static partial class Server
             .MinimumLevel.Override("Microsoft", Serilog.Events.LogEventLevel.Warning)
             .MinimumLevel.Override("Marten", Serilog.Events.LogEventLevel.Warning)
             .MinimumLevel.Override("System.Net.Http", Serilog.Events.LogEventLevel.Warning)
+            // The host calls a service failed that it stops before it has begun, as when an address is in use.
+            .Filter.ByExcluding(said => said is { Exception: TaskCanceledException { StackTrace: { } trace } } && trace.Contains("TryExecuteBackgroundServiceAsync", StringComparison.Ordinal))
             .WriteTo.Console(outputTemplate: "{Timestamp:HH:mm:ss.fff} {Level:u3} {SourceContext} {Message:lj}{NewLine}{Exception}"));
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.ListenAt(options.Listen));
         AddServices(builder.Services, options);
