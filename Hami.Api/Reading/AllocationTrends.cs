@@ -20,9 +20,10 @@ public sealed class AllocationTrends
         var now = _time.GetUtcNow();
         var to = end is { } e && e < now ? e : now;
         var horizon = await HorizonAsync(cancellationToken);
-        if ((begin ?? to.AddHours(-1)) is var asked && asked < horizon?.At)
+        var asked = begin ?? to.AddHours(-1);
+        if (asked < horizon?.At)
             throw Archived(horizon, asked);
-        var (from, step) = Aligned(begin ?? to.AddHours(-1), to, wantedStep, now, horizon?.At);
+        var (from, step) = Aligned(asked, to, wantedStep, now, horizon?.At);
         var steps = new AllocatedSteps(from, step, (int)((to - from + step - TimeSpan.FromTicks(1)) / step));
 
         var gaps = await AddCardsAsync(steps, of, from, cancellationToken);

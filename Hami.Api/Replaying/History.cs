@@ -24,8 +24,8 @@ public sealed class History : IDisposable
     /// <inheritdoc />
     public void Dispose() => _turn.Dispose();
 
-    internal Task<ClusterPicture> AtAsync(DateTimeOffset at, string? node, Scope scope, CancellationToken cancellationToken) => InTurnAsync(
-        async () => Shown(ClusterPicture.Of(await _log.AtAsync(await _log.PositionAtAsync(at, cancellationToken), cancellationToken), at, node), scope), cancellationToken);
+    internal async Task<ClusterPicture> AtAsync(DateTimeOffset at, string? node, Scope scope, CancellationToken cancellationToken) =>
+        Shown(ClusterPicture.Of(await LedgerAtAsync(at, cancellationToken), at, node), scope);
 
     /// <summary>The ledger as it was at a moment. Those who ask for the same one fold it once.</summary>
     internal async Task<ClusterLedger> LedgerAtAsync(DateTimeOffset at, CancellationToken cancellationToken)

@@ -20,7 +20,7 @@ public sealed record Card(
     internal const string MigMode = "mig";
 
     /// <summary>Who makes it; so far cards of one vendor are registered.</summary>
-    public string Vendor { get; } = "NVIDIA";
+    public string Vendor { get; } = Protocol.ResourceNames.VendorWord;
 
     /// <summary>By content: two readings of one annotation are the same card.</summary>
     public bool Equals(Card? other) =>

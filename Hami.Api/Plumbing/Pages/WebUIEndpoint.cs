@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
-using Microsoft.Net.Http.Headers;
 
 namespace Hami.Api.Plumbing.Pages;
 
@@ -9,23 +8,16 @@ internal sealed class WebUIEndpoint(string folder)
 {
     private const string Nonce = "__NONCE__";
 
-    private static readonly Dictionary<string, string> ContentTypes = new(StringComparer.Ordinal)
-    {
-        [".js"] = "text/javascript; charset=utf-8",
-        [".css"] = "text/css; charset=utf-8",
-        [".svg"] = "image/svg+xml",
-    };
-
-    private readonly string? _page = File.Exists(Path.Combine(folder, "index.html")) ? File.ReadAllText(Path.Combine(folder, "index.html")) : null;
+    private readonly BuiltFiles _files = new(folder);
 
     /// <summary>Where the build puts the files.</summary>
     public static readonly string Built = Path.Combine(AppContext.BaseDirectory, "webui");
 
     /// <summary>A file whose name holds a hash of what is in it: it never changes.</summary>
-    public IResult Asset(HttpContext http, string file) => Serve(http, Path.Combine("assets", Path.GetFileName(file)), "public, max-age=31536000, immutable");
+    public IResult Asset(HttpContext http, string file) => _files.Serve(http, file, "public, max-age=31536000, immutable", below: "assets");
 
     /// <summary>A file of that name, as it is now.</summary>
-    public IResult Plain(HttpContext http, string file) => Serve(http, Path.GetFileName(file), "no-cache");
+    public IResult Plain(HttpContext http, string file) => _files.Serve(http, file, "no-cache");
 
     /// <summary>The page itself, whatever the address: the address is read in the browser.</summary>
     public IResult Page(HttpContext http)
@@ -33,7 +25,7 @@ internal sealed class WebUIEndpoint(string folder)
         // Who asks for something else than a page asked for an address that is not there.
         if (!HttpMethods.IsGet(http.Request.Method) || !http.Request.GetTypedHeaders().Accept.Any(a => a.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase)))
             return Results.NotFound();
-        if (_page is null)
+        if (_files.Page is not { } page)
             return Results.Text("The web UI is not built in: run `./hami build` where npm is installed. Questions go to POST /graphql.", statusCode: StatusCodes.Status404NotFound);
         var nonce = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(18));
         var headers = http.Response.Headers;
@@ -47,30 +39,8 @@ internal sealed class WebUIEndpoint(string folder)
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()";
-        return Results.Text(_page.Replace(Nonce, nonce, StringComparison.Ordinal), "text/html; charset=utf-8");
+        return Results.Text(page.Replace(Nonce, nonce, StringComparison.Ordinal), "text/html; charset=utf-8");
     }
-
-    private IResult Serve(HttpContext http, string name, string caching)
-    {
-        var path = Path.Combine(folder, name);
-        if (!ContentTypes.TryGetValue(Path.GetExtension(path), out var type) || !File.Exists(path))
-            return Results.NotFound();
-        http.Response.Headers.CacheControl = caching;
-        http.Response.Headers.XContentTypeOptions = "nosniff";
-        http.Response.Headers.Vary = HeaderNames.AcceptEncoding;
-        foreach (var (encoding, ending) in new[] { ("br", ".br"), ("gzip", ".gz") })
-        {
-            if (!Takes(http.Request, encoding) || !File.Exists(path + ending))
-                continue;
-            http.Response.Headers.ContentEncoding = encoding;
-            path += ending;
-            break;
-        }
-        return Results.File(path, type);
-    }
-
-    private static bool Takes(HttpRequest request, string encoding) =>
-        request.GetTypedHeaders().AcceptEncoding.Any(e => e.Value.Equals(encoding, StringComparison.OrdinalIgnoreCase) && e.Quality is not 0);
 }
 
 /// <summary>Where the web UI is.</summary>

@@ -1,4 +1,4 @@
-import { QueryClient } from '@tanstack/react-query'
+import { QueryClient, type Query } from '@tanstack/react-query'
 import { createClient } from 'graphql-sse'
 import { useSyncExternalStore } from 'react'
 import { onTokenChange } from '../Access/token'
@@ -45,8 +45,10 @@ export const questions = new QueryClient({
 
 /** What shows the present is asked again; what shows a past moment never changes. */
 function askAgain(): void {
-  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) <= mostPagesAskedAgain })
-  void questions.invalidateQueries({ predicate: (query) => isOfNow(query.queryKey) && !query.meta?.isDear && pages(query.state.data) > mostPagesAskedAgain, refetchType: 'none' })
+  const isChanged = (query: Query) => isOfNow(query.queryKey) && !query.meta?.isDear
+  const isLong = (query: Query) => pages(query.state.data) > mostPagesAskedAgain
+  void questions.invalidateQueries({ predicate: (query) => isChanged(query) && !isLong(query) })
+  void questions.invalidateQueries({ predicate: (query) => isChanged(query) && isLong(query), refetchType: 'none' })
 }
 
 function isOfNow(key: readonly unknown[]): boolean {
