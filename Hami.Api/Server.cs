@@ -128,7 +128,7 @@ internal static partial class Server
         services.AddSingleton(placement);
         services.AddSingleton(placement.Nvidia);
 
-        services.AddSingleton(new SeenNodes());
+        services.AddSingleton<SeenNodes>();
         services.AddHosted<NodeWatch>();
 
         services.AddSingleton(new AdmissionRules(placement.SchedulerName, placement.ForceOverwriteDefaultScheduler, placement.Nvidia));

@@ -7,10 +7,6 @@ public sealed class SeenNodes
 {
     private readonly ConcurrentDictionary<string, NodeFacts> _nodes = new(StringComparer.Ordinal);
 
-    internal SeenNodes()
-    {
-    }
-
     internal bool Knows(string node) => _nodes.ContainsKey(node);
 
     /// <summary>True for a node with an agent of ours; any other has HAMi's device plugin, which wants binds one at a time.</summary>
