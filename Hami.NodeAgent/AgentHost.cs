@@ -1,30 +1,31 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Identifying;
 using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Registering.Health;
 using Hami.NodeAgent.Releasing;
-using k8s;
 
 namespace Hami.NodeAgent;
 
 /// <summary>Puts the rooms together.</summary>
 internal static class AgentHost
 {
-    public static IHost Build(AgentOptions options, ImmutableArray<Card> cards, IKubernetes kubernetes, Action<ILoggingBuilder> logging)
+    public static IHost Build(AgentOptions options, ImmutableArray<Card> cards, ApiServerClient api, Action<ILoggingBuilder> logging)
     {
         var files = new SettingsFiles(options);
         var builder = Host.CreateEmptyApplicationBuilder(new());
         logging(builder.Logging);
         builder.Services
             .AddSingleton(options)
-            .AddSingleton(kubernetes)
+            .AddSingleton(api)
             .AddSingleton(TimeProvider.System)
             .AddSingleton(rooms => ActivatorUtilities.CreateInstance<NvmlSession>(rooms, options.NvmlLibraries))
             .AddSingleton<NodeReadings>()
@@ -97,7 +98,7 @@ internal static class AgentHost
         };
     }
 
-    public static IServiceCollection AddHosted<T>(this IServiceCollection services)
+    public static IServiceCollection AddHosted<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(this IServiceCollection services)
         where T : class, IHostedService =>
         services.AddSingleton<T>().AddHostedService(rooms => rooms.GetRequiredService<T>());
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Hami.Lab.Cluster;
 using Hami.NodeAgent;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Registering;
 using Serilog;
 using Serilog.Events;

@@ -32,9 +32,7 @@ public sealed record MigAllocation
 /// <summary>Codec of the annotation <see cref="HamiKeys.MigAllocations"/>.</summary>
 public static class MigAllocations
 {
-    private static readonly JsonSerializerOptions Json = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
-
-    public static string Encode(IEnumerable<MigAllocation> allocations) => JsonSerializer.Serialize(allocations, Json);
+    public static string Encode(IEnumerable<MigAllocation> allocations) => JsonSerializer.Serialize(allocations, MigAllocationsJson.Default.IEnumerableMigAllocation);
 
     /// <summary>Reads the annotation; one bad entry makes all of it unusable.</summary>
     /// <exception cref="FormatException">The message says what is wrong.</exception>
@@ -43,7 +41,7 @@ public static class MigAllocations
         MigAllocation?[]? allocations;
         try
         {
-            allocations = JsonSerializer.Deserialize<MigAllocation?[]>(text, Json);
+            allocations = JsonSerializer.Deserialize(text, MigAllocationsJson.Default.MigAllocationArray);
         }
         catch (JsonException e)
         {
@@ -72,3 +70,8 @@ public static class MigAllocations
             ? "with some of migUUID, gpuInstanceID and computeInstanceID but not all"
         : null;
 }
+
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(IEnumerable<MigAllocation>))]
+[JsonSerializable(typeof(MigAllocation[]))]
+internal sealed partial class MigAllocationsJson : JsonSerializerContext;

@@ -51,7 +51,7 @@ public sealed record PublishedMigProfile
     /// <summary>Compute slices.</summary>
     [JsonPropertyName("sliceCount")] public int Slices { get; init; }
 
-    [JsonPropertyName("placements")] public IReadOnlyList<PublishedMigPlacement> Placements { get; init; } = [];
+    [JsonPropertyName("placements")] public IReadOnlyList<PublishedMigPlacement> Placements { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>Where on a card an instance may begin, and how many memory slices it takes.</summary>
@@ -69,10 +69,8 @@ public static class NodeRegister
     private const int MostDevices = 1024;
     private const int Most = 1_000_000;
 
-    private static readonly JsonSerializerOptions Json = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault };
-
     /// <summary>Writes the devices in the order given.</summary>
-    public static string Encode(IReadOnlyList<PublishedDevice> devices) => JsonSerializer.Serialize(devices, Json);
+    public static string Encode(IReadOnlyList<PublishedDevice> devices) => JsonSerializer.Serialize(devices, NodeRegisterJson.Default.IReadOnlyListPublishedDevice);
 
     /// <summary>Reads the annotation.</summary>
     /// <exception cref="FormatException">It is not a JSON array of usable devices; the message says what is wrong.</exception>
@@ -81,7 +79,7 @@ public static class NodeRegister
         PublishedDevice?[]? devices;
         try
         {
-            devices = JsonSerializer.Deserialize<PublishedDevice?[]>(text, Json);
+            devices = JsonSerializer.Deserialize(text, NodeRegisterJson.Default.PublishedDeviceArray);
         }
         catch (JsonException e)
         {
@@ -114,7 +112,13 @@ public static class NodeRegister
         profiles.Any(p => string.IsNullOrWhiteSpace(p?.Name) || p.Name.Contains('\0', StringComparison.Ordinal)) ? "without a \"name\""
         : profiles.Any(p => p!.MemoryMiB > int.MaxValue || p.Cores > Most || p.Slices > Most) ? "with a number that no instance has"
         : profiles.Any(p => p!.MemoryMiB <= 0 || p.Cores < 0 || p.Slices < 0) ? "without memoryMB, or with a negative core or sliceCount"
-        : profiles.Any(p => p!.Placements is null || p.Placements.Any(x => x is null || x.Start < 0 || x.Size <= 0 || x.Start + (long)x.Size > MigPlacement.MostSlices))
+        : profiles.Any(p => p!.Placements.Any(x => x is null || x.Start < 0 || x.Size <= 0 || x.Start + (long)x.Size > MigPlacement.MostSlices))
             ? $"with a placement that is not within memory slices 0 to {MigPlacement.MostSlices - 1}"
         : null;
 }
+
+// Made at compile time: the node agent is native code, which cannot look at types.
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSerializable(typeof(IReadOnlyList<PublishedDevice>))]
+[JsonSerializable(typeof(PublishedDevice[]))]
+internal sealed partial class NodeRegisterJson : JsonSerializerContext;

@@ -9,7 +9,8 @@ public static class NodeScores
 {
     /// <summary>Writes what is told of these cards, in their order.</summary>
     public static string Encode(IEnumerable<string> cards, IReadOnlyCollection<CardLink> links) => JsonSerializer.Serialize(
-        cards.Select(card => new Scores(card, links.Where(l => l.From == card).ToDictionary(l => l.To, l => l.Score, StringComparer.Ordinal))));
+        [.. cards.Select(card => new Scores(card, links.Where(l => l.From == card).ToDictionary(l => l.To, l => l.Score, StringComparer.Ordinal)))],
+        NodeScoresJson.Default.ScoresArray);
 
     /// <summary>Reads the annotation.</summary>
     /// <exception cref="FormatException">It is not a JSON array of pair scores; the message says what is wrong.</exception>
@@ -18,7 +19,7 @@ public static class NodeScores
         Scores?[]? cards;
         try
         {
-            cards = JsonSerializer.Deserialize<Scores?[]>(text);
+            cards = JsonSerializer.Deserialize(text, NodeScoresJson.Default.ScoresArray);
         }
         catch (JsonException e)
         {
@@ -32,5 +33,8 @@ public static class NodeScores
             .OrderBy(l => l.From, StringComparer.Ordinal).ThenBy(l => l.To, StringComparer.Ordinal)];
     }
 
-    private sealed record Scores([property: JsonPropertyName("uuid")] string Uuid, [property: JsonPropertyName("score")] Dictionary<string, int>? To);
+    internal sealed record Scores([property: JsonPropertyName("uuid")] string Uuid, [property: JsonPropertyName("score")] Dictionary<string, int>? To);
 }
+
+[JsonSerializable(typeof(NodeScores.Scores[]))]
+internal sealed partial class NodeScoresJson : JsonSerializerContext;

@@ -15,7 +15,10 @@ internal static class BuiltPrograms
 
     public static IReadOnlyList<string> Api => Command("Hami.Api", "hami-api");
 
-    public static IReadOnlyList<string> NodeAgent => Command("Hami.NodeAgent", "hami-node-agent");
+    /// <summary>The agent as it was built beside ours; <c>HAMI_NODE_AGENT</c> names another, such as the native one of <c>./hami native</c>.</summary>
+    public static IReadOnlyList<string> NodeAgent => System.Environment.GetEnvironmentVariable("HAMI_NODE_AGENT") is { Length: > 0 } program
+        ? [Path.GetFullPath(program)]
+        : Command("Hami.NodeAgent", "hami-node-agent");
 
     public static IReadOnlyList<string> Lab => Command("Hami.Lab", "hami-lab");
 

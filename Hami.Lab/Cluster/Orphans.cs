@@ -18,7 +18,7 @@ internal static class Orphans
         try
         {
             var words = File.ReadAllText(Path.Combine(folder, "cmdline")).Split('\0');
-            return words.Contains(paths.Kubeconfig, StringComparer.Ordinal) && words.Any(word => Path.GetFileName(word) is "hami-api.dll" or "hami-node-agent.dll");
+            return words.Contains(paths.Kubeconfig, StringComparer.Ordinal) && words.Any(word => Path.GetFileName(word) is "hami-api.dll" or "hami-node-agent.dll" or "hami-node-agent");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -6,17 +6,10 @@ using System.Text.Json.Serialization;
 namespace Hami.NodeAgent.Allocating;
 
 /// <summary>What the runtime is to do to a container that gets a device (Container Device Interface, 0.5.0).</summary>
-internal static class CdiSpec
+internal static partial class CdiSpec
 {
     /// <summary>NVIDIA's plugin names its own devices so, apart from those that its toolkit makes.</summary>
     public const string Vendor = "k8s.device-plugin.nvidia.com";
-
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        WriteIndented = true,
-    };
 
     /// <summary>What <see cref="DeviceAnswer"/> hands out: cards, channels, and the extras that there are.</summary>
     public static IEnumerable<string> Names(IEnumerable<string> ids, IEnumerable<int> channels, IEnumerable<string> extras) =>
@@ -52,7 +45,7 @@ internal static class CdiSpec
         return files.ToImmutable();
 
         void Add(string kind, List<Device> all, Edits common) =>
-            files[FileName(kind)] = JsonSerializer.Serialize(new Spec("0.5.0", $"{Vendor}/{kind}", all, common), Json) + "\n";
+            files[FileName(kind)] = JsonSerializer.Serialize(new Spec("0.5.0", $"{Vendor}/{kind}", all, common), SpecJson.Default.Spec) + "\n";
     }
 
     public static string FileName(string kind) => $"{Vendor}-{kind}.json";
@@ -81,6 +74,10 @@ internal static class CdiSpec
         var program = Path.GetFileName(how.CdiHook);
         return new("createContainer", how.CdiHook, [program, .. program == "nvidia-ctk" ? ["hook"] : Array.Empty<string>(), .. words]);
     }
+
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
+    [JsonSerializable(typeof(Spec))]
+    private sealed partial class SpecJson : JsonSerializerContext;
 
     private sealed record Spec(string CdiVersion, string Kind, IReadOnlyList<Device> Devices, Edits ContainerEdits);
 

@@ -1,5 +1,6 @@
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Allocating;
 

@@ -1,16 +1,13 @@
 using System.Net;
-using System.Text.Json;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Plumbing;
-using k8s;
-using k8s.Autorest;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Allocating;
 
 /// <summary>Writes how far the node has come onto the pod, and does not give up before it is written or the pod is gone.</summary>
 /// <remarks>What is not written when this process ends, <see cref="PhaseRecovery"/> finds again.</remarks>
-internal sealed partial class PhaseWriter(IKubernetes kubernetes, TimeProvider time, ILogger<PhaseWriter> log) : IHostedService, IDisposable
+internal sealed partial class PhaseWriter(ApiServerClient api, TimeProvider time, ILogger<PhaseWriter> log) : IHostedService, IDisposable
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, (string Patch, Task Done)> writing = new(StringComparer.Ordinal);
@@ -32,15 +29,15 @@ internal sealed partial class PhaseWriter(IKubernetes kubernetes, TimeProvider t
     public void Dispose() => stopping.Dispose();
 
     // One write for each pod at a time; a later one follows the earlier, the same one joins it.
-    private Task Write(PodOnNode pod, Dictionary<string, string> annotations)
+    private Task Write(PodOnNode pod, Dictionary<string, string?> annotations)
     {
-        var patch = JsonSerializer.Serialize(new { metadata = new { uid = pod.Uid, annotations } });
+        var patch = MergePatch.Annotations(annotations, pod.Uid);
         lock (gate)
         {
             if (!writing.TryGetValue(pod.Uid, out var last))
                 last = ("", Task.CompletedTask);
             if (last.Done.IsCompleted || last.Patch != patch)
-                writing[pod.Uid] = last = (patch, Persist(last.Done, pod, patch, annotations[HamiKeys.BindPhase]));
+                writing[pod.Uid] = last = (patch, Persist(last.Done, pod, patch, annotations[HamiKeys.BindPhase]!));
             return last.Done;
         }
     }
@@ -73,16 +70,15 @@ internal sealed partial class PhaseWriter(IKubernetes kubernetes, TimeProvider t
     {
         try
         {
-            await Bounded.Call(TimeSpan.FromSeconds(5), c => kubernetes.CoreV1.PatchNamespacedPodAsync(
-                new V1Patch(patch, V1Patch.PatchType.MergePatch), pod.Name, pod.Namespace, cancellationToken: c), stopping.Token);
+            await Bounded.Call(TimeSpan.FromSeconds(5), c => api.PatchPodAsync(pod.Namespace, pod.Name, patch, c), stopping.Token);
             LogWritten(pod.FullName, pod.Uid, phase);
             return true;
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
+        catch (ApiServerException e) when (e.Status is HttpStatusCode.NotFound)
         {
             return true;
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity)
+        catch (ApiServerException e) when (e.Status is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity)
         {
             // The UID in the patch is a precondition: this is another pod of that name, or a mere conflict.
             return await IsGone(pod);
@@ -103,10 +99,10 @@ internal sealed partial class PhaseWriter(IKubernetes kubernetes, TimeProvider t
         try
         {
             var now = await Bounded.Call(TimeSpan.FromSeconds(5),
-                c => kubernetes.CoreV1.ReadNamespacedPodAsync(pod.Name, pod.Namespace, cancellationToken: c), stopping.Token);
-            return now.Uid() != pod.Uid;
+                c => api.ReadPodAsync(pod.Namespace, pod.Name, c), stopping.Token);
+            return now.Uid != pod.Uid;
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
+        catch (ApiServerException e) when (e.Status is HttpStatusCode.NotFound)
         {
             return true;
         }

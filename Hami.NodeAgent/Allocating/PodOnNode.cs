@@ -2,7 +2,7 @@ using System.Globalization;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Partitioning;
 using Hami.NodeAgent.Plumbing;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Allocating;
 
@@ -28,13 +28,13 @@ internal sealed record PodOnNode(
     {
         var pod = seen.Pod;
         var init = pod.Spec.InitContainers ?? [];
-        V1Container[] all = [.. init, .. pod.Spec.Containers ?? []];
+        Container[] all = [.. init, .. pod.Spec.Containers ?? []];
         bool[] asks = [.. all.Select(c => Wants(c, resourceName))];
         var entries = Entries(pod, asks, signatures, out var fault);
         return new(
-            pod.Uid(), pod.Namespace(), pod.Name(), seen.Order,
-            pod.GetAnnotation(HamiKeys.BindPhase) ?? "",
-            pod.Status?.Phase is "Succeeded" or "Failed" || pod.GetAnnotation(HamiKeys.BindPhase) == BindPhases.Failed,
+            pod.Uid, pod.Namespace, pod.Name, seen.Order,
+            pod.Annotation(HamiKeys.BindPhase) ?? "",
+            pod.Status?.Phase is "Succeeded" or "Failed" || pod.Annotation(HamiKeys.BindPhase) == BindPhases.Failed,
             Array.Exists(asks, a => a),
             fault,
             entries is null ? [] : [.. all.Select((c, i) => Share(c, i < init.Count, entries[i]))])
@@ -43,12 +43,12 @@ internal sealed record PodOnNode(
         };
     }
 
-    private static IReadOnlyList<IReadOnlyList<ListedDevice>>? Entries(V1Pod pod, bool[] asks, SignatureCheck? signatures, out string? fault)
+    private static IReadOnlyList<IReadOnlyList<ListedDevice>>? Entries(Pod pod, bool[] asks, SignatureCheck? signatures, out string? fault)
     {
-        var who = $"Pod {pod.Namespace()}/{pod.Name()}";
+        var who = $"Pod {pod.Namespace}/{pod.Name}";
         fault = null;
-        if (pod.GetAnnotation(HamiKeys.DevicesAllocated) is not { } list
-            || (pod.GetAnnotation(HamiKeys.AllocationId) is not { Length: > 0 } && signatures is not { AcceptsUnsigned: true }))
+        if (pod.Annotation(HamiKeys.DevicesAllocated) is not { } list
+            || (pod.Annotation(HamiKeys.AllocationId) is not { Length: > 0 } && signatures is not { AcceptsUnsigned: true }))
         {
             fault = $"{who} was not placed by the HAMi scheduler (no annotation {HamiKeys.DevicesAllocated} with {HamiKeys.AllocationId}); "
                 + "set schedulerName to the HAMi scheduler's and create the pod again.";
@@ -71,15 +71,15 @@ internal sealed record PodOnNode(
         }
     }
 
-    private static bool Wants(V1Container container, string resourceName)
+    private static bool Wants(Container container, string resourceName)
     {
         var resources = container.Resources;
         var quantity = resources?.Limits is { } limits && limits.TryGetValue(resourceName, out var limit) ? limit
-            : resources?.Requests is { } requests && requests.TryGetValue(resourceName, out var request) ? request : null;
-        return quantity is not null && quantity.ToDecimal() > 0;
+            : resources?.Requests is { } requests && requests.TryGetValue(resourceName, out var request) ? request : (Quantity?)null;
+        return quantity is { IsPositive: true };
     }
 
-    private static ContainerShare Share(V1Container container, bool isInit, IReadOnlyList<ListedDevice> devices) => new(
+    private static ContainerShare Share(Container container, bool isInit, IReadOnlyList<ListedDevice> devices) => new(
         container.Name, isInit, devices,
         // The words of Go's strconv.ParseBool, which HAMi uses.
         Unlimited: Variable(container, "CUDA_DISABLE_CONTROL") is "1" or "t" or "T" or "TRUE" or "true" or "True")
@@ -89,5 +89,5 @@ internal sealed record PodOnNode(
     };
 
     // Of two of one name the container gets the later.
-    private static string? Variable(V1Container container, string name) => container.Env?.LastOrDefault(e => e.Name == name)?.Value;
+    private static string? Variable(Container container, string name) => container.Env?.LastOrDefault(e => e.Name == name)?.Value;
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Allocating;
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Plumbing;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Allocating;
 
@@ -23,29 +23,29 @@ internal sealed partial class SignatureCheck(AgentOptions options, ILogger<Signa
     private bool Checks => !keys.ById.IsEmpty;
 
     /// <summary>Why its annotations do not count, as a sentence; null when they do.</summary>
-    public string? Fault(V1Pod pod, string deviceList)
+    public string? Fault(Pod pod, string deviceList)
     {
         if (!Checks)
             return null;
-        var who = $"Pod {pod.Namespace()}/{pod.Name()}";
-        if (pod.GetAnnotation(HamiKeys.AllocationSignature) is not { } annotation)
+        var who = $"Pod {pod.Namespace}/{pod.Name}";
+        if (pod.Annotation(HamiKeys.AllocationSignature) is not { } annotation)
             return AcceptsUnsigned ? Accept(pod)
                 : $"{who} carries no signature of the HAMi scheduler (annotation {HamiKeys.AllocationSignature}); if its scheduler has no --signing-key-file, give it one, "
                     + "then create the pod again.";
         IReadOnlyList<MigAllocation> mig;
         try
         {
-            mig = pod.GetAnnotation(HamiKeys.MigAllocations) is { } text ? MigAllocations.Decode(text) : [];
+            mig = pod.Annotation(HamiKeys.MigAllocations) is { } text ? MigAllocations.Decode(text) : [];
         }
         catch (FormatException e)
         {
             return $"{who}: {e.Message} Create the pod again.";
         }
-        var message = AllocationSignature.MessageOf(pod.Uid(), options.NodeName, pod.GetAnnotation(HamiKeys.AllocationId) ?? "", deviceList, mig);
-        if (!known.TryGetValue(pod.Uid(), out var seen) || seen.Annotation != annotation || !seen.Message.AsSpan().SequenceEqual(message))
+        var message = AllocationSignature.MessageOf(pod.Uid, options.NodeName, pod.Annotation(HamiKeys.AllocationId) ?? "", deviceList, mig);
+        if (!known.TryGetValue(pod.Uid, out var seen) || seen.Annotation != annotation || !seen.Message.AsSpan().SequenceEqual(message))
         {
             seen = (message, annotation, AllocationSignature.TryDecode(annotation) is { } signature && keys.Verify(signature, message));
-            known[pod.Uid()] = seen;
+            known[pod.Uid] = seen;
         }
         return seen.Valid ? null
             : $"{who} has annotations that the HAMi scheduler did not write for it on node {options.NodeName}: their signature {Key(annotation)} is not valid; "
@@ -67,10 +67,10 @@ internal sealed partial class SignatureCheck(AgentOptions options, ILogger<Signa
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private string? Accept(V1Pod pod)
+    private string? Accept(Pod pod)
     {
-        if (unsigned.TryAdd(pod.Uid(), 0))
-            LogAccepted(pod.Namespace(), pod.Name(), pod.Uid(), unsigned.Count);
+        if (unsigned.TryAdd(pod.Uid, 0))
+            LogAccepted(pod.Namespace, pod.Name, pod.Uid, unsigned.Count);
         return null;
     }
 

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Plumbing.Settings;
 
 namespace Hami.NodeAgent.Allocating;

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Observing;
 
@@ -55,9 +55,9 @@ internal sealed partial class MetricsEndpoint(
     public ValueTask DisposeAsync() => app?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     /// <summary>Instances whose ids the pod's annotation has; one that nobody can read has none.</summary>
-    internal static IEnumerable<MigHeld> Instances(PodOnNode pod, V1Pod told)
+    internal static IEnumerable<MigHeld> Instances(PodOnNode pod, Pod told)
     {
-        if (pod.Over || pod.Fault is not null || told.GetAnnotation(HamiKeys.MigAllocations) is not { Length: > 0 } text)
+        if (pod.Over || pod.Fault is not null || told.Annotation(HamiKeys.MigAllocations) is not { Length: > 0 } text)
             return [];
         try
         {
@@ -91,7 +91,7 @@ internal sealed partial class MetricsEndpoint(
     private string Text() => NodeMetrics.Text(
         new(
             options.NodeName, time.GetUtcNow(), readings.Latest, containers.Now(),
-            [.. pods.Now.SelectMany(seen => shares.Find(seen.Pod.Uid()) is { } pod ? Instances(pod, seen.Pod) : []).DistinctBy(i => (i.Namespace, i.Pod, i.Container, i.DeviceIndex))],
+            [.. pods.Now.SelectMany(seen => shares.Find(seen.Pod.Uid) is { } pod ? Instances(pod, seen.Pod) : []).DistinctBy(i => (i.Namespace, i.Pod, i.Container, i.DeviceIndex))],
             excess.Over, sampling.Counts with { Reported = excess.Counts.Reported, Killed = excess.Counts.Killed }),
         options.Observing.LegacyMetrics);
 

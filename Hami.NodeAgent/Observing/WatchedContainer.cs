@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Observing;
 
@@ -20,13 +20,13 @@ internal sealed record WatchedContainer(
     string PodUid, string Namespace, string Pod, string Name, int Index, ImmutableArray<GrantedCard> Cards, int Priority, string? RuntimeId, bool Over)
 {
     /// <summary>The containers of a pod that were given cards.</summary>
-    public static ImmutableArray<WatchedContainer> Of(PodOnNode pod, V1Pod told)
+    public static ImmutableArray<WatchedContainer> Of(PodOnNode pod, Pod told)
     {
         var statuses = (told.Status?.InitContainerStatuses ?? []).Concat(told.Status?.ContainerStatuses ?? []).ToLookup(s => s.Name, StringComparer.Ordinal);
         return [.. pod.Containers.Index().Where(c => c.Item.Devices.Count > 0).Select(c => From(pod, c.Item, c.Index, statuses[c.Item.Name].FirstOrDefault()))];
     }
 
-    private static WatchedContainer From(PodOnNode pod, ContainerShare share, int index, V1ContainerStatus? status)
+    private static WatchedContainer From(PodOnNode pod, ContainerShare share, int index, ContainerStatus? status)
     {
         var id = status?.ContainerID is { Length: > 0 } text ? text[(text.LastIndexOf('/') + 1)..] : null; // containerd://…
         var over = pod.Over || status?.State?.Terminated is not null || status is { State.Waiting: not null, RestartCount: > 0 };
@@ -51,7 +51,7 @@ internal sealed class WatchedContainers(PodsOnNode pods, PodsWithShares shares)
             var all = new List<WatchedContainer>();
             foreach (var seen in pods.Now.OrderBy(p => p.Order))
             {
-                if (shares.Find(seen.Pod.Uid()) is not { } pod)
+                if (shares.Find(seen.Pod.Uid) is not { } pod)
                     continue;
                 var entry = read.TryGetValue(seen, out var before) && before.Pod == pod ? before : (Pod: pod, Containers: WatchedContainer.Of(pod, seen.Pod));
                 fresh[seen] = entry;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Hami.Domain.Ledger;
 
 namespace Hami.NodeAgent.Partitioning;
@@ -22,8 +23,6 @@ internal interface IMigBook
 internal sealed partial class MigBook(string path, string boot, TimeProvider time, ILogger<MigBook> log) : IMigBook
 {
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(20);
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Lock gate = new();
     private ImmutableArray<MadeInstance>? made;
@@ -80,7 +79,7 @@ internal sealed partial class MigBook(string path, string boot, TimeProvider tim
                 m.Seat.Card, m.Seat.Profile, m.Seat.Place.Start, m.Seat.Place.Size, m.PodUid, m.Pod, m.OnlyForInits, m.GpuInstance, m.ComputeInstance, m.Uuid));
             using (var file = new FileStream(fresh, FileMode.Create, FileAccess.Write))
             {
-                JsonSerializer.Serialize(file, new Pages(boot, [.. pages]), Json);
+                JsonSerializer.Serialize(file, new Pages(boot, [.. pages]), BookJson.Default.Pages);
                 // On the disk before its name: a book that is empty after a loss of power would make our own instances strangers.
                 file.Flush(flushToDisk: true);
             }
@@ -99,7 +98,7 @@ internal sealed partial class MigBook(string path, string boot, TimeProvider tim
             if (text == unreadable)
                 return [];
             unreadable = text;
-            var pages = JsonSerializer.Deserialize<Pages>(text, Json) ?? throw new JsonException("it is empty");
+            var pages = JsonSerializer.Deserialize(text, BookJson.Default.Pages) ?? throw new JsonException("it is empty");
             if (pages.Made is null || pages.Made.Any(p => p is not { Card: not null, Profile: not null, PodUid: not null, Size: > 0 }))
                 throw new JsonException("an entry has no card, profile, size or podUid");
             unreadable = null;
@@ -114,6 +113,10 @@ internal sealed partial class MigBook(string path, string boot, TimeProvider tim
             return [];
         }
     }
+
+    [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true)]
+    [JsonSerializable(typeof(Pages))]
+    private sealed partial class BookJson : JsonSerializerContext;
 
     private sealed record Pages(string Boot, IReadOnlyList<Page> Made);
 

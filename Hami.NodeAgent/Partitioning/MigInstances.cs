@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Partitioning;
 

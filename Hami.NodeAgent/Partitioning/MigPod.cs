@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Hami.Domain.Ledger;
 using Hami.Domain.Protocol;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Partitioning;
 
@@ -17,8 +17,8 @@ internal sealed record MigReservation(string Container, bool EndsBeforeApps, Mig
 /// <param name="Reservations">Empty when it has none or they cannot be read; in order of containers and devices.</param>
 internal sealed record MigPod(string Uid, string FullName, bool Over, bool InitsEnded, bool Trusted, ImmutableArray<MigReservation> Reservations)
 {
-    public static MigPod Of(V1Pod pod, bool trusted) => new(
-        pod.Uid(), $"{pod.Namespace()}/{pod.Name()}", IsOver(pod), HaveInitsEnded(pod), trusted, Read(pod));
+    public static MigPod Of(Pod pod, bool trusted) => new(
+        pod.Uid, $"{pod.Namespace}/{pod.Name}", IsOver(pod), HaveInitsEnded(pod), trusted, Read(pod));
 
     /// <summary>
     /// Where the instance for a reservation is. The kubelet wants all containers' devices before the first of them runs, but an init
@@ -43,9 +43,9 @@ internal sealed record MigPod(string Uid, string FullName, bool Over, bool Inits
         return null;
     }
 
-    private static ImmutableArray<MigReservation> Read(V1Pod pod)
+    private static ImmutableArray<MigReservation> Read(Pod pod)
     {
-        if (pod.GetAnnotation(HamiKeys.MigAllocations) is not { Length: > 0 } text)
+        if (pod.Annotation(HamiKeys.MigAllocations) is not { Length: > 0 } text)
             return [];
         IReadOnlyList<MigAllocation> records;
         try
@@ -58,7 +58,7 @@ internal sealed record MigPod(string Uid, string FullName, bool Over, bool Inits
             return [];
         }
         var inits = pod.Spec.InitContainers ?? [];
-        V1Container[] containers = [.. inits, .. pod.Spec.Containers ?? []];
+        Container[] containers = [.. inits, .. pod.Spec.Containers ?? []];
         return
         [
             .. records.Where(r => r.ContainerIndex < containers.Length).OrderBy(r => r.ContainerIndex).ThenBy(r => r.DeviceIndex).Select(r => new MigReservation(
@@ -67,20 +67,20 @@ internal sealed record MigPod(string Uid, string FullName, bool Over, bool Inits
         ];
     }
 
-    private static bool IsOver(V1Pod pod)
+    private static bool IsOver(Pod pod)
     {
         var apps = pod.Status?.ContainerStatuses ?? [];
         // A control plane that lost the node, or evicts, says Failed while containers may still run.
         if (apps.Concat(pod.Status?.InitContainerStatuses ?? []).Concat(pod.Status?.EphemeralContainerStatuses ?? []).Any(s => s.State?.Running is not null))
             return false;
         return pod.Status?.Phase is "Succeeded" or "Failed"
-            || (pod.Metadata.DeletionTimestamp is not null && apps.Count > 0 && apps.Count == pod.Spec.Containers.Count && apps.All(s => s.State?.Terminated is not null));
+            || (pod.Metadata.DeletionTimestamp is not null && apps.Count > 0 && apps.Count == pod.Spec.Containers?.Count && apps.All(s => s.State?.Terminated is not null));
     }
 
-    private static bool Ends(V1Container init) => init.RestartPolicy != "Always";
+    private static bool Ends(Container init) => init.RestartPolicy != "Always";
 
     // As hami-api tells it: from then on the scheduler gives the slices to others.
-    private static bool HaveInitsEnded(V1Pod pod)
+    private static bool HaveInitsEnded(Pod pod)
     {
         if (pod.Spec.InitContainers?.Any(Ends) is not true)
             return false;

@@ -1,16 +1,13 @@
 using System.Net;
-using System.Text.Json;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Plumbing;
-using k8s;
-using k8s.Autorest;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Partitioning;
 
 /// <summary>Writes back onto the pods which instances they got: HAMi's three runtime fields of <see cref="HamiKeys.MigAllocations"/>.</summary>
 /// <remarks>Compares what is with what should be, so that nothing is lost by a stop or an outage.</remarks>
-internal sealed partial class MigRecords(IKubernetes kubernetes, IMigBook book, PodsOnNode watch, TimeProvider time, ILogger<MigRecords> log)
+internal sealed partial class MigRecords(ApiServerClient api, IMigBook book, PodsOnNode watch, TimeProvider time, ILogger<MigRecords> log)
 {
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(30);
 
@@ -22,7 +19,7 @@ internal sealed partial class MigRecords(IKubernetes kubernetes, IMigBook book, 
         foreach (var pod in pods.Where(p => p.Trusted && made.Any(m => m.PodUid == p.Uid)))
         {
             var told = Told(pod, made);
-            if (told is null || watch.Find(pod.Uid)?.Pod is not { } now || now.GetAnnotation(HamiKeys.MigAllocations) == told)
+            if (told is null || watch.Find(pod.Uid)?.Pod is not { } now || now.Annotation(HamiKeys.MigAllocations) == told)
                 written.Remove(pod.Uid);
             else if (!written.TryGetValue(pod.Uid, out var last) || last.Text != told || last.Next <= time.GetUtcNow())
                 await Patch(now, told, last.Text == told ? last.Failures : 0, cancellation);
@@ -46,31 +43,27 @@ internal sealed partial class MigRecords(IKubernetes kubernetes, IMigBook book, 
         return any ? MigAllocations.Encode(records) : null;
     }
 
-    private async Task Patch(V1Pod pod, string told, int failures, CancellationToken cancellation)
+    private async Task Patch(Pod pod, string told, int failures, CancellationToken cancellation)
     {
         // The UID is a precondition: another pod of that name has other instances.
-        var patch = JsonSerializer.Serialize(new
-        {
-            metadata = new { uid = pod.Uid(), annotations = new Dictionary<string, string> { [HamiKeys.MigAllocations] = told } },
-        });
-        var name = $"{pod.Namespace()}/{pod.Name()}";
+        var patch = MergePatch.Annotations(new Dictionary<string, string?>(StringComparer.Ordinal) { [HamiKeys.MigAllocations] = told }, pod.Uid);
+        var name = $"{pod.Namespace}/{pod.Name}";
         try
         {
-            await Bounded.Call(TimeSpan.FromSeconds(5), c => kubernetes.CoreV1.PatchNamespacedPodAsync(
-                new V1Patch(patch, V1Patch.PatchType.MergePatch), pod.Name(), pod.Namespace(), cancellationToken: c), cancellation);
+            await Bounded.Call(TimeSpan.FromSeconds(5), c => api.PatchPodAsync(pod.Namespace, pod.Name, patch, c), cancellation);
             LogWritten(name, told);
             // Written, though the watch has not told it yet.
-            written[pod.Uid()] = (told, 0, time.GetUtcNow() + Again);
+            written[pod.Uid] = (told, 0, time.GetUtcNow() + Again);
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
+        catch (ApiServerException e) when (e.Status is HttpStatusCode.NotFound)
         {
-            written[pod.Uid()] = (told, 0, time.GetUtcNow() + Again);
+            written[pod.Uid] = (told, 0, time.GetUtcNow() + Again);
         }
         catch (Exception e) when (Outage.Is(e, cancellation))
         {
             if (failures == 0)
                 LogRetry(name, e.Message);
-            written[pod.Uid()] = (told, failures + 1, time.GetUtcNow() + Outage.BackOff(failures, TimeSpan.FromSeconds(1), Again));
+            written[pod.Uid] = (told, failures + 1, time.GetUtcNow() + Outage.BackOff(failures, TimeSpan.FromSeconds(1), Again));
         }
     }
 

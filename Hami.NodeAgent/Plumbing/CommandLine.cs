@@ -4,9 +4,9 @@ using System.Reflection;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Installing;
 using Hami.NodeAgent.Observing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
-using k8s;
 using Serilog;
 using Serilog.Events;
 
@@ -99,7 +99,7 @@ internal static class CommandLine
             Observing = ObservingOptions.From(given),
         };
         ImmutableArray<Card> cards;
-        IKubernetes kubernetes;
+        ApiServerClient api;
         try
         {
             options = SettingsFlags.Into(DiscoveryFlags.Into(options, given), given);
@@ -115,7 +115,7 @@ internal static class CommandLine
             if (given.GetValue(Library) is { Length: > 0 } library)
                 options = options with { LibraryFile = Interceptor.Install(library, options.VgpuDir) };
             cards = options.DeviceFile is { } simulated ? DeviceFile.Read(simulated) : [];
-            kubernetes = ClusterAccess.Open(given.GetValue(Kubeconfig));
+            api = ClusterAccess.Open(given.GetValue(Kubeconfig));
         }
         catch (Exception e) when (e is DeviceFileException or SettingsException or InvalidOperationException)
         {
@@ -126,7 +126,6 @@ internal static class CommandLine
             return await Fail($"The library {given.GetValue(Library)} was not installed into {options.VgpuDir}: {e.Message} Give --interceptor a file that is there and --hook-path a folder we may write.");
         }
 
-        using var access = kubernetes;
         await using var logger = new LoggerConfiguration()
             .MinimumLevel.Is(given.GetValue(LogLevel) switch
             {
@@ -139,7 +138,7 @@ internal static class CommandLine
             .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
             .WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}")
             .CreateLogger();
-        using var host = AgentHost.Build(options, cards, kubernetes, logging => logging.AddSerilog(logger));
+        using var host = AgentHost.Build(options, cards, api, logging => logging.AddSerilog(logger));
         await host.RunAsync(cancellation);
         return 0;
     }

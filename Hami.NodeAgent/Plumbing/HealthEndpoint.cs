@@ -1,3 +1,4 @@
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 

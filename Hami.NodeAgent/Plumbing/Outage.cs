@@ -1,8 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using Grpc.Core;
-using k8s;
-using k8s.Autorest;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Plumbing;
 
@@ -11,7 +10,7 @@ internal static class Outage
 {
     public static bool Is(Exception e, CancellationToken stopping) =>
         !stopping.IsCancellationRequested
-        && e is HttpOperationException or HttpRequestException or KubernetesException or OperationCanceledException
+        && e is ApiServerException or HttpRequestException or OperationCanceledException
             or RpcException or IOException or SocketException or JsonException or TimeoutException or UnauthorizedAccessException;
 
     /// <summary>What to say of it in a log: gRPC's own message is a page.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Hami.NodeAgent.Plumbing;
@@ -5,6 +6,9 @@ namespace Hami.NodeAgent.Plumbing;
 /// <summary>Serves gRPC on one unix socket, for as long as the kubelet leaves that socket alone.</summary>
 internal sealed class PluginListener : IAsyncDisposable
 {
+    // What makes a service out of a class.
+    private const DynamicallyAccessedMemberTypes Grpc = DynamicallyAccessedMemberTypes.PublicConstructors | DynamicallyAccessedMemberTypes.PublicMethods | DynamicallyAccessedMemberTypes.NonPublicMethods;
+
     private static int opened;
 
     private readonly WebApplication app;
@@ -25,7 +29,7 @@ internal sealed class PluginListener : IAsyncDisposable
     public bool Replaced => SocketFile.Identity(socket) is { } now && now != identity;
 
     /// <param name="endpoint">Makes the service; streams must end when the token is cancelled, or closing waits for them.</param>
-    public static async Task<PluginListener> Open<TService>(
+    public static async Task<PluginListener> Open<[DynamicallyAccessedMembers(Grpc)] TService>(
         string socket, ILoggerFactory logs, Func<CancellationToken, TService> endpoint, CancellationToken cancellation)
         where TService : class
     {

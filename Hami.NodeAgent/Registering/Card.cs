@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Hami.Domain.Protocol;
 
 namespace Hami.NodeAgent.Registering;
@@ -23,7 +22,7 @@ internal sealed record Card(string Uuid, string Model, long MemoryMiB, int? Numa
 /// <summary>The kinds of MIG instances of a card; equal when they say the same.</summary>
 internal sealed class MigProfiles(IReadOnlyList<PublishedMigProfile> all) : IEquatable<MigProfiles>
 {
-    private readonly string text = JsonSerializer.Serialize(all);
+    private readonly string text = NodeRegister.Encode([new() { MigProfiles = all }]);
 
     public IReadOnlyList<PublishedMigProfile> All => all;
 

@@ -2,14 +2,12 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Hami.NodeAgent.Plumbing;
-using k8s;
-using k8s.Autorest;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Registering;
 
 /// <summary>Tells whoever looks after the node, as a warning event on it; within an hour the same event counts up.</summary>
-internal sealed partial class NodeComplaints(IKubernetes kubernetes, AgentOptions options, TimeProvider time, ILogger<NodeComplaints> log)
+internal sealed partial class NodeComplaints(ApiServerClient api, AgentOptions options, TimeProvider time, ILogger<NodeComplaints> log)
 {
     // Events of nodes have no namespace of their own; HAMi's and the kubelet's stand here.
     private const string Namespace = "default";
@@ -36,33 +34,21 @@ internal sealed partial class NodeComplaints(IKubernetes kubernetes, AgentOption
 
     private async Task<bool> Write(string reason, string sentence, CancellationToken cancellation)
     {
-        var node = await kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellation);
-        var now = time.GetUtcNow().UtcDateTime;
+        var node = await api.ReadNodeAsync(options.NodeName, cancellation);
+        var now = time.GetUtcNow();
         // The same name for the same story, so that none has to be looked for: also after a start of the agent.
-        var name = $"{options.NodeName}.{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{node.Uid()}/{reason}")))[..16]}";
-        var said = new Corev1Event
-        {
-            Metadata = new() { Name = name, NamespaceProperty = Namespace },
-            InvolvedObject = new() { ApiVersion = "v1", Kind = "Node", Name = options.NodeName, Uid = node.Uid() },
-            Reason = reason,
-            Message = sentence.Length <= 1024 ? sentence : sentence[..1024],
-            Type = "Warning",
-            Source = new() { Component = "hami-node-agent", Host = options.NodeName },
-            FirstTimestamp = now,
-            LastTimestamp = now,
-            Count = 1,
-        };
+        var name = $"{options.NodeName}.{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{node.Metadata.Uid}/{reason}")))[..16]}";
+        var said = Event.Warning(new(name, Namespace), new("Node", options.NodeName, null, node.Metadata.Uid), reason, sentence, options.NodeName, now);
         try
         {
-            await kubernetes.CoreV1.CreateNamespacedEventAsync(said, Namespace, cancellationToken: cancellation);
+            await api.CreateEventAsync(said, cancellation);
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.Conflict)
+        catch (ApiServerException e) when (e.Status is HttpStatusCode.Conflict)
         {
-            var earlier = await kubernetes.CoreV1.ReadNamespacedEventAsync(name, Namespace, cancellationToken: cancellation);
+            var earlier = await api.ReadEventAsync(Namespace, name, cancellation);
             if (earlier.LastTimestamp is { } at && now - at < OneStory)
-                (said.FirstTimestamp, said.Count) = (earlier.FirstTimestamp, (earlier.Count ?? 1) + 1);
-            said.Metadata.ResourceVersion = earlier.ResourceVersion();
-            await kubernetes.CoreV1.ReplaceNamespacedEventAsync(said, name, Namespace, cancellationToken: cancellation);
+                said = said with { FirstTimestamp = earlier.FirstTimestamp, Count = (earlier.Count ?? 1) + 1 };
+            await api.ReplaceEventAsync(said with { Metadata = earlier.Metadata }, cancellation);
         }
         return true;
     }

@@ -1,15 +1,14 @@
 using System.Collections.Immutable;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Plumbing.Settings;
-using k8s;
-using k8s.Models;
 
 namespace Hami.NodeAgent.Registering;
 
 /// <summary>Keeps the node's annotations <see cref="HamiKeys.NodeRegister"/> and <see cref="HamiKeys.NodeScore"/> equal to the cards; writes only what differs.</summary>
 internal sealed partial class NodeRegistration(
-    IKubernetes kubernetes, AgentOptions options, CardInventory inventory, SettingsInForce settings, NodeLinks links, KubeletRegistration kubelet, TimeProvider time,
+    ApiServerClient api, AgentOptions options, CardInventory inventory, SettingsInForce settings, NodeLinks links, KubeletRegistration kubelet, TimeProvider time,
     ILogger<NodeRegistration> log) : BackgroundService
 {
     private int failures;
@@ -55,11 +54,11 @@ internal sealed partial class NodeRegistration(
 
     private async Task<bool> Publish(ImmutableArray<Card> cards, NodeSettings shared, CancellationToken cancellation)
     {
-        var node = await kubernetes.CoreV1.ReadNodeAsync(options.NodeName, cancellationToken: cancellation);
+        var node = await api.ReadNodeAsync(options.NodeName, cancellation);
         var text = cards.IsEmpty ? null : Publication.Text(cards, shared);
-        if (RegisterPatch.Between(node.Annotations(), text, links.Text(cards)) is not { } patch)
+        if (RegisterPatch.Between(node.Metadata.Annotations, text, links.Text(cards)) is not { } patch)
             return false;
-        await kubernetes.CoreV1.PatchNodeAsync(new V1Patch(patch, V1Patch.PatchType.MergePatch), options.NodeName, cancellationToken: cancellation);
+        await api.PatchNodeAsync(options.NodeName, patch, cancellation);
         LogPublished(options.NodeName, text ?? "no cards");
         return true;
     }

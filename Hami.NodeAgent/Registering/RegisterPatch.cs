@@ -1,5 +1,5 @@
-using System.Text.Json;
 using Hami.Domain.Protocol;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Registering;
 
@@ -13,7 +13,7 @@ internal static class RegisterPatch
     /// <param name="are">The node's annotations.</param>
     /// <param name="cards">Null for a node without cards: an annotation that stayed would have pods placed there.</param>
     /// <param name="scores">Null when none are published.</param>
-    public static string? Between(IDictionary<string, string>? are, string? cards, string? scores)
+    public static string? Between(IReadOnlyDictionary<string, string>? are, string? cards, string? scores)
     {
         var wanted = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
@@ -22,8 +22,8 @@ internal static class RegisterPatch
             [HamiKeys.NodeAgent] = Version,
         };
         var differs = wanted.Where(w => Is(w.Key) != w.Value).ToDictionary(StringComparer.Ordinal);
-        return differs.Count == 0 ? null : JsonSerializer.Serialize(new { metadata = new { annotations = differs } });
+        return differs.Count == 0 ? null : MergePatch.Annotations(differs);
 
-        string? Is(string key) => are is not null && are.TryGetValue(key, out var value) ? value : null;
+        string? Is(string key) => are?.GetValueOrDefault(key);
     }
 }

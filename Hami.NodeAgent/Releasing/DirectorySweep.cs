@@ -1,5 +1,5 @@
 using Hami.NodeAgent.Plumbing;
-using k8s.Models;
+using Hami.NodeAgent.Plumbing.Cluster;
 
 namespace Hami.NodeAgent.Releasing;
 
@@ -40,7 +40,7 @@ internal sealed partial class DirectorySweep(
         try
         {
             // Asked anew: a watch whose connection has died in silence does not know a pod that runs.
-            var living = (await Bounded.Call(TimeSpan.FromSeconds(30), pods.Read, stopping)).Select(p => p.Pod.Uid()).ToHashSet(StringComparer.Ordinal);
+            var living = (await Bounded.Call(TimeSpan.FromSeconds(30), pods.Read, stopping)).Select(p => p.Pod.Uid).ToHashSet(StringComparer.Ordinal);
             orphans.Where(uid => !living.Contains(uid)).ToList().ForEach(Remove);
         }
         catch (Exception e) when (Outage.Is(e, stopping))

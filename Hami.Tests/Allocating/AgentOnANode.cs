@@ -1,8 +1,9 @@
 using Hami.NodeAgent;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Registering;
-using k8s;
+using Hami.Tests.Given;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -22,7 +23,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
     // Unix socket paths end at 107 bytes, and a test runner's own directory can be deep.
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("hami");
     private IHost? host;
-    private IKubernetes? kubernetes;
+    private ApiServerClient? another;
     private TrustedKeys keys = TrustedKeys.None;
 
     public HandingOptions Handing { get; set; } = new() { LimitsByFile = true };
@@ -39,11 +40,11 @@ internal sealed class AgentOnANode : IAsyncDisposable
 
     public string Containers => Path.Combine(Dir, "host", "vgpu", "containers");
 
-    /// <param name="kubernetes">Another API server than the tiny one.</param>
+    /// <param name="api">Another API server than the tiny one.</param>
     /// <param name="keys">Whose allocations count; everybody's when null.</param>
-    public static async Task<AgentOnANode> Start(bool kubelet = true, bool podResources = true, IKubernetes? kubernetes = null, TrustedKeys? keys = null)
+    public static async Task<AgentOnANode> Start(bool kubelet = true, bool podResources = true, ApiServerClient? api = null, TrustedKeys? keys = null)
     {
-        var node = new AgentOnANode { Api = await TinyApiServer.Start(), kubernetes = kubernetes, keys = keys ?? TrustedKeys.None };
+        var node = new AgentOnANode { Api = await TinyApiServer.Start(), another = api, keys = keys ?? TrustedKeys.None };
         await File.WriteAllTextAsync(node.DeviceFilePath, BothHealthy);
         Directory.CreateDirectory(Path.Combine(node.Dir, "host", "vgpu"));
         await File.WriteAllTextAsync(Path.Combine(node.Dir, "host", "vgpu", "libvgpu.so"), "the library");
@@ -76,7 +77,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
             AcceptUnsigned = keys.ById.IsEmpty,
         };
         Assert.Null(options.Fault());
-        var copy = AgentHost.Build(options, DeviceFile.Read(DeviceFilePath), kubernetes ?? Api.Client, logging => logging.AddProvider(new OutputLogs()));
+        var copy = AgentHost.Build(options, DeviceFile.Read(DeviceFilePath), another ?? Api.Client.ForAgent(), logging => logging.AddProvider(new OutputLogs()));
         await copy.StartAsync();
         return copy;
     }

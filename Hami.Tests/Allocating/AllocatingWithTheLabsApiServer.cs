@@ -1,6 +1,6 @@
 using Hami.Domain.Protocol;
 using Hami.Lab.ApiServer;
-using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using k8s;
 using k8s.Models;
 using static Hami.Tests.Allocating.AgentOnANode;
@@ -17,8 +17,9 @@ public sealed class AllocatingWithTheLabsApiServer
     public async Task A_pod_is_bound_served_marked_and_cleaned_up()
     {
         await using var lab = await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken);
-        using var kubernetes = await Open(lab);
-        await using var node = await Start(kubernetes: kubernetes);
+        var (kubernetes, api) = await Open(lab);
+        using var access = kubernetes;
+        await using var node = await Start(api: api);
         await EventuallyAsync(async () => (await kubernetes.CoreV1.ReadNodeAsync("node-1")).GetAnnotation(HamiKeys.NodeRegister) is not null);
 
         var pod = await Bind(kubernetes, "p", $"{A};");
@@ -39,8 +40,9 @@ public sealed class AllocatingWithTheLabsApiServer
     public async Task A_watch_that_is_too_old_is_begun_anew_and_misses_nothing()
     {
         await using var lab = await LabApiServer.StartAsync(new(), TestContext.Current.CancellationToken);
-        using var kubernetes = await Open(lab);
-        await using var node = await Start(kubernetes: kubernetes);
+        var (kubernetes, api) = await Open(lab);
+        using var access = kubernetes;
+        await using var node = await Start(api: api);
 
         lab.Compact();
         foreach (var name in new[] { "p1", "p2" })
@@ -50,14 +52,15 @@ public sealed class AllocatingWithTheLabsApiServer
             .All(p => p.GetAnnotation(HamiKeys.BindPhase) == BindPhases.Success));
     }
 
-    private static async Task<IKubernetes> Open(LabApiServer lab)
+    private static async Task<(IKubernetes, ApiServerClient)> Open(LabApiServer lab)
     {
         var file = Path.Combine(Directory.CreateTempSubdirectory("hami").FullName, "kubeconfig");
         await File.WriteAllTextAsync(file, lab.Kubeconfig);
-        var kubernetes = ClusterAccess.Open(file);
+        var api = ClusterAccess.Open(file);
+        var kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(file));
         Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
         await kubernetes.CoreV1.CreateNodeAsync(new() { Metadata = new() { Name = "node-1" } });
-        return kubernetes;
+        return (kubernetes, api);
     }
 
     // One Binding carries the node and the allocation, as the scheduler sends it.

@@ -2,6 +2,7 @@ using Hami.Domain.Protocol;
 using Hami.NodeAgent;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Registering;
+using Hami.Tests.Given;
 using Hami.Tests.Lab;
 using k8s;
 using k8s.Models;
@@ -50,7 +51,7 @@ public sealed class AllocatingWithTheLabsKubelet
         foreach (var file in new[] { "libvgpu.so", "ld.so.preload" })
             await File.WriteAllTextAsync(Path.Combine(options.VgpuDir, file), "");
 
-        var agent = AgentHost.Build(options, DeviceFile.Read(options.DeviceFile), scene.Kubernetes, _ => { });
+        var agent = AgentHost.Build(options, DeviceFile.Read(options.DeviceFile), scene.Kubernetes.ForAgent(), _ => { });
         await agent.StartAsync();
         await Eventually(async () => await scene.Healthy() == "20");
         return agent;

@@ -138,9 +138,9 @@ public sealed class KeepingLimitsThroughKills
 
         public async Task StartAgent(string library)
         {
-            agent = Process.Start(new ProcessStartInfo("dotnet",
+            agent = Process.Start(new ProcessStartInfo(BuiltPrograms.NodeAgent[0],
             [
-                Path.Combine(AppContext.BaseDirectory, "hami-node-agent.dll"), "serve", "--node-name", KubeletScene.Node, "--simulate", Path.Combine(Folder, "cards.yaml"),
+                .. BuiltPrograms.NodeAgent.Skip(1), "serve", "--node-name", KubeletScene.Node, "--simulate", Path.Combine(Folder, "cards.yaml"),
                 "--kubeconfig", Path.Combine(Folder, "kubeconfig"), "--kubelet-dir", Kubelet, "--hook-path", Path.Combine(Folder, "h"), "--interceptor", library, "--accept-unsigned",
             ])
             {

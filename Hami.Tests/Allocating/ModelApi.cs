@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
+using WatchEventType = Hami.NodeAgent.Plumbing.Cluster.WatchEventType;
 
 namespace Hami.Tests.Allocating;
 

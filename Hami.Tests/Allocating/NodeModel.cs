@@ -8,11 +8,13 @@ using Grpc.Core;
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
 using Hami.NodeAgent.Partitioning;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Plumbing.Settings;
 using Hami.NodeAgent.Registering;
 using Hami.NodeAgent.Releasing;
+using Hami.Tests.Given;
 using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -125,7 +127,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         Tell("agent starts");
         await Task.CompletedTask;
         if (!api.Away)
-            ToAgent(a => a.Pods.Take(api.List()));
+            ToAgent(a => a.Pods.Take(api.List().AsTold()));
     }
 
     public async Task EndAgent()
@@ -160,7 +162,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         while (agent is not null && !api.Away && events-- > 0 && api.HasNews)
         {
             var (type, pod) = api.Next();
-            ToAgent(a => a.Pods.Take(type, pod));
+            ToAgent(a => a.Pods.Take(new WatchEvent(type, pod.AsTold())));
         }
     }
 
@@ -280,7 +282,7 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         api.Away = away;
         // A broken watch is followed by a list.
         if (!away)
-            ToAgent(a => a.Pods.Take(api.List()));
+            ToAgent(a => a.Pods.Take(api.List().AsTold()));
     }
 
     public async Task Sweep(TimeSpan after)
@@ -542,14 +544,14 @@ internal sealed class NodeModel : IPodResources, IAsyncDisposable
         public Agent(NodeModel node)
         {
             var signatures = new SignatureCheck(Options, NullLogger<SignatureCheck>.Instance);
-            Pods = new(node.api.Client, Options, node.time, NullLogger<PodsOnNode>.Instance);
+            Pods = new(node.api.Client.ForAgent(), Options, node.time, NullLogger<PodsOnNode>.Instance);
             Directories = new(Options, node.files);
             checkpoint = new(Options, node.files, NullLogger<Checkpoint>.Instance);
-            phases = new(node.api.Client, node.time, NullLogger<PhaseWriter>.Instance);
+            phases = new(node.api.Client.ForAgent(), node.time, NullLogger<PhaseWriter>.Instance);
             var shares = new PodsWithShares(Pods, handedOut, signatures, Options);
             var settings = new SettingsInForce(new());
             var inventory = new CardInventory([.. Cards]);
-            allocation = new(shares, node, checkpoint, handedOut, phases, new(node.api.Client, Options, node.time, NullLogger<PodComplaints>.Instance), inventory,
+            allocation = new(shares, node, checkpoint, handedOut, phases, new(node.api.Client.ForAgent(), Options, node.time, NullLogger<PodComplaints>.Instance), inventory,
                 null!, Directories, new(_ => []), Options, settings, node.time, NullLogger<Hami.NodeAgent.Allocating.Allocation>.Instance);
             var check = new StartCheck(Pods, shares, node, checkpoint, handedOut, Directories, Options, settings, NullLogger<StartCheck>.Instance);
             var noMig = new StaticMigDevices(

@@ -1,6 +1,8 @@
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Allocating;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Plumbing;
+using Hami.Tests.Given;
 using k8s.Models;
 
 namespace Hami.Tests.Allocating;
@@ -39,7 +41,7 @@ internal static class NodePods
         Status = new() { Phase = "Pending" },
     };
 
-    public static PodOnNode Seen(V1Pod pod, long order = 1) => PodOnNode.From(new SeenPod(pod, order), Resource);
+    public static PodOnNode Seen(V1Pod pod, long order = 1) => PodOnNode.From(new SeenPod(pod.AsTold(), order), Resource);
 
     /// <summary>A listed pod; containers as <c>c0</c> or <c>c0=id,id</c>.</summary>
     public static ListedPod Listed(string name, params string[] containers) => new("default", name,

@@ -170,11 +170,11 @@ public sealed class TrustingOnlyTheScheduler : IDisposable
         var pod = Unsigned();
         Assert.Contains("carries no signature", Fault(pod), StringComparison.Ordinal);
         var open = Check(accept: true);
-        Assert.Null(open.Fault(pod, pod.GetAnnotation(HamiKeys.DevicesAllocated)));
-        Assert.Null(open.Fault(pod, pod.GetAnnotation(HamiKeys.DevicesAllocated)));
+        Assert.Null(open.Fault(pod.AsTold(), pod.GetAnnotation(HamiKeys.DevicesAllocated)));
+        Assert.Null(open.Fault(pod.AsTold(), pod.GetAnnotation(HamiKeys.DevicesAllocated)));
         Assert.Equal(1, open.AcceptedUnsigned);
         var forged = Bound("2");
-        Assert.NotNull(open.Fault(forged, forged.GetAnnotation(HamiKeys.DevicesAllocated)));
+        Assert.NotNull(open.Fault(forged.AsTold(), forged.GetAnnotation(HamiKeys.DevicesAllocated)));
     }
 
     [Fact]
@@ -182,9 +182,9 @@ public sealed class TrustingOnlyTheScheduler : IDisposable
     {
         var pod = Unsigned();
         pod.Metadata.Annotations.Remove(HamiKeys.AllocationId);
-        Assert.Null(PodOnNode.From(new(pod, 1), NodePods.Resource, Check(accept: true)).Fault);
-        Assert.NotNull(PodOnNode.From(new(pod, 1), NodePods.Resource, Check()).Fault);
-        Assert.NotNull(PodOnNode.From(new(pod, 1), NodePods.Resource).Fault);
+        Assert.Null(PodOnNode.From(new(pod.AsTold(), 1), NodePods.Resource, Check(accept: true)).Fault);
+        Assert.NotNull(PodOnNode.From(new(pod.AsTold(), 1), NodePods.Resource, Check()).Fault);
+        Assert.NotNull(PodOnNode.From(new(pod.AsTold(), 1), NodePods.Resource).Fault);
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class TrustingOnlyTheScheduler : IDisposable
         Assert.Contains("give --signing-public-key", options.Fault(), StringComparison.Ordinal);
         Assert.Null((options with { AcceptUnsigned = true }).Fault());
         Assert.Null((options with { Keys = TrustedKeys.Read([Public("1")]) }).Fault());
-        Assert.Null(Check(accept: true, keys: []).Fault(Unsigned(), ""));
+        Assert.Null(Check(accept: true, keys: []).Fault(Unsigned().AsTold(), ""));
     }
 
     [Fact]
@@ -203,8 +203,8 @@ public sealed class TrustingOnlyTheScheduler : IDisposable
     {
         var devices = Path.Combine(folder.FullName, "devices.yaml");
         await File.WriteAllTextAsync(devices, BothHealthy);
-        using var agent = Process.Start(new ProcessStartInfo("dotnet",
-            [Path.Combine(AppContext.BaseDirectory, "hami-node-agent.dll"), "serve", "--node-name", "node-1", "--simulate", devices, "--kubeconfig", "/nowhere"])
+        using var agent = Process.Start(new ProcessStartInfo(BuiltPrograms.NodeAgent[0],
+            [.. BuiltPrograms.NodeAgent.Skip(1), "serve", "--node-name", "node-1", "--simulate", devices, "--kubeconfig", "/nowhere"])
         {
             UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true,
         })!;
@@ -253,7 +253,7 @@ public sealed class TrustingOnlyTheScheduler : IDisposable
     private string Public(string key) => Path.Combine(folder.FullName, $"{key}.pub");
 
     private string? Fault(V1Pod pod, string node = "node-1", string[]? keys = null) =>
-        Check(node, keys: keys).Fault(pod, pod.GetAnnotation(HamiKeys.DevicesAllocated));
+        Check(node, keys: keys).Fault(pod.AsTold(), pod.GetAnnotation(HamiKeys.DevicesAllocated));
 
     private SignatureCheck Check(string node = "node-1", bool accept = false, string[]? keys = null) => new(
         NodePods.Options() with { NodeName = node, AcceptUnsigned = accept, Keys = TrustedKeys.Read((keys ?? ["1"]).Select(Public)) },

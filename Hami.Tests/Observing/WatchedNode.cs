@@ -3,8 +3,10 @@ using System.Runtime.CompilerServices;
 using Hami.NodeAgent;
 using Hami.NodeAgent.Observing;
 using Hami.NodeAgent.Plumbing;
+using Hami.NodeAgent.Plumbing.Cluster;
 using Hami.NodeAgent.Registering;
 using Hami.Tests.Allocating;
+using Hami.Tests.Given;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -54,7 +56,7 @@ internal sealed class WatchedNode : IAsyncDisposable
             AcceptUnsigned = true,
             Observing = with?.Invoke(watching) ?? watching,
         };
-        node.host = AgentHost.Build(options, nvml is null ? DeviceFile.Read(devices) : [], node.Api.Client, logging => logging.AddProvider(new Logs(node.Log)));
+        node.host = AgentHost.Build(options, nvml is null ? DeviceFile.Read(devices) : [], node.Api.Client.ForAgent(), logging => logging.AddProvider(new Logs(node.Log)));
         await node.host.StartAsync();
         return node;
     }
@@ -70,7 +72,7 @@ internal sealed class WatchedNode : IAsyncDisposable
             name, string.Concat(all.Select(c => c + ";")), [.. apps.Select(Count)], init is null ? null : [.. init.Select(Count)]);
         with?.Invoke(pod);
         Api.Put(pod);
-        await AgentOnANode.Eventually(() => Room<PodsOnNode>().Find(pod.Uid())?.Pod.ResourceVersion() == Api.Pod(name).ResourceVersion());
+        await AgentOnANode.Eventually(() => Room<PodsOnNode>().Find(pod.Uid())?.Pod.Metadata.ResourceVersion == Api.Pod(name).ResourceVersion());
         return pod;
 
         static int Count(string? cards) => cards is null ? 0 : cards.Split(',').Length;

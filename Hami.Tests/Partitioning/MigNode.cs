@@ -84,7 +84,7 @@ internal sealed class MigNode : IAsyncDisposable
             Observing = new() { ProcRoot = Proc },
         };
         Assert.Null(options.Fault());
-        host = AgentHost.Build(options, [], Api.Client, _ => { });
+        host = AgentHost.Build(options, [], Api.Client.ForAgent(), _ => { });
         await host.StartAsync();
     }
 

@@ -1,5 +1,6 @@
 using Hami.Domain.Protocol;
 using Hami.NodeAgent.Partitioning;
+using Hami.Tests.Given;
 using k8s.Models;
 
 namespace Hami.Tests.Partitioning;
@@ -23,7 +24,7 @@ public sealed class ReadingMigPods
         var pod = MigNode.Pod("p", "1g.5gb 0+1");
         pod.Metadata.DeletionTimestamp = ending ? DateTime.UnixEpoch : null;
         pod.Status = new() { Phase = phase, ContainerStatuses = container.Length == 0 ? null : [new() { Name = "c0", Image = "", ImageID = "", State = State(container) }] };
-        Assert.Equal(over, MigPod.Of(pod, trusted: true).Over);
+        Assert.Equal(over, MigPod.Of(pod.AsTold(), trusted: true).Over);
     }
 
     [Fact]
@@ -32,12 +33,12 @@ public sealed class ReadingMigPods
         var pod = MigNode.Pod("p", "1g.5gb 0+1", "1g.5gb 1+1");
         pod.Metadata.DeletionTimestamp = DateTime.UnixEpoch;
         pod.Status = new() { Phase = "Running", ContainerStatuses = [Status("c0", "ended"), Status("c1", "running")] };
-        Assert.False(MigPod.Of(pod, trusted: true).Over);
+        Assert.False(MigPod.Of(pod.AsTold(), trusted: true).Over);
         pod.Status.ContainerStatuses[1] = Status("c1", "ended");
         pod.Status.InitContainerStatuses = [Status("sidecar", "running")];
-        Assert.False(MigPod.Of(pod, trusted: true).Over);
+        Assert.False(MigPod.Of(pod.AsTold(), trusted: true).Over);
         pod.Status.InitContainerStatuses = null;
-        Assert.True(MigPod.Of(pod, trusted: true).Over);
+        Assert.True(MigPod.Of(pod.AsTold(), trusted: true).Over);
     }
 
     [Fact]
@@ -47,10 +48,10 @@ public sealed class ReadingMigPods
         var pod = MigNode.Pod("p", "1g.5gb 0+1", "1g.5gb 1+1", "1g.5gb 2+1", "1g.5gb 3+1");
         pod.Spec.InitContainers = [new() { Name = "init" }];
         pod.Spec.Containers = [.. pod.Spec.Containers.Take(2)];
-        Assert.Equal(["init", "c0", "c1"], MigPod.Of(pod, trusted: true).Reservations.Select(r => r.Container));
-        Assert.Equal([true, false, false], MigPod.Of(pod, trusted: true).Reservations.Select(r => r.EndsBeforeApps));
+        Assert.Equal(["init", "c0", "c1"], MigPod.Of(pod.AsTold(), trusted: true).Reservations.Select(r => r.Container));
+        Assert.Equal([true, false, false], MigPod.Of(pod.AsTold(), trusted: true).Reservations.Select(r => r.EndsBeforeApps));
         pod.Spec.InitContainers[0].RestartPolicy = "Always";
-        Assert.False(MigPod.Of(pod, trusted: true).Reservations[0].EndsBeforeApps);
+        Assert.False(MigPod.Of(pod.AsTold(), trusted: true).Reservations[0].EndsBeforeApps);
     }
 
     [Theory]
@@ -62,23 +63,23 @@ public sealed class ReadingMigPods
     {
         var pod = MigNode.Pod("p", "1g.5gb 0+1");
         pod.SetAnnotation(HamiKeys.MigAllocations, text);
-        Assert.Empty(MigPod.Of(pod, trusted: true).Reservations);
+        Assert.Empty(MigPod.Of(pod.AsTold(), trusted: true).Reservations);
     }
 
     [Fact]
     public void Init_containers_have_ended_when_the_scheduler_says_so_too()
     {
         var pod = MigNode.Pod("p", "1g.5gb 0+1");
-        Assert.False(MigPod.Of(pod, trusted: true).InitsEnded);
+        Assert.False(MigPod.Of(pod.AsTold(), trusted: true).InitsEnded);
         pod.Spec.InitContainers = [new() { Name = "init" }];
-        Assert.False(MigPod.Of(pod, trusted: true).InitsEnded);
+        Assert.False(MigPod.Of(pod.AsTold(), trusted: true).InitsEnded);
         pod.Status.InitContainerStatuses = [Status("init", "failed")];
-        Assert.False(MigPod.Of(pod, trusted: true).InitsEnded);
+        Assert.False(MigPod.Of(pod.AsTold(), trusted: true).InitsEnded);
         pod.Status.InitContainerStatuses = [Status("init", "ended")];
-        Assert.True(MigPod.Of(pod, trusted: true).InitsEnded);
+        Assert.True(MigPod.Of(pod.AsTold(), trusted: true).InitsEnded);
         pod.Status.InitContainerStatuses = null;
         pod.Status.ContainerStatuses = [Status("c0", "running")];
-        Assert.True(MigPod.Of(pod, trusted: true).InitsEnded);
+        Assert.True(MigPod.Of(pod.AsTold(), trusted: true).InitsEnded);
     }
 
     [Theory]

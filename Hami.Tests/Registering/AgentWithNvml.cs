@@ -80,7 +80,7 @@ internal sealed class AgentWithNvml : IAsyncDisposable
             AcceptUnsigned = true,
         });
         Assert.Null(options.Fault());
-        host = AgentHost.Build(options, [], Api.Client, logging => logging.AddProvider(new Logs(Log)).SetMinimumLevel(LogLevel.Debug));
+        host = AgentHost.Build(options, [], Api.Client.ForAgent(), logging => logging.AddProvider(new Logs(Log)).SetMinimumLevel(LogLevel.Debug));
         await host.StartAsync();
     }
 

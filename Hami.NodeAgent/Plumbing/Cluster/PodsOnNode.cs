@@ -1,17 +1,14 @@
 using System.Collections.Immutable;
 using System.Net;
-using k8s;
-using k8s.Autorest;
-using k8s.Models;
 
-namespace Hami.NodeAgent.Plumbing;
+namespace Hami.NodeAgent.Plumbing.Cluster;
 
 /// <summary>A pod bound to this node.</summary>
 /// <param name="Order">Position in the order this agent came to know them, which is the order of their binding but for pods that were there at the start.</param>
-internal sealed record SeenPod(V1Pod Pod, long Order);
+internal sealed record SeenPod(Pod Pod, long Order);
 
 /// <summary>The pods bound to this node: listed, then watched, and listed again whenever the watch breaks for good.</summary>
-internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions options, TimeProvider time, ILogger<PodsOnNode> log)
+internal sealed partial class PodsOnNode(ApiServerClient api, AgentOptions options, TimeProvider time, ILogger<PodsOnNode> log)
     : BackgroundService
 {
     private static readonly TimeSpan WatchLength = TimeSpan.FromMinutes(5);
@@ -34,10 +31,10 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
     /// <summary>Asks the API server for the node's pods as they are now, past the watch, which may be behind.</summary>
     public async Task<IReadOnlyCollection<SeenPod>> Read(CancellationToken cancellation)
     {
-        var list = await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: selector, cancellationToken: cancellation);
+        var list = await api.ListPodsAsync(selector, cancellation);
         // Not put into the watched set: a pod deleted while the answer travelled would stay there.
         lock (gate)
-            return InOrder(list.Items).Select((pod, i) => seen.GetValueOrDefault(pod.Uid()) is { } known
+            return InOrder((list.Items ?? [])).Select((pod, i) => seen.GetValueOrDefault(pod.Uid) is { } known
                 ? known with { Pod = pod }
                 : new SeenPod(pod, order + 1 + i)).ToList();
     }
@@ -47,9 +44,9 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
     {
         try
         {
-            return (await kubernetes.CoreV1.ReadNamespacedPodAsync(name, @namespace, cancellationToken: cancellation)).Uid() == uid;
+            return (await api.ReadPodAsync(@namespace, name, cancellation)).Uid == uid;
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.NotFound)
+        catch (ApiServerException e) when (e.Status is HttpStatusCode.NotFound)
         {
             return false;
         }
@@ -83,21 +80,21 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
     private async Task<string> List(CancellationToken stopping)
     {
         var list = await Bounded.Call(TimeSpan.FromSeconds(30),
-            c => kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: selector, cancellationToken: c), stopping);
+            c => api.ListPodsAsync(selector, c), stopping);
         Take(list);
-        return list.ResourceVersion();
+        return list.Metadata.ResourceVersion;
     }
 
     /// <summary>All pods of the node, as a list tells them.</summary>
-    internal void Take(V1PodList list)
+    internal void Take(PodList list)
     {
         List<string> gone;
         lock (gate)
         {
-            var present = list.Items.Select(p => p.Uid()).ToHashSet(StringComparer.Ordinal);
+            var present = (list.Items ?? []).Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
             gone = [.. seen.Keys.Where(uid => !present.Contains(uid))];
             seen = seen.RemoveRange(gone);
-            foreach (var pod in InOrder(list.Items))
+            foreach (var pod in InOrder((list.Items ?? [])))
                 Put(pod);
         }
         Synced = true;
@@ -110,51 +107,43 @@ internal sealed partial class PodsOnNode(IKubernetes kubernetes, AgentOptions op
         // The server ends the watch in time; where the connection died silently we end it ourselves a little later.
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         bound.CancelAfter(WatchLength + TimeSpan.FromSeconds(30));
-        Exception? broken = null;
-        var events = kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(fieldSelector: selector, resourceVersion: version,
-            allowWatchBookmarks: true, timeoutSeconds: (int)WatchLength.TotalSeconds, onError: e => broken = e, cancellationToken: bound.Token);
         try
         {
-            await foreach (var (type, pod) in events)
+            await foreach (var told in api.WatchPodsAsync(selector, version, WatchLength, bound.Token))
             {
-                if (type is WatchEventType.Error)
-                    return null;
-                version = pod.ResourceVersion() ?? version;
-                Take(type, pod);
+                version = told.Pod.Metadata.ResourceVersion ?? version;
+                Take(told);
             }
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.Gone)
+        catch (ApiServerException e) when (e.Status is HttpStatusCode.Gone)
         {
             return null;
         }
-        if (broken is KubernetesException)
-            return null;
-        if (broken is not null)
-            throw new IOException(broken.Message, broken);
         return version;
     }
 
     /// <summary>One pod, as the watch tells it.</summary>
-    internal void Take(WatchEventType type, V1Pod pod)
+    internal void Take(WatchEvent told)
     {
+        var (type, pod) = told;
         if (type is WatchEventType.Bookmark)
             return;
         if (type is WatchEventType.Deleted)
         {
             lock (gate)
-                seen = seen.Remove(pod.Uid());
-            Gone?.Invoke(pod.Uid());
+                seen = seen.Remove(pod.Uid);
+            Gone?.Invoke(pod.Uid);
             return;
         }
         lock (gate)
             Put(pod);
     }
 
-    private void Put(V1Pod pod) =>
-        seen = seen.SetItem(pod.Uid(), seen.GetValueOrDefault(pod.Uid()) is { } known ? known with { Pod = pod } : new SeenPod(pod, ++order));
+    private void Put(Pod pod) =>
+        seen = seen.SetItem(pod.Uid, seen.GetValueOrDefault(pod.Uid) is { } known ? known with { Pod = pod } : new SeenPod(pod, ++order));
 
-    private static IEnumerable<V1Pod> InOrder(IEnumerable<V1Pod> pods) =>
-        pods.OrderBy(p => p.Metadata.CreationTimestamp).ThenBy(p => p.Namespace(), StringComparer.Ordinal).ThenBy(p => p.Name(), StringComparer.Ordinal);
+    private static IEnumerable<Pod> InOrder(IEnumerable<Pod> pods) =>
+        pods.OrderBy(p => p.Metadata.CreationTimestamp).ThenBy(p => p.Namespace, StringComparer.Ordinal).ThenBy(p => p.Name, StringComparer.Ordinal);
 
     [LoggerMessage(LogLevel.Warning, "The API server does not tell this node's pods ({Reason}); trying again (failures in a row before this: {Failures})")]
     private partial void LogAway(string reason, int failures);
