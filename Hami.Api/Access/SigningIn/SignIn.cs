@@ -93,7 +93,7 @@ internal sealed partial class SignIn(OidcOptions oidc, SignInOptions options, Ha
             return null;
         return who.HasClaim(c => c.Type == oidc.GroupsClaim)
             ? (Trouble.Nothing, $"--oidc-group names none of the groups of {viewer.Name}")
-            : (Trouble.Groups, $"the token of {viewer.Name} has no claim \"{oidc.GroupsClaim}\": the provider puts it there, at times for a scope that --oidc-scope asks for");
+            : (Trouble.Groups, $"the token of {viewer.Name} names no groups in the claim \"{oidc.GroupsClaim}\": the provider puts them there, at times only for a scope that --oidc-scope asks for");
     }
 
     /// <summary>Gives the token out that a page has come for.</summary>

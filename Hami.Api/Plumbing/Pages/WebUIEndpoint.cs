@@ -6,7 +6,7 @@ namespace Hami.Api.Plumbing.Pages;
 
 /// <summary>The web UI: one page for every address that a browser opens, and the files that it was built into.</summary>
 /// <param name="signIn">Where people sign in, and with whom: an address and a host, written into the page; empty where they bring a token.</param>
-internal sealed class WebUIEndpoint(string folder, string signIn)
+internal sealed class WebUIEndpoint(string folder, string signIn = "")
 {
     private const string Nonce = "__NONCE__";
     private const string SignIn = "__SIGN_IN__";
