@@ -66,7 +66,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
     public string Token(Action<JsonObject> change, RSA? key = null)
     {
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
-        var claims = new JsonObject { ["iss"] = Issuer.ToString(), ["aud"] = Client, ["sub"] = "ada", ["iat"] = now, ["nbf"] = now, ["exp"] = now + 600, ["groups"] = new JsonArray("admins") };
+        var claims = new JsonObject { ["iss"] = Issuer.ToString(), ["aud"] = Client, ["sub"] = "ada", ["name"] = "ada", ["iat"] = now, ["nbf"] = now, ["exp"] = now + 600, ["groups"] = new JsonArray("admins") };
         change(claims);
         var text = $"{Encode("""{"alg":"RS256","typ":"JWT","kid":"k1"}""")}.{Encode(claims.ToJsonString())}";
         return $"{text}.{Base64Url.EncodeToString((key ?? _key).SignData(Encoding.ASCII.GetBytes(text), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))}";
@@ -95,7 +95,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
             ? Results.Text($"""<!doctype html><title>Provider</title><a href="/allowed{System.Net.WebUtility.HtmlEncode(http.Request.QueryString.ToString())}">Let ada in</a>""", "text/html")
             : SendBack(http.Request.Query));
         _app.MapGet("/allowed", (HttpContext http) => SendBack(http.Request.Query));
-        _app.MapPost("/token", async (HttpContext http) => GiveToken(await http.Request.ReadFormAsync()));
+        _app.MapPost("/token", async Task (HttpContext http) => await GiveToken(await http.Request.ReadFormAsync()).ExecuteAsync(http));
     }
 
     private IResult SendBack(IQueryCollection asked)

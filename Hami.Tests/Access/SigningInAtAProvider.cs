@@ -40,7 +40,7 @@ public sealed class SigningInAtAProvider : IAsyncLifetime
         _provider.Secret = "a secret";
         await File.WriteAllTextAsync(_secretFile, "a secret\n");
         _database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());
-        _options = new(AuthMode.Oidc, new(_provider.Issuer, OpenIdProvider.Client, "sub", "groups", new Dictionary<string, Scope>(StringComparer.Ordinal) { ["admins"] = Scope.Everything })
+        _options = new(AuthMode.Oidc, new(_provider.Issuer, OpenIdProvider.Client, "name", "groups", new Dictionary<string, Scope>(StringComparer.Ordinal) { ["admins"] = Scope.Everything })
         {
             SignIn = new(new($"https://{PublicHost}"), OpenIdProvider.Client, _secretFile, ["openid", "profile", "groups"]),
         });
@@ -138,7 +138,7 @@ public sealed class SigningInAtAProvider : IAsyncLifetime
         {
             _ = what switch
             {
-                "no name" => claims.Remove("sub") && Set(claims, "name", "ada"),
+                "no name" => claims.Remove("name"),
                 "no groups" => claims.Remove("groups"),
                 "unknown groups" => Set(claims, "groups", new JsonArray("others")),
                 "for somebody else" => Set(claims, "aud", "others"),
@@ -171,8 +171,9 @@ public sealed class SigningInAtAProvider : IAsyncLifetime
         Assert.Equal("", answer.Body);
         if (what != "used before")
             Assert.DoesNotContain(browser.Cookies, c => c.Name == SignIn.TicketCookie);
-        var line = Assert.Single(_log.Lines, l => l.StartsWith("Somebody could not sign in", StringComparison.Ordinal));
-        Assert.DoesNotContain('\n', line);
+        var lines = _log.Lines.Where(l => l.StartsWith("Somebody could not sign in", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(lines);
+        Assert.DoesNotContain(lines, l => l.Contains('\n', StringComparison.Ordinal));
     }
 
     [Fact]

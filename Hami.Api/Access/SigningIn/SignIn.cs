@@ -60,7 +60,7 @@ internal sealed partial class SignIn(OidcOptions oidc, SignInOptions options, Ha
     private async Task EndAsync(TicketReceivedContext context)
     {
         context.HandleResponse();
-        var (http, to) = (context.HttpContext, context.Properties?.RedirectUri ?? "/");
+        var (http, to) = (context.HttpContext, context.ReturnUri ?? "/");
         if (context.Properties?.GetTokenValue("id_token") is not { } token || context.Principal is not { } who)
             GiveUp(http, to, Trouble.Unaccepted, "the provider gave no ID token");
         else if (WhyUseless(who) is { } useless)
