@@ -92,22 +92,20 @@ public sealed class SigningInAtAProvider : IAsyncLifetime
         Assert.Equal(1L, await AskDatabaseAsync("select count(*) from hami_sign_in.key"));
     }
 
-    [Theory]
-    [InlineData("//evil.example.org")]
-    [InlineData("https://evil.example.org/")]
-    [InlineData("/\\evil.example.org")]
-    [InlineData("\\\\evil.example.org")]
-    [InlineData("javascript:alert(1)")]
-    [InlineData("evil.example.org")]
-    [InlineData("/\t/evil.example.org")]
-    [InlineData("/a#signed-in")]
-    [InlineData("/sign-in?to=/")]
-    public async Task Nobody_is_sent_anywhere_but_to_a_page_of_ours(string to)
+    [Fact]
+    public async Task Nobody_is_sent_anywhere_but_to_a_page_of_ours()
     {
-        var answer = await new Browser(this).AskAsync(_replicas[0], HttpMethod.Get, $"/sign-in?to={Uri.EscapeDataString(to)}");
+        foreach (var to in (string[])
+            [
+                "//evil.example.org", "https://evil.example.org/", "/\\evil.example.org", "\\\\evil.example.org", "javascript:alert(1)", "evil.example.org", "/\t/evil.example.org", "/a#signed-in",
+                "/sign-in?to=/",
+            ])
+        {
+            var answer = await new Browser(this).AskAsync(_replicas[0], HttpMethod.Get, $"/sign-in?to={Uri.EscapeDataString(to)}");
 
-        Assert.Equal((400, ""), (answer.Status, answer.Location));
-        Assert.Contains("no path of the web UI", answer.Body, StringComparison.Ordinal);
+            Assert.Equal((to, 400, ""), (to, answer.Status, answer.Location));
+            Assert.Contains("no path of the web UI", answer.Body, StringComparison.Ordinal);
+        }
     }
 
     [Theory]

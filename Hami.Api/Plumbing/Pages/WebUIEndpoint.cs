@@ -50,6 +50,7 @@ internal sealed class WebUIEndpoint(string folder, string signIn = "")
 /// <summary>Where the web UI is.</summary>
 internal static class WebUIRoutes
 {
+    /// <summary>Answers at every address that nothing else answers at.</summary>
     /// <param name="signIn">What the page is told of signing in.</param>
     public static void MapWebUI(this IEndpointRouteBuilder routes, string signIn)
     {
