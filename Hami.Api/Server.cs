@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Hami.Api.Access;
+using Hami.Api.Access.SigningIn;
 using Hami.Api.Admitting;
 using Hami.Api.Asking;
 using Hami.Api.Binding;
@@ -37,6 +38,9 @@ internal static partial class Server
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", Serilog.Events.LogEventLevel.Warning)
             .MinimumLevel.Override("Marten", Serilog.Events.LogEventLevel.Warning)
+            // What goes wrong while somebody signs in is said in a line of ours, and that the keys of that lie in PostgreSQL in the threat model.
+            .MinimumLevel.Override("Microsoft.AspNetCore.Authentication.OpenIdConnect", Serilog.Events.LogEventLevel.Fatal)
+            .MinimumLevel.Override("Microsoft.AspNetCore.DataProtection", Serilog.Events.LogEventLevel.Error)
             .MinimumLevel.Override("System.Net.Http", Serilog.Events.LogEventLevel.Warning)
             // The host calls a service failed that it stops before it has begun, as when an address is in use.
             .Filter.ByExcluding(said => said is { Exception: TaskCanceledException { StackTrace: { } trace } } && trace.Contains("TryExecuteBackgroundServiceAsync", StringComparison.Ordinal))
@@ -46,6 +50,7 @@ internal static partial class Server
 
         await using var app = builder.Build();
         app.UseListeners();
+        app.UseAccess(options.Access);
         app.UseStageTimes();
         var (everybody, scheduler) = (app.For(Callers.Public), app.For(Callers.Scheduler));
         everybody.Timed(Stage.Webhook).AsWebhook().MapWebhook();
@@ -57,7 +62,8 @@ internal static partial class Server
         everybody.MapTelemetry();
         everybody.MapGraphQL();
         everybody.MapGraphiQL();
-        everybody.MapWebUI();
+        everybody.MapSignIn(options.Access);
+        everybody.MapWebUI(options.Access.Oidc is { SignIn: { } signIn } oidc ? SignIn.Invitation(oidc, signIn) : "");
         app.For(Callers.Prometheus).MapMetrics(options.LegacyMetrics, options.WebUiMetrics);
         app.For(Callers.Public | Callers.Scheduler | Callers.Prometheus).MapProbes();
         if (options.Profiling)

@@ -25,11 +25,11 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger)
 
     public void Refused(IPAddress? from, int status, string why) => LogRefused(logger, from, status, why);
 
-    private static string Time(DateTimeOffset? at) => at?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture) ?? "-";
-
     /// <summary>A text of somebody else's that cannot begin a line of its own.</summary>
-    private static string Plain(string text) =>
-        string.Concat(text.Take(LongestText).Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? '?' : c));
+    public static string Plain(string text, int longest = LongestText) =>
+        string.Concat(text.Take(longest).Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? '?' : c));
+
+    private static string Time(DateTimeOffset? at) => at?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture) ?? "-";
 
     [LoggerMessage(Level = LogLevel.Information, Message = "History was asked for: {User} {Fields} in {Namespaces} from {From} to {To}: {Outcome} after {Milliseconds} ms.")]
     private static partial void LogAsked(ILogger logger, string user, string fields, string namespaces, string from, string to, string outcome, long milliseconds);

@@ -24,10 +24,15 @@ internal sealed class OidcGate(OidcOptions options) : IGate
         }
         if (result.Failure is { } failure)
             throw failure is SecurityTokenException or ArgumentException && await HasKeysAsync(http) ? Unknown(failure) : Unreachable(failure);
-        if (result.Principal is not { } who || who.FindFirstValue(options.NameClaim) is not { Length: > 0 } name)
-            throw new AccessRefusedException(StatusCodes.Status401Unauthorized, $"the token has no claim \"{options.NameClaim}\" that says who you are");
-        return new(name, ScopeOf(who.FindAll(options.GroupsClaim).Select(c => c.Value)));
+        return result.Principal is { } who && ViewerOf(who, options) is { } viewer
+            ? viewer
+            : throw new AccessRefusedException(StatusCodes.Status401Unauthorized, $"the token has no claim \"{options.NameClaim}\" that says who you are");
     }
+
+    /// <summary>Who a token is for, and what they may see; null where it does not say who.</summary>
+    public static Viewer? ViewerOf(ClaimsPrincipal who, OidcOptions options) => who.FindFirstValue(options.NameClaim) is { Length: > 0 } name
+        ? new(name, ScopeOf(who.FindAll(options.GroupsClaim).Select(c => c.Value), options))
+        : null;
 
     // Without the provider's keys every token looks wrong.
     private static async Task<bool> HasKeysAsync(HttpContext http)
@@ -44,7 +49,7 @@ internal sealed class OidcGate(OidcOptions options) : IGate
     }
 
     /// <summary>What the groups see together.</summary>
-    private Scope ScopeOf(IEnumerable<string> groups)
+    private static Scope ScopeOf(IEnumerable<string> groups, OidcOptions options)
     {
         var scopes = groups.Select(g => options.Scopes.GetValueOrDefault(g)).OfType<Scope>().ToList();
         return new(
@@ -56,12 +61,12 @@ internal sealed class OidcGate(OidcOptions options) : IGate
         services.AddAuthentication().AddJwtBearer(bearer =>
         {
             bearer.Authority = options.Issuer.ToString();
-            bearer.Audience = options.Audience;
+            bearer.TokenValidationParameters.ValidAudiences = options.Audiences;
             bearer.MapInboundClaims = false;
             bearer.RequireHttpsMetadata = !options.Issuer.IsLoopback;
             bearer.TokenValidationParameters.NameClaimType = options.NameClaim;
-            // Both spellings are in use for one issuer.
-            bearer.TokenValidationParameters.ValidIssuers = [options.Issuer.ToString(), options.Issuer.ToString().TrimEnd('/')];
+            // Both are in use for one issuer.
+            bearer.TokenValidationParameters.ValidIssuers = options.Spellings;
         });
 
     private AccessRefusedException Unknown(Exception why) =>

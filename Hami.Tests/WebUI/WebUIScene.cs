@@ -44,7 +44,8 @@ public sealed class WebUIScene : IAsyncLifetime
         }
     }
 
-    private static string? WhyNot { get; } =
+    /// <summary>Why pages cannot be looked at here; null where they can.</summary>
+    internal static string? WhyNot { get; } =
         Chromium.Program is null ? "There is no Chromium on this machine: apt-get install -y chromium, or name one in HAMI_TEST_CHROMIUM."
         : !File.Exists(Path.Combine(WebUIEndpoint.Built, "index.html")) ? "The web UI is not built in: npm was missing at build time."
         : Environment.GetEnvironmentVariable("HAMI_TEST_KUBECONFIG") is { Length: > 0 } ? "Pages are looked at in the lab's own cluster."

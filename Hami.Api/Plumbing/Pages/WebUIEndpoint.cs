@@ -1,14 +1,18 @@
 using System.Buffers.Text;
+using System.Net;
 using System.Security.Cryptography;
 
 namespace Hami.Api.Plumbing.Pages;
 
 /// <summary>The web UI: one page for every address that a browser opens, and the files that it was built into.</summary>
-internal sealed class WebUIEndpoint(string folder)
+/// <param name="signIn">Where people sign in, and with whom: an address and a host, written into the page; empty where they bring a token.</param>
+internal sealed class WebUIEndpoint(string folder, string signIn = "")
 {
     private const string Nonce = "__NONCE__";
+    private const string SignIn = "__SIGN_IN__";
 
     private readonly BuiltFiles _files = new(folder);
+    private readonly string _signIn = WebUtility.HtmlEncode(signIn);
 
     /// <summary>Where the build puts the files.</summary>
     public static readonly string Built = Path.Combine(AppContext.BaseDirectory, "webui");
@@ -39,16 +43,18 @@ internal sealed class WebUIEndpoint(string folder)
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()";
-        return Results.Text(page.Replace(Nonce, nonce, StringComparison.Ordinal), "text/html; charset=utf-8");
+        return Results.Text(page.Replace(Nonce, nonce, StringComparison.Ordinal).Replace(SignIn, _signIn, StringComparison.Ordinal), "text/html; charset=utf-8");
     }
 }
 
 /// <summary>Where the web UI is.</summary>
 internal static class WebUIRoutes
 {
-    public static void MapWebUI(this IEndpointRouteBuilder routes)
+    /// <summary>Answers at every address that nothing else answers at.</summary>
+    /// <param name="signIn">What the page is told of signing in.</param>
+    public static void MapWebUI(this IEndpointRouteBuilder routes, string signIn)
     {
-        var pages = new WebUIEndpoint(WebUIEndpoint.Built);
+        var pages = new WebUIEndpoint(WebUIEndpoint.Built, signIn);
         routes.MapGet("/assets/{file}", pages.Asset);
         routes.MapGet("/favicon.svg", (HttpContext http) => pages.Plain(http, "favicon.svg"));
         routes.MapGet("/scheme.js", (HttpContext http) => pages.Plain(http, "scheme.js"));

@@ -9,6 +9,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
 import { Gate } from './Access/Gate'
+import { comeBack } from './Access/provider'
 import { questions } from './Plumbing/live'
 import { router } from './Plumbing/router'
 import { speak } from './Plumbing/words'
@@ -54,5 +55,5 @@ function App() {
   )
 }
 
-await speak()
+await Promise.all([comeBack(), speak()])
 createRoot(document.getElementById('page')!).render(<StrictMode><App /></StrictMode>)

@@ -6,12 +6,15 @@ const key = 'hami-token'
 const channel = new BroadcastChannel('hami-token')
 const listeners = new Set<() => void>()
 
+/** The token that the server took last no longer. */
+let over: string | undefined
+
 type Message = { ask: true } | { token: string } | { signedOut: true }
 
 channel.onmessage = (event: MessageEvent<Message>) => {
   const mine = token()
   if ('ask' in event.data && mine) channel.postMessage({ token: mine })
-  else if ('token' in event.data && !mine) keep(event.data.token)
+  else if ('token' in event.data && !mine && event.data.token !== over) keep(event.data.token)
   else if ('signedOut' in event.data && mine) keep(null)
 }
 
@@ -28,13 +31,23 @@ export function signIn(bearer: string): void {
 
 /** Signs out in every tab. */
 export function signOut(): void {
+  over = undefined
   keep(null)
   channel.postMessage({ signedOut: true })
 }
 
-/** Forgets a token that was refused, in this tab. */
+/** Forgets a token that was refused, in this tab; another may have a newer one. */
 export function clearToken(): void {
-  if (token()) keep(null)
+  const refused = token()
+  if (!refused) return
+  over = refused
+  keep(null)
+  channel.postMessage({ ask: true })
+}
+
+/** Whether somebody was signed in here, and is no more because the time of their token is over. */
+export function isOver(): boolean {
+  return !!over && !token()
 }
 
 export function onTokenChange(listener: () => void): () => void {

@@ -1,6 +1,20 @@
 /** What is said to who signs in. */
 export const access = {
   signIn: 'Sign in',
+  signInWith: 'Sign in with {{host}}',
+  withToken: 'Sign in with a token instead',
+  over: 'Your sign-in is over. Sign in again to go on with this page.',
+  back: {
+    denied: 'You are not signed in: the provider did not let you in. Try again, or ask those who run it for access.',
+    unreachable: 'You are not signed in: the control plane cannot reach the provider. Try again in a while; the log of hami-api says what is in the way.',
+    refused: 'You are not signed in: the provider does not accept this control plane. Tell those who run it; the log of hami-api says what is wrong with its client ID, secret, address or scopes.',
+    stale: 'You are not signed in: this attempt was begun in another browser or too long ago, or is used up. Sign in again.',
+    unnamed: 'You are not signed in: the provider does not say who you are in the way this control plane expects. Tell those who run it; the log of hami-api says which claim is missing.',
+    groups: 'You are not signed in: the provider says nothing of your groups, and they decide what you may see. Tell those who run this control plane; the log of hami-api says which claim is missing.',
+    nothing: 'You are not signed in: none of your groups may see anything here. Ask those who run this control plane to let one of them, with --oidc-group.',
+    unaccepted: 'You are not signed in: what the provider answered is not right for this control plane. Try again; the log of hami-api says what is wrong.',
+    unavailable: 'You are not signed in: the control plane could not finish it just now. Try again in a while.',
+  },
   signOut: 'Sign out',
   token: 'Token',
   tokenHint: 'A Kubernetes bearer token, or the ID token of your OpenID provider. It stays in this tab and is sent to this control plane alone.',
