@@ -66,11 +66,11 @@ public sealed record PendingPod(
             CultureInfo.InvariantCulture, $"{Sum(_ => 1):D39}/{Sum(c => c.MemoryMiB):D39}/{Sum(c => c.MemoryMiB > 0 ? 0 : c.MemoryPercent):D39}/{Sum(c => c.Cores):D39}");
     }
 
-    // The reason of most cards first, as they are shown; the same reasons by how many cards have the first.
+    // The reason of most cards first, as they are shown; the same reasons by how many cards have the first. A number stands before a further word.
     private static string Words(IReadOnlyList<RefusalCount> reasons)
     {
         var most = reasons.OrderByDescending(r => r.Cards).ThenBy(r => r.Reason, StringComparer.Ordinal).ToList();
-        return string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', most.Select(r => r.Reason))}/{(most.Count > 0 ? most[0].Cards : 0):D10}");
+        return string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', most.Select(r => r.Reason))} {(most.Count > 0 ? most[0].Cards : 0):D10}");
     }
 }
 

@@ -25,8 +25,12 @@ public sealed class SortingByWhatRowsAre
     private static readonly Gen<List<PendingPod>> AnyPods = AnyPod.List[0, 25].Select(pods => pods.Select((pod, i) => pod with { PodUid = $"uid-{i}" }).ToList());
 
     [Fact]
-    public void Waiting_pods_are_sorted_by_the_cards_they_ask_for_then_by_memory_and_compute() => Holds(PendingSort.Asks, pod => pod.Ask is not { } ask
-        ? null : (ask.Containers[0].Count, ask.Containers[0].Count * ask.Containers[0].MemoryMiB, ask.Containers[0].MemoryMiB > 0 ? 0 : ask.Containers[0].Count * ask.Containers[0].MemoryPercent, ask.Containers[0].Count * ask.Containers[0].Cores));
+    public void Waiting_pods_are_sorted_by_the_cards_they_ask_for_then_by_memory_and_compute() => Holds<(int Cards, long MemoryMiB, int Percent, int Cores)?>(PendingSort.Asks, pod =>
+    {
+        if (pod.Ask?.Containers[0] is not { } each)
+            return null;
+        return (each.Count, each.Count * each.MemoryMiB, each.MemoryMiB > 0 ? 0 : each.Count * each.MemoryPercent, each.Count * each.Cores);
+    });
 
     [Fact]
     public void Waiting_pods_are_sorted_by_the_reason_of_most_cards_then_by_how_many_have_it() => Holds(PendingSort.Reasons, pod =>
