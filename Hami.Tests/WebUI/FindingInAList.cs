@@ -77,6 +77,22 @@ public sealed class FindingInAList(WebUIScene scene)
     [InlineData("/usage?view=idle")]
     public Task Every_column_of_a_wide_list_sorts_up_and_down_too(string list) => SortByEveryColumnAsync(list);
 
+    [Fact]
+    public async Task What_came_between_two_moments_is_sorted_by_its_headings()
+    {
+        await using var visit = await scene.VisitAsync("/history?show=compare");
+        var came = visit.Page.GetByRole(AriaRole.Table, new() { Name = "Pods that came" });
+        var pods = came.GetByRole(AriaRole.Row).GetByRole(AriaRole.Cell).Filter(new() { HasText = "default/" });
+        var before = await pods.AllInnerTextsAsync();
+        Assert.True(before.Count > 2, "All of the scene came within the hour.");
+
+        await came.GetByRole(AriaRole.Button, new() { Name = "Pod" }).ClickAsync();
+
+        await visit.UntilAsync(came.GetByRole(AriaRole.Columnheader, new() { Name = "Pod" }).And(visit.Page.Locator("[aria-sort=descending]")));
+        Assert.Equal(before.Reverse(), await pods.AllInnerTextsAsync());
+        visit.AssertNothingWentWrong();
+    }
+
     private async Task SortByEveryColumnAsync(string list)
     {
         await using var visit = await scene.VisitAsync(list);
