@@ -29,20 +29,35 @@ internal sealed record Cursor(string Order, object Key, string Id)
     {
         try
         {
-            if (JsonSerializer.Deserialize<string[]>(Base64Url.DecodeFromChars(text)) is not [var of, [var kind, ..] value, var id])
-                throw Unknown(text);
+            var (of, kind, value, id) = Read(text);
             if (of != order)
                 throw new ExecutionError("The cursor given as after comes from another order of the list: begin without it, or ask in the order it was given in.");
             object parsed = kind switch
             {
-                Text => value[1..],
-                Number => long.Parse(value.AsSpan(1), CultureInfo.InvariantCulture),
-                Time => new DateTimeOffset(long.Parse(value.AsSpan(1), CultureInfo.InvariantCulture), TimeSpan.Zero),
+                Text => value,
+                Number => long.Parse(value, CultureInfo.InvariantCulture),
+                Time => new DateTimeOffset(long.Parse(value, CultureInfo.InvariantCulture), TimeSpan.Zero),
                 _ => throw Unknown(text),
             };
             return parsed.GetType() == key ? new(of, parsed, id) : throw Unknown(text);
         }
-        catch (Exception e) when (e is FormatException or JsonException or OverflowException or ArgumentException or DecoderFallbackException)
+        catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
+        {
+            throw Unknown(text);
+        }
+    }
+
+    /// <summary>The order that a cursor was given in.</summary>
+    /// <exception cref="ExecutionError">It is none of ours.</exception>
+    public static string OrderOf(string text) => Read(text).Order;
+
+    private static (string Order, char Kind, string Value, string Id) Read(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<string[]>(Base64Url.DecodeFromChars(text)) is [{ } order, [var kind, .. var value], { } id] ? (order, kind, value, id) : throw Unknown(text);
+        }
+        catch (Exception e) when (e is FormatException or JsonException or ArgumentException or DecoderFallbackException)
         {
             throw Unknown(text);
         }

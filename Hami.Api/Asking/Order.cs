@@ -1,11 +1,12 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using GraphQL;
 
 namespace Hami.Api.Asking;
 
 /// <summary>An order of a list: by one value, and by the id where that is the same.</summary>
 /// <param name="Name">The word clients ask for it with.</param>
-/// <param name="Key">The value: a text, a <see cref="long"/> or a time; null when it is not known, which only numbers may be.</param>
+/// <param name="Key">The value: a text, a <see cref="long"/> or a time; null when it is not known, which no time may be.</param>
 /// <param name="Id">What no two rows have in common.</param>
 /// <param name="Sql">The value as PostgreSQL computes it; null for lists in memory.</param>
 internal sealed record Order<T>(string Name, Type Kind, Func<T, object?> Key, Func<T, string> Id, string? Sql = null)
@@ -14,8 +15,8 @@ internal sealed record Order<T>(string Name, Type Kind, Func<T, object?> Key, Fu
 
     public string Label => Descending ? Name + "-" : Name;
 
-    /// <summary>Stands for a number that is not known: behind all others in either direction.</summary>
-    private long Unknown => Descending ? -long.MaxValue : long.MaxValue;
+    /// <summary>Stands for a value that is not known: behind all others in either direction.</summary>
+    private object Unknown => (Kind == typeof(string), Descending) switch { (true, true) => "", (true, false) => "\uffff", (false, true) => -long.MaxValue, _ => long.MaxValue };
 
     /// <summary>The value as PostgreSQL sorts by it.</summary>
     public string? SqlKey => Kind == typeof(long) && MayBeUnknown ? string.Create(CultureInfo.InvariantCulture, $"coalesce({Sql}, {Unknown})") : Sql;
@@ -30,6 +31,9 @@ internal sealed record Order<T>(string Name, Type Kind, Func<T, object?> Key, Fu
 
     /// <summary>By a number that may not be known.</summary>
     public static Order<T> Known(string name, Func<T, long?> key, Func<T, string> id, string? sql = null) => new(name, typeof(long), r => key(r), id, sql) { MayBeUnknown = true };
+
+    /// <summary>By a text that may not be known, of a list in memory; one that is known is not empty.</summary>
+    public static Order<T> KnownText(string name, Func<T, string?> key, Func<T, string> id) => new(name, typeof(string), key, id);
 
     public static Order<T> Time(string name, Func<T, DateTimeOffset> key, Func<T, string> id, string? sql = null) => new(name, typeof(DateTimeOffset), r => key(r), id, sql);
 
@@ -107,4 +111,16 @@ internal static class Parts
 
     /// <summary>Millionths of the whole; null when either is not known, or there is none.</summary>
     public static long? Of(double? part, double? whole) => part is { } p && whole is > 0 and { } w ? (long)Math.Round(Whole * p / w) : null;
+}
+
+/// <summary>Texts that are sorted as people count.</summary>
+internal static partial class Counted
+{
+    private const int LongestNumber = 10;
+
+    /// <summary>A text with numbers, such as a version: 1.9 before 1.10. Null for one that says nothing.</summary>
+    public static string? Of(string? text) => string.IsNullOrEmpty(text) ? null : Numbers().Replace(text, number => number.Value.PadLeft(LongestNumber, '0'));
+
+    [GeneratedRegex("[0-9]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Numbers();
 }

@@ -91,6 +91,9 @@ public sealed class AllocationRecord
     /// <summary>What the API server says of the pod now; null when it is gone, nothing is told of it, or the past is asked for.</summary>
     public PodNow? Live([FromServices] LivePods live) => IsPast ? null : live.Find(PodUid);
 
+    /// <summary>What the pod uses now of what it holds, as the node's agent measured it; null when that is not known, once it is given back, and for a moment in the past.</summary>
+    public ShareUsage? Usage([FromServices] LiveTelemetry live) => IsPast || ReleasedAt is not null ? null : ShareUsage.Of(live.NowOf(Node).Where(n => n.Key.PodUid == PodUid));
+
     /// <summary>Whether it is shown as of a moment of the past.</summary>
     internal bool IsPast { get; init; }
 

@@ -11,6 +11,7 @@ namespace Hami.Api.Observing;
 /// <summary>Allocations as questions read them.</summary>
 internal static class AllocationRows
 {
+    private const string HeldUntil = "held@";
     private const string Phase = "case when a.released_at is not null then null when a.attached_at is not null then 2 when a.bound_at is not null then 1 else 0 end";
 
     /// <summary>The table, as <c>a</c>.</summary>
@@ -31,7 +32,7 @@ internal static class AllocationRows
 
     public const string Columns = "row_to_json(a)::text";
 
-    public static readonly Dictionary<AllocationSort, Order<AllocationRecord>> Orders = new()
+    private static readonly Dictionary<AllocationSort, Order<AllocationRecord>> Orders = new()
     {
         // The position is the order of time, and has the indexes.
         [AllocationSort.PlacedAt] = Order<AllocationRecord>.Number("placedAt", a => a.PlacedPosition, Id, "a.placed_position"),
@@ -43,9 +44,27 @@ internal static class AllocationRows
         [AllocationSort.Devices] = Order<AllocationRecord>.Number("devices", a => a.Devices, Id, "(select count(distinct s ->> 'device_uuid') from jsonb_array_elements(a.shares) s)"),
         [AllocationSort.Containers] = Order<AllocationRecord>.Number("containers", a => a.Containers, Id, "a.containers"),
         [AllocationSort.Phase] = Order<AllocationRecord>.Known("phase", a => (long?)a.Phase, Id, Phase),
-        [AllocationSort.AttachedAt] = Order<AllocationRecord>.Known("attachedAt", a => Microseconds(a.AttachedAt), Id, "(extract(epoch from a.attached_at) * 1000000)::bigint"),
-        [AllocationSort.ReleasedAt] = Order<AllocationRecord>.Known("releasedAt", a => Microseconds(a.ReleasedAt), Id, "(extract(epoch from a.released_at) * 1000000)::bigint"),
+        [AllocationSort.AttachedAt] = Order<AllocationRecord>.Known("attachedAt", a => Microseconds(a.AttachedAt), Id, Micro("attached_at")),
+        [AllocationSort.ReleasedAt] = Order<AllocationRecord>.Known("releasedAt", a => Microseconds(a.ReleasedAt), Id, Micro("released_at")),
+        [AllocationSort.Waited] = Order<AllocationRecord>.Number(
+            "waited", a => Microseconds(a.PlacedAt) - Microseconds(a.WaitingSince ?? a.PlacedAt), Id, $"({Micro("placed_at")} - coalesce({Micro("waiting_since")}, {Micro("placed_at")}))"),
     };
+
+    /// <summary>The order of a list.</summary>
+    /// <param name="after">Cursor of the row before its page: what is held grows older from page to page, so that all go by the moment of the first.</param>
+    /// <param name="now">That moment, where this is the first.</param>
+    public static Order<AllocationRecord> OrderOf(AllocationSort sort, string? after, DateTimeOffset now)
+    {
+        if (sort is not AllocationSort.Held)
+            return Orders[sort];
+        var of = after is null ? "" : Cursor.OrderOf(after).TrimEnd('-');
+        var known = of.StartsWith(HeldUntil, StringComparison.Ordinal) && long.TryParse(of.AsSpan(HeldUntil.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var named) ? named : (long?)null;
+        var until = known ?? Microseconds(now);
+        var text = until.ToString(CultureInfo.InvariantCulture);
+        return Order<AllocationRecord>.Number(
+            HeldUntil + text, a => Math.Min(a.ReleasedAt is { } released ? Microseconds(released) : until, until) - Microseconds(a.PlacedAt), Id,
+            $"(least({Micro("released_at")}, {text}) - {Micro("placed_at")})");
+    }
 
     /// <summary>Position of the first allocation at or after a time; that is the order by which pages are read, so that those after it are not looked at.</summary>
     public static string PositionAfter(string than, string time) =>
@@ -55,7 +74,11 @@ internal static class AllocationRows
 
     public static AllocationRow RowOf(DbDataReader row) => ReadJson.Row<AllocationRow>(row.GetString(0));
 
-    private static long? Microseconds(DateTimeOffset? at) => (at - DateTimeOffset.UnixEpoch)?.Ticks / TimeSpan.TicksPerMicrosecond;
+    private static string Micro(string column) => $"(extract(epoch from a.{column}) * 1000000)::bigint";
+
+    private static long? Microseconds(DateTimeOffset? at) => at is { } time ? Microseconds(time) : null;
+
+    private static long Microseconds(DateTimeOffset at) => (at - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
     private static string Id(AllocationRecord allocation) => allocation.Id.ToString("D", CultureInfo.InvariantCulture);
 }
@@ -162,4 +185,10 @@ public enum AllocationSort
 
     /// <summary>Number of the pod's containers.</summary>
     Containers,
+
+    /// <summary>For how long the pod had waited; one that never did comes first.</summary>
+    Waited,
+
+    /// <summary>For how long they were held, or are until now.</summary>
+    Held,
 }

@@ -23,13 +23,13 @@ public sealed partial class Query
     /// <param name="after">Cursor of the row to go on behind.</param>
     /// <param name="at">As of this moment: those placed by then, without the steps after it; now when not given.</param>
     public static async Task<Connection<AllocationRecord>> Allocations(
-        [FromServices] Rows rows, [FromServices] IDocumentStore store, [FromServices] Asker asker, CancellationToken cancellationToken,
+        [FromServices] Rows rows, [FromServices] IDocumentStore store, [FromServices] Asker asker, [FromServices] TimeProvider clock, CancellationToken cancellationToken,
         AllocationFilter? filter = null, AllocationSort sort = AllocationSort.PlacedAt, bool descending = true, int first = Pages.Usual, string? after = null,
         DateTimeOffset? at = null)
     {
         asker.MustSee(filter?.Namespace);
         asker.Note("allocations", filter?.Namespace, filter?.From ?? at, filter?.To ?? at);
-        var page = Page<AllocationRecord>.Of(first, after, AllocationRows.Orders[sort] with { Descending = descending });
+        var page = Page<AllocationRecord>.Of(first, after, AllocationRows.OrderOf(sort, after, at ?? clock.GetUtcNow()) with { Descending = descending });
         if (at is { } then)
             await rows.MustHaveAsync(then, cancellationToken);
         var (reasons, models) = (new PlacementReasons(store, asker.Scope), new CardModels(rows));

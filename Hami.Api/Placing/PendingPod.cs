@@ -1,3 +1,4 @@
+using System.Globalization;
 using GraphQL;
 using Hami.Api.Access;
 using Hami.Api.Asking;
@@ -24,6 +25,9 @@ public sealed record PendingPod(
         [PendingSort.RefusedAt] = Order<PendingPod>.Time("refusedAt", p => p.RefusedAt, p => p.PodUid),
         [PendingSort.Pod] = Order<PendingPod>.Text("pod", p => $"{p.Namespace}/{p.Pod}", p => p.PodUid),
         [PendingSort.Message] = Order<PendingPod>.Text("message", p => p.Message, p => p.PodUid),
+        [PendingSort.Asks] = Order<PendingPod>.KnownText("asks", p => p.Ask is { } ask ? Size(ask) : null, p => p.PodUid),
+        [PendingSort.Reasons] = Order<PendingPod>.Text("reasons", p => Words(p.Reasons), p => p.PodUid),
+        [PendingSort.Since] = Order<PendingPod>.Time("since", p => p.CreatedAt ?? p.RefusedAt, p => p.PodUid),
     };
 
     /// <summary>What it asks, as it was understood when it was refused; null where that was not kept.</summary>
@@ -31,6 +35,9 @@ public sealed record PendingPod(
 
     /// <summary>Whether it is shown as of a moment of the past.</summary>
     internal bool IsPast { get; init; }
+
+    /// <summary>When it was created, where that is known and shown.</summary>
+    internal DateTimeOffset? CreatedAt { get; init; }
 
     private ClusterLedger Cluster { get; init; } = ClusterLedger.Empty;
 
@@ -49,6 +56,22 @@ public sealed record PendingPod(
         Ask = waiting.Refusal.Ask,
         Cluster = cluster,
     };
+
+    // Cards, then memory, in MiB or else in percent, then compute: of all containers together.
+    private static string Size(PodAsk ask)
+    {
+        // Nobody has checked what they ask: it may be more than a long holds.
+        Int128 Sum(Func<ContainerAsk, long> of) => ask.Containers.Aggregate(Int128.Zero, (sum, c) => sum + ((Int128)c.Count * of(c)));
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{Sum(_ => 1):D39}/{Sum(c => c.MemoryMiB):D39}/{Sum(c => c.MemoryMiB > 0 ? 0 : c.MemoryPercent):D39}/{Sum(c => c.Cores):D39}");
+    }
+
+    // The reason of most cards first, as they are shown; the same reasons by how many cards have the first. A number stands before a further word.
+    private static string Words(IReadOnlyList<RefusalCount> reasons)
+    {
+        var most = reasons.OrderByDescending(r => r.Cards).ThenBy(r => r.Reason, StringComparer.Ordinal).ToList();
+        return string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', most.Select(r => r.Reason))} {(most.Count > 0 ? most[0].Cards : 0):D10}");
+    }
 }
 
 /// <summary>Which waiting pods; what is left out is not asked for.</summary>
@@ -89,6 +112,15 @@ public enum PendingSort
 
     /// <summary>Why they wait.</summary>
     Message,
+
+    /// <summary>How many cards all their containers ask for together, then how much memory of them, then how much compute; what was not kept comes last.</summary>
+    Asks,
+
+    /// <summary>The words of the reasons, that of most cards first, then how many cards have it.</summary>
+    Reasons,
+
+    /// <summary>Since when they wait: since they were created, where the API server tells of them; else since the reasons were first found.</summary>
+    Since,
 }
 
 /// <summary>A policy of placement.</summary>

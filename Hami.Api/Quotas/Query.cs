@@ -20,9 +20,8 @@ public sealed partial class Query
         bool descending = false, int first = Pages.Usual, string? after = null, DateTimeOffset? at = null)
     {
         asker.MustSee(filter?.Namespace);
-        var ledger = (await moments.OfAsync("quotas", at, asker, cancellationToken, filter?.Namespace)).Ledger;
+        var moment = await moments.OfAsync("quotas", at, asker, cancellationToken, filter?.Namespace);
         return Page<QuotaState>.Of(first, after, QuotaState.Orders[sort] with { Descending = descending }).Of(
-            ledger.Quotas.Keys.Union(ledger.Used.Keys, StringComparer.Ordinal).Where(asker.Scope.Sees)
-                .Select(n => QuotaState.Of(ledger, n)).Where(q => filter is null || filter.Takes(q)));
+            QuotaState.Of(moment.Sums).Where(q => asker.Scope.Sees(q.Namespace) && (filter is null || filter.Takes(q))));
     }
 }

@@ -1,5 +1,6 @@
 using Hami.Api.Asking;
 using Hami.Domain.Ledger;
+using Hami.Domain.Replaying;
 
 namespace Hami.Api.Quotas;
 
@@ -20,12 +21,30 @@ public sealed record QuotaState(
         [QuotaSort.UsedCores] = Order<QuotaState>.Number("usedCores", q => q.UsedCores, q => q.Namespace),
         [QuotaSort.RoomMemory] = Order<QuotaState>.Known("roomMemory", q => q.RoomMemoryMiB, q => q.Namespace),
         [QuotaSort.RoomCores] = Order<QuotaState>.Known("roomCores", q => q.RoomCores, q => q.Namespace),
+        [QuotaSort.Pods] = Order<QuotaState>.Number("pods", q => q.Pods, q => q.Namespace),
+        [QuotaSort.Devices] = Order<QuotaState>.Number("devices", q => q.Devices, q => q.Namespace),
+        [QuotaSort.Limits] = Order<QuotaState>.KnownText("limits", q => q.Limits.Count > 0 ? string.Join(',', q.Limits.Select(l => l.Name)) : null, q => q.Namespace),
     };
 
-    internal static QuotaState Of(ClusterLedger ledger, string @namespace)
+    /// <summary>Its pods that hold a part of a card.</summary>
+    public int Pods { get; private init; }
+
+    /// <summary>Cards of which they hold a part.</summary>
+    public int Devices { get; private init; }
+
+    /// <summary>All namespaces that hold something or are limited.</summary>
+    internal static IEnumerable<QuotaState> Of(ClusterSums sums)
     {
-        var (used, room) = (ledger.Used.GetValueOrDefault(@namespace, QuotaUse.None), ledger.RoomOf(@namespace));
-        return new(@namespace, used.MemoryMiB, used.Cores, room.MemoryMiB, room.Cores, ledger.Quotas.GetValueOrDefault(@namespace, []));
+        var (ledger, held) = (sums.Ledger, sums.Namespaces.ToDictionary(n => n.Namespace, StringComparer.Ordinal));
+        foreach (var name in ledger.Quotas.Keys.Union(ledger.Used.Keys, StringComparer.Ordinal).Union(held.Keys, StringComparer.Ordinal))
+        {
+            var (used, room) = (ledger.Used.GetValueOrDefault(name, QuotaUse.None), ledger.RoomOf(name));
+            yield return new(name, used.MemoryMiB, used.Cores, room.MemoryMiB, room.Cores, ledger.Quotas.GetValueOrDefault(name, []))
+            {
+                Pods = held.GetValueOrDefault(name)?.Pods ?? 0,
+                Devices = held.GetValueOrDefault(name)?.Devices ?? 0,
+            };
+        }
     }
 }
 
@@ -63,4 +82,13 @@ public enum QuotaSort
 
     /// <summary>Compute that may still be taken.</summary>
     RoomCores,
+
+    /// <summary>Pods that hold a part of a card.</summary>
+    Pods,
+
+    /// <summary>Cards of which they do.</summary>
+    Devices,
+
+    /// <summary>Names of the ResourceQuotas; what none limits comes last.</summary>
+    Limits,
 }

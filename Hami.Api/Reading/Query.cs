@@ -21,7 +21,8 @@ public sealed partial class Query
         asker.MustSee(filter?.Namespace);
         asker.Note("usage", filter?.Namespace, Midnight(filter?.From), Midnight(filter?.To));
         var page = Page<UsageSum>.Of(first, after, UsageSum.Orders[sort] with { Descending = descending });
-        return page.Of(await reader.UsageAsync((by ?? [UsageBy.Namespace]).ToHashSet(), filter ?? new(), asker.Scope, cancellationToken));
+        filter ??= new();
+        return page.Of((await reader.UsageAsync((by ?? [UsageBy.Namespace]).ToHashSet(), filter, asker.Scope, cancellationToken)).Where(filter.Finds));
     }
 
     /// <summary>The time of cards by the day, until now: their holders' GPU-hours and what was idle add up to the hours they were there.</summary>
@@ -38,7 +39,8 @@ public sealed partial class Query
             asker.MustSeeNodes(filter?.Node ?? "");
         asker.Note("cardDays", null, Midnight(filter?.From), Midnight(filter?.To));
         var page = Page<CardDay>.Of(first, after, CardDay.Orders[sort] with { Descending = descending });
-        return page.Of(await reader.CardDaysAsync(filter ?? new(), cancellationToken));
+        filter ??= new();
+        return page.Of((await reader.CardDaysAsync(filter, cancellationToken)).Where(filter.Finds));
     }
 
     /// <summary>What was allocated over time, exact at the begin of each step: of all cards, of a node, of a card, or what a namespace held.</summary>

@@ -24,6 +24,10 @@ public sealed record UsageSum(
     {
         [UsageSort.Day] = Order<UsageSum>.Text("day", Text, Id),
         [UsageSort.Name] = Order<UsageSum>.Text("name", u => $"{u.Namespace}/{u.OwnerKind}/{u.OwnerName}/{u.Node}/{u.DeviceUuid}", Id),
+        [UsageSort.Namespace] = Order<UsageSum>.Text("namespace", u => u.Namespace ?? "", Id),
+        [UsageSort.Owner] = Order<UsageSum>.Text("owner", u => $"{u.OwnerName} {u.OwnerKind}", Id),
+        [UsageSort.Node] = Order<UsageSum>.Text("node", u => u.Node ?? "", Id),
+        [UsageSort.Device] = Order<UsageSum>.Text("device", u => u.DeviceUuid ?? "", Id),
         [UsageSort.MemoryGiBHours] = Order<UsageSum>.Number("memory", u => (long)(u.MemoryGiBHours * KeyDigits), Id),
         [UsageSort.CoreHours] = Order<UsageSum>.Number("cores", u => (long)(u.CoreHours * KeyDigits), Id),
         [UsageSort.GpuHours] = Order<UsageSum>.Number("gpu", u => (long)(u.GpuHours * KeyDigits), Id),
@@ -75,6 +79,18 @@ public enum UsageSort
 
     /// <summary>Part of the cards' own time.</summary>
     GpuHours,
+
+    /// <summary>Namespace.</summary>
+    Namespace,
+
+    /// <summary>Name and kind of the owner; pods of their own are before all others.</summary>
+    Owner,
+
+    /// <summary>Name of the node.</summary>
+    Node,
+
+    /// <summary>UUID of the card.</summary>
+    Device,
 }
 
 /// <summary>Which use; what is left out is not asked for.</summary>
@@ -102,9 +118,15 @@ public sealed class WantedUsage
     /// <summary>Only before this UTC day.</summary>
     public DateOnly? To { get; init; }
 
+    /// <summary>Only sums in whose namespace, owner's name, node's name or card's UUID this occurs, of those that they are summed up by.</summary>
+    public string? Search { get; init; }
+
     internal bool Takes(UsageRow row) =>
         Match.Is(Namespace, row.Namespace) && Match.Is(OwnerKind, row.OwnerKind) && Match.Is(OwnerName, row.OwnerName) && Match.Is(Node, row.Node)
         && Match.Is(DeviceUuid, row.DeviceUuid) && (From is null || row.Day >= From) && (To is null || row.Day < To);
+
+    internal bool Finds(UsageSum sum) =>
+        Search is null || Match.Has(Search, sum.Namespace ?? "") || Match.Has(Search, sum.OwnerName ?? "") || Match.Has(Search, sum.Node ?? "") || Match.Has(Search, sum.DeviceUuid ?? "");
 }
 
 /// <summary>The time of one card on one UTC day.</summary>
@@ -121,6 +143,8 @@ public sealed record CardDay(DateOnly Day, string Node, string DeviceUuid, decim
         [CardDaySort.Day] = Order<CardDay>.Text("day", d => d.Day.ToString("O", CultureInfo.InvariantCulture), Id),
         [CardDaySort.Node] = Order<CardDay>.Text("node", d => d.Node, Id),
         [CardDaySort.IdleHours] = Order<CardDay>.Number("idle", d => (long)(d.IdleHours * 1_000_000), Id),
+        [CardDaySort.Device] = Order<CardDay>.Text("device", d => d.DeviceUuid, Id),
+        [CardDaySort.OversubscribedHours] = Order<CardDay>.Number("oversubscribed", d => (long)(d.OversubscribedHours * 1_000_000), Id),
     };
 
     internal static CardDay Of(CardDayRow row) => new(
@@ -140,6 +164,12 @@ public enum CardDaySort
 
     /// <summary>Idle hours.</summary>
     IdleHours,
+
+    /// <summary>UUID of the card.</summary>
+    Device,
+
+    /// <summary>Oversubscribed hours.</summary>
+    OversubscribedHours,
 }
 
 /// <summary>Which cards' days; what is left out is not asked for.</summary>
@@ -157,6 +187,11 @@ public sealed class CardDayFilter
     /// <summary>Only before this UTC day.</summary>
     public DateOnly? To { get; init; }
 
+    /// <summary>Only cards in whose UUID or node's name this occurs.</summary>
+    public string? Search { get; init; }
+
     internal bool Takes(CardDayRow row) =>
         Match.Is(Node, row.Node) && Match.Is(DeviceUuid, row.DeviceUuid) && (From is null || row.Day >= From) && (To is null || row.Day < To);
+
+    internal bool Finds(CardDay day) => Search is null || Match.Has(Search, day.Node) || Match.Has(Search, day.DeviceUuid);
 }

@@ -40,6 +40,7 @@ public sealed class Device
         [DeviceSort.Power] = Order<Device>.Known("power", d => d.Measured?.PowerMilliwatt, Place),
         [DeviceSort.Health] = Order<Device>.Number("health", d => !d.Healthy ? 0 : d.Cordoned ? 1 : 2, Place),
         [DeviceSort.Numa] = Order<Device>.Number("numa", d => d.Numa, Place),
+        [DeviceSort.Vendor] = Order<Device>.Text("vendor", d => d.Vendor, Place),
     };
 
     /// <summary>Name of the Kubernetes node.</summary>
@@ -262,4 +263,7 @@ public enum DeviceSort
 
     /// <summary>NUMA node.</summary>
     Numa,
+
+    /// <summary>Who makes it.</summary>
+    Vendor,
 }

@@ -33,7 +33,16 @@ public sealed class Node
         [NodeSort.MemoryInUse] = Order<Node>.Known("memoryInUse", n => Parts.Of(n.Measured?.MemoryUsedMiB, n.Measured?.MemoryTotalMiB), n => n.Name),
         [NodeSort.Status] = Order<Node>.Known("status", n => n.Facts is not { } f ? null : !f.Ready ? 0 : !f.Schedulable ? 1 : 2, n => n.Name),
         [NodeSort.Type] = Order<Node>.Text("type", n => string.Join(',', n.Types), n => n.Name),
-        [NodeSort.Address] = Order<Node>.Text("address", n => Sortable(n.Facts?.Address), n => n.Name),
+        [NodeSort.Address] = Order<Node>.KnownText("address", n => Sortable(n.Facts?.Address), n => n.Name),
+        [NodeSort.Vendor] = Order<Node>.KnownText("vendor", n => Counted.Of(n.Vendor), n => n.Name),
+        [NodeSort.OsImage] = Order<Node>.KnownText("osImage", n => Counted.Of(n.Facts?.OsImage), n => n.Name),
+        [NodeSort.Architecture] = Order<Node>.KnownText("architecture", n => Counted.Of(n.Facts?.Architecture), n => n.Name),
+        [NodeSort.KernelVersion] = Order<Node>.KnownText("kernelVersion", n => Counted.Of(n.Facts?.KernelVersion), n => n.Name),
+        [NodeSort.KubeletVersion] = Order<Node>.KnownText("kubeletVersion", n => Counted.Of(n.Facts?.KubeletVersion), n => n.Name),
+        [NodeSort.ContainerRuntimeVersion] = Order<Node>.KnownText("containerRuntimeVersion", n => Counted.Of(n.Facts?.ContainerRuntimeVersion), n => n.Name),
+        [NodeSort.Cpu] = Order<Node>.Known("cpu", n => n.Facts?.CpuMilli, n => n.Name),
+        [NodeSort.HostMemory] = Order<Node>.Known("hostMemory", n => n.Facts?.HostMemoryMiB, n => n.Name),
+        [NodeSort.CreatedAt] = Order<Node>.Known("createdAt", n => n.Facts?.CreatedAt?.UtcTicks, n => n.Name),
     };
 
     /// <summary>Name of the Kubernetes node.</summary>
@@ -101,9 +110,9 @@ public sealed class Node
     /// <summary>What its cards do now, where the list is sorted by it.</summary>
     internal CardsUsage? Measured { get; init; }
 
-    // 10.0.0.9 stands before 10.0.0.10; names behind addresses, and what is unknown behind all.
-    private static string Sortable(string? address) =>
-        address is null ? "3" : IPAddress.TryParse(address, out var ip) ? $"1{ip.GetAddressBytes().Length:D2}{Convert.ToHexString(ip.GetAddressBytes())}" : $"2{address}";
+    // 10.0.0.9 stands before 10.0.0.10; names behind addresses.
+    private static string? Sortable(string? address) =>
+        address is null ? null : IPAddress.TryParse(address, out var ip) ? $"1{ip.GetAddressBytes().Length:D2}{Convert.ToHexString(ip.GetAddressBytes())}" : $"2{address}";
 }
 
 /// <summary>What one pod holds on a node.</summary>
@@ -225,4 +234,31 @@ public enum NodeSort
 
     /// <summary>Address.</summary>
     Address,
+
+    /// <summary>Who makes its cards.</summary>
+    Vendor,
+
+    /// <summary>Name and version of its operating system.</summary>
+    OsImage,
+
+    /// <summary>Architecture.</summary>
+    Architecture,
+
+    /// <summary>Version of its kernel.</summary>
+    KernelVersion,
+
+    /// <summary>Version of its kubelet.</summary>
+    KubeletVersion,
+
+    /// <summary>What runs its containers.</summary>
+    ContainerRuntimeVersion,
+
+    /// <summary>CPU that pods may have.</summary>
+    Cpu,
+
+    /// <summary>Memory of the node's own that pods may have.</summary>
+    HostMemory,
+
+    /// <summary>When it was registered with the API server.</summary>
+    CreatedAt,
 }

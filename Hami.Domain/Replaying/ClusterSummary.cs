@@ -61,7 +61,7 @@ public sealed record ClusterSummary(
         return new(
             at, sums.Ledger.Position, nodes.Count, all.Devices, healthy, cordoned, all.UsedDevices, slots, usedSlots, all.MemoryMiB, all.UsedMemoryMiB, all.Cores, all.UsedCores,
             pods, containers, sums.Ledger.Waiting.Count, DeviceTypeSummary.Of(nodes), VendorSummary.Of(nodes), NodeBucket.Of(sums.Nodes.Values.Select(n => n.Ledger.Allocations.Count)),
-            [.. NamespaceSummary.Of(sums.Nodes.Values).Where(n => sees(n.Namespace)).Take(MostNamespaces)]);
+            [.. sums.Namespaces.Where(n => sees(n.Namespace)).Take(MostNamespaces)]);
     }
 }
 

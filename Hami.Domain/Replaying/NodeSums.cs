@@ -80,6 +80,9 @@ public sealed record ClusterSums(ClusterLedger Ledger, IReadOnlyDictionary<strin
     /// <summary>Nothing.</summary>
     public static readonly ClusterSums Empty = new(ClusterLedger.Empty, new Dictionary<string, NodeSums>(StringComparer.Ordinal));
 
+    /// <summary>What namespaces hold, most memory first.</summary>
+    public IEnumerable<NamespaceSummary> Namespaces => NamespaceSummary.Of(Nodes.Values);
+
     /// <summary>Counts a cluster; of nodes that are the same as in this one the numbers are taken over.</summary>
     public ClusterSums Of(ClusterLedger ledger)
     {

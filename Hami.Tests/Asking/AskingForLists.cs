@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Hami.Api.Asking;
 
 namespace Hami.Tests.Asking;
 
@@ -25,6 +26,11 @@ public sealed class AskingForLists(QuestionScene given)
     [InlineData("allocations(sort: ATTACHED_AT)", "id", 12)]
     [InlineData("allocations(sort: RELEASED_AT)", "id", 12)]
     [InlineData("allocations(sort: RELEASED_AT, descending: false)", "id", 12)]
+    [InlineData("allocations(sort: WAITED)", "id", 12)]
+    [InlineData("allocations(sort: HELD, at: \"2100-01-01T00:00:00Z\")", "id", 12)]
+    [InlineData("allocations(sort: HELD, descending: false, at: \"2100-01-01T00:00:00Z\")", "id", 12)]
+    [InlineData("usage(by: [DAY, NAMESPACE, OWNER, NODE, DEVICE], sort: DEVICE)", "deviceUuid", 4)]
+    [InlineData("cardDays(sort: DEVICE, descending: false)", "deviceUuid", 4)]
     public async Task Small_pages_give_the_same_rows_as_one_large_page(string list, string id, int count)
     {
         var separator = list.EndsWith(')') ? ", " : "(";
@@ -81,6 +87,12 @@ public sealed class AskingForLists(QuestionScene given)
     [InlineData("pendingPods(filter: { reason: \"CardInsufficientMemory\" })", "pod", "huge")]
     [InlineData("pendingPods(filter: { reason: \"NumaNotFit\" })", "pod", "")]
     [InlineData("quotas(filter: { limited: false })", "usedMemoryMiB", "4200")]
+    [InlineData("quotas(sort: PODS)", "pods", "6")]
+    [InlineData("usage(filter: { search: \"FAULT\" })", "namespace", "default")]
+    [InlineData("usage(by: [NODE], filter: { search: \"n1\" })", "node", "n1")]
+    [InlineData("usage(by: [NODE], filter: { search: \"default\" })", "node", "")]
+    [InlineData("usage(by: [NODE], sort: NODE)", "node", "n2,n1")]
+    [InlineData("cardDays(filter: { search: \"gpu-N2-1\" })", "node", "n2")]
     [InlineData("events(filter: { types: [\"placement_refused\"] })", "type", "placement_refused")]
     [InlineData("events(filter: { streamStartsWith: \"policy/\", types: [\"policy_changed\"] })", "stream", "policy/cluster")]
     public async Task A_filter_takes_what_it_says(string list, string field, string expected)
@@ -90,12 +102,31 @@ public sealed class AskingForLists(QuestionScene given)
         Assert.Equal(expected, string.Join(',', list.Contains("used: true", StringComparison.Ordinal) ? values.Distinct(StringComparer.Ordinal) : values));
     }
 
+    [Fact]
+    public async Task What_is_held_grows_older_on_no_page_but_the_first()
+    {
+        string[] ids = [.. (await given.ItemsAsync("allocations", "id")).Select(i => i["id"]!.ToString()).Order(StringComparer.Ordinal)];
+        var (orders, seen, after) = (new HashSet<string>(StringComparer.Ordinal), new List<string>(), "null");
+        while (after is not null)
+        {
+            var page = (await given.Scene.QueryAsync($"{{ list: allocations(sort: HELD, first: 1, after: {after}) {{ items {{ id }} pageInfo {{ hasNextPage endCursor }} }} }}"))["list"]!;
+            seen.Add(page["items"]![0]!["id"]!.ToString());
+            var cursor = page["pageInfo"]!["endCursor"]!.ToString();
+            orders.Add(Cursor.OrderOf(cursor));
+            after = page["pageInfo"]!["hasNextPage"]!.GetValue<bool>() ? $"\"{cursor}\"" : null;
+        }
+        Assert.Single(orders);
+        Assert.Equal(ids, seen.Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData("nodes", "NodeSort", "name")]
     [InlineData("devices", "DeviceSort", "uuid")]
     [InlineData("pendingPods", "PendingSort", "pod")]
     [InlineData("quotas", "QuotaSort", "namespace")]
     [InlineData("allocations", "AllocationSort", "pod")]
+    [InlineData("usage", "UsageSort", "namespace")]
+    [InlineData("cardDays", "CardDaySort", "deviceUuid")]
     [Trait("Scoreboard", "M32")]
     public async Task Every_order_that_a_list_offers_shows_all_its_rows(string list, string sorts, string id)
     {

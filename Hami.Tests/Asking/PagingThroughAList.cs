@@ -48,6 +48,25 @@ public sealed class PagingThroughAList
         });
 
     [Fact]
+    public void A_text_that_is_not_known_comes_last_in_either_direction() =>
+        Gen.Select(AnyRows, Gen.Int[1, 7], Gen.Bool).Sample((rows, size, descending) =>
+        {
+            var order = Order<Row>.KnownText("name", r => r.Size == 0 ? null : $"{(char)('e' + r.Size)}", r => r.Id) with { Descending = descending };
+            var known = rows.Where(r => r.Size != 0);
+            var expected = descending
+                ? known.OrderByDescending(r => r.Size).ThenByDescending(r => r.Id, StringComparer.Ordinal).Concat(rows.Where(r => r.Size == 0).OrderByDescending(r => r.Id, StringComparer.Ordinal))
+                : known.OrderBy(r => r.Size).ThenBy(r => r.Id, StringComparer.Ordinal).Concat(rows.Where(r => r.Size == 0).OrderBy(r => r.Id, StringComparer.Ordinal));
+            return Walk(order, size, _ => rows).SequenceEqual(expected);
+        });
+
+    [Theory]
+    [InlineData("5.4.0-91-generic", "5.15.0-9-generic")]
+    [InlineData("v1.9.11", "v1.36.0")]
+    [InlineData("containerd://1.7.9", "containerd://1.7.28")]
+    public void Versions_stand_in_the_order_in_which_people_count(string earlier, string later) =>
+        Assert.True(string.CompareOrdinal(Counted.Of(earlier), Counted.Of(later)) < 0);
+
+    [Fact]
     public async Task The_count_is_that_of_all_rows_wherever_the_page_is()
     {
         List<Row> rows = [.. Enumerable.Range(0, 9).Select(i => new Row($"r{i}", i % 2))];

@@ -6,6 +6,7 @@ using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Cluster;
+using JasperFx.Events;
 using k8s;
 using k8s.Models;
 using Marten;
@@ -161,7 +162,7 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     {
         var pod = Pods.Made(name, gpu, memoryMiB);
         also?.Invoke(pod);
-        return await Kubernetes.CoreV1.CreateNamespacedPodAsync(pod, "default");
+        return await Kubernetes.CoreV1.CreateNamespacedPodAsync(pod, pod.Namespace());
     }
 
     public async Task<V1Pod?> FindPodAsync(string name)
@@ -171,17 +172,21 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     }
 
     /// <summary>As a node would after the pod's end: gone at once.</summary>
-    public Task DeletePodAsync(string name) => Kubernetes.CoreV1.DeleteNamespacedPodAsync(name, "default", gracePeriodSeconds: 0);
+    public Task DeletePodAsync(string name, string @namespace = "default") => Kubernetes.CoreV1.DeleteNamespacedPodAsync(name, @namespace, gracePeriodSeconds: 0);
 
     /// <summary>What kube-scheduler posts, with the pod as the API server has it.</summary>
-    public async Task<JsonObject> FilterArgumentsAsync(string pod, params string[] nodes) => new()
+    public Task<JsonObject> FilterArgumentsAsync(string pod, params string[] nodes) => FilterArgumentsAsync("default", pod, nodes);
+
+    private async Task<JsonObject> FilterArgumentsAsync(string @namespace, string pod, string[] nodes) => new()
     {
-        ["Pod"] = JsonNode.Parse(await _http.GetStringAsync(new Uri(Server.Address, $"api/v1/namespaces/default/pods/{pod}"))),
+        ["Pod"] = JsonNode.Parse(await _http.GetStringAsync(new Uri(Server.Address, $"api/v1/namespaces/{@namespace}/pods/{pod}"))),
         ["Nodes"] = null,
         ["NodeNames"] = new JsonArray([.. nodes.Select(n => JsonValue.Create(n))]),
     };
 
     public async Task<JsonObject> FilterAsync(string pod, params string[] nodes) => await PostAsync("filter", await FilterArgumentsAsync(pod, nodes));
+
+    public async Task<JsonObject> FilterAsync(V1Pod pod, params string[] nodes) => await PostAsync("filter", await FilterArgumentsAsync(pod.Namespace(), pod.Name(), nodes));
 
     public Task<JsonObject> BindAsync(V1Pod pod, string node) => PostAsync("bind", new JsonObject
     {
@@ -282,10 +287,8 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
     /// <param name="after">Told of each event and what it led to.</param>
     public async Task<ClusterLedger> LedgerAsync(DateTimeOffset? until = null, Action<ClusterLedger, object>? after = null)
     {
-        using var store = DocumentStore.For(options => MartenSetup.Configure(options, ConnectionString));
-        await using var session = store.QuerySession();
         var cluster = ClusterLedger.Empty;
-        foreach (var e in await session.Events.QueryAllRawEvents().OrderBy(e => e.Sequence).ToListAsync())
+        foreach (var e in await LogAsync())
         {
             if (e.Timestamp > until)
                 break;
@@ -294,6 +297,14 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
             after?.Invoke(cluster, e.Data);
         }
         return cluster;
+    }
+
+    /// <summary>The log, in its order.</summary>
+    public async Task<IReadOnlyList<IEvent>> LogAsync()
+    {
+        using var store = DocumentStore.For(options => MartenSetup.Configure(options, ConnectionString));
+        await using var session = store.QuerySession();
+        return await session.Events.QueryAllRawEvents().OrderBy(e => e.Sequence).ToListAsync();
     }
 
     public async Task<List<string>> ColumnAsync(string sql)

@@ -184,6 +184,7 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
               silent: devices(filter: { node: "n2" }, first: 1) { items { usage { busy } } }
               nodes(filter: { name: "n1" }) { items { usage { devices busy memoryUsedMiB temperatureCelsius powerWatts } allocations { usage { busy memoryUsedMiB } } } }
               clusterUsage { devices busy }
+              allocations(filter: { podUid: "{{given.PodUid}}" }) { items { usage { busy memoryUsedMiB } } }
               usageTrend(stepSeconds: 300) { stepSeconds points { busy memoryUsedMiB powerWatts series } }
               ofPods: usageTrend(of: { namespace: "default" }, stepSeconds: 300) { points { busy memoryUsedMiB series } }
             }
@@ -197,6 +198,7 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
             """{"usage":{"devices":2,"busy":50,"memoryUsedMiB":3072,"temperatureCelsius":61,"powerWatts":250.5},"allocations":[{"usage":{"busy":70,"memoryUsedMiB":900}}]}""",
             data["nodes"]!["items"]![0]!.ToJsonString());
         Assert.Equal("""{"devices":2,"busy":50}""", data["clusterUsage"]!.ToJsonString());
+        Assert.Equal("""{"usage":{"busy":70,"memoryUsedMiB":900}}""", data["allocations"]!["items"]![0]!.ToJsonString());
         Assert.Contains(data["usageTrend"]!["points"]!.AsArray(), p => p!["series"]?.GetValue<int>() == 2);
         Assert.Contains(data["ofPods"]!["points"]!.AsArray(), p => p!["series"]?.GetValue<int>() == 1);
         Assert.Contains(data["usageTrend"]!["points"]!.AsArray(), p => p!["busy"] is null && p["series"] is null);
@@ -209,8 +211,10 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
               busy: devices(sort: BUSY, descending: true, first: 2) { items { uuid } } idle: devices(sort: BUSY, first: 2) { items { uuid } } warm: devices(sort: TEMPERATURE, first: 2) { items { uuid } }
               full: devices(sort: MEMORY_IN_USE, descending: true, first: 1) { items { uuid } } power: devices(sort: POWER, first: 1) { items { uuid } } nodes(sort: BUSY, first: 1) { items { name } }
               then: nodes(at: "{{at}}", filter: { name: "n1" }) { items { usage { busy } devices { uuid usage { busy } } } } card: devices(at: "{{at}}", filter: { uuid: "{{given.Device}}" }) { items { usage { busy } } }
+              pod: allocations(at: "{{at}}", filter: { podUid: "{{given.PodUid}}" }) { items { usage { busy } } }
             }
             """);
+        Assert.Equal("""{"usage":null}""", sorted["pod"]!["items"]![0]!.ToJsonString());
         Assert.Equal([given.Device, other], First("busy", "uuid"));
         Assert.Equal([other, given.Device], First("idle", "uuid"));
         Assert.Equal([other, given.Device], First("warm", "uuid"));

@@ -35,6 +35,7 @@ public sealed class FindingInAList(WebUIScene scene)
     [InlineData("/devices", "V100", "RTX 4090")]
     [InlineData("/workloads", "percent", "gpu-test")]
     [InlineData("/pending", "impossible", "")]
+    [InlineData("/usage", "team-a", "default")]
     public async Task What_is_searched_for_stands_in_the_address_and_is_all_that_is_shown(string list, string text, string other)
     {
         await using var visit = await scene.VisitAsync(list);
@@ -64,6 +65,7 @@ public sealed class FindingInAList(WebUIScene scene)
     [Trait("Scoreboard", "M32")]
     [InlineData("/workloads")]
     [InlineData("/pending")]
+    [InlineData("/usage?by=owner,node,device")]
     public Task Every_column_sorts_up_and_down_and_the_address_says_how(string list) => SortByEveryColumnAsync(list);
 
     /// <remarks>Their many columns take half a minute.</remarks>
@@ -71,7 +73,25 @@ public sealed class FindingInAList(WebUIScene scene)
     [Trait("Category", "Long")]
     [InlineData("/nodes")]
     [InlineData("/devices")]
+    [InlineData("/namespaces")]
+    [InlineData("/usage?view=idle")]
     public Task Every_column_of_a_wide_list_sorts_up_and_down_too(string list) => SortByEveryColumnAsync(list);
+
+    [Fact]
+    public async Task What_came_between_two_moments_is_sorted_by_its_headings()
+    {
+        await using var visit = await scene.VisitAsync("/history?show=compare");
+        var came = visit.Page.GetByRole(AriaRole.Table, new() { Name = "Pods that came" });
+        var pods = came.GetByRole(AriaRole.Row).GetByRole(AriaRole.Cell).Filter(new() { HasText = "default/" });
+        var before = await pods.AllInnerTextsAsync();
+        Assert.True(before.Count > 2, "All of the scene came within the hour.");
+
+        await came.GetByRole(AriaRole.Button, new() { Name = "Pod" }).ClickAsync();
+
+        await visit.UntilAsync(came.GetByRole(AriaRole.Columnheader, new() { Name = "Pod" }).And(visit.Page.Locator("[aria-sort=descending]")));
+        Assert.Equal(before.Reverse(), await pods.AllInnerTextsAsync());
+        visit.AssertNothingWentWrong();
+    }
 
     private async Task SortByEveryColumnAsync(string list)
     {

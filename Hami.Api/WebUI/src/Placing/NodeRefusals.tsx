@@ -5,6 +5,8 @@ import { Search } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { RefusalsDocument, type RefusalsQuery } from '../Plumbing/asked'
+import { Heading } from '../Plumbing/list/Heading'
+import { useSorted, type Value } from '../Plumbing/list/rows'
 import { useMoment } from '../Plumbing/moment'
 import { useList } from '../Plumbing/question'
 import { Empty, Failed } from '../Plumbing/states'
@@ -56,8 +58,19 @@ export function NodeRefusals({ podUid, size = 50 }: {
   )
 }
 
+type Card = Refusal['cards'][number]
+
+const values = {
+  card: (card: Card) => card.index,
+  reason: (card: Card) => card.reason,
+  freeMemory: (card: Card) => card.freeMemoryMiB,
+  freeCores: (card: Card) => card.freeCores,
+  freeSlots: (card: Card) => card.freeSlots,
+} satisfies Record<string, (card: Card) => Value>
+
 function Cards({ node }: { node: Refusal }) {
   const { t } = useTranslation('placing')
+  const { rows, order } = useSorted(node.cards, values, 'card')
   const counts = Object.values(
     node.cards.reduce<Record<string, { reason: string; cards: number }>>((sums, card) => ({ ...sums, [card.reason]: { reason: card.reason, cards: (sums[card.reason]?.cards ?? 0) + 1 } }), {}),
   )
@@ -68,15 +81,15 @@ function Cards({ node }: { node: Refusal }) {
         <Table verticalSpacing={4} aria-label={t('refusals.cardsOf', { node: node.node })}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>{t('column.card')}</Table.Th>
-              <Table.Th>{t('column.reason')}</Table.Th>
-              <Table.Th ta="right">{t('column.freeMemory')}</Table.Th>
-              <Table.Th ta="right">{t('column.freeCores')}</Table.Th>
-              <Table.Th ta="right">{t('column.freeSlots')}</Table.Th>
+              <Heading title={t('column.card')} sort="card" order={order} />
+              <Heading title={t('column.reason')} sort="reason" order={order} />
+              <Heading title={t('column.freeMemory')} sort="freeMemory" order={order} align="right" />
+              <Heading title={t('column.freeCores')} sort="freeCores" order={order} align="right" />
+              <Heading title={t('column.freeSlots')} sort="freeSlots" order={order} align="right" />
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {node.cards.map((card) => (
+            {rows.map((card) => (
               <Table.Tr key={card.uuid}>
                 <Table.Td style={{ verticalAlign: 'top' }}>
                   <Anchor component={Link} to={`/devices/${encodeURIComponent(card.uuid)}`} size="sm">{card.index} · {card.type}</Anchor>

@@ -85,7 +85,7 @@ function useColumns(): Column<Row>[] {
         width: 130,
         cell: (row) => (
           <>
-            <Anchor component={Link} to={`/workloads/${row.podUid}`} size="sm" style={{ overflowWrap: 'anywhere' }}>{row.pod}</Anchor>
+            <Anchor component={Link} to={`/workloads/${row.podUid}`} size="sm" style={{ overflowWrap: 'anywhere' }} data-testid="pending-link" data-value={row.podUid}>{row.pod}</Anchor>
             <Text size="xs" c="dimmed">{row.namespace}</Text>
           </>
         ),
@@ -99,12 +99,14 @@ function useColumns(): Column<Row>[] {
       {
         key: 'asks',
         title: t('column.asks'),
+        sort: 'ASKS',
         width: 150,
-        cell: (row) => asksOf(row.ask).map((container) => <Text key={container.name} size="sm">{askText(t, container)}</Text>),
+        cell: (row) => asksOf(row.ask).map((container) => <Text key={container.name} size="sm" data-testid="pending-ask" data-value={[container.count, container.memoryMiB, container.cores].join(' ')}>{askText(t, container)}</Text>),
       },
       {
         key: 'since',
         title: t('column.since'),
+        sort: 'SINCE',
         width: 110,
         cell: (row) => {
           const since = row.live?.createdAt ?? row.refusedAt
@@ -119,7 +121,7 @@ function useColumns(): Column<Row>[] {
       {
         key: 'reasons',
         title: t('column.reasons'),
-        sort: 'MESSAGE',
+        sort: 'REASONS',
         width: 300,
         cell: (row) => (
           <>

@@ -26,7 +26,7 @@ export function Reason({ reason, cards }: {
         )
       }
     >
-      <Badge variant="light" color={word === 'None' ? 'teal' : 'orange'} tt="none" fw={500} tabIndex={0} style={{ minWidth: 'max-content', cursor: 'help' }} data-testid="reason" data-value={reason}>
+      <Badge variant="light" color={word === 'None' ? 'teal' : 'orange'} tt="none" fw={500} tabIndex={0} style={{ minWidth: 'max-content', cursor: 'help' }} data-testid="reason" data-value={reason} data-cards={cards}>
         {cards !== undefined && `${units.count(cards)} × `}{word ? t(`reasons.${word}.name`) : reason}
       </Badge>
     </Tooltip>

@@ -10,7 +10,7 @@ import { useQuestion } from '../Plumbing/question'
 import { Empty } from '../Plumbing/states'
 import * as units from '../Plumbing/units'
 import { PodLink } from './PodLink'
-import { rowsOf, useSorted, type Value } from './rows'
+import { rowsOf, useSorted, type Value } from '../Plumbing/list/rows'
 import { Section } from './Section'
 import { Time } from './Time'
 

@@ -121,7 +121,7 @@ function useColumns(): Column<Row>[] {
       { key: 'power', title: t('column.power'), sort: 'POWER', width: 90, align: 'right', cell: (card) => units.watts(card.usage?.powerWatts) },
       { key: 'numa', title: t('column.numa'), sort: 'NUMA', width: 80, align: 'right', cell: (card) => card.numa },
       { key: 'model', title: t('column.model'), sort: 'TYPE', isExtra: true, width: 190, cell: (card) => card.type },
-      { key: 'vendor', title: t('column.vendor'), isExtra: true, width: 90, cell: (card) => card.vendor },
+      { key: 'vendor', title: t('column.vendor'), sort: 'VENDOR', isExtra: true, width: 90, cell: (card) => card.vendor },
       { key: 'cores', title: t('column.cores'), sort: 'CORES', isExtra: true, align: 'right', cell: (card) => units.cards(card.cores) },
       { key: 'memoryTotal', title: t('column.memoryTotal'), sort: 'MEMORY', isExtra: true, align: 'right', cell: (card) => units.memory(card.memoryMiB) },
     ],

@@ -1,6 +1,8 @@
 import { Alert, Badge, Button, Group, ScrollArea, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { CompareDocument, type CompareQuery, type HolderFragment, type SummaryFragment } from '../Plumbing/asked'
+import { Heading } from '../Plumbing/list/Heading'
+import { useSorted, type Value } from '../Plumbing/list/rows'
 import { useMoment } from '../Plumbing/moment'
 import { Panel } from '../Plumbing/Page'
 import { PageLink } from '../Plumbing/PageLink'
@@ -15,6 +17,7 @@ import { useNow } from './useNow'
 import { lengths } from './window'
 
 type Comparison = CompareQuery['compare']
+type ChangedDevice = Comparison['devicesChanged'][number]
 
 /** Two moments side by side: in numbers, who came and went, which nodes and devices changed. */
 export function Compare() {
@@ -118,18 +121,26 @@ function signed(difference: number, write: (value: number) => string): string {
   return difference > 0 ? `+${write(difference)}` : difference < 0 ? `−${write(-difference)}` : '0'
 }
 
+const holderValues = {
+  pod: (pod: HolderFragment) => `${pod.namespace}/${pod.pod}`,
+  node: (pod: HolderFragment) => pod.node,
+  // Numbers within texts are compared as numbers.
+  has: (pod: HolderFragment) => `${pod.devices} ${pod.memoryMiB} ${pod.cores}`,
+} satisfies Record<string, (pod: HolderFragment) => Value>
+
 function Holders({ title, count, pods, nobody, colour, testId }: { title: string; count: number; pods: HolderFragment[]; nobody: string; colour: string; testId: string }) {
   const { t } = useTranslation('replaying')
+  const { rows, order } = useSorted(pods, holderValues, 'pod')
   return (
     <Panel title={title} hint={t('compare.hint')} actions={<Badge color={colour} variant="light" size="lg" data-testid={testId} data-value={count}>{units.count(count)}</Badge>}>
-      {pods.length === 0 ? <Text size="sm" c="dimmed">{nobody}</Text> : (
+      {rows.length === 0 ? <Text size="sm" c="dimmed">{nobody}</Text> : (
         <ScrollArea.Autosize mah={320} type="auto" viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': title }}>
           <Table aria-label={title} verticalSpacing={4} stickyHeader highlightOnHover miw={420}>
             <Table.Thead>
-              <Table.Tr><Table.Th>{t('compare.pod')}</Table.Th><Table.Th>{t('compare.node')}</Table.Th><Table.Th>{t('compare.has')}</Table.Th></Table.Tr>
+              <Table.Tr><Heading title={t('compare.pod')} sort="pod" order={order} /><Heading title={t('compare.node')} sort="node" order={order} /><Heading title={t('compare.has')} sort="has" order={order} /></Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {pods.map((pod) => (
+              {rows.map((pod) => (
                 <Table.Tr key={pod.allocationId}>
                   <Table.Td><PodLink podUid={pod.podUid} name={`${pod.namespace}/${pod.pod}`} /></Table.Td>
                   <Table.Td><NodeLink node={pod.node} /></Table.Td>
@@ -145,8 +156,16 @@ function Holders({ title, count, pods, nobody, colour, testId }: { title: string
   )
 }
 
+const deviceValues = {
+  what: (device: ChangedDevice) => device.what,
+  node: (device: ChangedDevice) => device.node,
+  type: (device: ChangedDevice) => device.type,
+  device: (device: ChangedDevice) => device.uuid,
+} satisfies Record<string, (device: ChangedDevice) => Value>
+
 function Hardware({ between }: { between: Comparison }) {
   const { t } = useTranslation('replaying')
+  const { rows, order } = useSorted(between.devicesChanged, deviceValues, 'node')
   const isSame = between.nodesCame.length + between.nodesWent.length + between.devicesChanged.length === 0
   return (
     <Panel title={t('compare.hardware')}>
@@ -158,10 +177,15 @@ function Hardware({ between }: { between: Comparison }) {
             <ScrollArea.Autosize mah={320} type="auto" viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': t('compare.hardware') }}>
               <Table aria-label={t('compare.hardware')} verticalSpacing={4} stickyHeader highlightOnHover miw={720}>
                 <Table.Thead>
-                  <Table.Tr><Table.Th>{t('compare.change')}</Table.Th><Table.Th>{t('compare.node')}</Table.Th><Table.Th>{t('compare.type')}</Table.Th><Table.Th>{t('compare.device')}</Table.Th></Table.Tr>
+                  <Table.Tr>
+                    <Heading title={t('compare.change')} sort="what" order={order} />
+                    <Heading title={t('compare.node')} sort="node" order={order} />
+                    <Heading title={t('compare.type')} sort="type" order={order} />
+                    <Heading title={t('compare.device')} sort="device" order={order} />
+                  </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
-                  {between.devicesChanged.map((device) => (
+                  {rows.map((device) => (
                     <Table.Tr key={device.uuid}>
                       <Table.Td>{device.what}</Table.Td>
                       <Table.Td><NodeLink node={device.node} /></Table.Td>

@@ -83,7 +83,7 @@ export function Events() {
         },
       },
       { key: 'stream', title: t('events.stream'), width: 160, cell: (row) => <Code style={{ overflowWrap: 'anywhere' }}>{row.stream}</Code> },
-      { key: 'position', title: t('events.position'), width: 100, align: 'right', isExtra: true, cell: (row) => units.count(row.position) },
+      { key: 'position', title: t('events.position'), sort: 'POSITION', width: 100, align: 'right', isExtra: true, cell: (row) => units.count(row.position) },
     ],
     [t, names, open],
   )

@@ -13,6 +13,7 @@ import { Meter } from '../../Plumbing/Meter'
 import { useList } from '../../Plumbing/question'
 import { Answered, Empty } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
+import { useUrl } from '../../Plumbing/url'
 import { useChoice } from './choice'
 import { mostAddedUp, useIdle } from './idle'
 
@@ -22,17 +23,18 @@ type Row = NonNullable<CardDaysQuery['cardDays']['items'][number]>
 export function IdleCards() {
   const { t } = useTranslation('observing')
   const [{ period, node }] = useChoice()
+  const [search] = useUrl('q')
   const filter: CardDayFilter = { from: period.from, to: period.until, node }
   const order = useOrder<CardDaySort>('IDLE_HOURS', true)
-  const asked = { filter, sort: order.sort, descending: order.descending }
+  const asked = { filter: { ...filter, search }, sort: order.sort, descending: order.descending }
   const question = useList(CardDaysDocument, asked, (answer) => answer.cardDays, { isDear: true, every: 60_000 })
   const columns = useMemo<Column<Row>[]>(
     () => [
-      { key: 'device', title: t('usage.device'), width: 330, cell: (row) => <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm" style={{ whiteSpace: 'nowrap' }}>{row.deviceUuid}</Anchor> },
+      { key: 'device', title: t('usage.device'), sort: 'DEVICE', width: 330, cell: (row) => <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm" style={{ whiteSpace: 'nowrap' }}>{row.deviceUuid}</Anchor> },
       { key: 'node', title: t('usage.node'), sort: 'NODE', cell: (row) => <Anchor component={Link} to="/nodes/$node" params={{ node: row.node } as never} size="sm">{row.node}</Anchor> },
       { key: 'day', title: t('usage.day'), sort: 'DAY', width: 110, cell: (row) => row.day },
       { key: 'idle', title: t('usage.idle'), sort: 'IDLE_HOURS', width: 200, cell: (row) => <Meter label={t('usage.idle')} part={row.idleHours} whole={row.hours} colour="gray.6" text={`${units.amount(row.idleHours)} / ${units.hours(row.hours)}`} /> },
-      { key: 'over', title: t('usage.over'), align: 'right', cell: (row) => units.hours(row.oversubscribedHours) },
+      { key: 'over', title: t('usage.over'), sort: 'OVERSUBSCRIBED_HOURS', align: 'right', cell: (row) => units.hours(row.oversubscribedHours) },
     ],
     [t],
   )
@@ -46,7 +48,6 @@ export function IdleCards() {
         question={question}
         rowKey={(row) => `${row.deviceUuid}|${row.node}|${row.day}`}
         order={order}
-        withSearch={false}
         height={560}
         filters={
           <ExportButton

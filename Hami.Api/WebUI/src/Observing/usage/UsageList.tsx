@@ -12,6 +12,7 @@ import { useOrder } from '../../Plumbing/list/order'
 import { useList } from '../../Plumbing/question'
 import { Empty } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
+import { useUrl } from '../../Plumbing/url'
 import { useChoice, type Choice, type Dimension } from './choice'
 import { measures, type Row } from './measure'
 import { header, line } from './table'
@@ -20,7 +21,9 @@ import { header, line } from './table'
 export function UsageList() {
   const { t } = useTranslation('observing')
   const [choice] = useChoice()
-  const { by, filter, wanted, period } = choice
+  const { by, wanted, period } = choice
+  const [search] = useUrl('q')
+  const filter = { ...choice.filter, search }
   const order = useOrder<UsageSort>(measures[choice.measure].sort, true)
   const asked = { by: wanted, filter, sort: order.sort, descending: order.descending }
   const question = useList(UsageRowsDocument, asked, (answer) => answer.usage, { isDear: true, every: 60_000 })
@@ -33,7 +36,6 @@ export function UsageList() {
       question={question}
       rowKey={(row) => [row.day, row.namespace, row.ownerKind, row.ownerName, row.node, row.deviceUuid].join('|')}
       order={order}
-      withSearch={false}
       height={520}
       filters={
         <ExportButton
@@ -52,17 +54,16 @@ function useColumns({ by }: Choice): Column<Row>[] {
   return useMemo(() => {
     const cells: Record<Dimension, Column<Row>> = {
       day: { key: 'day', title: t('usage.day'), sort: 'DAY', width: 110, cell: (row) => row.day ?? units.unknown },
-      namespace: { key: 'namespace', title: t('usage.namespace'), cell: (row) => (row.namespace == null ? units.unknown : <Anchor component={Link} to="/namespaces" search={{ namespace: row.namespace } as never} size="sm">{row.namespace}</Anchor>) },
-      owner: { key: 'owner', title: t('usage.owner'), width: 180, cell: (row) => (row.ownerName ? <>{row.ownerName} <Text span size="xs" c="dimmed">{row.ownerKind}</Text></> : <Text span size="sm" c="dimmed">{t('usage.noOwner')}</Text>) },
-      node: { key: 'node', title: t('usage.node'), cell: (row) => (row.node == null ? units.unknown : <Anchor component={Link} to="/nodes/$node" params={{ node: row.node } as never} size="sm">{row.node}</Anchor>) },
-      device: { key: 'device', title: t('usage.device'), width: 330, cell: (row) => (row.deviceUuid == null ? units.unknown : <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm" style={{ whiteSpace: 'nowrap' }}>{row.deviceUuid}</Anchor>) },
+      namespace: { key: 'namespace', title: t('usage.namespace'), sort: 'NAMESPACE', cell: (row) => (row.namespace == null ? units.unknown : <Anchor component={Link} to="/namespaces" search={{ namespace: row.namespace } as never} size="sm" data-testid="usage-namespace" data-value={row.namespace}>{row.namespace}</Anchor>) },
+      owner: { key: 'owner', title: t('usage.owner'), sort: 'OWNER', width: 180, cell: (row) => (row.ownerName ? <>{row.ownerName} <Text span size="xs" c="dimmed">{row.ownerKind}</Text></> : <Text span size="sm" c="dimmed">{t('usage.noOwner')}</Text>) },
+      node: { key: 'node', title: t('usage.node'), sort: 'NODE', cell: (row) => (row.node == null ? units.unknown : <Anchor component={Link} to="/nodes/$node" params={{ node: row.node } as never} size="sm">{row.node}</Anchor>) },
+      device: { key: 'device', title: t('usage.device'), sort: 'DEVICE', width: 330, cell: (row) => (row.deviceUuid == null ? units.unknown : <Anchor component={Link} to="/devices/$uuid" params={{ uuid: row.deviceUuid } as never} size="sm" style={{ whiteSpace: 'nowrap' }} data-testid="usage-device" data-value={row.deviceUuid}>{row.deviceUuid}</Anchor>) },
     }
-    // The server has one order by name, over all that are asked for: it stands at the first of them.
-    const named = by.find((dimension) => dimension !== 'day')
     return [
-      ...by.map((dimension) => (dimension === named ? { ...cells[dimension], sort: 'NAME' } : cells[dimension])),
+      ...by.map((dimension) => cells[dimension]),
       ...(['gpu', 'memory', 'cores'] as const).map((name): Column<Row> => ({
-        key: name, title: t(`usage.${name}`), sort: measures[name].sort, align: 'right', cell: (row) => units.amount(row[measures[name].field] / measures[name].unit),
+        key: name, title: t(`usage.${name}`), sort: measures[name].sort, align: 'right',
+        cell: (row) => <span data-testid={`usage-${name}`} data-value={row[measures[name].field]}>{units.amount(row[measures[name].field] / measures[name].unit)}</span>,
       })),
     ]
   }, [by.join(), t])

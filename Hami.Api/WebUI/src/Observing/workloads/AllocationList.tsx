@@ -7,7 +7,7 @@ import type { Column } from '../../Plumbing/list/columns'
 import { DataList } from '../../Plumbing/list/DataList'
 import { useOrder } from '../../Plumbing/list/order'
 import { useMoment } from '../../Plumbing/moment'
-import { useList } from '../../Plumbing/question'
+import { measured, useList } from '../../Plumbing/question'
 import { Empty } from '../../Plumbing/states'
 import * as units from '../../Plumbing/units'
 import { NodeLink } from './NodeLink'
@@ -26,7 +26,7 @@ export function AllocationList({ shown, filter }: { shown: Shown; filter: Alloca
   const { t } = useTranslation('observing')
   const { at } = useMoment()
   const order = useOrder<AllocationSort>(shown === 'ended' ? 'RELEASED_AT' : 'PLACED_AT', true)
-  const question = useList(WorkloadsDocument, { filter, sort: order.sort, descending: order.descending, at }, (answer) => answer.allocations)
+  const question = useList(WorkloadsDocument, { filter, sort: order.sort, descending: order.descending, at }, (answer) => answer.allocations, shown === 'ended' ? {} : { every: measured })
   const columns = useColumns(shown)
   const owners = question.rows.flatMap((row: Row) => ownerText(row.ownerKind, row.ownerName) ?? [])
   return (
@@ -58,7 +58,7 @@ function useColumns(shown: Shown): Column<Row>[] {
         width: 170,
         cell: (row) => (
           <>
-            <Anchor component={Link} to={`/workloads/${row.podUid}`} size="sm" truncate display="block" maw={260} title={row.pod}>{row.pod}</Anchor>
+            <Anchor component={Link} to={`/workloads/${row.podUid}`} size="sm" truncate display="block" maw={260} title={row.pod} data-testid="workload-link" data-value={row.podUid}>{row.pod}</Anchor>
             <Text size="xs" c="dimmed">{row.namespace}</Text>
           </>
         ),
@@ -70,12 +70,12 @@ function useColumns(shown: Shown): Column<Row>[] {
         title: t('workloads.column.node'),
         sort: 'NODE',
         width: 80,
-        cell: (row) => <NodeLink node={row.node} />,
+        cell: (row) => <div data-testid="workload-node" data-value={row.node}><NodeLink node={row.node} /></div>,
       },
-      { key: 'cards', title: t('workloads.column.cards'), sort: 'DEVICES', width: 150, cell: (row) => <SharesPopup row={row} /> },
-      { key: 'memory', title: t('workloads.column.memory'), sort: 'MEMORY', align: 'right', width: 80, cell: (row) => units.memory(row.memoryMiB) },
-      { key: 'compute', title: t('workloads.column.compute'), sort: 'CORES', align: 'right', width: 100, cell: (row) => t('workloads.cards', { count: row.cores / 100, formatted: units.cards(row.cores) }) },
-      ...(shown === 'ended' ? [] : [{ key: 'use', title: t('workloads.column.use'), align: 'right' as const, width: 80, cell: (row: Row) => <UseNow allocationId={row.id} node={row.node} isHeld={!row.releasedAt} /> }]),
+      { key: 'cards', title: t('workloads.column.cards'), sort: 'DEVICES', width: 150, cell: (row) => <div data-testid="workload-devices" data-value={row.devices}><SharesPopup row={row} /></div> },
+      { key: 'memory', title: t('workloads.column.memory'), sort: 'MEMORY', align: 'right', width: 80, cell: (row) => <span data-testid="workload-memory" data-value={row.memoryMiB}>{units.memory(row.memoryMiB)}</span> },
+      { key: 'compute', title: t('workloads.column.compute'), sort: 'CORES', align: 'right', width: 100, cell: (row) => <span data-testid="workload-cores" data-value={row.cores}>{t('workloads.cards', { count: row.cores / 100, formatted: units.cards(row.cores) })}</span> },
+      ...(shown === 'ended' ? [] : [{ key: 'use', title: t('workloads.column.use'), align: 'right' as const, width: 80, cell: (row: Row) => <UseNow usage={row.usage} /> }]),
       {
         key: 'owner',
         title: t('workloads.column.owner'),
@@ -94,8 +94,11 @@ function useColumns(shown: Shown): Column<Row>[] {
           ),
       },
       { key: 'placedAt', title: t('workloads.column.placedAt'), sort: 'PLACED_AT', width: 170, cell: (row) => time(row.placedAt) },
-      { key: 'waited', title: t('workloads.column.waited'), width: 100, cell: (row) => (row.waitingSince ? units.since(row.waitingSince, row.placedAt) : <Text size="sm" c="dimmed" style={{ whiteSpace: 'nowrap' }}>{t('workloads.atOnce')}</Text>) },
-      { key: 'held', title: t('workloads.column.held'), width: 110, cell: (row) => units.since(row.placedAt, until(row)) },
+      {
+        key: 'waited', title: t('workloads.column.waited'), sort: 'WAITED', width: 100,
+        cell: (row) => (row.waitingSince ? <Time id="workload-waited" from={row.waitingSince} until={row.placedAt} /> : <Text size="sm" c="dimmed" style={{ whiteSpace: 'nowrap' }}>{t('workloads.atOnce')}</Text>),
+      },
+      { key: 'held', title: t('workloads.column.held'), sort: 'HELD', width: 110, cell: (row) => <Time id="workload-held" from={row.placedAt} until={until(row)} /> },
       ...(shown === 'all' ? [released] : []),
       { key: 'attachedAt', title: t('workloads.column.attachedAt'), sort: 'ATTACHED_AT', width: 170, isExtra: true, cell: (row) => time(row.attachedAt) },
       { key: 'containers', title: t('workloads.column.containers'), sort: 'CONTAINERS', align: 'right', width: 100, isExtra: true, cell: (row) => units.count(row.containers) },
@@ -109,4 +112,9 @@ function useColumns(shown: Shown): Column<Row>[] {
     ]
     // Numbers are written in another way when the language changes.
   }, [t, i18n.language, at, shown])
+}
+
+/** How long something took, with its milliseconds for who compares them. */
+function Time({ id, from, until }: { id: string; from: string; until: string | Date }) {
+  return <span data-testid={id} data-value={new Date(until).getTime() - new Date(from).getTime()}>{units.since(from, until)}</span>
 }

@@ -1,8 +1,8 @@
-import { ActionIcon, Button, Checkbox, Group, Paper, Popover, ScrollArea, Skeleton, Stack, Table, Text, TextInput, Tooltip, UnstyledButton, VisuallyHidden } from '@mantine/core'
+import { ActionIcon, Button, Checkbox, Group, Paper, Popover, ScrollArea, Skeleton, Stack, Table, Text, TextInput, Tooltip, VisuallyHidden } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { getCoreRowModel, useReactTable, type ColumnDef } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { ArrowDown, ArrowUp, ChevronsUpDown, Columns3, RefreshCw, Search } from 'lucide-react'
+import { Columns3, RefreshCw, Search } from 'lucide-react'
 import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ListQuestion } from '../question'
@@ -11,6 +11,7 @@ import * as units from '../units'
 import { useUrl } from '../url'
 import { useShownColumns, type Column } from './columns'
 import classes from './DataList.module.css'
+import { Heading, type Order } from './Heading'
 
 /**
  * A list of any length: the server sorts, searches and pages it, only the rows in sight are drawn.
@@ -23,7 +24,7 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
   columns: Column<Row>[]
   question: Pick<ListQuestion<Row>, 'rows' | 'total' | 'error' | 'isPending' | 'isFetching' | 'isStale' | 'isFetchingNextPage' | 'hasNextPage' | 'fetchNextPage' | 'refetch' | 'isPlaceholderData'>
   rowKey: (row: Row) => string
-  order?: { sort: string; descending: boolean; set: (sort: string, descending: boolean) => void }
+  order?: Order
   filters?: ReactNode
   /** Shown instead of rows when there are none. */
   empty: ReactNode
@@ -56,7 +57,6 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
   const visible = table.getVisibleLeafColumns()
   const inView = visible.map((column) => column.id).join(' ')
   const drawn = useMemo(() => columns.filter((column) => inView.split(' ').includes(column.key)), [columns, inView])
-  const sorted = order && (order.descending ? 'descending' : 'ascending')
 
   return (
     <Paper withBorder radius="md" className={classes.list}>
@@ -98,17 +98,7 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
             <Table.Tr>
               {visible.map((column) => {
                 const { sort, title, align } = columnOf.get(column.id)!
-                const isSorted = !!sort && order?.sort === sort
-                return (
-                  <Table.Th key={column.id} style={{ minWidth: column.getSize(), textAlign: align }} aria-sort={isSorted ? sorted : undefined}>
-                    {sort && order ? (
-                      <UnstyledButton className={classes.sorts} onClick={() => order.set(sort, isSorted ? !order.descending : false)} title={t('list.sort', { what: title })}>
-                        {title}
-                        {isSorted ? order.descending ? <ArrowDown size={14} aria-hidden /> : <ArrowUp size={14} aria-hidden /> : <ChevronsUpDown size={14} aria-hidden opacity={0.4} />}
-                      </UnstyledButton>
-                    ) : title}
-                  </Table.Th>
-                )
+                return <Heading key={column.id} title={title} sort={sort} order={order} align={align} width={column.getSize()} />
               })}
             </Table.Tr>
           </Table.Thead>

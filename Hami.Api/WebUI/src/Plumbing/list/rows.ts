@@ -1,6 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
-import type { ListQuestion } from '../Plumbing/question'
+import type { ListQuestion } from '../question'
 
 /** Rows that came with another answer, all at once, for a DataList. */
 export function rowsOf<Row>(question: Pick<UseQueryResult<unknown>, 'error' | 'isPending' | 'isFetching' | 'isStale' | 'isPlaceholderData' | 'refetch'>, rows: Row[]) {
