@@ -36,8 +36,9 @@ public sealed class SortingByWhatRowsAre
     public void Waiting_pods_are_sorted_by_the_reason_of_most_cards_then_by_how_many_have_it() => Holds(PendingSort.Reasons, pod =>
     {
         var most = pod.Reasons.OrderByDescending(r => r.Cards).ThenBy(r => r.Reason, StringComparer.Ordinal).ToList();
-        return (new Ordinal(string.Join(' ', most.Select(r => r.Reason))), most.Count > 0 ? most[0].Cards : 0);
-    });
+        return (Text: string.Join(' ', most.Select(r => r.Reason)), Cards: most.Count > 0 ? most[0].Cards : 0);
+    },
+    Comparer<(string Text, int Cards)>.Create((a, b) => string.CompareOrdinal(a.Text, b.Text) is not 0 and var order ? order : a.Cards.CompareTo(b.Cards)));
 
     [Fact]
     public void Waiting_pods_are_sorted_by_when_they_were_created_where_that_is_known() => Holds(PendingSort.Since, pod => pod.CreatedAt ?? pod.RefusedAt);
@@ -60,13 +61,13 @@ public sealed class SortingByWhatRowsAre
 
     private static IEnumerable<RefusalCount> ReasonsOf((int Word, int Cards)[] reasons) => reasons.DistinctBy(r => r.Word).Select(r => new RefusalCount(Words[r.Word], r.Cards, []));
 
-    private static void Holds<TKey>(PendingSort sort, Func<PendingPod, TKey> key) => Gen.Select(AnyPods, Gen.Int[1, 7], Gen.Bool).Sample((pods, size, descending) =>
+    private static void Holds<TKey>(PendingSort sort, Func<PendingPod, TKey> key, IComparer<TKey>? by = null) => Gen.Select(AnyPods, Gen.Int[1, 7], Gen.Bool).Sample((pods, size, descending) =>
     {
         var known = pods.Where(p => key(p) is not null);
         var unknown = pods.Where(p => key(p) is null);
         var expected = descending
-            ? known.OrderByDescending(key).ThenByDescending(p => p.PodUid, StringComparer.Ordinal).Concat(unknown.OrderByDescending(p => p.PodUid, StringComparer.Ordinal))
-            : known.OrderBy(key).ThenBy(p => p.PodUid, StringComparer.Ordinal).Concat(unknown.OrderBy(p => p.PodUid, StringComparer.Ordinal));
+            ? known.OrderByDescending(key, by).ThenByDescending(p => p.PodUid, StringComparer.Ordinal).Concat(unknown.OrderByDescending(p => p.PodUid, StringComparer.Ordinal))
+            : known.OrderBy(key, by).ThenBy(p => p.PodUid, StringComparer.Ordinal).Concat(unknown.OrderBy(p => p.PodUid, StringComparer.Ordinal));
         return Walk(PendingPod.Orders[sort] with { Descending = descending }, size, pods).Select(p => p.PodUid).SequenceEqual(expected.Select(p => p.PodUid));
     });
 
@@ -81,10 +82,5 @@ public sealed class SortingByWhatRowsAre
                 return seen;
             after = page.PageInfo.EndCursor;
         }
-    }
-
-    private sealed record Ordinal(string Text) : IComparable<Ordinal>
-    {
-        public int CompareTo(Ordinal? other) => string.CompareOrdinal(Text, other?.Text);
     }
 }
