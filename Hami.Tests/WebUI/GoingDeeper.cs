@@ -60,9 +60,7 @@ public sealed class GoingDeeper(WebUIScene scene)
         // The histogram counts every node once.
         Assert.Equal(nodes["cluster"]!["nodes"]!.GetValue<int>(), nodes["cluster"]!["podsPerNode"]!.AsArray().Sum(b => b!["nodes"]!.GetValue<int>()));
 
-        await visit.Page.GetByTestId("overview-top-compute").GetByRole(AriaRole.Link).First.ClickAsync();
-        await visit.UntilAsync($"location.pathname === '/nodes/{shown[0]}'");
-        await visit.SettleAsync();
+        await visit.FollowAsync(visit.Page.GetByTestId("overview-top-compute").GetByRole(AriaRole.Link).First, $"/nodes/{shown[0]}");
         Assert.Equal(shown[0], await visit.Heading.InnerTextAsync());
         visit.AssertNothingWentWrong();
     }
@@ -119,9 +117,7 @@ public sealed class GoingDeeper(WebUIScene scene)
               facts { osImage kernelVersion kubeletVersion containerRuntimeVersion architecture address } } } }
             """))["nodes"]!["items"]![0]!;
         await using var visit = await scene.VisitAsync("/nodes");
-        await visit.Page.GetByTestId("node-link").GetByText("n1", new() { Exact = true }).ClickAsync();
-        await visit.UntilAsync("location.pathname === '/nodes/n1'");
-        await visit.SettleAsync();
+        await visit.FollowAsync(visit.Page.GetByTestId("node-link").GetByText("n1", new() { Exact = true }), "/nodes/n1");
 
         var text = await visit.Page.GetByRole(AriaRole.Main).InnerTextAsync();
         Assert.All(node["facts"]!.AsObject(), fact => Assert.True(fact.Value is null || $"{fact.Value}".Length == 0 || text.Contains($"{fact.Value}", StringComparison.Ordinal), $"{fact.Key} is not shown: {fact.Value}"));
@@ -146,9 +142,7 @@ public sealed class GoingDeeper(WebUIScene scene)
             "query($uuid: String) { devices(filter: { uuid: $uuid }) { items { usedMemoryMiB usedCores usedSlots type shares { podUid memoryMiB } } } }", new { uuid = card }))["devices"]!["items"]![0]!;
         await using var visit = await scene.VisitAsync($"/devices?q={card}");
         await RowsAsync(visit, 1);
-        await visit.Page.GetByTestId("device-link").ClickAsync();
-        await visit.UntilAsync($"location.pathname === '/devices/{card}'");
-        await visit.SettleAsync();
+        await visit.FollowAsync(visit.Page.GetByTestId("device-link"), $"/devices/{card}");
 
         Assert.Equal([$"{device["usedMemoryMiB"]}"], await ValuesAsync(visit, "device-memory-used"));
         Assert.Equal([$"{device["usedCores"]}"], await ValuesAsync(visit, "device-cores-used"));
@@ -170,9 +164,7 @@ public sealed class GoingDeeper(WebUIScene scene)
         var held = await scene.AllocationAsync("gpu-test");
         await using var visit = await scene.VisitAsync("/workloads");
         Assert.Equal($"{count}", await visit.Page.GetByTestId("workloads-tab-held").GetAttributeAsync("data-value"));
-        await visit.Page.GetByRole(AriaRole.Link, new() { Name = "gpu-test", Exact = true }).First.ClickAsync();
-        await visit.UntilAsync($"location.pathname === '/workloads/{held["podUid"]}'");
-        await visit.SettleAsync();
+        await visit.FollowAsync(visit.Page.GetByRole(AriaRole.Link, new() { Name = "gpu-test", Exact = true }).First, $"/workloads/{held["podUid"]}");
 
         Assert.Equal(["10240"], await ValuesAsync(visit, "workload-memory"));
         Assert.Contains("Running", await ValuesAsync(visit, "workload-status"));

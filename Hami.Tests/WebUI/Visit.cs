@@ -78,6 +78,15 @@ internal sealed class Visit : IAsyncDisposable
     /// <summary>Until the page has a title and awaits no answer.</summary>
     public Task SettleAsync() => UntilAsync("document.querySelector('main h1') && !document.querySelector('.mantine-Skeleton-root, .mantine-Loader-root')");
 
+    /// <summary>Follows a link to a page of another title: the address changes before the page does, whose code may have to come first.</summary>
+    public async Task FollowAsync(ILocator link, string path)
+    {
+        var before = await Heading.InnerTextAsync();
+        await link.ClickAsync();
+        await UntilAsync($"location.pathname === '{path}' && ![null, {JsonSerializer.Serialize(before)}].includes(document.querySelector('main h1')?.innerText ?? null)");
+        await SettleAsync();
+    }
+
     /// <summary>Until something holds of the page, as JavaScript says it.</summary>
     public Task UntilAsync(string expression) => WaitAsync(() => Page.WaitForFunctionAsync($"() => ({expression})", options: new() { Timeout = Patience }), expression);
 
