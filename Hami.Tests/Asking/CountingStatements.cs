@@ -38,7 +38,7 @@ public sealed class CountingStatements(QuestionScene given)
         var database = new NpgsqlConnectionStringBuilder(connection).Database;
         using var store = DocumentStore.For(options => MartenSetup.Configure(options, connection));
         using var rows = new Rows(connection);
-        var services = new ServiceCollection().AddQuestions().AddSingleton<IDocumentStore>(store).AddSingleton(rows)
+        var services = new ServiceCollection().AddQuestions().AddSingleton<IDocumentStore>(store).AddSingleton(rows).AddSingleton(TimeProvider.System)
             .AddScoped(_ => new Asker { Viewer = new("test", Scope.Everything) });
         await using var provider = services.BuildServiceProvider();
         await using var scope = provider.CreateAsyncScope();

@@ -55,7 +55,21 @@ internal sealed class MigNode : IAsyncDisposable
     public string Book => Path.Combine(root.FullName, "host", "vgpu", "mig.json");
 
     /// <summary>UUIDs of all MIG devices.</summary>
-    public IReadOnlyList<string> Uuids => [.. Hand.Cut().SelectMany(Hand.Instances).SelectMany(i => i.Parts).Select(p => p.Uuid!).Order()];
+    public IReadOnlyList<string> Uuids
+    {
+        get
+        {
+            for (var look = 1; ; look++)
+                try
+                {
+                    return [.. Hand.Cut().SelectMany(Hand.Instances).SelectMany(i => i.Parts).Select(p => p.Uuid!).Order()];
+                }
+                catch (NvmlException) when (look < 100)
+                {
+                    // One that the agent destroyed between two questions about it.
+                }
+        }
+    }
 
     public static string Card(string uuid, string more = ";mig=on") => $"{uuid};{PretendedCards.A100With40GB}{more}";
 
