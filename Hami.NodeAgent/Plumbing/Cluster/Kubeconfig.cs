@@ -17,7 +17,7 @@ internal static class Kubeconfig
         var cluster = Entry(root, "clusters", Text(context, "cluster"), "cluster");
         // kubectl takes a context without a user, and a user without credentials, as anonymous, and so do we.
         var user = Text(context, "user") is { Length: > 0 } who ? Entry(root, "users", who, "user") : new YamlMappingNode();
-        if (Child(user, "exec") is not null || Child(user, "auth-provider") is not null)
+        if (Yaml.Child(user, "exec") is not null || Yaml.Child(user, "auth-provider") is not null)
             throw new FormatException("its user has a program fetch credentials, which a node agent does not; use a token, a tokenFile or a client certificate");
         if (!Uri.TryCreate(Text(cluster, "server")?.TrimEnd('/') + "/", UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
             throw new FormatException($"its cluster's server \"{Text(cluster, "server")}\" is no http or https address");
@@ -44,8 +44,8 @@ internal static class Kubeconfig
 
     // What is called so in a list of the file.
     private static YamlMappingNode Entry(YamlMappingNode root, string list, string? name, string key) =>
-        (Child(root, list) as YamlSequenceNode)?.OfType<YamlMappingNode>().FirstOrDefault(entry => Text(entry, "name") == name) is { } found
-            ? Child(found, key) as YamlMappingNode ?? new YamlMappingNode()
+        (Yaml.Child(root, list) as YamlSequenceNode)?.OfType<YamlMappingNode>().FirstOrDefault(entry => Text(entry, "name") == name) is { } found
+            ? Yaml.Child(found, key) as YamlMappingNode ?? new YamlMappingNode()
             : throw new FormatException($"its {list} have none named \"{name}\"");
 
     // Either in the file itself, in base64, or in another file.
@@ -56,8 +56,5 @@ internal static class Kubeconfig
         return Text(entry, key) is { Length: > 0 } file ? File.ReadAllText(Path.Combine(folder, file)) : null;
     }
 
-    private static string? Text(YamlMappingNode entry, string key) => (Child(entry, key) as YamlScalarNode)?.Value;
-
-    private static YamlNode? Child(YamlMappingNode entry, string key) =>
-        entry.Children.TryGetValue(new YamlScalarNode(key), out var child) && child is not YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" } ? child : null;
+    private static string? Text(YamlMappingNode entry, string key) => (Yaml.Child(entry, key) as YamlScalarNode)?.Value;
 }

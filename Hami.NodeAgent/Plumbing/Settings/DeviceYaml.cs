@@ -16,8 +16,8 @@ internal static class DeviceYaml
     {
         var root = Root(text, path);
         var usual = new NodeSettings();
-        var strategy = Child(root, "flags") is YamlMappingNode flags ? new Keys(flags, "flags", path) : null;
-        var nvidia = Child(root, "nvidia") switch
+        var strategy = Yaml.Child(root, "flags") is YamlMappingNode flags ? new Keys(flags, "flags", path) : null;
+        var nvidia = Yaml.Child(root, "nvidia") switch
         {
             null => new Keys(new(), "nvidia", path),
             YamlMappingNode section => new Keys(section, "nvidia", path),
@@ -79,13 +79,10 @@ internal static class DeviceYaml
         return new(allowed);
 
         List<string> Words(YamlNode entry, string key) =>
-            entry is YamlMappingNode mapping && Child(mapping, key) is YamlSequenceNode { Children.Count: > 0 } words && words.All(w => w is YamlScalarNode { Value.Length: > 0 })
+            entry is YamlMappingNode mapping && Yaml.Child(mapping, key) is YamlSequenceNode { Children.Count: > 0 } words && words.All(w => w is YamlScalarNode { Value.Length: > 0 })
                 ? [.. words.Select(w => ((YamlScalarNode)w).Value!)]
                 : throw Wrong(entry, $"{Key}.{key}", path, "at least one word in each entry");
     }
-
-    private static YamlNode? Child(YamlMappingNode entry, string key) =>
-        entry.Children.TryGetValue(new YamlScalarNode(key), out var child) && child is not YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" } ? child : null;
 
     private static SettingsException Wrong(YamlNode at, string key, string path, string expected, string? value = null) => new(
         $"In line {at.Start.Line} of the device configuration {path} {key} is {((value ?? (at as YamlScalarNode)?.Value) is { } word ? $"\"{word}\"" : "of another kind")}; write {expected}.");
@@ -93,7 +90,7 @@ internal static class DeviceYaml
     /// <summary>The keys of one section.</summary>
     private sealed class Keys(YamlMappingNode section, string name, string path)
     {
-        public YamlNode? Find(string key) => Child(section, key);
+        public YamlNode? Find(string key) => Yaml.Child(section, key);
 
         public string? Text(string key) => Find(key) switch
         {
