@@ -15,7 +15,10 @@ internal sealed record Pod(ObjectMeta Metadata, PodSpec Spec, PodStatus? Status 
 
 /// <summary>What the API server answers to a list of pods.</summary>
 /// <param name="Items">Null where Go writes an empty list so.</param>
-internal sealed record PodList(ListMeta Metadata, IReadOnlyList<Pod>? Items);
+internal sealed record PodList(ListMeta Metadata, IReadOnlyList<Pod>? Items)
+{
+    public IReadOnlyList<Pod> Pods => Items ?? [];
+}
 
 internal sealed record ListMeta(string ResourceVersion);
 

@@ -34,7 +34,7 @@ internal sealed partial class PodsOnNode(ApiServerClient api, AgentOptions optio
         var list = await api.ListPodsAsync(selector, cancellation);
         // Not put into the watched set: a pod deleted while the answer travelled would stay there.
         lock (gate)
-            return InOrder((list.Items ?? [])).Select((pod, i) => seen.GetValueOrDefault(pod.Uid) is { } known
+            return InOrder(list.Pods).Select((pod, i) => seen.GetValueOrDefault(pod.Uid) is { } known
                 ? known with { Pod = pod }
                 : new SeenPod(pod, order + 1 + i)).ToList();
     }
@@ -79,8 +79,7 @@ internal sealed partial class PodsOnNode(ApiServerClient api, AgentOptions optio
 
     private async Task<string> List(CancellationToken stopping)
     {
-        var list = await Bounded.Call(TimeSpan.FromSeconds(30),
-            c => api.ListPodsAsync(selector, c), stopping);
+        var list = await Bounded.Call(TimeSpan.FromSeconds(30), c => api.ListPodsAsync(selector, c), stopping);
         Take(list);
         return list.Metadata.ResourceVersion;
     }
@@ -91,10 +90,10 @@ internal sealed partial class PodsOnNode(ApiServerClient api, AgentOptions optio
         List<string> gone;
         lock (gate)
         {
-            var present = (list.Items ?? []).Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
+            var present = list.Pods.Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
             gone = [.. seen.Keys.Where(uid => !present.Contains(uid))];
             seen = seen.RemoveRange(gone);
-            foreach (var pod in InOrder((list.Items ?? [])))
+            foreach (var pod in InOrder(list.Pods))
                 Put(pod);
         }
         Synced = true;

@@ -52,22 +52,26 @@ internal sealed class TokenFile(string path, TimeProvider time)
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
 
-    private (string? Text, DateTimeOffset Until) last;
+    // Swapped as a whole: calls ask for it side by side.
+    private Seen? last;
 
-    public async Task<string?> ReadAsync(CancellationToken cancellation)
+    public async Task<string> ReadAsync(CancellationToken cancellation)
     {
-        if (last.Text is { } known && time.GetUtcNow() < last.Until)
-            return known;
+        var known = last;
+        if (known is not null && time.GetUtcNow() < known.Until)
+            return known.Text;
         try
         {
             var text = (await File.ReadAllTextAsync(path, cancellation)).Trim();
-            last = (text, time.GetUtcNow() + Fresh);
+            last = new(text, time.GetUtcNow() + Fresh);
             return text;
         }
-        catch (Exception e) when (last.Text is not null && e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (known is not null && e is IOException or UnauthorizedAccessException)
         {
             // Being replaced: the one we have is good for a while.
-            return last.Text;
+            return known.Text;
         }
     }
+
+    private sealed record Seen(string Text, DateTimeOffset Until);
 }
