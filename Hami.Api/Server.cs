@@ -120,6 +120,9 @@ internal static partial class Server
         services.AddSingleton<ChangeFeed>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ChangeFeed>());
         services.AddSingleton(s => new Resuming(
             s.GetRequiredService<ChangeFeed>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ClusterNews>().AddSingleton<ILogFollower>(s => s.GetRequiredService<ClusterNews>());
+        services.AddSingleton(s => new ClusterChanges(s.GetRequiredService<ClusterNews>(), s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
+        services.AddHosted<ReadProgress>();
         services.AddSingleton(s => new UsageQuestions(s.GetRequiredService<Rows>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new History(new(
             s.GetRequiredService<Rows>().Database, s.GetRequiredService<StoredEvents>(), s.GetRequiredService<IKnownStates>(), s.GetRequiredService<RecentLedgers>())));

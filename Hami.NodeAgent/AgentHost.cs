@@ -42,6 +42,7 @@ internal static class AgentHost
             .AddHosted<SettingsWatch>()
             .AddSingleton(new CardInventory(cards))
             .AddSingleton<HealthInbox>()
+            .AddSingleton<LastXids>()
             .AddSingleton<NodeComplaints>()
             .AddSingleton<NodeLinks>()
             .AddHosted<DeviceFileWatch>()

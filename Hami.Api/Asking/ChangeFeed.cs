@@ -22,7 +22,7 @@ internal sealed class ChangeFeed : ILogFollower
             _latest = from;
             // What is told from here on may have been told before, or be another log, as after the restore of a backup.
             foreach (var subscriber in _subscribers)
-                subscriber.Writer.TryComplete(new ExecutionError("The log is read anew, so this subscription ends: resume it with the id of the last event as Last-Event-ID.") { Code = "READ_ANEW" });
+                subscriber.Writer.TryComplete(ReadAnew());
             _subscribers.Clear();
         }
     }
@@ -53,19 +53,13 @@ internal sealed class ChangeFeed : ILogFollower
     }
 
     /// <summary>Everything that is committed from now on, and what was true just before.</summary>
-    public (ClusterLedger Now, IAsyncEnumerable<Change> Later) Subscribe(CancellationToken cancellationToken) =>
-        Subscribe(Channel.CreateBounded<Change>(new BoundedChannelOptions(Limits.Waiting) { SingleReader = true }), cancellationToken);
-
-    /// <summary>The latest of what is committed from now on: who reads slowly misses what was between, and is never cut off.</summary>
-    public (ClusterLedger Now, IAsyncEnumerable<Change> Later) SubscribeToLatest(CancellationToken cancellationToken) =>
-        Subscribe(Channel.CreateBounded<Change>(new BoundedChannelOptions(1) { SingleReader = true, FullMode = BoundedChannelFullMode.DropOldest }), cancellationToken);
-
-    private (ClusterLedger Now, IAsyncEnumerable<Change> Later) Subscribe(Channel<Change> box, CancellationToken cancellationToken)
+    public (ClusterLedger Now, IAsyncEnumerable<Change> Later) Subscribe(CancellationToken cancellationToken)
     {
+        var box = Channel.CreateBounded<Change>(new BoundedChannelOptions(Limits.Waiting) { SingleReader = true });
         lock (_gate)
         {
             if (_subscribers.Count >= Limits.Subscriptions)
-                throw new ExecutionError($"This process has its {Limits.Subscriptions} subscriptions: subscribe at another replica, or later.") { Code = "UNAVAILABLE" };
+                throw TooMany();
             _subscribers.Add(box);
             return (_latest, ReadAsync(box, cancellationToken));
         }
@@ -74,6 +68,14 @@ internal sealed class ChangeFeed : ILogFollower
     /// <summary>What a reader is told who does not keep up.</summary>
     public static ExecutionError TooSlow() =>
         new("You read more slowly than things change, so this subscription ends: resume it with the id of the last event as Last-Event-ID.") { Code = "TOO_SLOW" };
+
+    /// <summary>What those are told who follow a log that another one has taken the place of.</summary>
+    public static ExecutionError ReadAnew() =>
+        new("The log is read anew, so this subscription ends: resume it with the id of the last event as Last-Event-ID.") { Code = "READ_ANEW" };
+
+    /// <summary>What one too many is told.</summary>
+    public static ExecutionError TooMany() =>
+        new($"This process has its {Limits.Subscriptions} subscriptions: subscribe at another replica, or later.") { Code = "UNAVAILABLE" };
 
     private async IAsyncEnumerable<Change> ReadAsync(Channel<Change> box, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -45,7 +45,7 @@ public sealed class Resuming
         }
         else if (position > now.Position)
         {
-            await WaitForAsync(position, cancellationToken);
+            await WaitForAsync(position, () => _feed.Position, _time, cancellationToken);
         }
         while (await changes.MoveNextAsync())
         {
@@ -59,52 +59,16 @@ public sealed class Resuming
         }
     }
 
-    /// <summary>Tells that something has happened since, once, and then each time something happens, but no more often than a person can follow.</summary>
-    /// <param name="after">Position in the log; null to begin now.</param>
-    internal IAsyncEnumerable<ClusterChange> FollowLatestAsync(long? after, CancellationToken cancellationToken)
+    /// <summary>Waits until this replica is where a client was at another.</summary>
+    /// <exception cref="ExecutionError">BAD_EVENT_ID: it is not there in time, so that the client was told of another log.</exception>
+    internal static async Task WaitForAsync(long position, Func<long> reached, TimeProvider time, CancellationToken cancellationToken)
     {
-        var (now, later) = _feed.SubscribeToLatest(cancellationToken);
-        return FollowLatestAsync(after ?? now.Position, now.Position, later, cancellationToken);
-    }
-
-    private async IAsyncEnumerable<ClusterChange> FollowLatestAsync(
-        long position, long now, IAsyncEnumerable<Change> later, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await using var changes = later.GetAsyncEnumerator(cancellationToken);
-        if (position < now)
+        var since = time.GetTimestamp();
+        while (reached() < position)
         {
-            yield return new(now, await TimeOfAsync(now, cancellationToken));
-            await Task.Delay(Limits.Pace, _time, cancellationToken);
-        }
-        else if (position > now)
-        {
-            await WaitForAsync(position, cancellationToken);
-        }
-        while (await changes.MoveNextAsync())
-        {
-            if (changes.Current is not { } change || change.After.Position <= position)
-                continue;
-            yield return new(change.After.Position, change.Recorded[^1].At);
-            // What happens meanwhile is told as one.
-            await Task.Delay(Limits.Pace, _time, cancellationToken);
-        }
-    }
-
-    private async Task<DateTimeOffset> TimeOfAsync(long position, CancellationToken cancellationToken)
-    {
-        var conditions = new Conditions().And("e.seq_id = ?", position);
-        return await _rows.ReadAsync($"select e.timestamp from {LogEvent.Table} {conditions.Where}", conditions, r => r.GetFieldValue<DateTimeOffset>(0), cancellationToken) is [var at]
-            ? at : _time.GetUtcNow();
-    }
-
-    private async Task WaitForAsync(long position, CancellationToken cancellationToken)
-    {
-        var since = _time.GetTimestamp();
-        while (_feed.Position < position)
-        {
-            if (_time.GetElapsedTime(since) > Patience)
-                throw new ExecutionError($"Last-Event-ID {position} lies beyond the end of the log, which is at {_feed.Position}, as after the restore of a backup: ask anew, and subscribe without it.") { Code = "BAD_EVENT_ID" };
-            await Task.Delay(Pause, _time, cancellationToken);
+            if (time.GetElapsedTime(since) > Patience)
+                throw new ExecutionError($"Last-Event-ID {position} lies beyond the end of the log, which is at {reached()}, as after the restore of a backup: ask anew, and subscribe without it.") { Code = "BAD_EVENT_ID" };
+            await Task.Delay(Pause, time, cancellationToken);
         }
     }
 

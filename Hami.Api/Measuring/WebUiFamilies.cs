@@ -22,11 +22,11 @@ internal static class WebUiFamilies
         var (cards, shares) = (new List<CardNow>(), new List<ShareNow>());
         foreach (var (name, node) in ledger.Nodes.OrderBy(n => n.Key, StringComparer.Ordinal))
         {
-            var now = telemetry.NowOf(name).ToDictionary(n => n.Key, n => n.Value);
+            var (now, facts) = (telemetry.NowOf(name).ToDictionary(n => n.Key, n => n.Value), telemetry.FactsOf(name));
             // No card is published twice by a node that means it; a series must not be.
             foreach (var card in node.Cards.DistinctBy(c => c.Uuid, StringComparer.Ordinal))
             {
-                cards.Add(CardNow.Of(name, card, Known(now, new(card.Uuid, "", ""))));
+                cards.Add(CardNow.Of(name, card, Known(now, new(card.Uuid, "", "")), facts));
                 shares.AddRange(
                     from a in node.Allocations.Values.OrderBy(a => a.Namespace, StringComparer.Ordinal).ThenBy(a => a.Pod, StringComparer.Ordinal).ThenBy(a => a.PodUid, StringComparer.Ordinal)
                     from container in a.Held.Where(s => s.DeviceUuid == card.Uuid).GroupBy(s => s.Container, StringComparer.Ordinal)
@@ -52,6 +52,9 @@ internal static class WebUiFamilies
         foreach (var name in (string[])["hami_core_used", "hami_core_util", "hami_core_used_avg", "hami_core_util_avg"])
             yield return Each(name, "Percent of the last moments in which the card computed.", c => c.Now?.Busy);
         yield return Each("hami_device_temperature", "Temperature of the card in °C.", c => c.Now?.TemperatureCelsius);
+        yield return Each("hami_device_memory_temperature", "Temperature of the card's memory in °C.", c => c.Facts.MemoryTemperatureCelsius);
+        yield return Each("hami_device_fan_speed_p", "Percent of the most that the card's fan is meant to turn; a card without one has no series.", c => c.Facts.FanPercent);
+        yield return Each("hami_device_hardware_health", "XID number of the card's last error since its node's agent listens; 0 for none.", c => c.Facts.LastXid);
         yield return Each("hami_device_power", "Power that the card draws, in W.", c => c.Now?.PowerMilliwatt / 1000.0);
 
         Family Each(string name, string help, Func<CardNow, double?> value) => new(
@@ -80,11 +83,11 @@ internal static class WebUiFamilies
             name, help, OfShare, named.Select(s => (Value: value(s), s.Labels)).Where(s => s.Value is not null).Select(s => new Sample(s.Value!.Value, s.Labels)));
     }
 
-    private sealed record CardNow(Card Card, Measured? Now, string[] Labels)
+    private sealed record CardNow(Card Card, Measured? Now, CardFacts Facts, string[] Labels)
     {
-        // The driver's version is the node's to tell; DCGM, which says the number there, calls a card by its device file.
-        public static CardNow Of(string node, Card card, Measured? now) =>
-            new(card, now, [node, Provider, card.Model, card.Uuid, "", $"nvidia{card.Index.ToString(CultureInfo.InvariantCulture)}"]);
+        // DCGM, which says the number there, calls a card by its device file.
+        public static CardNow Of(string node, Card card, Measured? now, HeardFacts facts) =>
+            new(card, now, facts.Cards.GetValueOrDefault(card.Uuid), [node, Provider, card.Model, card.Uuid, facts.DriverVersion ?? "", $"nvidia{card.Index.ToString(CultureInfo.InvariantCulture)}"]);
     }
 
     private sealed record ShareNow(string PodUid, int Parts, long MemoryMiB, long Cores, Measured? Now, string[] Labels)

@@ -33,6 +33,8 @@ public sealed class LiveTelemetry
         var moments = TelemetryReading.Read(report, now, answer.Refused);
         Meters.NotKeptOf("refused", report.Moments.Count - moments.Count);
         Meters.NotKeptOf("agent", node.GivenUp(report.Dropped));
+        if (moments.Count > 0)
+            node.Hear(TelemetryReading.Facts(report, answer.Refused), moments.Max(m => m.At));
         var (ledger, leftOut, before) = (_ledger.Ledger, 0, node.SeriesCount);
         foreach (var moment in moments)
         {
@@ -53,7 +55,10 @@ public sealed class LiveTelemetry
 
     /// <summary>What a node's cards and shares measured last; nothing when that is not known, or too long ago.</summary>
     internal IEnumerable<(UseKey Key, string Namespace, DateTimeOffset At, Measured Value)> NowOf(string node) =>
-        _nodes.TryGetValue(node, out var known) && known.Latest >= _time.GetUtcNow() - TelemetryLimits.Current ? known.Now() : [];
+        Current(node)?.Now() ?? [];
+
+    /// <summary>What a node told last of its driver and cards beside what they do; nothing when that is not known, or too long ago.</summary>
+    internal HeardFacts FactsOf(string node) => Current(node)?.Facts ?? HeardFacts.None;
 
     /// <summary>What a node's cards measured in the latest moment up to one a few minutes ago; nothing when that is not known, or was too long before it.</summary>
     internal IEnumerable<(UseKey Key, DateTimeOffset At, Measured Value)> At(string node, DateTimeOffset at)
@@ -84,6 +89,8 @@ public sealed class LiveTelemetry
         }
         Volatile.Write(ref _series, series);
     }
+
+    private NodeTelemetry? Current(string node) => _nodes.TryGetValue(node, out var known) && known.Latest >= _time.GetUtcNow() - TelemetryLimits.Current ? known : null;
 
     private bool MayGrow() => SeriesCount < TelemetryLimits.Series;
 

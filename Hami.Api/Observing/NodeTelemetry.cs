@@ -24,6 +24,7 @@ internal sealed class NodeTelemetry(string name)
     private double _tokens = TelemetryLimits.Burst;
     private DateTimeOffset _filled = DateTimeOffset.MinValue;
     private ulong _givenUp;
+    private (DateTimeOffset At, HeardFacts Facts) _facts = (DateTimeOffset.MinValue, HeardFacts.None);
 
     public string Name => name;
 
@@ -112,6 +113,24 @@ internal sealed class NodeTelemetry(string name)
                 open.Rows[key] = (series.Namespace, open.Rows.TryGetValue(key, out var sums) ? sums.Sums.With(value, second) : UseSums.None.With(value, second));
             }
             return Heard.Taken;
+        }
+    }
+
+    /// <summary>Takes in what a report tells beside its moments, unless something later is known.</summary>
+    /// <param name="at">Its latest moment.</param>
+    public void Hear(HeardFacts facts, DateTimeOffset at)
+    {
+        lock (_gate)
+            _facts = at >= _facts.At ? (at, facts) : _facts;
+    }
+
+    /// <summary>What was told last beside the moments.</summary>
+    public HeardFacts Facts
+    {
+        get
+        {
+            lock (_gate)
+                return _facts.Facts;
         }
     }
 

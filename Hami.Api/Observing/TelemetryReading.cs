@@ -15,6 +15,18 @@ internal readonly record struct UseKey(string DeviceUuid, string PodUid, string 
 internal readonly record struct Measured(
     int? Busy, long? MemoryBytes, long? MemoryTotalBytes = null, int? TemperatureCelsius = null, long? PowerMilliwatt = null, long? EnergyMillijoule = null);
 
+/// <summary>What a report tells beside its moments, of the latest of them; what is not known is null.</summary>
+/// <param name="Cards">By UUID.</param>
+internal sealed record HeardFacts(string? DriverVersion, IReadOnlyDictionary<string, CardFacts> Cards)
+{
+    public static readonly HeardFacts None = new(null, new Dictionary<string, CardFacts>(StringComparer.Ordinal));
+}
+
+/// <summary>What the driver tells of one card beside its use.</summary>
+/// <param name="FanPercent">Of the most that the fan is meant to turn.</param>
+/// <param name="LastXid">Number of the last error since the agent listens; 0 for none.</param>
+internal readonly record struct CardFacts(int? MemoryTemperatureCelsius, int? FanPercent, int? LastXid);
+
 /// <summary>One moment of a node.</summary>
 internal sealed record HeardMoment(DateTimeOffset At, IReadOnlyList<(UseKey Key, Measured Value)> Values);
 
@@ -29,6 +41,9 @@ internal static class TelemetryReading
     private const long MostMilliwatt = 10_000_000;
     private const int LeastCelsius = -50;
     private const int MostCelsius = 200;
+    private const int MostFanPercent = 200; // some turn faster than they are meant to
+    private const int MostXid = 9_999;
+    private const int LongestVersion = 79; // NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE
 
     /// <summary>What of a report can be used.</summary>
     /// <exception cref="ReportRefusedException">Nothing of it can be used.</exception>
@@ -57,6 +72,20 @@ internal static class TelemetryReading
             moments.Add(new(DateTimeOffset.FromUnixTimeMilliseconds(moment.UnixMs), [.. values.Select(v => (v.Key, v.Value))]));
         }
         return moments;
+    }
+
+    /// <summary>What a report that was read tells beside its moments.</summary>
+    public static HeardFacts Facts(ReportRequest report, ICollection<string> refused)
+    {
+        var cards = new Dictionary<string, CardFacts>(report.Cards.Count, StringComparer.Ordinal);
+        foreach (var card in report.Cards)
+        {
+            cards[card.Uuid] = new(
+                card.HasMemoryTemperatureCelsius ? (int?)Within("memory_temperature_celsius", card.MemoryTemperatureCelsius, LeastCelsius, MostCelsius, "°C", refused) : null,
+                card.HasFanPercent ? (int?)Within("fan_percent", card.FanPercent, 0, MostFanPercent, "percent", refused) : null,
+                card.HasLastXid ? (int?)Within("last_xid", card.LastXid, 0, MostXid, "as a number", refused) : null);
+        }
+        return new(report.HasDriverVersion ? Version(report.DriverVersion, refused) : null, cards);
     }
 
     /// <summary>Says a sentence once, and not too many.</summary>
@@ -91,6 +120,14 @@ internal static class TelemetryReading
         if (value >= least && value <= most)
             return (long)value;
         Say(refused, string.Create(CultureInfo.InvariantCulture, $"{field} is {value}; it must be from {least} to {most} {unit}, and counts as unknown."));
+        return null;
+    }
+
+    private static string? Version(string text, ICollection<string> refused)
+    {
+        if (text.Length <= LongestVersion && IsName(text))
+            return text;
+        Say(refused, $"driver_version is no version: it must have 1 to {LongestVersion} characters without spaces, and counts as unknown.");
         return null;
     }
 

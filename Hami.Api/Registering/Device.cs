@@ -112,6 +112,14 @@ public sealed class Device
         Past is { } past ? await past.OfAsync(Node, Uuid, cancellationToken)
         : _isNow ? CardsUsage.Of(live.NowOf(Node).Where(n => n.Key.DeviceUuid == Uuid)) : null;
 
+    /// <summary>What the node's driver tells of it now beside its use; null when that is not known, and for a moment in the past.</summary>
+    public DriverFacts? Driver([FromServices] LiveTelemetry live)
+    {
+        if (!_isNow || live.FactsOf(Node) is not { } facts || !facts.Cards.TryGetValue(Uuid, out var card))
+            return null;
+        return new(facts.DriverVersion, card.MemoryTemperatureCelsius, card.FanPercent, card.LastXid);
+    }
+
     /// <summary>What the cards of its page did at a moment in the past.</summary>
     internal PageUse? Past { get; set; }
 
@@ -132,6 +140,13 @@ public sealed class Device
     // Two nodes may claim one card.
     private static string Place(Device device) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{device.Node}/{device.Index:D6}/{device.Uuid}");
 }
+
+/// <summary>What a node's driver tells of a card beside its use; what is not known is null.</summary>
+/// <param name="Version">Version of the driver.</param>
+/// <param name="MemoryTemperatureCelsius">Temperature of the card's memory in °C.</param>
+/// <param name="FanPercent">Percent of the most that the fan is meant to turn; null for a card without one.</param>
+/// <param name="LastXid">XID number of its last error since the node's agent listens; 0 for none.</param>
+public sealed record DriverFacts(string? Version, int? MemoryTemperatureCelsius, int? FanPercent, int? LastXid);
 
 /// <summary>A container's part of a card.</summary>
 /// <param name="AllocationId">Id of the pod's allocation.</param>

@@ -94,6 +94,9 @@ public sealed class Node
         .OrderBy(a => a.Namespace, StringComparer.Ordinal).ThenBy(a => a.Pod, StringComparer.Ordinal)
         .Select(a => LiveAllocation.Of(Name, a, _isNow));
 
+    /// <summary>Version of its driver, as its agent tells now; null when that is not known, and for a moment in the past.</summary>
+    public string? DriverVersion([FromServices] LiveTelemetry live) => _isNow ? live.FactsOf(Name).DriverVersion : null;
+
     /// <summary>What its cards do now, or did at a moment in the past, as its agent measured it; null when that is not known.</summary>
     public async Task<CardsUsage?> Usage([FromServices] LiveTelemetry live, CancellationToken cancellationToken) =>
         Past is { } past ? await past.OfAsync(Name, null, cancellationToken) : _isNow ? CardsUsage.Of(live.NowOf(Name)) : null;

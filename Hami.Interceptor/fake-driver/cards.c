@@ -78,6 +78,10 @@ static void field_read(struct card *card, const char *field)
         snprintf(card->path, sizeof card->path, "%s", value);
     else if ((value = value_of(field, "temperature")))
         card->temperature = strtoll(value, NULL, 10);
+    else if ((value = value_of(field, "memory-temperature")))
+        card->memory_temperature = strtoll(value, NULL, 10);
+    else if ((value = value_of(field, "fan")))
+        card->fan = strtoll(value, NULL, 10);
     else if ((value = value_of(field, "power")))
         card->power_mw = strtoll(value, NULL, 10);
     else if ((value = value_of(field, "energy")))
@@ -99,7 +103,8 @@ static bool card_read(char *line, unsigned int number, struct card *card)
     if (!*field[0])
         return false;
     *card = (struct card){
-        .number = number, .minor = number, .temperature = -1, .power_mw = -1, .energy_mj = -1, .busy = -1};
+        .number = number, .minor = number, .temperature = -1, .memory_temperature = -1,
+        .fan = -1, .power_mw = -1, .energy_mj = -1, .busy = -1};
     snprintf(card->uuid, sizeof card->uuid, "%s", field[0]);
     snprintf(card->model, sizeof card->model, "%s", field[1]);
     card->memory_bytes = strtoull(field[2], NULL, 10) << 20;

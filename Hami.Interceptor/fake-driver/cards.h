@@ -12,7 +12,7 @@ enum { PATH_BYTES = 4096, UUID_BYTES = 96 };
 
 /* A line: uuid;model;memory_mib;sm_count and then any of ;minor=N ;bus=00000000:3B:00.0 ;mig=off|on|will-be-on|
  * will-be-off ;memory=unsupported ;links=<uuid>*<n>,... ;switch=<n> ;path=cpu0/bridge1/switch2/board3 ;temperature=
- * ;power=<mW> ;energy=<mJ> ;busy=<percent> ;events=unsupported */
+ * ;memory-temperature= ;fan=<percent> ;power=<mW> ;energy=<mJ> ;busy=<percent> ;events=unsupported */
 struct card {
     char uuid[UUID_BYTES];
     char model[UUID_BYTES];
@@ -26,7 +26,7 @@ struct card {
     bool memory_is_unsupported, events_are_unsupported;
     char links[512], path[96];
     unsigned int switch_links;
-    int64_t temperature, power_mw, energy_mj, busy; /* -1: not said */
+    int64_t temperature, memory_temperature, fan, power_mw, energy_mj, busy; /* -1: not said */
 };
 
 /* HAMI_FAKE_DRIVER, else cards.txt beside this shared object. */

@@ -22,6 +22,26 @@ typedef struct {
 
 enum { NVML_TEMPERATURE_GPU = 0 };
 
+/* ---- values by number: those of nvmlDeviceGetFieldValues ---- */
+
+enum { NVML_FI_DEV_MEMORY_TEMP = 82 };
+
+typedef enum { NVML_VALUE_TYPE_DOUBLE = 0, NVML_VALUE_TYPE_UNSIGNED_INT = 1 } nvmlValueType_t;
+
+typedef union {
+    double dVal;
+    unsigned int uiVal;
+    unsigned long long ullVal;
+} nvmlValue_t;
+
+typedef struct {
+    unsigned int fieldId, scopeId;
+    long long timestamp, latencyUsec;
+    nvmlValueType_t valueType;
+    nvmlReturn_t nvmlReturn; /* of this value alone */
+    nvmlValue_t value;
+} nvmlFieldValue_t;
+
 /* ---- events ---- */
 
 typedef struct nvmlEventSet_st *nvmlEventSet_t;

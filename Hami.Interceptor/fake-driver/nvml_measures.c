@@ -6,7 +6,7 @@
 
 #include "card_time.h"
 
-enum { IDLE_MW = 50000, BUSY_MW = 250000, IDLE_CELSIUS = 30, BUSY_CELSIUS = 40 };
+enum { IDLE_MW = 50000, BUSY_MW = 250000, IDLE_CELSIUS = 30, BUSY_CELSIUS = 40, MEMORY_IS_WARMER_BY = 5 };
 
 static unsigned int percent_busy(const struct card *card)
 {
@@ -23,6 +23,17 @@ static unsigned int percent_busy(const struct card *card)
 static unsigned int power_mw(const struct card *card)
 {
     return card->power_mw >= 0 ? (unsigned int)card->power_mw : IDLE_MW + BUSY_MW / 100 * percent_busy(card);
+}
+
+static unsigned int celsius_of(const struct card *card)
+{
+    return card->temperature >= 0 ? (unsigned int)card->temperature
+                                  : IDLE_CELSIUS + BUSY_CELSIUS * percent_busy(card) / 100;
+}
+
+static unsigned int memory_celsius_of(const struct card *card)
+{
+    return card->memory_temperature >= 0 ? (unsigned int)card->memory_temperature : celsius_of(card) + MEMORY_IS_WARMER_BY;
 }
 
 static bool in_mig_mode(nvmlDevice_t device)
@@ -45,9 +56,31 @@ EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtili
 EXPORT nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, unsigned int sensor, unsigned int *celsius)
 {
     ENTER_CARD(device && celsius && sensor == NVML_TEMPERATURE_GPU);
-    const struct card *card = &device->card;
-    *celsius = card->temperature >= 0 ? (unsigned int)card->temperature
-                                      : IDLE_CELSIUS + BUSY_CELSIUS * percent_busy(card) / 100;
+    *celsius = celsius_of(&device->card);
+    return NVML_SUCCESS;
+}
+
+/* The answer says whether it was asked; each value says for itself whether there is one. */
+EXPORT nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values)
+{
+    ENTER_CARD(device && values && count > 0);
+    for (int i = 0; i < count; i++) {
+        values[i].nvmlReturn = values[i].fieldId == NVML_FI_DEV_MEMORY_TEMP ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
+        if (values[i].nvmlReturn != NVML_SUCCESS)
+            continue;
+        values[i].valueType = NVML_VALUE_TYPE_UNSIGNED_INT;
+        values[i].value.uiVal = memory_celsius_of(&device->card);
+    }
+    return NVML_SUCCESS;
+}
+
+/* Most cards of servers have no fan of their own. */
+EXPORT nvmlReturn_t nvmlDeviceGetFanSpeed(nvmlDevice_t device, unsigned int *percent)
+{
+    ENTER_CARD(device && percent);
+    if (device->card.fan < 0)
+        return NVML_ERROR_NOT_SUPPORTED;
+    *percent = (unsigned int)device->card.fan;
     return NVML_SUCCESS;
 }
 

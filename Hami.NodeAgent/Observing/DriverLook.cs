@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Hami.NodeAgent.Plumbing.Nvml;
 using Hami.NodeAgent.Registering;
+using Hami.NodeAgent.Registering.Health;
 
 namespace Hami.NodeAgent.Observing;
 
@@ -15,15 +16,19 @@ internal readonly record struct ProcessOnCard(long? Bytes, int Busy);
 internal sealed record CardLook(CardReading Reading, IReadOnlyDictionary<int, ProcessOnCard>? Processes, bool TellsBusy);
 
 /// <summary>Asks NVML what all cards are doing. What one card, or one call, does not tell is left open, and the rest is told all the same.</summary>
-internal sealed class DriverLook(NvmlSession nvml)
+internal sealed class DriverLook(NvmlSession nvml, LastXids xids)
 {
     // Asked every few seconds, a call that a card does not support would be an exception each time.
     private readonly HashSet<(string Card, string Call)> unsupported = [];
     private readonly Dictionary<string, ulong> sampledUs = new(StringComparer.Ordinal);
     private NvmlLibrary? asked;
 
+    /// <summary>What the driver said of itself at the last look; null when it did not.</summary>
+    public string? DriverVersion { get; private set; }
+
     public ImmutableArray<CardLook> At(ImmutableArray<Card> cards)
     {
+        DriverVersion = null;
         if (!nvml.Exists)
             return [.. cards.Select(Silent)];
         try
@@ -33,6 +38,7 @@ internal sealed class DriverLook(NvmlSession nvml)
                 if (asked != library)
                     unsupported.Clear();
                 asked = library;
+                DriverVersion = Asked("", "version", library.DriverVersion);
                 return cards.Select(card => Look(library, card)).ToImmutableArray();
             });
         }
@@ -54,7 +60,8 @@ internal sealed class DriverLook(NvmlSession nvml)
         var busy = Try(card, "utilization", () => library.Utilization(device));
         var reading = new CardReading(
             card.Uuid, card.Index, card.Model, card.Healthy, (long?)memory?.Total, (long?)memory?.Used, (int?)busy?.Gpu, (int?)busy?.Memory,
-            (int?)Try(card, "temperature", () => library.Temperature(device)), Try(card, "power", () => library.PowerMilliwatt(device)), (long?)Try(card, "energy", () => library.EnergyMillijoule(device)));
+            (int?)Try(card, "temperature", () => library.Temperature(device)), Try(card, "power", () => library.PowerMilliwatt(device)), (long?)Try(card, "energy", () => library.EnergyMillijoule(device)),
+            (int?)Try(card, "memory temperature", () => library.MemoryTemperature(device)), (int?)Try(card, "fan", () => library.FanPercent(device)), xids.Of(card.Uuid));
         return Processes(library, card, device, reading);
     }
 
@@ -91,13 +98,13 @@ internal sealed class DriverLook(NvmlSession nvml)
 
     private T? Try<T>(Card card, string call, Func<T> ask)
         where T : struct =>
-        Asked(card, call, () => (T?)ask());
+        Asked(card.Uuid, call, () => (T?)ask());
 
-    private T[]? List<T>(Card card, string call, Func<T[]> ask) => Asked(card, call, ask);
+    private T[]? List<T>(Card card, string call, Func<T[]> ask) => Asked(card.Uuid, call, ask);
 
-    private T? Asked<T>(Card card, string call, Func<T?> ask)
+    private T? Asked<T>(string card, string call, Func<T?> ask)
     {
-        if (unsupported.Contains((card.Uuid, call)))
+        if (unsupported.Contains((card, call)))
             return default;
         try
         {
@@ -106,7 +113,7 @@ internal sealed class DriverLook(NvmlSession nvml)
         catch (NvmlException e) when (e.Result is not (NvmlResult.Uninitialized or NvmlResult.DriverNotLoaded))
         {
             if (e.Result is NvmlResult.NotSupported or NvmlResult.FunctionNotFound)
-                unsupported.Add((card.Uuid, call));
+                unsupported.Add((card, call));
             return default;
         }
     }

@@ -59,6 +59,9 @@ internal static class NodeMetrics
         Each("hami_host_gpu_utilization_ratio", Gauge, "Percent of the time in which the card computed.", c => c.Busy);
         Each("hami_host_gpu_memory_controller_utilization_ratio", Gauge, "Percent of the time in which the card's memory was read or written.", c => c.MemoryBusy, ["device_index", "device_uuid", "device_type", "zone"]);
         Each("hami_host_gpu_temperature_celsius", Gauge, "Temperature of the card.", c => c.TemperatureCelsius);
+        Each("hami_host_gpu_memory_temperature_celsius", Gauge, "Temperature of the card's memory.", c => c.MemoryTemperatureCelsius);
+        Each("hami_host_gpu_fan_speed_ratio", Gauge, "Percent of the most that the card's fan is meant to turn; cards without one have no such series.", c => c.FanPercent);
+        Each("hami_host_gpu_last_xid", Gauge, "XID number of the card's last error since the agent started; 0 for none.", c => c.LastXid);
         Each("hami_host_gpu_power_usage_watts", Gauge, "Power that the card draws.", c => c.PowerMilliwatt / 1000.0);
         Each("hami_host_gpu_energy_joules_total", Counter, "Energy that the card used since its driver was loaded.", c => c.EnergyMillijoule / 1000.0);
         Each("hami_host_gpu_memory_total_bytes", Gauge, "Memory of the card, in bytes.", c => c.MemoryTotalBytes);

@@ -3,15 +3,18 @@ using System.Collections.Immutable;
 namespace Hami.NodeAgent.Observing;
 
 /// <summary>What the node's cards and containers were doing at one moment.</summary>
-internal sealed record NodeMoment(DateTimeOffset At, ImmutableArray<CardReading> Cards, ImmutableArray<ShareReading> Shares);
+/// <param name="DriverVersion">Null when the driver does not tell.</param>
+internal sealed record NodeMoment(DateTimeOffset At, ImmutableArray<CardReading> Cards, ImmutableArray<ShareReading> Shares, string? DriverVersion = null);
 
 /// <summary>What NVML measures of a card; null where the card does not tell.</summary>
 /// <param name="Busy">Percent of the last sample period in which a kernel ran.</param>
 /// <param name="MemoryBusy">Percent of it in which memory was read or written.</param>
 /// <param name="EnergyMillijoule">Since the driver was loaded.</param>
+/// <param name="FanPercent">Of the most that the fan is meant to turn; null for a card without one.</param>
+/// <param name="LastXid">Number of its last error since this agent listens; 0 for none, null when it does not listen.</param>
 internal sealed record CardReading(
     string Uuid, int Index, string Model, bool Healthy, long? MemoryTotalBytes, long? MemoryUsedBytes, int? Busy, int? MemoryBusy,
-    int? TemperatureCelsius, long? PowerMilliwatt, long? EnergyMillijoule);
+    int? TemperatureCelsius, long? PowerMilliwatt, long? EnergyMillijoule, int? MemoryTemperatureCelsius = null, int? FanPercent = null, int? LastXid = null);
 
 /// <summary>What one container has of one card, as its region tells, held against the driver's own numbers.</summary>
 /// <param name="Index">Position of the card among the container's: <c>vdevice_index</c>.</param>

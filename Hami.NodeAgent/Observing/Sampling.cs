@@ -32,7 +32,7 @@ internal sealed partial class Sampling(
         var owners = Attribution.Owners(looks.SelectMany(c => c.Processes?.Keys ?? []).Distinct(), processes.Owner, told);
         excess.Found = Found(looks, owners);
         processes.Forget();
-        var moment = new NodeMoment(now, [.. looks.Select(c => c.Reading)], Attribution.Shares(told, looks, owners));
+        var moment = new NodeMoment(now, [.. looks.Select(c => c.Reading)], Attribution.Shares(told, looks, owners), driver.DriverVersion);
         Counts = new(Counts.Samples + 1, time.GetElapsedTime(begun), faults.Count, 0, 0);
         return moment;
     }

@@ -16,6 +16,10 @@ internal static class TelemetryReport
             told.Cards.AddRange(moment.Cards.Select(card => Sample(card, OfCard(card))));
             told.Shares.AddRange(moment.Shares.Select(share => Sample(share, OfShare(share))));
             report.Moments.Add(told);
+            foreach (var card in moment.Cards)
+                Tell(report.Cards[(int)cards[card.Uuid]], card);
+            if (moment.DriverVersion is { } version)
+                report.DriverVersion = version;
         }
         return report;
 
@@ -33,6 +37,17 @@ internal static class TelemetryReport
                 report.Shares.Add(new Share { PodUid = share.PodUid, Container = share.Container, DeviceUuid = share.DeviceUuid });
             return shares[key];
         }
+    }
+
+    // Of the latest moment that knows it; nobody asks how it was before.
+    private static void Tell(Card told, CardReading card)
+    {
+        if (card.MemoryTemperatureCelsius is { } temperature)
+            told.MemoryTemperatureCelsius = temperature;
+        if (card.FanPercent is >= 0 and var fan)
+            told.FanPercent = (uint)fan;
+        if (card.LastXid is >= 0 and var xid)
+            told.LastXid = (uint)xid;
     }
 
     private static CardSample Sample(CardReading card, uint position)

@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using GraphQL;
 using Hami.Api.Asking;
+using Hami.Api.Plumbing;
 using Hami.Domain.Ledger;
 using Hami.Tests.Given;
 using Microsoft.Extensions.Time.Testing;
@@ -15,7 +16,7 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
     private const string Pending = "subscription { pendingChanged { pod waits { message } } }";
     private const string Devices = "subscription { deviceChanged { uuid device { usedMemoryMiB } } }";
 
-    private const string Anything = "subscription { clusterChanged { position at } }";
+    private const string Anything = "subscription { clusterChanged { position at isListed } }";
 
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60), DefaultRequestHeaders = { Authorization = new("Bearer", "lab") } };
 
@@ -107,24 +108,26 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
         var last = (await stream.TakeAsync(1, e => e["clusterChanged"]!["position"]!.GetValue<long>() >= now))[0];
         await using var resumed = await OpenAsync(Anything, $"{before}");
         var missed = (await resumed.TakeAsync(1, _ => true))[0];
+        await using var anew = await OpenAsync(Anything);
+        var first = (await anew.TakeAsync(1, _ => true))[0];
 
         Assert.Equal(last.Data["clusterChanged"]!["position"]!.ToString(), last.Id);
         Assert.True(missed.Data["clusterChanged"]!["position"]!.GetValue<long>() >= now, "one word for all that was missed");
         var at = (await Scene.QueryAsync("{ events(first: 500) { items { position at } } }"))["events"]!["items"]!.AsArray().ToDictionary(e => e!["position"]!.GetValue<long>(), e => e!["at"]!.GetValue<DateTimeOffset>());
-        Assert.All([last, missed], t => Assert.Equal(at[t.Data["clusterChanged"]!["position"]!.GetValue<long>()], t.Data["clusterChanged"]!["at"]!.GetValue<DateTimeOffset>()));
+        Assert.True(first.Data["clusterChanged"]!["position"]!.GetValue<long>() >= now, "where the log is, at once");
+        Assert.All([last, missed, first], t => Assert.Equal(at[t.Data["clusterChanged"]!["position"]!.GetValue<long>()], t.Data["clusterChanged"]!["at"]!.GetValue<DateTimeOffset>()));
     }
 
     [Fact]
     public async Task A_burst_is_told_four_times_a_second_at_most_and_its_end_always()
     {
-        var (feed, time) = (new ChangeFeed(), new FakeTimeProvider());
-        var told = new Resuming(feed, null!, null!, time).FollowLatestAsync(null, CancellationToken.None);
-        await using var reader = told.GetAsyncEnumerator();
-        Commit(feed, 1);
+        var (news, time) = (new ClusterNews(), new FakeTimeProvider());
+        Commit(news, 1);
+        await using var reader = new ClusterChanges(news, null!, time).FollowAsync(null, CancellationToken.None).GetAsyncEnumerator();
         Assert.True(await reader.MoveNextAsync());
         Assert.Equal(1, reader.Current.Position);
         for (var i = 2; i <= 1000; i++)
-            Commit(feed, i);
+            Commit(news, i);
 
         var next = reader.MoveNextAsync().AsTask();
         time.Advance(TimeSpan.FromMilliseconds(249));
@@ -137,9 +140,61 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
         next = reader.MoveNextAsync().AsTask();
         time.Advance(TimeSpan.FromMinutes(1));
         Assert.False(next.IsCompleted);
-        Commit(feed, 1001);
+        Commit(news, 1001);
         Assert.True(await next);
         Assert.Equal((1001, At(1001)), (reader.Current.Position, reader.Current.At));
+    }
+
+    [Fact]
+    public async Task What_lists_did_not_show_yet_is_told_once_more_when_they_do()
+    {
+        var (news, time) = (new ClusterNews(), new FakeTimeProvider());
+        Commit(news, 1);
+        news.Followed(1);
+        Assert.False(news.IsListAwaited);
+        await using var reader = new ClusterChanges(news, null!, time).FollowAsync(null, CancellationToken.None).GetAsyncEnumerator();
+        Assert.True(await reader.MoveNextAsync());
+        Assert.Equal(new(1, At(1), IsListed: true), reader.Current);
+        Commit(news, 5);
+        Assert.True(news.IsListAwaited);
+
+        Assert.Equal(new(5, At(5), IsListed: false), await NextAsync());
+        var listed = NextAsync();
+        news.Followed(3);
+        Assert.False(listed.IsCompleted);
+        news.Followed(5);
+        Assert.Equal(new(5, At(5), IsListed: true), await listed);
+        Assert.False(news.IsListAwaited);
+        // A change that is in the lists before it is told is told once.
+        var next = NextAsync();
+        news.Followed(6);
+        Commit(news, 6);
+        Assert.Equal(new(6, At(6), IsListed: true), await next);
+
+        async Task<ClusterChange> NextAsync()
+        {
+            var change = reader.MoveNextAsync().AsTask();
+            time.Advance(Limits.Pace);
+            Assert.True(await change);
+            return reader.Current;
+        }
+    }
+
+    [Fact]
+    public async Task Who_follows_a_log_that_another_takes_the_place_of_is_told_to_resume()
+    {
+        var news = new ClusterNews();
+        news.Began(ClusterLedger.Empty);
+        Commit(news, 1);
+        var time = new FakeTimeProvider();
+        await using var reader = new ClusterChanges(news, null!, time).FollowAsync(null, CancellationToken.None).GetAsyncEnumerator();
+        Assert.True(await reader.MoveNextAsync());
+        var next = reader.MoveNextAsync().AsTask();
+        time.Advance(Limits.Pace);
+
+        news.Began(ClusterLedger.Empty);
+
+        Assert.Equal("READ_ANEW", (await Assert.ThrowsAsync<ExecutionError>(() => next)).Code);
     }
 
     [Theory]
@@ -208,7 +263,7 @@ public sealed class FollowingChanges(RunningScene running) : IClassFixture<Runni
 
     public void Dispose() => _http.Dispose();
 
-    private static void Commit(ChangeFeed feed, long position) => feed.Committed(
+    private static void Commit(ILogFollower feed, long position) => feed.Committed(
         ClusterLedger.Empty with { Position = position }, [new Recorded(position, At(position), "policy/cluster", new PolicyEvent.PolicyChanged("a", "b", null, null, "test"))]);
 
     private static DateTimeOffset At(long position) => DateTimeOffset.UnixEpoch.AddSeconds(position);

@@ -54,14 +54,18 @@ public sealed class OfferingWebUiMetrics
         var telemetry = new LiveTelemetry(new LedgerOf(ledger), new FakeTimeProvider(Noon));
         if (told)
         {
-            telemetry.Hear(Report("n1", new HeardMoment(Noon,
+            var report = Report("n1", new HeardMoment(Noon,
             [
                 (new("GPU-a", "", ""), new(55, 10L << 30, 40L << 30, 61, 250_500)),
                 (new("GPU-b", "", ""), new(null, 1L << 30, 40L << 30)),
                 (new("GPU-a", "uid-1", "main"), new(15, 5L << 30)),
                 (new("GPU-b", "uid-1", "side"), new(null, 512L << 20)),
                 (new("GPU-a", "uid-2", "main"), new(40, 1L << 30)),
-            ])));
+            ]));
+            report.DriverVersion = "580.159.04";
+            (report.Cards[0].MemoryTemperatureCelsius, report.Cards[0].FanPercent, report.Cards[0].LastXid) = (72, 35, 79);
+            report.Cards[1].LastXid = 0;
+            telemetry.Hear(report);
         }
         var bytes = new ArrayBufferWriter<byte>();
         var exposition = new Exposition(bytes);

@@ -2,6 +2,7 @@ extern alias api;
 
 using api::Hami.Telemetry.V1;
 using Hami.Api.Observing;
+using Hami.Domain.Ledger;
 using Microsoft.Extensions.Time.Testing;
 using static Hami.Tests.Observing.TelemetryGiven;
 
@@ -30,6 +31,43 @@ public sealed class HearingTelemetry
                 "power_milliwatt is 4294967295; it must be from 0 to 10000000 mW, and counts as unknown.",
             ],
             refused);
+    }
+
+    [Fact]
+    public void What_the_driver_tells_beside_its_use_is_of_the_latest_moment_and_looked_at_before_it_is_taken()
+    {
+        var time = new FakeTimeProvider(Noon);
+        var telemetry = new LiveTelemetry(new LedgerOf(ClusterLedger.Empty), time);
+        telemetry.Hear(Told(Noon, "580.159.04", 72, 35, 79));
+        Assert.Equal(("580.159.04", new CardFacts(72, 35, 79)), Known());
+        // One that arrives late says nothing of now.
+        telemetry.Hear(Told(Noon.AddSeconds(-5), "570.1", 50, 10, 0));
+        Assert.Equal(("580.159.04", new CardFacts(72, 35, 79)), Known());
+
+        var answer = telemetry.Hear(Told(Noon.AddSeconds(5), "a b", -274, 201, 10_000));
+        Assert.Equal((null, new CardFacts(null, null, null)), Known());
+        Assert.Equal(
+            [
+                "memory_temperature_celsius is -274; it must be from -50 to 200 °C, and counts as unknown.",
+                "fan_percent is 201; it must be from 0 to 200 percent, and counts as unknown.",
+                "last_xid is 10000; it must be from 0 to 9999 as a number, and counts as unknown.",
+                "driver_version is no version: it must have 1 to 79 characters without spaces, and counts as unknown.",
+            ],
+            answer.Refused);
+        // What nobody has told of for long is not known any more.
+        telemetry.Hear(Told(Noon.AddSeconds(10), "580.159.04", 72, 35, 79));
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Same(HeardFacts.None, telemetry.FactsOf("n0"));
+
+        (string?, CardFacts) Known() => (telemetry.FactsOf("n0").DriverVersion, telemetry.FactsOf("n0").Cards.Values.Single());
+
+        ReportRequest Told(DateTimeOffset at, string version, int celsius, uint fan, uint xid)
+        {
+            var report = Report("n0", Moment("n0", at, new(50, 1 << 20)));
+            report.DriverVersion = version;
+            (report.Cards[0].MemoryTemperatureCelsius, report.Cards[0].FanPercent, report.Cards[0].LastXid) = (celsius, fan, xid);
+            return report;
+        }
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class HoldingRegionsAgainstTheDriver
     private static readonly string Id = new('b', 64);
     private static readonly string[] Full =
     [
-        $"{CardA};NVIDIA A100;40960;108;temperature=61;power=312000;energy=123456789;busy=87",
+        $"{CardA};NVIDIA A100;40960;108;temperature=61;memory-temperature=72;fan=35;power=312000;energy=123456789;busy=87",
         $"{CardB};NVIDIA A100;40960;108;memory=unsupported",
     ];
 
@@ -32,6 +32,8 @@ public sealed class HoldingRegionsAgainstTheDriver
         Assert.Equal((87, 61, 312, 123_456.789), (
             Value(text, "hami_host_gpu_utilization_ratio", CardA), Value(text, "hami_host_gpu_temperature_celsius", CardA),
             Value(text, "hami_host_gpu_power_usage_watts", CardA), Value(text, "hami_host_gpu_energy_joules_total", CardA)));
+        Assert.Equal((72, 35), (Value(text, "hami_host_gpu_memory_temperature_celsius", CardA), Value(text, "hami_host_gpu_fan_speed_ratio", CardA)));
+        Assert.Null(Value(text, "hami_host_gpu_fan_speed_ratio", CardB)); // it has none
         Assert.NotNull(Value(text, "hami_host_gpu_memory_controller_utilization_ratio", CardA));
 
         cards.Lost = true;
@@ -46,7 +48,7 @@ public sealed class HoldingRegionsAgainstTheDriver
     {
         using var cards = new PretendedCards(Full);
         using var session = new NvmlSession([cards.Library], TimeProvider.System, NullLogger<NvmlSession>.Instance);
-        var driver = new DriverLook(session);
+        var driver = new DriverLook(session, new());
         Card A(string uuid) => new(uuid, "NVIDIA A100", 40_960, null, Healthy: true);
         string[] uuids = ["GPU-that-is-not-there", CardB, CardA];
 
@@ -56,6 +58,8 @@ public sealed class HoldingRegionsAgainstTheDriver
             Assert.Equal(uuids, seen.Select(c => c.Uuid));
             Assert.Equal([null, null, 40_960 * MiB], seen.Select(c => c.MemoryTotalBytes));
             Assert.Equal([false, true, true], seen.Select(c => c.TemperatureCelsius is not null));
+            Assert.Equal([(null, null), (35, null), (72, 35)], seen.Select(c => (c.MemoryTemperatureCelsius, c.FanPercent)));
+            Assert.NotEqual("", driver.DriverVersion);
         }
         cards.Fail("nvmlDeviceGetPowerUsage:0:999"); // a fault of one call is not the driver's end
         Assert.Equal([null, 61], driver.At([A("GPU-that-is-not-there"), A(CardA)]).Select(c => c.Reading.TemperatureCelsius));

@@ -49,6 +49,8 @@ public sealed class TellingTelemetry : IAsyncLifetime
         Assert.All(_api.Reports, r => Assert.Equal(("node-1", "Bearer first"), (r.Request.Node, r.Token)));
         var sample = _api.Reports.First().Request.Moments[0];
         Assert.Equal((50u, 3ul << 30, 61, false), (sample.Cards[0].Busy, sample.Cards[0].MemoryUsedBytes, sample.Cards[0].TemperatureCelsius, sample.Cards[0].HasPowerMilliwatt));
+        var (request, card) = (_api.Reports.First().Request, _api.Reports.First().Request.Cards[0]);
+        Assert.Equal(("580.159.04", 72, false, 79u), (request.DriverVersion, card.MemoryTemperatureCelsius, card.HasFanPercent, card.LastXid));
         Assert.Equal((40u, 2ul << 30), (sample.Shares[0].Busy, sample.Shares[0].MemoryUsedBytes));
         Assert.Equal(("uid-1", "main", "GPU-a"), (_api.Reports.First().Request.Shares[0].PodUid, _api.Reports.First().Request.Shares[0].Container, _api.Reports.First().Request.Shares[0].DeviceUuid));
     }
@@ -193,8 +195,8 @@ public sealed class TellingTelemetry : IAsyncLifetime
     private static long At(int number) => Noon.AddSeconds(5 * number).ToUnixTimeMilliseconds();
 
     private static NodeMoment Moment(int number) => new(
-        Noon.AddSeconds(5 * number), [new("GPU-a", 0, "A100", true, 40L << 30, 3L << 30, 50, 10, 61, null, 1000)],
-        [new("uid-1", "default", "p", "main", 0, 0, "GPU-a", 1L << 30, 4L << 30, 0, 0, 1L << 30, 2L << 30, 40, null, 1)]);
+        Noon.AddSeconds(5 * number), [new("GPU-a", 0, "A100", true, 40L << 30, 3L << 30, 50, 10, 61, null, 1000, 72, null, 79)],
+        [new("uid-1", "default", "p", "main", 0, 0, "GPU-a", 1L << 30, 4L << 30, 0, 0, 1L << 30, 2L << 30, 40, null, 1)], "580.159.04");
 
     /// <summary>A control plane that only listens.</summary>
     private sealed class Listening : IAsyncDisposable

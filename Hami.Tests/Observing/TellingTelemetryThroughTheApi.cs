@@ -167,22 +167,16 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
         var other = Device(given.Device == "GPU-n1-0" ? 1 : 0);
         ReportResponse answer = null!;
         // Another test may have told a moment of the same second.
-        await ControlPlaneScene.UntilAsync(
-            async () => (answer = await given.TellAsync(given.Tokens[("agent", "n1")], Report("n1", new HeardMoment(
-                TimeProvider.System.GetUtcNow(),
-                [
-                    (new(given.Device, "", ""), new(80, 2L << 30, 40L << 30, 61, 250_500, 1)), (new(other, "", ""), new(20, 1L << 30, 40L << 30, 45, null, null)),
-                    (new(given.Device, given.PodUid, "main"), new(70, 900L << 20)),
-                ])))).Taken == 1, () => answer.ToString());
+        await ControlPlaneScene.UntilAsync(async () => (answer = await given.TellAsync(given.Tokens[("agent", "n1")], Now())).Taken == 1, () => answer.ToString());
         Assert.Empty(answer.Refused);
 
         var data = await given.Scene.QueryAsync(
             $$"""
             {
-              card: devices(filter: { uuid: "{{given.Device}}" }) { items { usage { devices busy memoryUsedMiB memoryTotalMiB temperatureCelsius powerWatts } shares { usage { busy memoryUsedMiB } } } }
-              other: devices(filter: { uuid: "{{other}}" }) { items { usage { powerWatts } } }
-              silent: devices(filter: { node: "n2" }, first: 1) { items { usage { busy } } }
-              nodes(filter: { name: "n1" }) { items { usage { devices busy memoryUsedMiB temperatureCelsius powerWatts } allocations { usage { busy memoryUsedMiB } } } }
+              card: devices(filter: { uuid: "{{given.Device}}" }) { items { usage { devices busy memoryUsedMiB memoryTotalMiB temperatureCelsius powerWatts } driver { version memoryTemperatureCelsius fanPercent lastXid } shares { usage { busy memoryUsedMiB } } } }
+              other: devices(filter: { uuid: "{{other}}" }) { items { usage { powerWatts } driver { version memoryTemperatureCelsius fanPercent lastXid } } }
+              silent: devices(filter: { node: "n2" }, first: 1) { items { usage { busy } driver { version } } }
+              nodes(filter: { name: "n1" }) { items { driverVersion usage { devices busy memoryUsedMiB temperatureCelsius powerWatts } allocations { usage { busy memoryUsedMiB } } } }
               clusterUsage { devices busy }
               allocations(filter: { podUid: "{{given.PodUid}}" }) { items { usage { busy memoryUsedMiB } } }
               usageTrend(stepSeconds: 300) { stepSeconds points { busy memoryUsedMiB powerWatts series } }
@@ -190,12 +184,12 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
             }
             """);
         Assert.Equal(
-            """{"usage":{"devices":1,"busy":80,"memoryUsedMiB":2048,"memoryTotalMiB":40960,"temperatureCelsius":61,"powerWatts":250.5},"shares":[{"usage":{"busy":70,"memoryUsedMiB":900}}]}""",
+            """{"usage":{"devices":1,"busy":80,"memoryUsedMiB":2048,"memoryTotalMiB":40960,"temperatureCelsius":61,"powerWatts":250.5},"driver":{"version":"580.159.04","memoryTemperatureCelsius":72,"fanPercent":35,"lastXid":79},"shares":[{"usage":{"busy":70,"memoryUsedMiB":900}}]}""",
             data["card"]!["items"]![0]!.ToJsonString());
-        Assert.Equal("""{"usage":{"powerWatts":null}}""", data["other"]!["items"]![0]!.ToJsonString());
-        Assert.Equal("""{"usage":null}""", data["silent"]!["items"]![0]!.ToJsonString());
+        Assert.Equal("""{"usage":{"powerWatts":null},"driver":{"version":"580.159.04","memoryTemperatureCelsius":null,"fanPercent":null,"lastXid":0}}""", data["other"]!["items"]![0]!.ToJsonString());
+        Assert.Equal("""{"usage":null,"driver":null}""", data["silent"]!["items"]![0]!.ToJsonString());
         Assert.Equal(
-            """{"usage":{"devices":2,"busy":50,"memoryUsedMiB":3072,"temperatureCelsius":61,"powerWatts":250.5},"allocations":[{"usage":{"busy":70,"memoryUsedMiB":900}}]}""",
+            """{"driverVersion":"580.159.04","usage":{"devices":2,"busy":50,"memoryUsedMiB":3072,"temperatureCelsius":61,"powerWatts":250.5},"allocations":[{"usage":{"busy":70,"memoryUsedMiB":900}}]}""",
             data["nodes"]!["items"]![0]!.ToJsonString());
         Assert.Equal("""{"devices":2,"busy":50}""", data["clusterUsage"]!.ToJsonString());
         Assert.Equal("""{"usage":{"busy":70,"memoryUsedMiB":900}}""", data["allocations"]!["items"]![0]!.ToJsonString());
@@ -226,6 +220,20 @@ public sealed class TellingTelemetryThroughTheApi(TelemetryScene given) : IClass
         Assert.Equal(80, sorted["card"]!["items"]![0]!["usage"]!["busy"]!.GetValue<double>());
 
         IEnumerable<string> First(string list, string field) => sorted[list]!["items"]!.AsArray().Select(i => i![field]!.GetValue<string>());
+
+        ReportRequest Now()
+        {
+            var report = Report("n1", new HeardMoment(
+                TimeProvider.System.GetUtcNow(),
+                [
+                    (new(given.Device, "", ""), new(80, 2L << 30, 40L << 30, 61, 250_500, 1)), (new(other, "", ""), new(20, 1L << 30, 40L << 30, 45, null, null)),
+                    (new(given.Device, given.PodUid, "main"), new(70, 900L << 20)),
+                ]));
+            report.DriverVersion = "580.159.04";
+            (report.Cards[0].MemoryTemperatureCelsius, report.Cards[0].FanPercent, report.Cards[0].LastXid) = (72, 35, 79);
+            report.Cards[1].LastXid = 0;
+            return report;
+        }
     }
 
     [Theory]

@@ -21,6 +21,7 @@ public sealed class ReadingCardsThroughNvml
         Assert.Equal(24, Unsafe.SizeOf<NvmlProcess>());
         Assert.Equal(32, Unsafe.SizeOf<NvmlProcessSample>());
         Assert.Equal(32, Unsafe.SizeOf<NvmlEvent>());
+        Assert.Equal(40, Unsafe.SizeOf<NvmlFieldValue>());
         Assert.Equal(40, Unsafe.SizeOf<NvmlAttributes>());
         Assert.Equal(8, Unsafe.SizeOf<NvmlPlacement>());
         Assert.Equal(48, Unsafe.SizeOf<NvmlGpuInstanceProfile>());
@@ -33,7 +34,7 @@ public sealed class ReadingCardsThroughNvml
     public void A_card_tells_what_it_is_and_what_it_does()
     {
         using var cards = new PretendedCards(
-            $"{One};NVIDIA H100 80GB HBM3;81920;132;minor=7;bus=00000000:3B:00.0;temperature=61;power=312000;energy=123456789;busy=87",
+            $"{One};NVIDIA H100 80GB HBM3;81920;132;minor=7;bus=00000000:3B:00.0;temperature=61;memory-temperature=72;fan=35;power=312000;energy=123456789;busy=87",
             $"{Two};NVIDIA GB10;131072;48;memory=unsupported");
         using var nvml = cards.Open();
 
@@ -46,6 +47,8 @@ public sealed class ReadingCardsThroughNvml
         Assert.Equal((9, 0), nvml.ComputeCapability(one));
         Assert.Equal(new NvmlMemory(80L << 30, 80L << 30, 0), nvml.Memory(one));
         Assert.Equal((87u, 61u, 312_000u, 123_456_789ul), (nvml.Utilization(one).Gpu, nvml.Temperature(one), nvml.PowerMilliwatt(one), nvml.EnergyMillijoule(one)));
+        Assert.Equal((72u, 35u), (nvml.MemoryTemperature(one), nvml.FanPercent(one)));
+        Assert.Equal(NvmlResult.NotSupported, Refusal(() => nvml.FanPercent(nvml.ByIndex(1))));
         Assert.Empty(nvml.ComputeProcesses(one));
         Assert.Empty(nvml.GraphicsProcesses(one));
         Assert.Empty(nvml.ProcessSamples(one, 0));

@@ -20,12 +20,16 @@ public sealed class NodeAgentWatchingHealth
         await using var node = await AgentWithNvml.Start(cards, options => options with { Given = new() { SplitCount = 2 }, HealthRecovery = TimeSpan.FromSeconds(2) });
         await Eventually(() => node.Published.Count == 2 && node.Kubelet.Health.Count == 4 && node.AllListening(2));
 
+        var last = node.Room<LastXids>();
+        Assert.Equal((0, 0, null), (last.Of(A), last.Of(B), last.Of("GPU-c")));
         cards.Xid(B, 31);
         cards.Xid(A, 79);
 
         await Eventually(() => node.Known == $"{A}-0=Unhealthy {A}-1=Unhealthy {B}-0=Healthy {B}-1=Healthy");
         await Eventually(() => node.Published is [{ Health: false }, { Health: true }]);
         Assert.Contains($"The card {A} is unhealthy: XID 79", node.Log);
+        // One that does not count against the card was its last all the same.
+        await Eventually(() => (last.Of(A), last.Of(B)) == (79, 31));
 
         await Eventually(() => node.Kubelet.Health.Values.All(h => h == "Healthy") && node.Published is [{ Health: true }, { Health: true }]);
         Assert.Equal(3, node.Api.NodePatches);
@@ -42,6 +46,7 @@ public sealed class NodeAgentWatchingHealth
         await Task.Delay(300);
         Assert.False(node.AllListening(1));
         Assert.True(node.Published.Single().Health);
+        Assert.Null(node.Room<LastXids>().Of(A));
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public sealed class SeeingARealCard
         using var http = new HttpClient();
         string text = "";
         await Eventually(() => (text = http.GetStringAsync(address).GetAwaiter().GetResult()).Contains("hami_host_gpu_memory_used_bytes{", StringComparison.Ordinal));
-        foreach (var now in Ask("uuid,memory.used,temperature.gpu,power.draw"))
+        foreach (var now in Ask("uuid,memory.used,temperature.gpu,power.draw,temperature.memory,fan.speed"))
         {
             var of = $"device_uuid=\"{now[0]}\"";
             Say($"nvidia-smi: {string.Join(", ", now)}");
@@ -50,6 +50,10 @@ public sealed class SeeingARealCard
             Assert.InRange(Value(text, "hami_host_gpu_power_usage_watts", of)!.Value, Number(now[3]) / 2, Number(now[3]) * 2);
             Assert.True(Value(text, "hami_host_gpu_energy_joules_total", of) > 0);
             Assert.Equal(1, Value(text, "hami_host_gpu_healthy", of));
+            Assert.Equal(0, Value(text, "hami_host_gpu_last_xid", of));
+            // "N/A", of one kind or another, for what a card does not have.
+            Assert.Equal(char.IsAsciiDigit(now[4][0]), Value(text, "hami_host_gpu_memory_temperature_celsius", of) is not null);
+            Assert.Equal(char.IsAsciiDigit(now[5][0]), Value(text, "hami_host_gpu_fan_speed_ratio", of) is not null);
         }
     }
 
@@ -67,6 +71,8 @@ public sealed class SeeingARealCard
             Say($"{nvml.Name(card)} minor {nvml.Minor(card)} at {nvml.Pci(card).BusId}, compute capability {nvml.ComputeCapability(card)}, {nvml.Memory(card)}, {nvml.Utilization(card)}, "
                 + $"{nvml.Temperature(card)} °C, {nvml.PowerMilliwatt(card)} mW, {nvml.EnergyMillijoule(card)} mJ, events {nvml.SupportedEvents(card)}");
             Say($"{nvml.ComputeProcesses(card).Length} compute, {nvml.GraphicsProcesses(card).Length} graphics processes, {nvml.ProcessSamples(card, 0).Length} samples");
+            Answer("memory temperature", () => $"{nvml.MemoryTemperature(card)} °C");
+            Answer("fan", () => $"{nvml.FanPercent(card)} %");
             Answer("links", () => string.Join(' ', Enumerable.Range(0, NvmlLibrary.MostLinks).Select(link => nvml.LinkIsActive(card, link))));
             Answer("link 0", () => $"{nvml.LinkRemote(card, 0).BusId} switch {nvml.LinkLeadsToSwitch(card, 0)}");
             // Read only: the mode stays as it is.

@@ -132,6 +132,7 @@ public sealed class GoingDeeper(WebUIScene scene)
     [Fact]
     [Trait("Scoreboard", "M13")]
     [Trait("Scoreboard", "M14")]
+    [Trait("Scoreboard", "M15")]
     [Trait("Scoreboard", "M16")]
     [Trait("Scoreboard", "M30")]
     public async Task A_card_of_the_list_shows_who_holds_which_slice_and_who_held_it_before()
@@ -150,6 +151,11 @@ public sealed class GoingDeeper(WebUIScene scene)
         Assert.Equal(Values(device["shares"], "podUid"), await ValuesAsync(visit, "tenant-link"));
         Assert.Equal(Values(device["shares"], "memoryMiB"), await ValuesAsync(visit, "tenant-memory"));
         Assert.Contains("ended", await visit.Page.GetByTestId("holder-link").AllInnerTextsAsync());
+        var driver = (await scene.AskAsync("query($uuid: String) { devices(filter: { uuid: $uuid }) { items { driver { version } } } }", new { uuid = card }))["devices"]!["items"]![0]!["driver"]!;
+        Assert.Equal(["0"], await ValuesAsync(visit, "device-last-xid"));
+        Assert.Equal([$"{driver["version"]}"], await ValuesAsync(visit, "device-driver"));
+        foreach (var measure in (string[])["device-temperature", "device-memory-temperature", "device-power"])
+            Assert.NotEqual([""], await ValuesAsync(visit, measure));
         visit.AssertNothingWentWrong();
     }
 

@@ -45,7 +45,8 @@ public sealed class SigningInAtTheProvidersPage
 
         // Its time is over: the page says so, and its button leads back to it.
         provider.Asks = false;
-        await visit.Page.EvaluateAsync("token => sessionStorage.setItem('hami-token', token)", provider.Token(claims => claims["exp"] = 1_000_000_000));
+        // As the page goes: what it asks itself until then would take the token away again.
+        await visit.Page.EvaluateAsync("token => addEventListener('pagehide', () => sessionStorage.setItem('hami-token', token))", provider.Token(claims => claims["exp"] = 1_000_000_000));
         await visit.ReloadAsync();
         await visit.UntilAsync(visit.Page.GetByText("Your sign-in is over."));
         await button.ClickAsync();

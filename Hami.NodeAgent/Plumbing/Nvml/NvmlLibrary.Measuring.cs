@@ -19,6 +19,18 @@ internal sealed unsafe partial class NvmlLibrary
         return degrees;
     }
 
+    /// <summary>Degrees Celsius.</summary>
+    public uint MemoryTemperature(NvmlDevice device)
+    {
+        var value = new NvmlFieldValue { FieldId = NvmlFieldValue.MemoryTemperature };
+        Check(((delegate* unmanaged<NvmlDevice, int, NvmlFieldValue*, NvmlResult>)Entry("nvmlDeviceGetFieldValues"))(device, 1, &value), "nvmlDeviceGetFieldValues");
+        Check(value.Result, "nvmlDeviceGetFieldValues");
+        return (uint)value.Value;
+    }
+
+    /// <summary>Percent of the most that the fan is meant to turn; more where it turns faster.</summary>
+    public uint FanPercent(NvmlDevice device) => Number(device, "nvmlDeviceGetFanSpeed");
+
     /// <summary>Milliwatt.</summary>
     public uint PowerMilliwatt(NvmlDevice device) => Number(device, "nvmlDeviceGetPowerUsage");
 

@@ -37,6 +37,14 @@ internal readonly record struct NvmlProcess(uint Pid, ulong UsedBytes, uint GpuI
 /// <summary>What a process did of late; time in microseconds since 1970, percent of the sample; <c>nvmlProcessUtilizationSample_t</c>.</summary>
 internal readonly record struct NvmlProcessSample(uint Pid, ulong TimestampUs, uint Sm, uint Memory, uint Encoder, uint Decoder);
 
+/// <summary>A value by its number, and whether there is one; <c>nvmlFieldValue_t</c>.</summary>
+/// <param name="Value">Of an unsigned int the lower half.</param>
+internal readonly record struct NvmlFieldValue(uint FieldId, uint ScopeId, long Timestamp, long LatencyUs, uint ValueType, NvmlResult Result, ulong Value)
+{
+    /// <summary>nvml.h, <c>NVML_FI_DEV_MEMORY_TEMP</c>.</summary>
+    public const uint MemoryTemperature = 82;
+}
+
 /// <summary>An event of a card; for an XID <see cref="Data"/> is its number, and the instances are <see cref="NoInstance"/> when it is not of one; <c>nvmlEventData_t</c>.</summary>
 internal readonly record struct NvmlEvent(NvmlDevice Device, NvmlEventTypes Type, ulong Data, uint GpuInstanceId, uint ComputeInstanceId)
 {

@@ -5,7 +5,7 @@ using Hami.NodeAgent.Plumbing.Nvml;
 namespace Hami.NodeAgent.Registering.Health;
 
 /// <summary>Waits for the driver's events, on a thread of its own: NVML blocks it.</summary>
-internal sealed partial class XidWatch(NvmlSession session, AgentOptions options, HealthInbox inbox, TimeProvider time, ILogger<XidWatch> log) : BackgroundService
+internal sealed partial class XidWatch(NvmlSession session, AgentOptions options, HealthInbox inbox, LastXids last, TimeProvider time, ILogger<XidWatch> log) : BackgroundService
 {
     // A stop waits for it.
     private static readonly TimeSpan OneWait = TimeSpan.FromMilliseconds(500);
@@ -61,6 +61,8 @@ internal sealed partial class XidWatch(NvmlSession session, AgentOptions options
             var types = nvml.SupportedEvents(device) & (NvmlEventTypes.XidCritical | NvmlEventTypes.DoubleBitEcc | NvmlEventTypes.SingleBitEcc);
             if (types is not NvmlEventTypes.None)
                 nvml.Register(device, types, set);
+            if (types.HasFlag(NvmlEventTypes.XidCritical))
+                last.Listen(uuid);
         }
         catch (NvmlException e) when (e.Result is NvmlResult.NotSupported)
         {
@@ -90,6 +92,7 @@ internal sealed partial class XidWatch(NvmlSession session, AgentOptions options
             inbox.Tell(new HealthNews.Doubt($"a card that had XID {happened.Data} cannot tell which it is: {e.Message}"));
             return;
         }
+        last.Hear(uuid, (int)happened.Data);
         LogXid(uuid, happened.Data, options.XidRules.Count((int)happened.Data));
         if (options.XidRules.Count((int)happened.Data))
             inbox.Tell(new HealthNews.Xid(uuid, (int)happened.Data, happened.GpuInstanceId, happened.ComputeInstanceId));

@@ -72,7 +72,6 @@ export function insist(): () => void {
 export function follow(): () => void {
   let lastId: string | undefined
   let due: ReturnType<typeof setTimeout> | undefined
-  let last: ReturnType<typeof setTimeout> | undefined
   let end = begin()
   const forget = onTokenChange(() => {
     end()
@@ -81,14 +80,12 @@ export function follow(): () => void {
   return () => {
     forget()
     clearTimeout(due)
-    clearTimeout(last)
     end()
   }
 
-  // The lists are written a moment behind the log: after the last change, and after what happened before we listened, they are looked at once more.
-  function lookOnceMore(): void {
-    clearTimeout(last)
-    last = setTimeout(askAgain, 2_000)
+  function askAgainIn(ms: number): void {
+    clearTimeout(due)
+    due = setTimeout(askAgain, ms)
   }
 
   function begin(): () => void {
@@ -109,11 +106,12 @@ export function follow(): () => void {
             void questions.invalidateQueries({ predicate: (query) => query.state.status === 'error' })
           }
           become({ state: 'live' })
-          lookOnceMore()
+          isFirst = true
         },
       },
     })
     let ended = false
+    let isFirst = true
     const again = () => {
       if (!ended) setTimeout(() => !ended && subscribe(), 1_000)
     }
@@ -129,11 +127,9 @@ export function follow(): () => void {
               return
             }
             if (message.data) lastId = String(message.data.clusterChanged.position)
-            due ??= setTimeout(() => {
-              due = undefined
-              askAgain()
-            }, 150)
-            lookOnceMore()
+            // The first says where the log is: what the page has asked for at the same time is as new as that, or nearly.
+            askAgainIn(isFirst ? 2_000 : 150)
+            isFirst = false
           },
           error: () => {
             become({ state: 'lost', since: new Date() })

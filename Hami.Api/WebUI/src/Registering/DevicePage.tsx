@@ -93,7 +93,7 @@ function Found({ card, question }: { card: Card; question: UseQueryResult<unknow
 
 function Totals({ card }: { card: Card }) {
   const { t } = useTranslation('registering')
-  const { usage } = card
+  const { usage, driver } = card
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
       <Panel title={t('total.compute')} hint={t('total.computeHint', { free: units.cards(card.freeCores) })}>
@@ -115,6 +115,8 @@ function Totals({ card }: { card: Card }) {
         <SimpleGrid cols={2} spacing="xs">
           <Fact label={t('column.temperature')}><Figure id="device-temperature" value={usage?.temperatureCelsius}>{units.celsius(usage?.temperatureCelsius)}</Figure></Fact>
           <Fact label={t('column.power')}><Figure id="device-power" value={usage?.powerWatts}>{units.watts(usage?.powerWatts)}</Figure></Fact>
+          <Fact label={t('fact.memoryTemperature')}><Figure id="device-memory-temperature" value={driver?.memoryTemperatureCelsius}>{units.celsius(driver?.memoryTemperatureCelsius)}</Figure></Fact>
+          <Fact label={t('fact.fan')}><Figure id="device-fan" value={driver?.fanPercent}>{units.percent(driver?.fanPercent)}</Figure></Fact>
         </SimpleGrid>
       </Panel>
     </SimpleGrid>
@@ -136,6 +138,8 @@ function Facts({ card }: { card: Card }) {
         <Fact label={t('column.mode')}>{card.mode}</Fact>
         <Fact label={t('fact.numa')}>{card.numa}</Fact>
         <Fact label={t('fact.health')}>{t(card.healthy ? 'status.healthy' : 'status.unhealthy')}</Fact>
+        <Fact label={t('fact.lastXid')}><Figure id="device-last-xid" value={card.driver?.lastXid}>{card.driver?.lastXid == null ? units.unknown : card.driver.lastXid === 0 ? t('fact.noXid') : `XID ${card.driver.lastXid}`}</Figure></Fact>
+        <Fact label={t('fact.driver')}><Figure id="device-driver" value={card.driver?.version}>{card.driver?.version || units.unknown}</Figure></Fact>
         <Fact label={t('fact.placement')}>{t(card.cordoned ? 'status.cordonedDevice' : 'fact.open')}</Fact>
         <Fact label={t('over.memory')}><Figure id="device-memory-scaling" value={over.memory}>{factor(over.memory)}</Figure></Fact>
         <Fact label={t('over.cores')}><Figure id="device-core-scaling" value={over.cores}>{factor(over.cores)}</Figure></Fact>

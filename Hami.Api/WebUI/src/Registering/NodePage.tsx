@@ -159,6 +159,7 @@ function Facts({ node }: { node: Node }) {
         <Fact label={t('fact.models')}>{models.length > 0 ? models.join(', ') : units.unknown}</Fact>
         <Fact label={t('column.vendor')}>{node.vendor || units.unknown}</Fact>
         <Fact label={t('fact.health')}>{node.devices.length > 0 ? t('status.healthyOf', { healthy: node.healthyDevices, all: node.devices.length }) : units.unknown}</Fact>
+        <Fact label={t('fact.driver')}>{node.driverVersion || units.unknown}</Fact>
         <Fact label={t('column.address')}>{facts?.address || units.unknown}</Fact>
         <Fact label={t('fact.uid')}>{facts?.uid || units.unknown}</Fact>
         <Fact label={t('fact.osImage')}>{facts?.osImage || units.unknown}</Fact>
