@@ -10,7 +10,8 @@ internal static class QuestionSetup
     /// <summary>The schema of <see cref="Query"/> and <see cref="Subscription"/>, and what one question may cost.</summary>
     public static IServiceCollection AddQuestions(this IServiceCollection services)
     {
-        GlobalSwitches.EnableReadDescriptionFromXmlDocumentation = true;
+        if (!GlobalSwitches.GlobalAttributes.OfType<Comments>().Any())
+            GlobalSwitches.GlobalAttributes.Add(new Comments());
         services.AddTransient(typeof(AutoRegisteringObjectGraphType<>), typeof(FactsType<>));
         services.AddGraphQL(graphql => graphql
             .AddAutoSchema<Query>(schema => schema.WithSubscription<Subscription>())

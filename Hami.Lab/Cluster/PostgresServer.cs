@@ -107,17 +107,44 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private static async Task StopStaleAsync(PostgresDirectory place, CancellationToken ct)
     {
-        if (!File.Exists(place.PidFile)
-            || !int.TryParse(File.ReadLines(place.PidFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var id)
-            || !ServesDirectory(id, place.Actual))
+        if (!File.Exists(place.PidFile) || !int.TryParse(File.ReadLines(place.PidFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var id))
             return;
         var since = Stopwatch.StartNew();
-        Signals.Send(id, Signals.Interrupt);
+        if (ServesDirectory(id, place.Actual))
+            Signals.Send(id, Signals.Interrupt);
         while (ServesDirectory(id, place.Actual))
         {
             if (since.Elapsed > TimeSpan.FromSeconds(15))
                 Signals.Send(id, Signals.Quit);
             await Task.Delay(50, ct);
+        }
+        // A server that crashed leaves children, which end once they see that; until then their memory stands in the way of the next.
+        while (Orphans(place.Actual).ToList() is { Count: > 0 } orphans)
+        {
+            if (since.Elapsed > TimeSpan.FromSeconds(15))
+                orphans.ForEach(orphan => Signals.Send(orphan, Signals.Kill));
+            await Task.Delay(50, ct);
+        }
+    }
+
+    // Processes of a server work in its data directory.
+    private static IEnumerable<int> Orphans(string directory) =>
+        from process in Directory.EnumerateDirectories("/proc")
+        let id = int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out var number) ? number : 0
+        where id > 0 && id != Environment.ProcessId && WorksIn(process, directory)
+        select id;
+
+    private static bool WorksIn(string process, string directory)
+    {
+        try
+        {
+            return File.ResolveLinkTarget($"{process}/cwd", returnFinalTarget: false)?.FullName == directory
+                && File.ReadAllText($"{process}/comm").StartsWith("postgres", StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It ended meanwhile, or is somebody else's.
+            return false;
         }
     }
 

@@ -11,11 +11,11 @@ public sealed class SurvivingCrashes
 {
     [Theory]
     [InlineData(1)]
-    [InlineData(2)]
     public Task A_few_kills_at_random_moments_of_ten_applies_and_deletes(int seed) => Storm(seed, rounds: 2);
 
     [Theory]
     [Trait("Category", "Long")]
+    [InlineData(2)]
     [InlineData(101)]
     [InlineData(102)]
     [InlineData(103)]

@@ -9,7 +9,7 @@ public sealed class LosingMessages
     [Theory]
     [InlineData(1, 1)]
     [InlineData(2, 2)]
-    public Task A_hundred_rounds_by_seed(int batch, int replicas) => RoundsAsync(batch, replicas, rounds: 100);
+    public Task Forty_rounds_by_seed(int batch, int replicas) => RoundsAsync(batch, replicas, rounds: 40);
 
     [Theory]
     [Trait("Category", "Long")]

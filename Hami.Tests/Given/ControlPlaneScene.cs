@@ -136,8 +136,13 @@ internal sealed class ControlPlaneScene : IAsyncDisposable
             "--metrics-bind-address", $"127.0.0.1:{_metricsPort}", "--postgres", ConnectionString, "--kubeconfig", Kubeconfig, .. _flags,
         ];
         _api = await ChildProcess.StartAsync("hami-api", command, LogFile, stopSignal: Signals.Kill,
-            // What is killed would leave its debugger's pipes behind.
-            environment: new Dictionary<string, string?>(StringComparer.Ordinal) { ["DOTNET_EnableDiagnostics"] = "0" });
+            environment: new Dictionary<string, string?>(StringComparer.Ordinal)
+            {
+                // What is killed would leave its debugger's pipes behind.
+                ["DOTNET_EnableDiagnostics"] = "0",
+                // Nor does it live long enough for compiling its methods once more to be worth it.
+                ["DOTNET_TC_CallCountingDelayMs"] = "10000",
+            });
         if (untilReady)
             await UntilAsync(async () => _api.HasExited || await IsReadyAsync(), () => $"hami-api is not ready:\n{Log}");
         // The cause stands at the beginning.
