@@ -99,8 +99,9 @@ internal static partial class Server
         // Nobody leaves anything in a session but the listener, who has one of its own: to reset it each time would be half of what a commit sends.
         services.AddSingleton(_ => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(options.Postgres) { NoResetOnClose = true }));
         services.AddHosted(s => new Checkpoints(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<ILogger<Checkpoints>>()));
-        services.AddHosted(s => ActivatorUtilities.CreateInstance<LogListener>(
-            s, NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(options.Postgres) { Pooling = false })));
+        services.AddHosted(s => new LogListener(
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(options.Postgres) { Pooling = false }), s.GetRequiredService<NpgsqlDataSource>(),
+            s.GetRequiredService<Journal>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<LogListener>>()));
         services.AddHosted<Journal>().AddSingleton<ILedgerReader>(s => s.GetRequiredService<Journal>());
         services.AddSingleton<ReadModelsBuild>();
         services.AddSingleton<Readiness>().AddSingleton<IReadiness>(s => s.GetRequiredService<Readiness>());

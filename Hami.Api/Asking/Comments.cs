@@ -13,38 +13,49 @@ internal sealed class Comments : GraphQLAttribute
 {
     private static readonly Assembly[] Ours = [typeof(Comments).Assembly, typeof(Hami.Domain.Ledger.ClusterLedger).Assembly];
 
-    private readonly Lazy<Dictionary<string, XElement>> _members = new(Read);
+    private readonly Lazy<Dictionary<string, string>> _texts = new(Read);
 
-    public override void Modify(IGraphType graphType, Type sourceType) => graphType.Description ??= Summary($"T:{NameOf(sourceType)}");
+    public override void Modify(IGraphType graphType, Type sourceType) => graphType.Description ??= Find($"T:{NameOf(sourceType)}");
 
     public override void Modify(FieldType fieldType, bool isInputType, IGraphType graphType, MemberInfo memberInfo, ref bool ignore) =>
-        fieldType.Description ??= Summary(NameOf(memberInfo));
+        fieldType.Description ??= Find(NameOf(memberInfo));
 
     public override void Modify(QueryArgument queryArgument, ParameterInfo parameterInfo) =>
-        queryArgument.Description ??= Text(Find(NameOf(parameterInfo.Member))?.Elements("param").FirstOrDefault(p => p.Attribute("name")?.Value == parameterInfo.Name));
+        queryArgument.Description ??= Find($"{NameOf(parameterInfo.Member)}({parameterInfo.Name}");
 
     public override void Modify(EnumValueDefinition enumValueDefinition)
     {
         if (enumValueDefinition.Value is Enum value)
-            enumValueDefinition.Description ??= Summary($"F:{NameOf(value.GetType())}.{value}");
+            enumValueDefinition.Description ??= Find($"F:{NameOf(value.GetType())}.{value}");
     }
 
-    private string? Summary(string name) => Text(Find(name)?.Element("summary"));
-
-    private XElement? Find(string name) => _members.Value.GetValueOrDefault(name);
+    private string? Find(string name) => _texts.Value.GetValueOrDefault(name);
 
     private static string NameOf(MemberInfo member) => $"{(member is MethodInfo ? 'M' : member is FieldInfo ? 'F' : 'P')}:{NameOf(member.DeclaringType!)}.{member.Name}";
 
     private static string NameOf(Type type) => (type.IsGenericType ? type.GetGenericTypeDefinition() : type).FullName!.Replace('+', '.');
 
-    // Without the parameters of a method: no two of a type that is asked have one name.
-    private static Dictionary<string, XElement> Read()
+    // By member, without the parameters of a method, as no two of a type that is asked have one name; and by member(parameter.
+    private static Dictionary<string, string> Read()
     {
-        var members = new Dictionary<string, XElement>(StringComparer.Ordinal);
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var file in Ours.Select(assembly => Path.ChangeExtension(assembly.Location, ".xml")).Where(File.Exists))
+        {
             foreach (var member in XDocument.Load(file).Descendants("member"))
-                members.TryAdd(member.Attribute("name")!.Value.Split('(')[0], member);
-        return members;
+            {
+                var name = member.Attribute("name")!.Value.Split('(')[0];
+                Keep(name, member.Element("summary"));
+                foreach (var parameter in member.Elements("param"))
+                    Keep($"{name}({parameter.Attribute("name")?.Value}", parameter);
+            }
+        }
+        return texts;
+
+        void Keep(string name, XElement? comment)
+        {
+            if (Text(comment) is { } text)
+                texts.TryAdd(name, text);
+        }
     }
 
     // A field has another name in the schema.

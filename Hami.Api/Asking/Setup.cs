@@ -7,11 +7,12 @@ namespace Hami.Api.Asking;
 /// <summary>Puts the schema together.</summary>
 internal static class QuestionSetup
 {
+    // Once for a process, in which tests put several schemas together.
+    static QuestionSetup() => GlobalSwitches.GlobalAttributes.Add(new Comments());
+
     /// <summary>The schema of <see cref="Query"/> and <see cref="Subscription"/>, and what one question may cost.</summary>
     public static IServiceCollection AddQuestions(this IServiceCollection services)
     {
-        if (!GlobalSwitches.GlobalAttributes.OfType<Comments>().Any())
-            GlobalSwitches.GlobalAttributes.Add(new Comments());
         services.AddTransient(typeof(AutoRegisteringObjectGraphType<>), typeof(FactsType<>));
         services.AddGraphQL(graphql => graphql
             .AddAutoSchema<Query>(schema => schema.WithSubscription<Subscription>())

@@ -145,9 +145,9 @@ internal sealed partial class BindHandler(
         switch (outcome)
         {
             case BindingOutcome.Bound:
-                // Not waited for: should it be lost, the pod watch says it again.
-                _ = settling.ObserveAsync(journal.DecideAsync(
-                    stream, ledger => ConfirmBoundDecider.Decide(new(allocation.PodUid, allocation.Id), ledger), CancellationToken.None));
+                // Not waited for: should it be lost, the pod watch says it again. It may have been quicker, too.
+                if (Confirm(journal.Ledger).Events.Count > 0)
+                    _ = settling.ObserveAsync(journal.DecideAsync(stream, Confirm, CancellationToken.None));
                 return BindResult.Bound;
             case BindingOutcome.PodGone:
                 await Release(ReleaseReason.Deleted);
@@ -161,6 +161,8 @@ internal sealed partial class BindHandler(
         }
         LogFailed(logger, command.Namespace, command.Pod, command.Node, why);
         return new(why ?? "the Binding failed");
+
+        Verdict<NodeEvent> Confirm(ClusterLedger ledger) => ConfirmBoundDecider.Decide(new(allocation.PodUid, allocation.Id), ledger);
 
         Task Release(ReleaseReason reason) => journal.DecideAsync(
             stream, ledger => ReleaseAllocationDecider.Decide(new(allocation.PodUid, allocation.Id, reason), ledger), cancellationToken);

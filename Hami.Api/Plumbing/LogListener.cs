@@ -4,10 +4,13 @@ using Npgsql;
 namespace Hami.Api.Plumbing;
 
 /// <summary>Hears of what other processes append, so that this one reads on at once.</summary>
-internal sealed partial class LogListener(NpgsqlDataSource database, Journal journal, TimeProvider time, ILogger<LogListener> logger) : BackgroundService
+/// <param name="own">Makes the connection that listens; a session that listens must not come to others.</param>
+/// <param name="pool">Connections of this process to the same database, which are dead when that one is.</param>
+internal sealed partial class LogListener(NpgsqlDataSource own, NpgsqlDataSource pool, Journal journal, TimeProvider time, ILogger<LogListener> logger) : BackgroundService
 {
     // Should a word be lost, what it said is read a little later.
     private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => UntilStopped.RunAsync(ListenAsync, time, logger, stoppingToken);
@@ -19,24 +22,24 @@ internal sealed partial class LogListener(NpgsqlDataSource database, Journal jou
         {
             try
             {
-                await using var connection = await database.OpenConnectionAsync(stoppingToken);
+                await using var connection = await own.OpenConnectionAsync(stoppingToken);
                 connection.Notification += (_, told) => journal.ReadOnTo(long.Parse(told.Payload, CultureInfo.InvariantCulture));
                 await using (var listen = new NpgsqlCommand($"listen {LogAppend.Channel}; set synchronous_commit = off", connection))
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 while (true)
                 {
                     await LookAsync(connection, stoppingToken);
-                    // What is told needs no look; under load that would be one for each commit.
                     var looked = time.GetTimestamp();
-                    while (LookAnyway - time.GetElapsedTime(looked) is { Ticks: > 0 } left && await connection.WaitAsync(left, stoppingToken))
-                    {
-                        // Several words may come in one second.
-                    }
+                    await connection.WaitAsync(LookAnyway, stoppingToken);
+                    // Each word is heard as it comes; under load, many of them are followed by one look.
+                    while (Pace - time.GetElapsedTime(looked) is { Ticks: > 0 } left)
+                        await connection.WaitAsync(left, stoppingToken);
                 }
             }
             catch (Exception e) when (e is NpgsqlException or TimeoutException && !stoppingToken.IsCancellationRequested)
             {
                 LogDeaf(logger, e.Message);
+                pool.Clear();
                 await Task.Delay(Pause, time, stoppingToken);
             }
         }

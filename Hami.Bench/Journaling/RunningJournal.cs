@@ -22,7 +22,7 @@ internal sealed class RunningJournal : IAsyncDisposable, ILogFollower
         _store = DocumentStore.For(options => MartenSetup.Configure(options, connectionString));
         _checkpoints = new(_database, NullLogger<Checkpoints>.Instance);
         Journal = new(_store, _database, new LiveAllocationTable(), _checkpoints, [new ClusterView(TimeProvider.System), this], TimeProvider.System, NullLogger<Journal>.Instance);
-        _listener = new(_database, Journal, TimeProvider.System, NullLogger<LogListener>.Instance);
+        _listener = new(_database, _database, Journal, TimeProvider.System, NullLogger<LogListener>.Instance);
     }
 
     public Journal Journal { get; }

@@ -83,9 +83,10 @@ public sealed class ReadingWhatHasChangedItsMeaning
         await using var command = journal.Database.CreateCommand(
             $"""
             insert into hami.mt_events (seq_id, id, stream_id, version, data, type, timestamp, mt_dotnet_type, headers)
-            select nextval('hami.mt_events_sequence'), gen_random_uuid(), stream_id, version + 1, '{body}', '{type}', timestamp, 'An.Earlier.Event, hami', '{"{"}"hash": "{hash}"{"}"}' from hami.mt_events;
+            select 2, gen_random_uuid(), stream_id, version + 1, '{body}', '{type}', timestamp, 'An.Earlier.Event, hami', '{"{"}"hash": "{hash}"{"}"}' from hami.mt_events;
             update hami.mt_streams set version = 2;
             update hami.journal_head set position = 2, hash = '{hash}';
+            select setval('hami.mt_events_sequence', 2);
             """);
         await command.ExecuteNonQueryAsync();
     }

@@ -37,7 +37,7 @@ internal sealed class TestJournal : IAsyncDisposable
         var database = NpgsqlDataSource.Create(connectionString);
         var checkpoints = new Checkpoints(database, NullLogger<Checkpoints>.Instance, checkpointEvery);
         var journal = new Journal(store, database, new LiveAllocationTable(), checkpoints, followers, time ?? TimeProvider.System, NullLogger<Journal>.Instance, longestEpoch);
-        var listener = new LogListener(database, journal, TimeProvider.System, NullLogger<LogListener>.Instance);
+        var listener = new LogListener(database, database, journal, TimeProvider.System, NullLogger<LogListener>.Instance);
         IHostedService[] services = [checkpoints, listener, journal];
         foreach (var service in services)
             await service.StartAsync(CancellationToken.None);

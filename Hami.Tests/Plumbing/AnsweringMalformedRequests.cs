@@ -30,25 +30,24 @@ public sealed class AnsweringMalformedRequests
         Assert.Equal(before, await scene.ColumnAsync("select type from hami.mt_events order by seq_id"));
     }
 
-    [Theory]
+    [Fact]
     [Trait("Hami", "case 38")]
-    [InlineData("not json")]
-    [InlineData("[null]")]
-    [InlineData("[]")]
-    [InlineData("""[{"id":"GPU-n1-0","devmem":-5}]""")]
-    public async Task A_register_annotation_that_cannot_be_read_keeps_the_cards_known_before(string annotation)
+    public async Task A_register_annotation_that_cannot_be_read_keeps_the_cards_known_before()
     {
         await using var scene = await ControlPlaneScene.StartAsync(nodes: 1, cards: 2);
         var before = (await scene.QueryAsync("{ eventCount nodes { items { devices { uuid } } } }")).ToJsonString();
 
-        await scene.Kubernetes.CoreV1.PatchNodeAsync(
-            new V1Patch(
-                new { metadata = new { annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = annotation } } },
-                V1Patch.PatchType.MergePatch),
-            "n1");
-        await ControlPlaneScene.UntilAsync(() => Task.FromResult(scene.Log.Contains("keeps the cards known before", StringComparison.Ordinal)), () => scene.Log);
-
-        Assert.Equal(before, (await scene.QueryAsync("{ eventCount nodes { items { devices { uuid } } } }")).ToJsonString());
+        string[] unreadable = ["not json", "[null]", "[]", """[{"id":"GPU-n1-0","devmem":-5}]"""];
+        foreach (var (said, annotation) in unreadable.Index())
+        {
+            await scene.Kubernetes.CoreV1.PatchNodeAsync(
+                new V1Patch(
+                    new { metadata = new { annotations = new Dictionary<string, string>(StringComparer.Ordinal) { [HamiKeys.NodeRegister] = annotation } } },
+                    V1Patch.PatchType.MergePatch),
+                "n1");
+            await ControlPlaneScene.UntilAsync(() => Task.FromResult(scene.Log.Split("keeps the cards known before").Length > said + 1), () => $"{annotation}\n{scene.Log}");
+            Assert.Equal(before, (await scene.QueryAsync("{ eventCount nodes { items { devices { uuid } } } }")).ToJsonString());
+        }
         await scene.CreatePodAsync("p1");
         Assert.NotNull((await scene.FilterAsync("p1", "n1"))["NodeNames"]);
     }

@@ -170,8 +170,9 @@ public sealed class FillingTheTables
         await scene.ExecuteAsync(
             """
             insert into hami.mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, is_archived)
-            select nextval('hami.mt_events_sequence'), gen_random_uuid(), stream_id, version + 1, '{}', 'from_the_future', timestamp, tenant_id, 'From.The.Future, Elsewhere', false
+            select seq_id + 1, gen_random_uuid(), stream_id, version + 1, '{}', 'from_the_future', timestamp, tenant_id, 'From.The.Future, Elsewhere', false
             from hami.mt_events order by seq_id desc limit 1;
+            select setval('hami.mt_events_sequence', max(seq_id)) from hami.mt_events;
             """);
         using var daemon = await scene.StartDaemonAsync();
 
