@@ -50,7 +50,7 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
     private readonly ConcurrentDictionary<string, Resource> _resources = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly ConcurrentBag<Task> _watches = [];
-    private volatile bool _closing;
+    private readonly CancellationTokenSource _closing = new();
 
     private sealed record Resource(PluginEndpoint? Endpoint, IReadOnlyDictionary<string, Device> Devices, bool Alive, DateTimeOffset? LostAt = null);
 
@@ -132,10 +132,10 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
 
     public async ValueTask DisposeAsync()
     {
-        _closing = true;
-        foreach (var resource in _resources.Values)
-            resource.Endpoint?.Dispose();
+        // The streams of earlier plugins, too: one that registered again may have left its first stream open.
+        await _closing.CancelAsync();
         await Task.WhenAll(_watches).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _closing.Dispose();
     }
 
     // A domain of one's own before the slash: kubernetes.io and bare names are the cluster's.
@@ -175,8 +175,9 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
         var why = "its stream ended";
         try
         {
-            using var stream = endpoint.Client.ListAndWatch(new Empty(), cancellationToken: endpoint.Stopped);
-            while (await stream.ResponseStream.MoveNext(endpoint.Stopped))
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(endpoint.Stopped, _closing.Token);
+            using var stream = endpoint.Client.ListAndWatch(new Empty(), cancellationToken: over.Token);
+            while (await stream.ResponseStream.MoveNext(over.Token))
                 Heard(endpoint, stream.ResponseStream.Current.Devices);
         }
         catch (RpcException e)
@@ -191,7 +192,9 @@ internal sealed partial class DevicePlugins(string folder, TimeProvider time, IL
         {
             why = e.Message;
         }
-        if (!_closing)
+        if (_closing.IsCancellationRequested)
+            endpoint.Dispose();
+        else
             Lost(endpoint, why);
     }
 

@@ -199,6 +199,17 @@ public sealed class KubeletAdmitting
     }
 
     [Fact]
+    public async Task A_kubelet_ends_although_a_plugin_that_registered_again_keeps_its_first_stream_open()
+    {
+        await using var scene = await KubeletScene.Start();
+        await scene.Plugin.Register(scene.Kubelet.PluginsDirectory);
+        await Eventually(() => Task.FromResult(scene.Plugin.Calls.Count(call => call == "ListAndWatch") == 2));
+
+        await scene.Kubelet.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60));
+        await scene.StartKubelet();
+    }
+
+    [Fact]
     public async Task Unhealthy_devices_count_as_capacity_but_are_not_allocatable()
     {
         await using var scene = await KubeletScene.Start();
