@@ -1,9 +1,9 @@
 import { ActionIcon, Button, Checkbox, Group, Paper, Popover, ScrollArea, Skeleton, Stack, Table, Text, TextInput, Tooltip, VisuallyHidden } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
-import { getCoreRowModel, useReactTable, type ColumnDef } from '@tanstack/react-table'
+import { getCoreRowModel, useReactTable, type ColumnDef, type Row as TableRow } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { Columns3, RefreshCw, Search } from 'lucide-react'
-import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { memo, useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ListQuestion } from '../question'
 import { Empty, Failed } from '../states'
@@ -42,17 +42,6 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
   )
   const table = useReactTable({ data: question.rows, columns: definitions, getCoreRowModel: getCoreRowModel(), getRowId: rowKey, manualSorting: true, state: { columnVisibility: shown } })
   const rows = table.getRowModel().rows
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => viewport.current, estimateSize: () => 49, overscan: 12, getItemKey: (index) => rows[index]?.id ?? index })
-  const inSight = virtual.getVirtualItems()
-  const first = inSight[0]
-  const last = inSight.at(-1)
-
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = question
-  const isNearEnd = (last?.index ?? 0) > rows.length - 40
-  useEffect(() => {
-    if (isNearEnd && hasNextPage && !isFetchingNextPage) void fetchNextPage()
-  }, [isNearEnd, hasNextPage, isFetchingNextPage, fetchNextPage])
-
   const columnOf = new Map(columns.map((column) => [column.key, column]))
   const visible = table.getVisibleLeafColumns()
   const inView = visible.map((column) => column.id).join(' ')
@@ -103,20 +92,42 @@ export function DataList<Row>({ name, label, columns, question, rowKey, order, f
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {first && first.start > 0 && <tr aria-hidden><td style={{ height: first.start, padding: 0 }} colSpan={visible.length} /></tr>}
-            {inSight.map(({ index, key }) => {
-              const row = rows[index]
-              return row && <DataRow key={key} row={row.original} index={index} columns={drawn as Column<unknown>[]} measure={virtual.measureElement} />
-            })}
-            {last && virtual.getTotalSize() > last.end && <tr aria-hidden><td style={{ height: virtual.getTotalSize() - last.end, padding: 0 }} colSpan={visible.length} /></tr>}
+            <RowsInSight rows={rows} columns={drawn} viewport={viewport} paging={question} />
           </Table.Tbody>
         </Table>
         {question.isPending && <Stack p="md" gap="xs"><VisuallyHidden>{t('loading')}</VisuallyHidden>{[0, 1, 2, 3].map((i) => <Skeleton key={i} height={28} />)}</Stack>}
-        {isFetchingNextPage && <Text size="xs" c="dimmed" ta="center" p={6}>{t('loading')}</Text>}
+        {question.isFetchingNextPage && <Text size="xs" c="dimmed" ta="center" p={6}>{t('loading')}</Text>}
       </ScrollArea.Autosize>
       {/* Not within what scrolls: it is as wide as the table, which may be wider than the screen. */}
       {!question.isPending && !question.error && rows.length === 0 && <EmptyOrNotFound>{empty}</EmptyOrNotFound>}
     </Paper>
+  )
+}
+
+/** Of its own, so that scrolling draws nothing but rows; asks for the next page before the last row is in sight. */
+function RowsInSight<Row>({ rows, columns, viewport, paging: { hasNextPage, isFetchingNextPage, fetchNextPage } }: {
+  rows: TableRow<Row>[]
+  columns: Column<Row>[]
+  viewport: RefObject<HTMLDivElement | null>
+  paging: Pick<ListQuestion<Row>, 'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage'>
+}) {
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => viewport.current, estimateSize: () => 49, overscan: 12, getItemKey: (index) => rows[index]?.id ?? index })
+  const inSight = virtual.getVirtualItems()
+  const first = inSight[0]
+  const last = inSight.at(-1)
+  const isNearEnd = (last?.index ?? 0) > rows.length - 40
+  useEffect(() => {
+    if (isNearEnd && hasNextPage && !isFetchingNextPage) void fetchNextPage()
+  }, [isNearEnd, hasNextPage, isFetchingNextPage, fetchNextPage])
+  return (
+    <>
+      {first && first.start > 0 && <tr aria-hidden><td style={{ height: first.start, padding: 0 }} colSpan={columns.length} /></tr>}
+      {inSight.map(({ index, key }) => {
+        const row = rows[index]
+        return row && <DataRow key={key} row={row.original} index={index} columns={columns as Column<unknown>[]} measure={virtual.measureElement} />
+      })}
+      {last && virtual.getTotalSize() > last.end && <tr aria-hidden><td style={{ height: virtual.getTotalSize() - last.end, padding: 0 }} colSpan={columns.length} /></tr>}
+    </>
   )
 }
 
