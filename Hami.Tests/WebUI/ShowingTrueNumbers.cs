@@ -265,6 +265,10 @@ public sealed class ShowingTrueNumbers(WebUIScene shared)
         // One that waits for a while, whatever the seed: first it is offered a node without cards.
         var patient = await scene.CreatePodAsync("patient", memoryMiB: 500);
         await scene.FilterAsync(patient, "elsewhere");
+        // One that fits nowhere, whatever the seed.
+        await scene.CreatePodAsync("huge", memoryMiB: 1_000_000);
+        await scene.FilterAsync("huge", names);
+        await ControlPlaneScene.UntilAsync(async () => (await scene.LedgerAsync()).Waiting.Count > 0, () => $"nobody waits (seed {Seed}):\n{scene.Log}");
         const int Steps = 40;
         for (var step = 0; step < Steps; step++)
         {
@@ -288,11 +292,9 @@ public sealed class ShowingTrueNumbers(WebUIScene shared)
             waiting.Remove(pod);
             await TryAsync(pod);
         }
-        // One that fits nowhere, whatever the seed.
-        await scene.CreatePodAsync("huge", memoryMiB: 1_000_000);
-        await scene.FilterAsync("huge", names);
+        // What is refused is logged a moment after it is answered.
         await ControlPlaneScene.UntilAsync(
-            async () => (await scene.LedgerAsync()).LiveByPod.Count == placed.Count && Number((await scene.QueryAsync("{ allocations(filter: { live: true }) { totalCount } }"))["allocations"]!["totalCount"]) == placed.Count,
+            async () => await scene.LedgerAsync() is var ledger && ledger.LiveByPod.Count == placed.Count && ledger.Waiting.Count == waiting.Count + 1 && Number((await scene.QueryAsync("{ allocations(filter: { live: true }) { totalCount } }"))["allocations"]!["totalCount"]) == placed.Count,
             () => $"not all came to rest (seed {Seed}):\n{scene.Log}");
         Assert.True(placed.Count > 5, $"Seed {Seed} places nearly nothing.");
         return half;
