@@ -119,34 +119,18 @@ public sealed class PostgresServer : IAsyncDisposable
             await Task.Delay(50, ct);
         }
         // A server that crashed leaves children, which end once they see that; until then their memory stands in the way of the next.
-        while (Orphans(place.Actual).ToList() is { Count: > 0 } orphans)
+        while (RunningProcesses.Where(process => WorksIn(process, place.Actual)).ToList() is { Count: > 0 } children)
         {
             if (since.Elapsed > TimeSpan.FromSeconds(15))
-                orphans.ForEach(orphan => Signals.Send(orphan, Signals.Kill));
+                children.ForEach(child => Signals.Send(child, Signals.Kill));
             await Task.Delay(50, ct);
         }
     }
 
     // Processes of a server work in its data directory.
-    private static IEnumerable<int> Orphans(string directory) =>
-        from process in Directory.EnumerateDirectories("/proc")
-        let id = int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out var number) ? number : 0
-        where id > 0 && id != Environment.ProcessId && WorksIn(process, directory)
-        select id;
-
-    private static bool WorksIn(string process, string directory)
-    {
-        try
-        {
-            return File.ResolveLinkTarget($"{process}/cwd", returnFinalTarget: false)?.FullName == directory
-                && File.ReadAllText($"{process}/comm").StartsWith("postgres", StringComparison.Ordinal);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It ended meanwhile, or is somebody else's.
-            return false;
-        }
-    }
+    private static bool WorksIn(int processId, string directory) =>
+        File.ResolveLinkTarget($"/proc/{processId}/cwd", returnFinalTarget: false)?.FullName == directory
+        && File.ReadAllText($"/proc/{processId}/comm").StartsWith("postgres", StringComparison.Ordinal);
 
     // The id may be somebody else's by now: only a process that names this directory is ours to stop.
     private static bool ServesDirectory(int processId, string directory)

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Signals = Hami.Lab.Cluster.Signals;
+using Hami.Lab.Cluster;
 
 namespace Hami.Lab.Kubelet;
 
@@ -59,11 +59,7 @@ internal static class ProcessGroup
     }
 
     private static List<int> Members(int group) =>
-    [
-        .. Directory.EnumerateDirectories("/proc")
-            .Select(d => int.TryParse(Path.GetFileName(d), CultureInfo.InvariantCulture, out var pid) ? pid : 0)
-            .Where(pid => pid > 0 && Stat(pid) is { } fields && fields[2] == group.ToString(CultureInfo.InvariantCulture)),
-    ];
+        [.. RunningProcesses.Where(pid => Stat(pid) is { } fields && fields[2] == group.ToString(CultureInfo.InvariantCulture))];
 
     // Fields after the command's closing bracket: state, ppid, pgrp, session, …; the start time is the 20th of them (proc_pid_stat(5), field 22).
     private static string[]? Stat(int pid)
