@@ -32,7 +32,8 @@ internal sealed partial class LogListener(NpgsqlDataSource own, NpgsqlDataSource
                     var looked = time.GetTimestamp();
                     await connection.WaitAsync(LookAnyway, stoppingToken);
                     // Each word is heard as it comes; under load, many of them are followed by one look.
-                    while (Pace - time.GetElapsedTime(looked) is { Ticks: > 0 } left)
+                    // Of less than a millisecond Npgsql makes none, which to it means for ever.
+                    while (Pace - time.GetElapsedTime(looked) is { TotalMilliseconds: >= 1 } left)
                         await connection.WaitAsync(left, stoppingToken);
                 }
             }

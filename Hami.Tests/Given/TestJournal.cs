@@ -31,13 +31,13 @@ internal sealed class TestJournal : IAsyncDisposable
     public Checkpoints Checkpoints { get; }
 
     public static async Task<TestJournal> StartAsync(
-        string connectionString, TimeProvider? time = null, int checkpointEvery = int.MaxValue, int longestEpoch = Epochs.Longest, params ILogFollower[] followers)
+        string connectionString, TimeProvider? time = null, int checkpointEvery = int.MaxValue, int longestEpoch = Epochs.Longest, TimeProvider? listening = null, params ILogFollower[] followers)
     {
         var store = DocumentStore.For(options => MartenSetup.Configure(options, connectionString));
         var database = NpgsqlDataSource.Create(connectionString);
         var checkpoints = new Checkpoints(database, NullLogger<Checkpoints>.Instance, checkpointEvery);
         var journal = new Journal(store, database, new LiveAllocationTable(), checkpoints, followers, time ?? TimeProvider.System, NullLogger<Journal>.Instance, longestEpoch);
-        var listener = new LogListener(database, database, journal, TimeProvider.System, NullLogger<LogListener>.Instance);
+        var listener = new LogListener(database, database, journal, listening ?? TimeProvider.System, NullLogger<LogListener>.Instance);
         IHostedService[] services = [checkpoints, listener, journal];
         foreach (var service in services)
             await service.StartAsync(CancellationToken.None);
