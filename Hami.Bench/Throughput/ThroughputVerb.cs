@@ -14,6 +14,8 @@ internal sealed record ThroughputOptions(int Nodes, int Devices, int Pods, int W
 /// <summary><c>hami bench throughput</c>: how long many pods take from their creation to their running, end to end.</summary>
 internal static class ThroughputVerb
 {
+    private const string Memory = "/dev/shm";
+
     public static Command Command()
     {
         var nodes = Numbers.Option("--nodes", "Nodes, each with a node agent.", 200, 1, 1000);
@@ -58,7 +60,8 @@ internal static class ThroughputVerb
         var directory = Directory.CreateTempSubdirectory("hami-").FullName;
         // Root's PostgreSQL runs as another user, who must reach its data below.
         File.SetUnixFileMode(directory, File.GetUnixFileMode(directory) | UnixFileMode.OtherExecute);
-        var paths = new LabPaths(directory);
+        // What two hundred nodes write at once would go to as many disks.
+        var paths = new LabPaths(directory, Directory.Exists(Memory) ? Path.Combine(Memory, Path.GetFileName(directory)) : null);
         paths.Create();
         try
         {
@@ -93,6 +96,7 @@ internal static class ThroughputVerb
             new()
             {
                 Directory = paths.Root,
+                NodesDirectory = paths.Nodes,
                 Nodes = HollowNodesOptions.Alike("bench", options.Nodes, options.Devices),
                 PretendsContainers = true,
                 AgentsProgram = [.. BuiltPrograms.Command("Hami.Bench", "hami-bench"), "agents"],

@@ -31,7 +31,7 @@ public sealed class LabCluster : IAsyncDisposable
     private LabCluster(LabClusterOptions options)
     {
         _options = options;
-        _paths = new LabPaths(options.Directory);
+        _paths = new LabPaths(options.Directory, options.NodesDirectory);
         _paths.Create();
         _logging = LabLog.To(_paths.Log("hami-lab"));
         Ports = options.Existing is { } existing

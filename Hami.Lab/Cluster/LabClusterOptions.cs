@@ -6,6 +6,9 @@ public sealed record LabClusterOptions
     /// <summary>Everything the lab keeps: PostgreSQL's data, the API server's store, logs, addresses. Started again on it, the lab continues.</summary>
     public required string Directory { get; init; }
 
+    /// <summary>Where the folders of the nodes are, if not there.</summary>
+    public string? NodesDirectory { get; init; }
+
     /// <summary>Whether the control plane's process is started again when it dies, as a Deployment would; tests that kill it say false.</summary>
     public bool RestartsApi { get; init; } = true;
 

@@ -9,15 +9,15 @@ internal sealed class LabPaths
     // What a node adds: /n10/kubelet/device-plugins/kubelet_internal_checkpoint and sockets of the same length; sun_path holds 107 bytes.
     private const int LongestForSockets = 60;
 
-    public LabPaths(string root)
+    public LabPaths(string root, string? nodes = null)
     {
         Root = Path.GetFullPath(root);
-        Nodes = Encoding.UTF8.GetByteCount(Root) <= LongestForSockets ? Root : Path.Combine("/tmp", $"hami-{Hash(Root)}");
+        Nodes = nodes ?? (Encoding.UTF8.GetByteCount(Root) <= LongestForSockets ? Root : Path.Combine("/tmp", $"hami-{Hash(Root)}"));
     }
 
     public string Root { get; }
 
-    /// <summary>The nodes' folder: the root, or a shorter place when the root is too long for the paths of unix sockets.</summary>
+    /// <summary>The nodes' folder: the root if no other is named, or a shorter place when the root is too long for the paths of unix sockets.</summary>
     public string Nodes { get; }
 
     public string Postgres => Path.Combine(Root, "postgres");

@@ -78,6 +78,24 @@ public sealed class AllocatingOnANode
     }
 
     [Fact]
+    public async Task A_new_pod_gets_its_own_cards_though_the_watch_still_tells_of_one_of_its_name_that_was_never_admitted()
+    {
+        await using var node = await Start();
+        node.Bind(Pod("p", $"{A};", [1]));
+        await Task.Delay(300);
+        node.Api.WatchIsLate = true;
+        node.Api.Delete("p");
+        var again = Pod("p", $"{B};", [1]);
+        again.Metadata.Uid = "uid-again";
+
+        var answer = (await node.Kubelet.Admit(node.Bind(again)))["c0"];
+
+        Assert.Equal("GPU-b", answer.Envs["NVIDIA_VISIBLE_DEVICES"]);
+        Assert.Contains("uid-again_c0", answer.Mounts[0].HostPath, StringComparison.Ordinal);
+        await Eventually(() => node.Api.Phase("p") == BindPhases.Success);
+    }
+
+    [Fact]
     public async Task Without_pod_resources_pods_are_served_in_the_order_of_their_binding()
     {
         await using var node = await Start(podResources: false);
