@@ -24,39 +24,24 @@ internal sealed partial class Allocation(
         await oneAtATime.WaitAsync(cancellation);
         try
         {
-            // A kubelet asks for one container at a time, and the pod's phase is mostly written at once: that tells as well whether the pod is still there.
-            return (request.ContainerRequests.Count == 1 ? await TryAll(request, checksFirst: false, cancellation) : null)
-                ?? (await TryAll(request, checksFirst: true, cancellation))!;
+            var answer = new AllocateResponse();
+            var inThisCall = new HashSet<(string, string)>();
+            var touched = new Dictionary<string, PodOnNode>(StringComparer.Ordinal);
+            foreach (var ids in request.ContainerRequests.Select(r => r.DevicesIds))
+            {
+                var (pod, container) = await OwnerOf(ids, inThisCall, cancellation);
+                answer.ContainerResponses.Add(await Give(pod, container, ids));
+                inThisCall.Add((pod.Uid, container.Name));
+                touched[pod.Uid] = pod;
+            }
+            foreach (var pod in touched.Values.Where(IsComplete))
+                await AtMost(phases.Succeeded(pod));
+            return answer;
         }
         finally
         {
             oneAtATime.Release();
         }
-    }
-
-    /// <summary>Null when the pod, which was not checked first, is gone.</summary>
-    private async Task<AllocateResponse?> TryAll(AllocateRequest request, bool checksFirst, CancellationToken cancellation)
-    {
-        var answer = new AllocateResponse();
-        var inThisCall = new HashSet<(string, string)>();
-        var touched = new Dictionary<string, PodOnNode>(StringComparer.Ordinal);
-        foreach (var ids in request.ContainerRequests.Select(r => r.DevicesIds))
-        {
-            var (pod, container) = await OwnerOf(ids, inThisCall, checksFirst, cancellation);
-            answer.ContainerResponses.Add(await Give(pod, container, ids));
-            inThisCall.Add((pod.Uid, container.Name));
-            touched[pod.Uid] = pod;
-        }
-        foreach (var pod in touched.Values.Where(IsComplete))
-        {
-            var isThere = phases.Succeeded(pod);
-            await AtMost(isThere);
-            if (checksFirst || !isThere.IsCompletedSuccessfully || await isThere)
-                continue;
-            handedOut.Forget(pod.Uid);
-            return null;
-        }
-        return answer;
     }
 
     /// <summary>The container that the kubelet will most likely ask for next; null when there is no telling.</summary>
@@ -73,12 +58,12 @@ internal sealed partial class Allocation(
     public void Dispose() => oneAtATime.Dispose();
 
     private async Task<(PodOnNode, ContainerShare)> OwnerOf(
-        IReadOnlyList<string> ids, HashSet<(string, string)> inThisCall, bool checksFirst, CancellationToken cancellation)
+        IReadOnlyList<string> ids, HashSet<(string, string)> inThisCall, CancellationToken cancellation)
     {
         var listing = await podResources.List(cancellation);
         var known = pods.Watched;
         var owner = WhoseAllocate.Find(ids, known, listing, Served(), inThisCall);
-        if (owner is not { Certain: true } || ((checksFirst || !IsLastOf(owner, ids)) && !await pods.MayBeCurrent(owner.Pod, cancellation)))
+        if (owner is not { Certain: true } || !await pods.MayBeCurrent(owner.Pod, cancellation))
         {
             // The kubelet may have seen the pod before our watch did, or this is a new pod of an old one's name.
             var fresh = await pods.Read(cancellation);
@@ -141,16 +126,6 @@ internal sealed partial class Allocation(
     {
         var served = Served();
         return pod.Shares.All(c => served(pod.Uid, c.Name));
-    }
-
-    // Nothing can be refused, nor is left to be asked for: the pod's phase is written next.
-    private bool IsLastOf(Owner owner, IReadOnlyList<string> ids)
-    {
-        var (served, cards) = (Served(), inventory.Cards);
-        return owner.Container.Devices.Count == ids.Count
-            && owner.Container.Devices.All(d => cards.Any(c => c.Uuid == d.Uuid && c.Mig is null))
-            && owner.Pod.Mig.Reservations.IsEmpty
-            && owner.Pod.Shares.All(c => c == owner.Container || served(owner.Pod.Uid, c.Name));
     }
 
     private Func<string, string, bool> Served()

@@ -10,12 +10,11 @@ namespace Hami.NodeAgent.Allocating;
 internal sealed partial class PhaseWriter(ApiServerClient api, TimeProvider time, ILogger<PhaseWriter> log) : IHostedService, IDisposable
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<string, (string Patch, Task<bool> IsThere)> writing = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string Patch, Task Done)> writing = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stopping = new();
 
     /// <summary>All containers have their devices: nothing is left to allocate.</summary>
-    /// <returns>False when the pod is gone, or another has its name: what was allocated is nobody's.</returns>
-    public Task<bool> Succeeded(PodOnNode pod) => Write(pod, new()
+    public Task Succeeded(PodOnNode pod) => Write(pod, new()
     {
         [HamiKeys.BindPhase] = BindPhases.Success,
         [HamiKeys.DevicesToAllocate] = DeviceList.Encode(pod.Containers.Select(_ => Array.Empty<ListedDevice>())),
@@ -30,37 +29,34 @@ internal sealed partial class PhaseWriter(ApiServerClient api, TimeProvider time
     public void Dispose() => stopping.Dispose();
 
     // One write for each pod at a time; a later one follows the earlier, the same one joins it.
-    private Task<bool> Write(PodOnNode pod, Dictionary<string, string?> annotations)
+    private Task Write(PodOnNode pod, Dictionary<string, string?> annotations)
     {
         var patch = MergePatch.Annotations(annotations, pod.Uid);
         lock (gate)
         {
             if (!writing.TryGetValue(pod.Uid, out var last))
-                last = ("", Task.FromResult(true));
-            if (last.IsThere.IsCompleted || last.Patch != patch)
-                writing[pod.Uid] = last = (patch, Persist(last.IsThere, pod, patch, annotations[HamiKeys.BindPhase]!));
-            return last.IsThere;
+                last = ("", Task.CompletedTask);
+            if (last.Done.IsCompleted || last.Patch != patch)
+                writing[pod.Uid] = last = (patch, Persist(last.Done, pod, patch, annotations[HamiKeys.BindPhase]!));
+            return last.Done;
         }
     }
 
-    private async Task<bool> Persist(Task before, PodOnNode pod, string patch, string phase)
+    private async Task Persist(Task before, PodOnNode pod, string patch, string phase)
     {
         await Task.Yield();
         await before;
-        for (var n = 0; !stopping.IsCancellationRequested; n++)
+        for (var n = 0; !stopping.IsCancellationRequested && !await Try(pod, patch, phase); n++)
         {
-            if (await Try(pod, patch, phase) is { } isThere)
-                return isThere;
             try
             {
                 await Task.Delay(Outage.BackOff(n, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30)), time, stopping.Token);
             }
             catch (OperationCanceledException)
             {
-                break;
+                return;
             }
         }
-        return true;
     }
 
     /// <summary>Nothing is kept of a pod that is gone.</summary>
@@ -70,8 +66,7 @@ internal sealed partial class PhaseWriter(ApiServerClient api, TimeProvider time
             writing.Remove(podUid);
     }
 
-    // Null when it has to be tried again.
-    private async Task<bool?> Try(PodOnNode pod, string patch, string phase)
+    private async Task<bool> Try(PodOnNode pod, string patch, string phase)
     {
         try
         {
@@ -81,17 +76,17 @@ internal sealed partial class PhaseWriter(ApiServerClient api, TimeProvider time
         }
         catch (ApiServerException e) when (e.Status is HttpStatusCode.NotFound)
         {
-            return false;
+            return true;
         }
         catch (ApiServerException e) when (e.Status is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity)
         {
             // The UID in the patch is a precondition: this is another pod of that name, or a mere conflict.
-            return await IsGone(pod) ? false : null;
+            return await IsGone(pod);
         }
         catch (Exception e) when (Outage.Is(e, stopping.Token))
         {
             LogRetry(pod.FullName, phase, e.Message);
-            return null;
+            return false;
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
