@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hami.Lab.Cluster;
 
 namespace Hami.Bench.Throughput;
 
@@ -13,11 +14,9 @@ internal static class ProcessorTime
     public static double Of(int processId) => Fields(processId) is { } fields ? Seconds(fields) : 0;
 
     /// <summary>Of a process and its children, those that have ended included.</summary>
-    public static double OfFamily(int processId) => Of(processId) + Directory.EnumerateDirectories("/proc")
-        .Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var id) ? Fields(id) : null)
-        .OfType<string[]>()
-        .Where(fields => fields[4 - FirstField] == processId.ToString(CultureInfo.InvariantCulture))
-        .Sum(Seconds);
+    public static double OfFamily(int processId) => Of(processId) + RunningProcesses
+        .Where(id => Fields(id) is { } fields && fields[4 - FirstField] == processId.ToString(CultureInfo.InvariantCulture))
+        .Sum(Of);
 
     private static double Seconds(string[] fields) =>
         fields.Skip(14 - FirstField).Take(4).Sum(field => long.Parse(field, CultureInfo.InvariantCulture)) / TicksPerSecond;

@@ -26,7 +26,7 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
         await using var source = NpgsqlDataSource.Create(cluster.Postgres.ConnectionString);
         await RunAsync(api, "warm", options.WarmUp, ct);
         if (options.WarmUp > 0)
-            await SettleAsync(() => ProcessorTimes().Values.Sum(), ct);
+            await SettleAsync(ct);
 
         var before = await LookAsync(kubernetes, source, ct);
         if (!before.Database.IsDurable)
@@ -57,13 +57,13 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
     }
 
     /// <summary>Until what the warm-up has left to be compiled is compiled: one thread of each program does it, behind the work.</summary>
-    private static async Task SettleAsync(Func<double> processorTime, CancellationToken ct)
+    private async Task SettleAsync(CancellationToken ct)
     {
         for (var seconds = 0; seconds < LongestSettling; seconds++)
         {
-            var before = processorTime();
+            var before = ProcessorTimes().Values.Sum();
             await Task.Delay(TimeSpan.FromSeconds(1), ct);
-            if (processorTime() - before < Compiling)
+            if (ProcessorTimes().Values.Sum() - before < Compiling)
                 return;
         }
     }
