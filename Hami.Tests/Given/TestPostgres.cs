@@ -38,6 +38,7 @@ public static class TestPostgres
         return new NpgsqlConnectionStringBuilder(server.ConnectionString)
         {
             Database = name,
+            Timeout = 60, // of connecting, in seconds: the machine may have other work
             MaxPoolSize = 20,
             ConnectionIdleLifetime = 10,
             ConnectionPruningInterval = 5,
