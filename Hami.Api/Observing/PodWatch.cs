@@ -21,7 +21,7 @@ internal sealed class PodWatch(
     }
 
     protected override IAsyncEnumerable<(WatchEventType Type, V1Pod Object)> WatchAsync(string resourceVersion, CancellationToken cancellationToken) =>
-        kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(resourceVersion: resourceVersion, allowWatchBookmarks: true, cancellationToken: cancellationToken);
+        WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", resourceVersion, cancellationToken);
 
     protected override async Task ListedAsync(IList<V1Pod> items, CancellationToken cancellationToken)
     {

@@ -24,8 +24,7 @@ internal sealed partial class QuotaWatch(
     }
 
     protected override IAsyncEnumerable<(WatchEventType Type, V1ResourceQuota Object)> WatchAsync(string resourceVersion, CancellationToken cancellationToken) =>
-        kubernetes.CoreV1.WatchListResourceQuotaForAllNamespacesAsync(
-            resourceVersion: resourceVersion, allowWatchBookmarks: true, cancellationToken: cancellationToken);
+        WatchStream.Of<V1ResourceQuota>(kubernetes, "api/v1/resourcequotas", resourceVersion, cancellationToken);
 
     protected override async Task ListedAsync(IList<V1ResourceQuota> items, CancellationToken cancellationToken)
     {

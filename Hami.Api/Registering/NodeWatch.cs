@@ -25,7 +25,7 @@ internal sealed partial class NodeWatch(
     }
 
     protected override IAsyncEnumerable<(WatchEventType Type, V1Node Object)> WatchAsync(string resourceVersion, CancellationToken cancellationToken) =>
-        kubernetes.CoreV1.WatchListNodeAsync(labelSelector: _selector, resourceVersion: resourceVersion, allowWatchBookmarks: true, cancellationToken: cancellationToken);
+        WatchStream.Of<V1Node>(kubernetes, "api/v1/nodes", resourceVersion, cancellationToken, labelSelector: _selector);
 
     protected override async Task ListedAsync(IList<V1Node> items, CancellationToken cancellationToken)
     {

@@ -22,7 +22,7 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
     public async Task<ThroughputReport> MeasureAsync(CancellationToken ct)
     {
         using var kubernetes = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(cluster.Kubeconfig));
-        var api = new HollowApi(kubernetes);
+        var api = new BareApi(kubernetes);
         await using var source = NpgsqlDataSource.Create(cluster.Postgres.ConnectionString);
         await RunAsync(api, "warm", options.WarmUp, ct);
         if (options.WarmUp > 0)
@@ -69,7 +69,7 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
     }
 
     // Returns when all run and the log has them attached.
-    private async Task<PodTimes> RunAsync(HollowApi api, string prefix, int pods, CancellationToken ct)
+    private async Task<PodTimes> RunAsync(BareApi api, string prefix, int pods, CancellationToken ct)
     {
         var times = new PodTimes(pods, time);
         if (pods == 0)
@@ -106,10 +106,10 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
         return times;
     }
 
-    private async Task ApplyAsync(HollowApi api, PodTimes times, string name, CancellationToken ct)
+    private async Task ApplyAsync(BareApi api, PodTimes times, string name, CancellationToken ct)
     {
         times.Sent(name);
-        var (code, said) = await api.Send(HttpMethod.Post, _path, HollowApi.Json, Pod(name, options.Policy), ct);
+        var (code, said) = await api.Send(HttpMethod.Post, _path, BareApi.Json, Pod(name, options.Policy), ct);
         if ((int)code >= 400)
             throw new InvalidOperationException($"The API server did not take the pod {name}: {said}");
     }

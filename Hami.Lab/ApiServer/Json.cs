@@ -12,10 +12,8 @@ internal static class Json
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonReaderOptions Reading = new() { MaxDepth = 512 };
 
-    public static JsonNode? Parse(ReadOnlySpan<byte> utf8) => Parse(utf8, []);
-
-    /// <summary>Reads a text whole, so that many threads may share the tree. Of a name that comes twice the last value counts, and its path is noted.</summary>
-    public static JsonNode? Parse(ReadOnlySpan<byte> utf8, List<string> duplicates)
+    /// <summary>Reads a text whole, so that many threads may share the tree. Of a name that comes twice the last value counts, and its path is noted where a list is given.</summary>
+    public static JsonNode? Parse(ReadOnlySpan<byte> utf8, List<string>? duplicates = null)
     {
         try
         {
@@ -117,7 +115,7 @@ internal static class Json
             map[name] = value.Parent is null ? value : value.DeepClone();
     }
 
-    private static JsonNode? ReadValue(ref Utf8JsonReader reader, string path, List<string> duplicates)
+    private static JsonNode? ReadValue(ref Utf8JsonReader reader, string path, List<string>? duplicates)
     {
         switch (reader.TokenType)
         {
@@ -126,9 +124,9 @@ internal static class Json
                 while (reader.Read() && reader.TokenType is not JsonTokenType.EndObject)
                 {
                     var name = reader.GetString()!;
-                    var at = path.Length == 0 ? name : $"{path}.{name}";
+                    var at = duplicates is null ? "" : path.Length == 0 ? name : $"{path}.{name}";
                     if (map.ContainsKey(name))
-                        duplicates.Add(at);
+                        duplicates?.Add(at);
                     reader.Read();
                     map[name] = ReadValue(ref reader, at, duplicates);
                 }
@@ -136,7 +134,7 @@ internal static class Json
             case JsonTokenType.StartArray:
                 var list = new JsonArray();
                 while (reader.Read() && reader.TokenType is not JsonTokenType.EndArray)
-                    list.Add(ReadValue(ref reader, $"{path}[{list.Count}]", duplicates));
+                    list.Add(ReadValue(ref reader, duplicates is null ? "" : $"{path}[{list.Count}]", duplicates));
                 return list;
             case JsonTokenType.String:
                 return JsonValue.Create(reader.GetString());

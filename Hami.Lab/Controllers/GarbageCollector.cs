@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using Hami.Api.Plumbing.Kubernetes;
 using Hami.Lab.ApiServer;
 using Hami.Lab.Kubelet;
 using k8s;
@@ -63,20 +63,12 @@ internal sealed class GarbageCollector
         var client = Client(resource);
         var informer = new Informer<Thing>(
             async ct => await client.ListAsync<ThingList>(cancel: ct),
-            (version, ct) => Things(resource, version, ct),
+            (version, ct) => WatchStream.Of<Thing>(_kubernetes, $"{(resource.Group.Length == 0 ? "api" : $"apis/{resource.Group}")}/{resource.Version}/{resource.Plural}", version, ct),
             options.Time,
             broken,
             thing => (thing.Metadata.ManagedFields, thing.Metadata.Annotations, thing.Metadata.Labels) = (null, null, null));
         informer.OnChange(c => Take(resource, c));
         return informer;
-    }
-
-    private async IAsyncEnumerable<(WatchEventType Type, Thing Object)> Things(Resource resource, string? version, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var changes = _kubernetes.CustomObjects.WatchListClusterCustomObjectAsync(
-            resource.Group, resource.Version, resource.Plural, resourceVersion: version, cancellationToken: cancellationToken);
-        await foreach (var (type, thing) in changes)
-            yield return (type, KubernetesJson.Deserialize<Thing>((System.Text.Json.JsonElement)thing));
     }
 
     private void Take(Resource resource, Change<Thing> change)

@@ -1,3 +1,4 @@
+using Hami.Api.Plumbing.Kubernetes;
 using k8s;
 using k8s.Models;
 
@@ -13,29 +14,29 @@ internal sealed class Informers
         var (kubernetes, time) = (options.Kubernetes, options.Time);
         Pods = new(
             async ct => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken, Slim);
+            (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct), time, broken, Slim);
         Nodes = new(
             async ct => await kubernetes.CoreV1.ListNodeAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.CoreV1.WatchListNodeAsync(resourceVersion: version, cancellationToken: ct), time, broken,
+            (version, ct) => WatchStream.Of<V1Node>(kubernetes, "api/v1/nodes", version, ct), time, broken,
             node => node.Metadata.Annotations = null);
         Leases = new(
             async ct => await kubernetes.CoordinationV1.ListNamespacedLeaseAsync("kube-node-lease", cancellationToken: ct),
-            (version, ct) => kubernetes.CoordinationV1.WatchListNamespacedLeaseAsync("kube-node-lease", resourceVersion: version, cancellationToken: ct), time, broken);
+            (version, ct) => WatchStream.Of<V1Lease>(kubernetes, "apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", version, ct), time, broken);
         ReplicaSets = new(
             async ct => await kubernetes.AppsV1.ListReplicaSetForAllNamespacesAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.AppsV1.WatchListReplicaSetForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+            (version, ct) => WatchStream.Of<V1ReplicaSet>(kubernetes, "apis/apps/v1/replicasets", version, ct), time, broken);
         Deployments = new(
             async ct => await kubernetes.AppsV1.ListDeploymentForAllNamespacesAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.AppsV1.WatchListDeploymentForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+            (version, ct) => WatchStream.Of<V1Deployment>(kubernetes, "apis/apps/v1/deployments", version, ct), time, broken);
         Jobs = new(
             async ct => await kubernetes.BatchV1.ListJobForAllNamespacesAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.BatchV1.WatchListJobForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+            (version, ct) => WatchStream.Of<V1Job>(kubernetes, "apis/batch/v1/jobs", version, ct), time, broken);
         Namespaces = new(
             async ct => await kubernetes.CoreV1.ListNamespaceAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.CoreV1.WatchListNamespaceAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+            (version, ct) => WatchStream.Of<V1Namespace>(kubernetes, "api/v1/namespaces", version, ct), time, broken);
         Quotas = new(
             async ct => await kubernetes.CoreV1.ListResourceQuotaForAllNamespacesAsync(cancellationToken: ct),
-            (version, ct) => kubernetes.CoreV1.WatchListResourceQuotaForAllNamespacesAsync(resourceVersion: version, cancellationToken: ct), time, broken);
+            (version, ct) => WatchStream.Of<V1ResourceQuota>(kubernetes, "api/v1/resourcequotas", version, ct), time, broken);
         All = [Pods, Nodes, Leases, ReplicaSets, Deployments, Jobs, Namespaces, Quotas];
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Hami.Lab.Cluster;
 using Hami.Lab.Kubelet;
 using k8s;
 
@@ -11,7 +12,7 @@ public sealed partial class HollowNodes : IAsyncDisposable
     private static readonly TimeSpan StatusInterval = TimeSpan.FromMinutes(5);
     private readonly HollowNodesOptions _options;
     private readonly ILogger _log;
-    private readonly HollowApi _api;
+    private readonly BareApi _api;
     private readonly HollowNode[] _nodes;
     private readonly Dictionary<string, HollowNode> _byName;
     private readonly string[] _nodeUids;
@@ -106,12 +107,12 @@ public sealed partial class HollowNodes : IAsyncDisposable
         var node = _nodes[index];
         var path = $"/api/v1/nodes/{node.Node.Name}";
         var now = _options.Time.GetUtcNow();
-        var (code, said) = await _api.Send(HttpMethod.Post, "/api/v1/nodes", HollowApi.Json, NodeTexts.Object(node, _options, _server!.Port, now), cancellationToken, keep: true);
+        var (code, said) = await _api.Send(HttpMethod.Post, "/api/v1/nodes", BareApi.Json, NodeTexts.Object(node, _options, _server!.Port, now), cancellationToken, keep: true);
         if (code is HttpStatusCode.Conflict)
         {
-            (code, said) = await _api.Send(HttpMethod.Patch, path, HollowApi.MergePatch, NodeTexts.MetadataPatch(node, _options), cancellationToken, keep: true);
+            (code, said) = await _api.Send(HttpMethod.Patch, path, BareApi.MergePatch, NodeTexts.MetadataPatch(node, _options), cancellationToken, keep: true);
             if ((int)code < 400)
-                (code, said) = await _api.Send(HttpMethod.Patch, $"{path}/status", HollowApi.StrategicPatch, NodeTexts.StatusPatch(node, _server!.Port, now), cancellationToken, keep: true);
+                (code, said) = await _api.Send(HttpMethod.Patch, $"{path}/status", BareApi.StrategicPatch, NodeTexts.StatusPatch(node, _server!.Port, now), cancellationToken, keep: true);
         }
         if ((int)code >= 400)
             throw new InvalidOperationException($"The API server did not take the hollow node {node.Node.Name}: {said}");
@@ -128,9 +129,9 @@ public sealed partial class HollowNodes : IAsyncDisposable
         await Try(node, async () =>
         {
             var (code, said) = await _api.Send(
-                HttpMethod.Patch, $"{Leases}/{node.Node.Name}", HollowApi.MergePatch, NodeTexts.Renewal(node, _options.LeaseDuration, now), cancellationToken);
+                HttpMethod.Patch, $"{Leases}/{node.Node.Name}", BareApi.MergePatch, NodeTexts.Renewal(node, _options.LeaseDuration, now), cancellationToken);
             return code is HttpStatusCode.NotFound
-                ? await _api.Send(HttpMethod.Post, Leases, HollowApi.Json, NodeTexts.Lease(node, _nodeUids[index], _options.LeaseDuration, now), cancellationToken)
+                ? await _api.Send(HttpMethod.Post, Leases, BareApi.Json, NodeTexts.Lease(node, _nodeUids[index], _options.LeaseDuration, now), cancellationToken)
                 : (code, said);
         }, cancellationToken);
     }
@@ -139,7 +140,7 @@ public sealed partial class HollowNodes : IAsyncDisposable
     {
         var node = _nodes[index];
         return Try(node, () => _api.Send(
-            HttpMethod.Patch, $"/api/v1/nodes/{node.Node.Name}/status", HollowApi.StrategicPatch, NodeTexts.StatusPatch(node, _server!.Port, _options.Time.GetUtcNow()), cancellationToken), cancellationToken);
+            HttpMethod.Patch, $"/api/v1/nodes/{node.Node.Name}/status", BareApi.StrategicPatch, NodeTexts.StatusPatch(node, _server!.Port, _options.Time.GetUtcNow()), cancellationToken), cancellationToken);
     }
 
     // What is missed now is done at the next turn.

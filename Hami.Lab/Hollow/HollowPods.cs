@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Grpc.Core;
+using Hami.Lab.Cluster;
 using Hami.Lab.Kubelet;
 
 namespace Hami.Lab.Hollow;
@@ -66,7 +67,7 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
             while (NextEnd(now) is { } pod)
             {
                 if (End(pod))
-                    writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", HollowApi.StrategicPatch, () => PodTexts.Succeeded(pod, now));
+                    writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", BareApi.StrategicPatch, () => PodTexts.Succeeded(pod, now));
             }
         }
     }
@@ -108,9 +109,9 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
             Uncounted(log, pod.Namespace, pod.Name, e.Message);
         }
         if (seen.Shares?.Any(s => s.Count > 0) is true && (seen.IsAllocating || phase != "Running"))
-            writers.Write(pod, HttpMethod.Patch, pod.Path, HollowApi.MergePatch, () => PodTexts.Allocated(pod));
+            writers.Write(pod, HttpMethod.Patch, pod.Path, BareApi.MergePatch, () => PodTexts.Allocated(pod));
         if (phase != "Running")
-            writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", HollowApi.StrategicPatch, () => PodTexts.Running(pod));
+            writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", BareApi.StrategicPatch, () => PodTexts.Running(pod));
         if (seen.RunsFor is { } runsFor)
         {
             lock (_gate)
@@ -127,8 +128,8 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
         pod.HasEnded = true;
         // What the agent refuses, it marks; what the kubelet refuses, it never hears of.
         if (why.InnerException is RpcException)
-            writers.Write(pod, HttpMethod.Patch, pod.Path, HollowApi.MergePatch, () => PodTexts.AllocationFailed(pod.Uid));
-        writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", HollowApi.StrategicPatch, () => PodTexts.Rejected(pod.Uid, why.Reason, $"Pod was rejected: {why.Message}", now));
+            writers.Write(pod, HttpMethod.Patch, pod.Path, BareApi.MergePatch, () => PodTexts.AllocationFailed(pod.Uid));
+        writers.Write(pod, HttpMethod.Patch, $"{pod.Path}/status", BareApi.StrategicPatch, () => PodTexts.Rejected(pod.Uid, why.Reason, $"Pod was rejected: {why.Message}", now));
         IsRejected(log, pod.Namespace, pod.Name, why.Message);
     }
 
@@ -142,7 +143,7 @@ internal sealed partial class HollowPods(IReadOnlyDictionary<string, HollowNode>
         }
         // Its devices are free once it has ended, and nothing runs that would need its grace.
         pod.Node.Release(pod.Uid);
-        writers.Write(pod, HttpMethod.Delete, pod.Path, HollowApi.Json, () => PodTexts.Delete(pod));
+        writers.Write(pod, HttpMethod.Delete, pod.Path, BareApi.Json, () => PodTexts.Delete(pod));
     }
 
     private bool End(HollowPod pod)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Threading.Channels;
+using Hami.Lab.Cluster;
 
 namespace Hami.Lab.Hollow;
 
@@ -7,7 +8,7 @@ namespace Hami.Lab.Hollow;
 internal sealed record PodWrite(HttpMethod Method, string Path, string Type, Func<string> Body);
 
 /// <summary>Writes about pods: many at once, those about one pod in order; an outage is waited out.</summary>
-internal sealed partial class HollowWriters(HollowApi api, int count, TimeProvider time, ILogger log)
+internal sealed partial class HollowWriters(BareApi api, int count, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
     private readonly Channel<PodWrite>[] _queues = [.. Enumerable.Range(0, count).Select(_ => Channel.CreateUnbounded<PodWrite>(new() { SingleReader = true }))];

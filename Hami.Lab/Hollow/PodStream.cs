@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Text.Json;
+using Hami.Lab.Cluster;
 
 namespace Hami.Lab.Hollow;
 
@@ -22,7 +23,7 @@ internal enum PodChange
 }
 
 /// <summary>One list and one watch of all bound pods, read as bare JSON; nothing of it is kept here.</summary>
-internal sealed partial class PodStream(HollowApi api, TimeProvider time, ILogger log)
+internal sealed partial class PodStream(BareApi api, TimeProvider time, ILogger log)
 {
     private const string Bound = "/api/v1/pods?fieldSelector=spec.nodeName%21%3D";
     private const int PageSize = 500;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Runtime.CompilerServices;
+using Hami.Api.Plumbing.Kubernetes;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -120,7 +121,7 @@ internal static class Mirror
         var theirs = $"spec.nodeName={node}";
         return new(
             async ct => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: theirs, cancellationToken: ct),
-            (version, ct) => kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(fieldSelector: theirs, resourceVersion: version, cancellationToken: ct),
+            (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct, fieldSelector: theirs),
             time,
             broken);
     }

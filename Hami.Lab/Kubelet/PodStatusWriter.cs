@@ -1,8 +1,8 @@
-using System.Text.Json;
+using System.Net;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using Hami.Lab.Cluster;
 using k8s;
-using k8s.Autorest;
 using k8s.Models;
 
 namespace Hami.Lab.Kubelet;
@@ -11,7 +11,7 @@ namespace Hami.Lab.Kubelet;
 internal sealed partial class PodStatusWriter : IAsyncDisposable
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
-    private readonly IKubernetes _kubernetes;
+    private readonly BareApi _api;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Func<V1Pod> _pod;
@@ -23,7 +23,7 @@ internal sealed partial class PodStatusWriter : IAsyncDisposable
 
     public PodStatusWriter(IKubernetes kubernetes, TimeProvider time, ILogger log, Func<V1Pod> pod, Func<V1PodStatus> report)
     {
-        _kubernetes = kubernetes;
+        _api = new((Kubernetes)kubernetes);
         _time = time;
         _log = log;
         _pod = pod;
@@ -48,19 +48,17 @@ internal sealed partial class PodStatusWriter : IAsyncDisposable
         };
         try
         {
-            await _kubernetes.CoreV1.PatchNamespacedPodStatusAsync(
-                new V1Patch(patch.ToJsonString(), V1Patch.PatchType.StrategicMergePatch), pod.Metadata.Name, pod.Metadata.NamespaceProperty);
-            _written = status;
-            return true;
-        }
-        catch (HttpOperationException e) when (e.Response.StatusCode is System.Net.HttpStatusCode.NotFound or System.Net.HttpStatusCode.Conflict)
-        {
+            var (code, said) = await _api.Send(
+                HttpMethod.Patch, $"/api/v1/namespaces/{pod.Metadata.NamespaceProperty}/pods/{pod.Metadata.Name}/status", BareApi.StrategicPatch, patch.ToJsonString(), CancellationToken.None);
             // The pod is gone, or another one took its name: nobody to tell.
-            return true;
-        }
-        catch (HttpOperationException e)
-        {
-            NotWritten(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, e.Response.Content);
+            if (code is HttpStatusCode.NotFound or HttpStatusCode.Conflict)
+                return true;
+            if ((int)code < 400)
+            {
+                _written = status;
+                return true;
+            }
+            NotWritten(_log, pod.Metadata.NamespaceProperty, pod.Metadata.Name, said);
         }
         catch (Exception e)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Google.Protobuf;
 using Hami.NodeAgent.Plumbing;
@@ -11,10 +12,12 @@ namespace Hami.NodeAgent.Allocating;
 /// </summary>
 internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files, ILogger<Checkpoint> log)
 {
-    // An Allocate looks several times at the same text, which a full node makes long.
+    // An Allocate looks several times at the same text, which a full node makes long; and the next one's text has one entry more.
     private volatile Seen? last;
 
-    private sealed record Seen(byte[] Text, IReadOnlyList<CheckpointEntry> Entries);
+    private sealed record Seen(byte[] Text, IReadOnlyList<KnownEntry> Known, IReadOnlyList<CheckpointEntry> Entries);
+
+    private sealed record KnownEntry(byte[] Text, CheckpointEntry Entry);
 
     /// <summary>Null when it cannot be read.</summary>
     public IReadOnlyList<CheckpointEntry>? Read()
@@ -25,9 +28,9 @@ internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files,
                 return null;
             if (last is { } seen && seen.Text.AsSpan().SequenceEqual(text))
                 return seen.Entries;
-            var entries = Parse(text, options.ResourceName, options.VgpuDir);
-            last = new(text, entries);
-            return entries;
+            var known = Parse(text, options.ResourceName, options.VgpuDir, last?.Known ?? []);
+            last = new(text, known, [.. known.Select(k => k.Entry)]);
+            return last.Entries;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
@@ -38,10 +41,12 @@ internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files,
 
     /// <exception cref="FormatException">The text is not the kubelet's checkpoint.</exception>
     public static IReadOnlyList<CheckpointEntry> Parse(string json, string resourceName, string directoryMount) =>
-        Parse(System.Text.Encoding.UTF8.GetBytes(json), resourceName, directoryMount);
+        [.. Parse(System.Text.Encoding.UTF8.GetBytes(json), resourceName, directoryMount, []).Select(k => k.Entry)];
 
-    private static IReadOnlyList<CheckpointEntry> Parse(byte[] json, string resourceName, string directoryMount)
+    private static List<KnownEntry> Parse(byte[] json, string resourceName, string directoryMount, IReadOnlyList<KnownEntry> before)
     {
+        // By the hash of their text, as the kubelet writes them in any order.
+        var known = before.ToLookup(k => Hash(k.Text));
         try
         {
             using var document = JsonDocument.Parse(json);
@@ -50,16 +55,30 @@ internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files,
                 return [];
             return [.. entries.EnumerateArray()
                 .Where(e => e.GetProperty("ResourceName").GetString() == resourceName)
-                .Select(e => new CheckpointEntry(
-                    e.GetProperty("PodUID").GetString() ?? "",
-                    e.GetProperty("ContainerName").GetString() ?? "",
-                    Ids(e),
-                    Kept(e), directoryMount))];
+                .Select(Entry)];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
             throw new FormatException($"This is not the kubelet's checkpoint: {e.Message}", e);
         }
+
+        KnownEntry Entry(JsonElement entry)
+        {
+            var text = JsonMarshal.GetRawUtf8Value(entry);
+            foreach (var same in known[Hash(text)])
+            {
+                if (text.SequenceEqual(same.Text))
+                    return same;
+            }
+            return new(text.ToArray(), new(entry.GetProperty("PodUID").GetString() ?? "", entry.GetProperty("ContainerName").GetString() ?? "", Ids(entry), Kept(entry), directoryMount));
+        }
+    }
+
+    private static int Hash(ReadOnlySpan<byte> text)
+    {
+        var hash = new HashCode();
+        hash.AddBytes(text);
+        return hash.ToHashCode();
     }
 
     // A map from NUMA node to ids; kubelets before 1.20 wrote one list.

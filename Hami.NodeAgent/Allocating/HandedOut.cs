@@ -23,7 +23,8 @@ internal sealed class HandedOut
     /// <summary>The kubelet rejects a refused pod for good, though the API server may tell it as pending for seconds.</summary>
     public void Refuse(string podUid) => ImmutableInterlocked.Update(ref refused, (set, uid) => set.Add(uid), podUid);
 
-    public bool Refused(string podUid) => refused.Contains(podUid);
+    /// <summary>The pods that were refused; the same set as long as nothing changes.</summary>
+    public IImmutableSet<string> Refused => refused;
 
     public void Forget(string podUid)
     {

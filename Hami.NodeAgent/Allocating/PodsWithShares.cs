@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Hami.NodeAgent.Plumbing;
 using Hami.NodeAgent.Plumbing.Cluster;
@@ -12,8 +13,20 @@ internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, Signa
     // Every question looks at all pods of the node, and few of them have changed since the last one.
     private readonly ConditionalWeakTable<SeenPod, PodOnNode> read = [];
 
+    private Last? last;
+
     /// <summary>As the watch last told.</summary>
-    public IReadOnlyList<PodOnNode> Watched => [.. pods.Now.Select(Pod)];
+    public IReadOnlyList<PodOnNode> Watched
+    {
+        get
+        {
+            var (now, refused) = (pods.Now, handedOut.Refused);
+            var kept = last;
+            if (kept?.Of != now || kept.Refused != refused)
+                last = kept = new(now, refused, [.. now.Select(Pod)]);
+            return kept.Pods;
+        }
+    }
 
     public PodOnNode? Find(string uid) => pods.Find(uid) is { } seen ? Pod(seen) : null;
 
@@ -46,6 +59,8 @@ internal sealed class PodsWithShares(PodsOnNode pods, HandedOut handedOut, Signa
     private PodOnNode Pod(SeenPod seen)
     {
         var pod = read.GetValue(seen, s => PodOnNode.From(s, options.ResourceName, signatures));
-        return handedOut.Refused(pod.Uid) ? pod with { Over = true } : pod;
+        return handedOut.Refused.Contains(pod.Uid) ? pod with { Over = true } : pod;
     }
+
+    private sealed record Last(IReadOnlyList<SeenPod> Of, IImmutableSet<string> Refused, IReadOnlyList<PodOnNode> Pods);
 }

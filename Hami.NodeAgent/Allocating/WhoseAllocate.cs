@@ -23,12 +23,13 @@ internal static class WhoseAllocate
         IReadOnlyCollection<string> ids, IReadOnlyCollection<PodOnNode> pods, IReadOnlyList<ListedPod>? listing,
         Func<string, string, bool> served, IReadOnlySet<(string PodUid, string Container)>? inThisCall = null)
     {
+        // A listing has no UIDs: a pod of the same name that is still ending may be listed beside it.
+        var byName = listing?.ToLookup(l => (l.Namespace, l.Name));
         var waiting =
             from pod in pods
             where !pod.Over && pod.Fault is null
             where pod.Phase is BindPhases.Allocating || (pod.Phase is BindPhases.Success && listing is not null)
-            // A listing has no UIDs: a pod of the same name that is still ending may be listed beside it.
-            from listed in listing?.Where(l => l.Namespace == pod.Namespace && l.Name == pod.Name) ?? Unlisted
+            from listed in byName?[(pod.Namespace, pod.Name)] ?? Unlisted
             let next = pod.Shares.FirstOrDefault(c =>
                 inThisCall?.Contains((pod.Uid, c.Name)) is not true && !IsServed(pod, c, listed, served))
             where next is not null

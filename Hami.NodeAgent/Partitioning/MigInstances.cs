@@ -124,7 +124,7 @@ internal sealed partial class MigInstances(
     }
 
     private IReadOnlyList<MigPod> Pods(IReadOnlyList<PodOnNode> pods) =>
-        [.. pods.Select(p => p.Mig with { Over = p.Mig.Over || handedOut.Refused(p.Uid) })];
+        [.. pods.Select(p => p.Mig with { Over = p.Mig.Over || handedOut.Refused.Contains(p.Uid) })];
 
     private void IsGone(string podUid)
     {

@@ -14,19 +14,26 @@ internal static class DeviceFile
     private const int LongestUuid = 59;
 
     /// <exception cref="DeviceFileException">The file is missing or says something unusable.</exception>
-    public static ImmutableArray<Card> Read(string path) => Parse(Text(path), path);
+    public static ImmutableArray<Card> Read(string path) => Parse(Bytes(path), path);
 
     /// <exception cref="DeviceFileException">The file is missing or may not be read.</exception>
-    public static string Text(string path)
+    public static byte[] Bytes(string path)
     {
         try
         {
-            return File.ReadAllText(path);
+            return File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new DeviceFileException($"The device file {path} cannot be read ({e.Message}); give --simulate a readable YAML file.", e);
         }
+    }
+
+    /// <exception cref="DeviceFileException">The text says something unusable.</exception>
+    public static ImmutableArray<Card> Parse(byte[] utf8, string path)
+    {
+        using var text = new StreamReader(new MemoryStream(utf8));
+        return Parse(text.ReadToEnd(), path);
     }
 
     /// <exception cref="DeviceFileException">The text says something unusable.</exception>

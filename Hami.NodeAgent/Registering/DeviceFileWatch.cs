@@ -17,15 +17,15 @@ internal sealed partial class DeviceFileWatch(AgentOptions options, SettingsInFo
     private async Task Follow(string file, CancellationToken stoppingToken)
     {
         string? complained = null;
-        string? last = null;
+        byte[]? last = null;
         var cards = inventory.Cards;
         using var timer = new PeriodicTimer(Period, time);
         do
         {
             try
             {
-                var text = DeviceFile.Text(file);
-                if (text != last)
+                var text = DeviceFile.Bytes(file);
+                if (last is null || !text.AsSpan().SequenceEqual(last))
                 {
                     last = text;
                     cards = DeviceFile.Parse(text, file);

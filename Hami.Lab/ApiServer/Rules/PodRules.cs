@@ -34,6 +34,9 @@ internal sealed class PodRules : ResourceRules
 
     public override IEnumerable<Cause> Validate(JsonObject body) => PodChecks.Of(body);
 
+    // validation.ValidatePodStatusUpdate looks at the change and the status, never at the spec again.
+    public override bool ValidatesWithStatus => false;
+
     public override IEnumerable<Cause> ValidateNew(JsonObject body) => PodChecks.OfNew(body);
 
     public override IEnumerable<Cause> ValidateUpdate(JsonObject body, JsonObject old) => PodChecks.OfUpdate(body, old);

@@ -32,6 +32,9 @@ internal class ResourceRules
 
     public virtual IEnumerable<Cause> Validate(JsonObject body) => [];
 
+    /// <summary>Whether a write of the status alone is validated like any other.</summary>
+    public virtual bool ValidatesWithStatus => true;
+
     /// <summary>What holds only for a new object.</summary>
     public virtual IEnumerable<Cause> ValidateNew(JsonObject body) => [];
 

@@ -212,7 +212,7 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
             if (at.Subresource.Length == 0)
                 CountGeneration(current, body, resource);
             Refuse(resource, at.Name, ObjectChecks.Of(body, resource).Concat(ObjectChecks.OfUpdate(body, current.Body))
-                .Concat(resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
+                .Concat(at.Subresource is "status" && !resource.Rules.ValidatesWithStatus ? [] : resource.Rules.Validate(body)).Concat(resource.Rules.ValidateUpdate(body, current.Body)));
             await webhooks.Validate(call);
             options.Warnings.AddRange(call.Warnings);
             if (store.TryWrite(resource, body, current, options.DryRun) is not { } written)

@@ -1,4 +1,5 @@
 using System.Net;
+using Hami.Api.Plumbing.Kubernetes;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -86,13 +87,13 @@ internal static class Following
 
     public static Following<V1Pod> Pods(IKubernetes kubernetes, TimeProvider time, Action<Exception> broken) => new(
         async (page, ct) => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: NotFinished, limit: Page, continueParameter: page, cancellationToken: ct),
-        (version, ct) => kubernetes.CoreV1.WatchListPodForAllNamespacesAsync(fieldSelector: NotFinished, allowWatchBookmarks: true, resourceVersion: version, cancellationToken: ct),
+        (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct, fieldSelector: NotFinished),
         time,
         broken);
 
     public static Following<V1Node> Nodes(IKubernetes kubernetes, TimeProvider time, Action<Exception> broken) => new(
         async (page, ct) => await kubernetes.CoreV1.ListNodeAsync(limit: Page, continueParameter: page, cancellationToken: ct),
-        (version, ct) => kubernetes.CoreV1.WatchListNodeAsync(allowWatchBookmarks: true, resourceVersion: version, cancellationToken: ct),
+        (version, ct) => WatchStream.Of<V1Node>(kubernetes, "api/v1/nodes", version, ct),
         time,
         broken);
 }

@@ -40,8 +40,7 @@ internal sealed class ExtenderClient : IDisposable
         if (!string.IsNullOrEmpty(answer.Error))
             throw new ExtenderException(answer.Error);
         var fitting = Options.NodeCacheCapable && answer.NodeNames is not null ? answer.NodeNames : [.. (answer.Nodes?.Items ?? []).Select(n => n.Metadata.Name)];
-        var offered = nodes.Select(n => n.Metadata.Name).ToHashSet(StringComparer.Ordinal);
-        return fitting.FirstOrDefault(n => !offered.Contains(n)) is { } stranger
+        return fitting.Except(nodes.Select(n => n.Metadata.Name), StringComparer.Ordinal).FirstOrDefault() is { } stranger
             ? throw new ExtenderException($"extender \"{_url}\" claims a filtered node \"{stranger}\" which is not found in the input node list")
             : (fitting, answer);
     }

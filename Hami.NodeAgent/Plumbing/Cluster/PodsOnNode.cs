@@ -16,6 +16,7 @@ internal sealed partial class PodsOnNode(ApiServerClient api, AgentOptions optio
     private readonly string selector = $"spec.nodeName={options.NodeName}";
     private readonly Lock gate = new();
     private ImmutableDictionary<string, SeenPod> seen = ImmutableDictionary<string, SeenPod>.Empty;
+    private Listed? listed;
     private long order;
 
     /// <summary>True once the API server has told all pods of the node.</summary>
@@ -24,7 +25,18 @@ internal sealed partial class PodsOnNode(ApiServerClient api, AgentOptions optio
     /// <summary>A pod object is gone; the argument is the pod's UID.</summary>
     public event Action<string>? Gone;
 
-    public IReadOnlyCollection<SeenPod> Now => [.. seen.Values];
+    /// <summary>The same list as long as nothing changes.</summary>
+    public IReadOnlyList<SeenPod> Now
+    {
+        get
+        {
+            var now = seen;
+            var kept = listed;
+            if (kept?.Of != now)
+                listed = kept = new(now, [.. now.Values]);
+            return kept.Pods;
+        }
+    }
 
     public SeenPod? Find(string uid) => seen.GetValueOrDefault(uid);
 
@@ -143,6 +155,8 @@ internal sealed partial class PodsOnNode(ApiServerClient api, AgentOptions optio
 
     private static IEnumerable<Pod> InOrder(IEnumerable<Pod> pods) =>
         pods.OrderBy(p => p.Metadata.CreationTimestamp).ThenBy(p => p.Namespace, StringComparer.Ordinal).ThenBy(p => p.Name, StringComparer.Ordinal);
+
+    private sealed record Listed(ImmutableDictionary<string, SeenPod> Of, IReadOnlyList<SeenPod> Pods);
 
     [LoggerMessage(LogLevel.Warning, "The API server does not tell this node's pods ({Reason}); trying again (failures in a row before this: {Failures})")]
     private partial void LogAway(string reason, int failures);

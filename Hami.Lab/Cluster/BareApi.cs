@@ -3,10 +3,10 @@ using System.Net.Http.Headers;
 using System.Text;
 using k8s;
 
-namespace Hami.Lab.Hollow;
+namespace Hami.Lab.Cluster;
 
-/// <summary>Requests without the client's objects: thousands of nodes and pods would be mostly memory otherwise.</summary>
-internal sealed class HollowApi(Kubernetes kubernetes)
+/// <summary>Requests without the client's objects, whose answers are mostly thrown away: thousands of nodes and pods would be work and memory for nothing.</summary>
+internal sealed class BareApi(Kubernetes kubernetes)
 {
     public const string Json = "application/json";
     public const string MergePatch = "application/merge-patch+json";

@@ -1,0 +1,117 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using k8s;
+using k8s.Autorest;
+using k8s.Models;
+
+namespace Hami.Api.Plumbing.Kubernetes;
+
+/// <summary>Follows what happens to the objects of a resource; the objects are the client's.</summary>
+/// <remarks>The client's own watch makes each line a string and decodes it twice, first to see whether it is an error: half of what it costs to follow busy pods.</remarks>
+internal static class WatchStream
+{
+    private static readonly JsonSerializerOptions Options = OfTheClient();
+
+    /// <summary>Changes and bookmarks, in order, until the server ends the watch.</summary>
+    /// <param name="kubernetes">The client's own class, for its connections and credentials.</param>
+    /// <param name="path">Of the resource's list, such as <c>api/v1/pods</c>.</param>
+    /// <param name="resourceVersion">What is known already; null begins with all there is.</param>
+    /// <exception cref="KubernetesException">The server ended it with an error, such as 410: list again.</exception>
+    /// <exception cref="HttpOperationException">The server refused to begin.</exception>
+    public static async IAsyncEnumerable<(WatchEventType Type, T Object)> Of<T>(
+        IKubernetes kubernetes, string path, string? resourceVersion, [EnumeratorCancellation] CancellationToken ct, string? fieldSelector = null, string? labelSelector = null)
+    {
+        using var answer = await BeginAsync((k8s.Kubernetes)kubernetes, path + Query(resourceVersion, fieldSelector, labelSelector), ct);
+        var lines = PipeReader.Create(await answer.Content.ReadAsStreamAsync(ct));
+        try
+        {
+            for (ReadResult read; !(read = await lines.ReadAsync(ct)).IsCompleted || !read.Buffer.IsEmpty;)
+            {
+                var rest = read.Buffer;
+                while (TryTake(ref rest, out var line, read.IsCompleted))
+                {
+                    if (!line.IsEmpty)
+                        yield return Read<T>(line.IsSingleSegment ? line.FirstSpan : line.ToArray());
+                }
+                lines.AdvanceTo(rest.Start, rest.End);
+            }
+        }
+        finally
+        {
+            await lines.CompleteAsync();
+        }
+    }
+
+    private static string Query(string? resourceVersion, string? fieldSelector, string? labelSelector) =>
+        "?watch=true&allowWatchBookmarks=true" + Parameter("resourceVersion", resourceVersion) + Parameter("fieldSelector", fieldSelector) + Parameter("labelSelector", labelSelector);
+
+    private static string Parameter(string name, string? value) => string.IsNullOrEmpty(value) ? "" : $"&{name}={Uri.EscapeDataString(value)}";
+
+    private static async Task<HttpResponseMessage> BeginAsync(k8s.Kubernetes kubernetes, string path, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(kubernetes.BaseUri, path)) { Version = HttpVersion.Version20 };
+        if (kubernetes.Credentials is { } credentials)
+            await credentials.ProcessHttpRequestAsync(request, ct);
+        var answer = await kubernetes.HttpClient.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+        if (answer.IsSuccessStatusCode)
+            return answer;
+        using (answer)
+        {
+            var said = await answer.Content.ReadAsStringAsync(ct);
+            throw new HttpOperationException($"The API server refused to watch {path}: {(int)answer.StatusCode} {said}") { Response = new HttpResponseMessageWrapper(answer, said) };
+        }
+    }
+
+    // The last line may lack its end.
+    private static bool TryTake(ref ReadOnlySequence<byte> rest, out ReadOnlySequence<byte> line, bool last)
+    {
+        var reader = new SequenceReader<byte>(rest);
+        if (reader.TryReadTo(out line, (byte)'\n'))
+        {
+            rest = reader.UnreadSequence;
+            return true;
+        }
+        if (!last || rest.IsEmpty)
+            return false;
+        (line, rest) = (rest, rest.Slice(rest.End));
+        return true;
+    }
+
+    private static (WatchEventType Type, T Object) Read<T>(ReadOnlySpan<byte> line)
+    {
+        // An error's object is of another kind, which need not even decode as T.
+        if (IsError(line))
+            throw new KubernetesException(JsonSerializer.Deserialize<Line<V1Status>>(line, Options)!.Object);
+        var told = JsonSerializer.Deserialize<Line<T>>(line, Options)!;
+        return (told.Type, told.Object);
+    }
+
+    private static bool IsError(ReadOnlySpan<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        reader.Read();
+        while (reader.Read() && reader.TokenType is JsonTokenType.PropertyName)
+        {
+            var isType = reader.ValueTextEquals("type"u8);
+            reader.Read();
+            if (isType)
+                return reader.ValueTextEquals("ERROR"u8);
+            reader.Skip();
+        }
+        return false;
+    }
+
+    // Dates, quantities and enumerations as the client reads them everywhere else.
+    private static JsonSerializerOptions OfTheClient()
+    {
+        JsonSerializerOptions? options = null;
+        KubernetesJson.AddJsonOptions(its => options = its);
+        return options!;
+    }
+
+    private sealed record Line<T>([property: JsonPropertyName("type")] WatchEventType Type, [property: JsonPropertyName("object")] T Object);
+}
