@@ -17,7 +17,7 @@ internal static class MartenSetup
     {
         services.AddMarten(options => Configure(options, connectionString)).UseLightweightSessions();
         services.AddSingleton<FollowedLog>().AddSingleton<ILogFollower>(s => s.GetRequiredService<FollowedLog>());
-        services.AddHostedService(s => ActivatorUtilities.CreateInstance<ProjectionHost>(s, () => DocumentStore.For(options => Configure(options, connectionString))));
+        services.AddHostedService(s => ActivatorUtilities.CreateInstance<ProjectionHost>(s, connectionString, () => DocumentStore.For(options => Configure(options, connectionString))));
     }
 
     /// <summary>How the event store is used.</summary>
@@ -33,13 +33,13 @@ internal static class MartenSetup
         // Events are appended by LogAppend. Should Marten ever append one, this mode, despite its name, keeps the time that was set; plain Quick takes the database's.
         options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
         options.Events.MetadataConfig.HeadersEnabled = true;
-        options.Events.UseAdvisoryLockTransaction = true;
         // It would drop what it does not know.
         options.Events.IgnoreIndex(JournalTables.AllocationIndex);
         (events ?? EventTypes.Today).Name(options);
 
         // A read model that skips what it cannot read is wrong without saying so.
-        options.Projections.AsyncMode = DaemonMode.HotCold;
+        // Who runs them is decided by Leadership.
+        options.Projections.AsyncMode = DaemonMode.Solo;
         options.Projections.Add(new ReadModelsProjection(), ProjectionLifecycle.Async, ReadModelsProjection.Name, daemon => daemon.BatchSize = 2000);
         options.Projections.Errors.SkipApplyErrors = false;
         options.Projections.Errors.SkipSerializationErrors = false;

@@ -190,7 +190,7 @@ public sealed class FillingTheTables
     {
         await using var scene = await ReadScene.StartAsync();
         var events = new AnyLog(8, 60).Events;
-        // As the service runs it: the leader keeps a transaction open for as long as it leads.
+        // As the service runs it.
         var leader = new ProjectionCoordinator(scene.Journal.Store, NullLogger<ProjectionCoordinator>.Instance);
         await leader.StartAsync(CancellationToken.None);
         await scene.WriteAsync(events.Take(events.Count / 3));
