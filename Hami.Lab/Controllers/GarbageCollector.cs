@@ -17,12 +17,15 @@ internal sealed class GarbageCollector
     private readonly Lock _lock = new();
     private Action<Resource, V1ObjectMeta> _gone = (_, _) => { };
 
-    public GarbageCollector(LabControllersOptions options, Action<Exception> broken)
+    /// <summary>Nothing is asked before its informers run.</summary>
+    /// <param name="pods">Watched for others too; of all other kinds only the metadata are read.</param>
+    public GarbageCollector(LabControllersOptions options, Informer<V1Pod> pods, Action<Exception> broken)
     {
         _kubernetes = options.Kubernetes;
         Queue = new(options.Time);
         // Events have no owners, and there are many of them.
-        Informers = [.. Resources.All.Where(r => r.StoredAs is null && r.Plural is not ("events" or "leases")).Select(r => Watch(r, options, broken))];
+        Informers = [.. Resources.All.Where(r => r.StoredAs is null && r.Plural is not ("events" or "leases" or "pods")).Select(r => Watch(r, options, broken))];
+        pods.OnChange(c => Take(Resources.Pods, new(Bare(c.Before), Bare(c.Now))));
     }
 
     public IInformer[] Informers { get; }
@@ -70,6 +73,8 @@ internal sealed class GarbageCollector
         informer.OnChange(c => Take(resource, c));
         return informer;
     }
+
+    private static Thing? Bare(V1Pod? pod) => pod is null ? null : new() { Metadata = pod.Metadata };
 
     private void Take(Resource resource, Change<Thing> change)
     {

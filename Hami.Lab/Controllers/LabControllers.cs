@@ -52,7 +52,7 @@ public sealed partial class LabControllers : IAsyncDisposable
         var jobs = new Jobs(options, informers.Jobs, informers.Pods, owned, events);
         var contents = new NamespaceContents(options, informers.Namespaces);
         var quotas = new QuotaStatus(options, informers.Quotas, informers.Pods);
-        var garbage = new GarbageCollector(options, e => WatchBroke(_log, e.Message));
+        var garbage = new GarbageCollector(options, informers.Pods, e => WatchBroke(_log, e.Message));
         garbage.OnGone((resource, metadata) =>
         {
             contents.Gone(resource, metadata);

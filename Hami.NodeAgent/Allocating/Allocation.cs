@@ -130,8 +130,8 @@ internal sealed partial class Allocation(
 
     private Func<string, string, bool> Served()
     {
-        var held = checkpoint.Read()?.Select(e => (e.PodUid, e.Container)).ToHashSet() ?? [];
-        return (uid, container) => handedOut.Has(uid, container) || held.Contains((uid, container));
+        var held = checkpoint.Read() ?? [];
+        return (uid, container) => handedOut.Has(uid, container) || held.Any(e => e.PodUid == uid && e.Container == container);
     }
 
     // The same question again, after everything was answered: the kubelet lost our answer.

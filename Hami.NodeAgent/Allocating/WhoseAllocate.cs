@@ -23,25 +23,27 @@ internal static class WhoseAllocate
         IReadOnlyCollection<string> ids, IReadOnlyCollection<PodOnNode> pods, IReadOnlyList<ListedPod>? listing,
         Func<string, string, bool> served, IReadOnlySet<(string PodUid, string Container)>? inThisCall = null)
     {
-        // A listing has no UIDs: a pod of the same name that is still ending may be listed beside it.
-        var byName = listing?.ToLookup(l => (l.Namespace, l.Name));
-        var waiting =
-            from pod in pods
-            where !pod.Over && pod.Fault is null
-            where pod.Phase is BindPhases.Allocating || (pod.Phase is BindPhases.Success && listing is not null)
-            from listed in byName?[(pod.Namespace, pod.Name)] ?? Unlisted
-            let next = pod.Shares.FirstOrDefault(c =>
-                inThisCall?.Contains((pod.Uid, c.Name)) is not true && !IsServed(pod, c, listed, served))
-            where next is not null
-            select new Owner(pod, next, pod.Phase is BindPhases.Allocating);
+        return Best(BindPhases.Allocating) ?? (listing is null ? null : Best(BindPhases.Success));
 
-        // Several only where a pod that was rejected for other reasons lingers in the listing: it is older.
-        var inOrder = listing is null ? waiting.OrderBy(o => o.Pod.Order) : waiting.OrderByDescending(o => o.Pod.Order);
-        return inOrder
-            .OrderByDescending(o => o.Certain)
-            .ThenByDescending(o => o.Container.Devices.Count == ids.Count)
-            .ThenByDescending(o => listing is not null && SameCards(ids, o.Container))
-            .FirstOrDefault();
+        Owner? Best(string phase)
+        {
+            var waiting =
+                from pod in pods
+                where pod.Phase == phase && !pod.Over && pod.Fault is null
+                // A listing has no UIDs: a pod of the same name that is still ending may be listed beside it.
+                from listed in listing?.Where(l => l.Name == pod.Name && l.Namespace == pod.Namespace) ?? Unlisted
+                let next = pod.Shares.FirstOrDefault(c =>
+                    inThisCall?.Contains((pod.Uid, c.Name)) is not true && !IsServed(pod, c, listed, served))
+                where next is not null
+                select new Owner(pod, next, phase is BindPhases.Allocating);
+
+            // Several only where a pod that was rejected for other reasons lingers in the listing: it is older.
+            var inOrder = listing is null ? waiting.OrderBy(o => o.Pod.Order) : waiting.OrderByDescending(o => o.Pod.Order);
+            return inOrder
+                .OrderByDescending(o => o.Container.Devices.Count == ids.Count)
+                .ThenByDescending(o => listing is not null && SameCards(ids, o.Container))
+                .FirstOrDefault();
+        }
     }
 
     private static bool IsServed(PodOnNode pod, ContainerShare container, ListedPod? listed, Func<string, string, bool> served)

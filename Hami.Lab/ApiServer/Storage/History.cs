@@ -1,21 +1,14 @@
 namespace Hami.Lab.ApiServer;
 
-/// <summary>Some changes in order, ready to be read without the store's lock.</summary>
-internal readonly record struct Stretch(Change[] Changes, int From, int To)
-{
-    public int Length => To - From;
-
-    public ReadOnlySpan<Change> Span => Changes.AsSpan(From, Length);
-}
-
-/// <summary>The last changes of one resource, in order. Used under the store's lock; a stretch of it may be read outside.</summary>
-/// <remarks>An array is only ever appended to, and replaced when it is full or forgets: whoever holds it reads on undisturbed.</remarks>
+/// <summary>The last changes of one resource, in order. Used under the store's lock.</summary>
 internal sealed class History(Resource resource, int window, long windowBytes)
 {
     private readonly Dictionary<Trigger, TaskCompletionSource> _waiting = [];
     private readonly bool _onNodes = SelectableFields.IndexOf(resource, "spec.nodeName") == 0;
-    private Change[] _changes = new Change[64];
-    private int _count;
+    private readonly ChangeList _changes = new(64);
+
+    // A kubelet and an agent of each node watch its pods alone, and would pass over those of all others.
+    private readonly Dictionary<string, ChangeList> _ofNode = new(StringComparer.Ordinal);
     private long _bytes;
     private int _sinceAllWoke;
     private long _bytesSinceAllWoke;
@@ -33,60 +26,65 @@ internal sealed class History(Resource resource, int window, long windowBytes)
 
     public void Add(Change change)
     {
-        if (_count == _changes.Length)
-            Array.Resize(ref _changes, 2 * _count);
-        _changes[_count++] = change;
+        _changes.Add(change);
+        foreach (var node in NodesOf(change))
+        {
+            if (!_ofNode.TryGetValue(node, out var its))
+                _ofNode[node] = its = new(4);
+            its.Add(change);
+        }
         var bytes = BytesOf(change);
         _bytes += bytes;
         // Trimmed in halves, so that a busy store does not move the list on every write.
-        if (_count > 2 * window || _bytes > 2 * windowBytes)
+        if (_changes.Count > 2 * window || _bytes > 2 * windowBytes)
             Trim();
         Wake(change, bytes);
     }
 
-    /// <summary>The changes after a revision; refused when some of them are forgotten.</summary>
-    public Stretch Since(long revision)
+    /// <summary>The changes after a revision, or those of them that a watcher with this trigger may want to see; refused when some are forgotten.</summary>
+    public Stretch Since(long revision, Trigger trigger)
     {
         if (revision < Floor)
             throw KubernetesError.Expired(revision, Floor);
-        var (low, high) = (0, _count);
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            if (_changes[middle].Revision <= revision)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        return new(_changes, low, _count);
+        if (!_onNodes || trigger.OnNode is not { } node)
+            return _changes.Since(revision);
+        return _ofNode.TryGetValue(node, out var its) ? its.Since(revision) : default;
     }
 
     public void ForgetUpTo(long revision)
     {
-        var kept = _changes.Take(_count).Where(c => c.Revision > revision).ToArray();
-        Keep(kept);
         Floor = Math.Max(Floor, revision);
+        _changes.ForgetUpTo(Floor);
+        foreach (var (node, its) in _ofNode)
+        {
+            its.ForgetUpTo(Floor);
+            if (its.Count == 0)
+                _ofNode.Remove(node);
+        }
+        _bytes = 0;
+        foreach (var change in _changes.Since(Floor).Span)
+            _bytes += BytesOf(change);
     }
 
     private void Trim()
     {
-        var (first, bytes) = (_count, 0L);
-        while (first > 0 && _count - first < window && (bytes += BytesOf(_changes[first - 1])) <= windowBytes)
+        var (first, bytes) = (_changes.Count, 0L);
+        while (first > 0 && _changes.Count - first < window && (bytes += BytesOf(_changes[first - 1])) <= windowBytes)
             first--;
-        if (first == 0)
-            return;
-        Floor = _changes[first - 1].Revision;
-        Keep(_changes[first.._count]);
+        if (first > 0)
+            ForgetUpTo(_changes[first - 1].Revision);
     }
 
-    private void Keep(Change[] kept)
+    // One that moves to a node was on none before.
+    private IEnumerable<string> NodesOf(Change change)
     {
-        _count = kept.Length;
-        _bytes = kept.Sum(BytesOf);
-        _changes = kept;
-        if (_changes.Length == 0)
-            _changes = new Change[64];
+        if (!_onNodes)
+            return [];
+        var (before, after) = (NodeOf(change.Before), NodeOf(change.After));
+        return before == after ? [after] : [before, after];
     }
+
+    private static string NodeOf(Stored? version) => version?.Facts.Fields[0] ?? "";
 
     private void Wake(Change change, long bytes)
     {

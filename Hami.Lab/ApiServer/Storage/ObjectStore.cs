@@ -69,7 +69,7 @@ internal sealed class ObjectStore : IDisposable
             if (revision > _revision)
                 throw KubernetesError.TooLargeRevision(revision, _revision);
             var shelf = _shelves[resource.Storage];
-            (objects, since) = (shelf.Objects, shelf.History.Since(revision));
+            (objects, since) = (shelf.Objects, shelf.History.Since(revision, Trigger.Any));
         }
         if (since.Length == 0)
             return In(@namespace, objects);
@@ -135,7 +135,7 @@ internal sealed class ObjectStore : IDisposable
             if (revision > _revision)
                 throw KubernetesError.TooLargeRevision(revision, _revision);
             var history = _shelves[resource.Storage].History;
-            return new(history.Since(revision), _revision, history.Next(trigger));
+            return new(history.Since(revision, trigger), _revision, history.Next(trigger));
         }
     }
 
@@ -145,7 +145,7 @@ internal sealed class ObjectStore : IDisposable
         lock (_lock)
         {
             var history = _shelves[resource.Storage].History;
-            return history.Since(history.Floor).Span.ToArray();
+            return history.Since(history.Floor, Trigger.Any).Span.ToArray();
         }
     }
 
@@ -156,7 +156,7 @@ internal sealed class ObjectStore : IDisposable
         {
             if (revision > _revision)
                 throw KubernetesError.TooLargeRevision(revision, _revision);
-            _ = _shelves[resource.Storage].History.Since(revision);
+            _ = _shelves[resource.Storage].History.Since(revision, Trigger.Any);
         }
     }
 

@@ -7,7 +7,10 @@ using k8s.Models;
 namespace Hami.Lab.Scheduler;
 
 /// <summary>Lists in pages, then watches for ever, keeping nothing itself but its place.</summary>
-/// <remarks>A watch that ends in order is taken up where it stopped; after an error everything is listed again, because the server may be another one.</remarks>
+/// <remarks>
+/// A watch that ends in order is taken up where it stopped; after an error, or when it has told nothing, not even a bookmark, everything is listed
+/// again, because the server may be another one.
+/// </remarks>
 internal sealed class Following<T>(
     Func<string?, CancellationToken, Task<IItems<T>>> list,
     Func<string?, CancellationToken, IAsyncEnumerable<(WatchEventType Type, T Object)>> watch,
@@ -28,9 +31,9 @@ internal sealed class Following<T>(
             try
             {
                 var version = await List(now, onlyThese, cancellationToken);
-                while (!cancellationToken.IsCancellationRequested)
+                for (var told = true; told && !cancellationToken.IsCancellationRequested;)
                 {
-                    version = await Watch(version, now, gone, cancellationToken);
+                    (version, told) = await Watch(version, now, gone, cancellationToken);
                     await Task.Delay(Rest, time, cancellationToken);
                 }
             }
@@ -65,17 +68,19 @@ internal sealed class Following<T>(
         }
     }
 
-    private async Task<string?> Watch(string? version, Action<T> now, Action<T> gone, CancellationToken cancellationToken)
+    private async Task<(string? Version, bool Told)> Watch(string? version, Action<T> now, Action<T> gone, CancellationToken cancellationToken)
     {
+        var told = false;
         await foreach (var (type, item) in watch(version, cancellationToken).WithCancellation(cancellationToken))
         {
+            told = true;
             version = item.Metadata?.ResourceVersion ?? version;
             if (type is WatchEventType.Added or WatchEventType.Modified)
                 now(item);
             else if (type is WatchEventType.Deleted)
                 gone(item);
         }
-        return version;
+        return (version, told);
     }
 }
 
