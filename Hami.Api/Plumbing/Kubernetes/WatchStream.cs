@@ -11,7 +11,7 @@ using k8s.Models;
 namespace Hami.Api.Plumbing.Kubernetes;
 
 /// <summary>Follows what happens to the objects of a resource; the objects are the client's.</summary>
-/// <remarks>The client's own watch makes each line a string and decodes it twice, first to see whether it is an error: half of what it costs to follow busy pods.</remarks>
+/// <remarks>The client's own watch makes each line a string and decodes it twice, first to see whether it is an error, which shows where many pods are followed.</remarks>
 internal static class WatchStream
 {
     private static readonly JsonSerializerOptions Options = OfTheClient();
