@@ -69,7 +69,7 @@ internal sealed class GarbageCollector
             (version, ct) => WatchStream.Of<Thing>(_kubernetes, $"{(resource.Group.Length == 0 ? "api" : $"apis/{resource.Group}")}/{resource.Version}/{resource.Plural}", version, ct),
             options.Time,
             broken,
-            thing => (thing.Metadata.ManagedFields, thing.Metadata.Annotations, thing.Metadata.Labels) = (null, null, null));
+            thing => new() { Metadata = thing.Metadata with { ManagedFields = null, Annotations = null, Labels = null } });
         informer.OnChange(c => Take(resource, c));
         return informer;
     }

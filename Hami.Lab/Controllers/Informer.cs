@@ -14,20 +14,18 @@ internal sealed class Informer<T> : IInformer
     private readonly List<Action<Change<T>>> _handlers = [];
     private readonly TaskCompletionSource _listed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Mirror<T> _mirror;
-    private readonly Action<T> _slim;
     private long _listing;
     private long _revision;
 
     /// <summary>Nothing is asked before <see cref="Run"/>.</summary>
-    /// <param name="slim">Throws away what no controller looks at; there may be ten thousand of them.</param>
+    /// <param name="slim">A copy without what no controller looks at; there may be ten thousand of them.</param>
     public Informer(
         Func<CancellationToken, Task<IItems<T>>> list,
         Func<string?, CancellationToken, IAsyncEnumerable<(WatchEventType Type, T Object)>> watch,
         TimeProvider time,
         Action<Exception> broken,
-        Action<T>? slim = null)
+        Func<T, T>? slim = null)
     {
-        _slim = slim ?? (_ => { });
         _mirror = new(
             async ct =>
             {
@@ -37,7 +35,8 @@ internal sealed class Informer<T> : IInformer
             },
             watch,
             time,
-            broken);
+            broken,
+            slim);
     }
 
     public Task Listed => _listed.Task;
@@ -58,7 +57,6 @@ internal sealed class Informer<T> : IInformer
         {
             if (change.Now is { } now)
             {
-                _slim(now);
                 _objects[Key(now)] = now;
             }
             // Made again under the same name, the newer one may be here already.

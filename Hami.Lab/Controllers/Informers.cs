@@ -1,4 +1,5 @@
 using Hami.Api.Plumbing.Kubernetes;
+using Hami.Lab.Cluster;
 using k8s;
 using k8s.Models;
 
@@ -14,11 +15,11 @@ internal sealed class Informers
         var (kubernetes, time) = (options.Kubernetes, options.Time);
         Pods = new(
             async ct => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: ct),
-            (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct), time, broken, Slim);
+            (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct, read: PodsReadOnce.Read), time, broken, Slim);
         Nodes = new(
             async ct => await kubernetes.CoreV1.ListNodeAsync(cancellationToken: ct),
             (version, ct) => WatchStream.Of<V1Node>(kubernetes, "api/v1/nodes", version, ct), time, broken,
-            node => node.Metadata.Annotations = null);
+            node => node with { Metadata = node.Metadata with { Annotations = null } });
         Leases = new(
             async ct => await kubernetes.CoordinationV1.ListNamespacedLeaseAsync("kube-node-lease", cancellationToken: ct),
             (version, ct) => WatchStream.Of<V1Lease>(kubernetes, "apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", version, ct), time, broken);
@@ -59,13 +60,13 @@ internal sealed class Informers
     public Informer<V1ResourceQuota> Quotas { get; }
 
     // Ten thousand pods are held here; no controller asks how a container is run, or what others have noted on it.
-    private static void Slim(V1Pod pod)
+    private static V1Pod Slim(V1Pod pod) => pod with
     {
-        pod.Metadata.ManagedFields = null;
-        pod.Metadata.Annotations = pod.Metadata.Annotations?.Where(a => Asked.Contains(a.Key, StringComparer.Ordinal)).ToDictionary(StringComparer.Ordinal);
-        pod.Spec.Containers = [];
-        pod.Spec.InitContainers = null;
-        pod.Spec.Volumes = null;
-        pod.Spec.Affinity = null;
-    }
+        Metadata = pod.Metadata with
+        {
+            ManagedFields = null,
+            Annotations = pod.Metadata.Annotations?.Where(a => Asked.Contains(a.Key, StringComparer.Ordinal)).ToDictionary(StringComparer.Ordinal),
+        },
+        Spec = pod.Spec with { Containers = [], InitContainers = null, Volumes = null, Affinity = null },
+    };
 }

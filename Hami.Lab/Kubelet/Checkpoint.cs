@@ -12,6 +12,8 @@ internal static class Checkpoint
     /// <summary>Devices without a NUMA node stand under this key (kubelet: <c>nodeWithoutTopology</c>).</summary>
     private const string NoNumaNode = "-1";
 
+    private static readonly byte[] Comma = Utf8(",");
+
     public sealed record Document(Content Data, ulong Checksum);
 
     public sealed record Content(IReadOnlyList<Entry>? PodDeviceEntries, IReadOnlyDictionary<string, IReadOnlyList<string>>? RegisteredDevices);
@@ -30,23 +32,12 @@ internal static class Checkpoint
         IReadOnlyDictionary<string, IReadOnlyList<string>> registered,
         Func<string, string, long?> numaNode)
     {
-        var entries = grants.Select(g => new Entry(
-            g.PodUid,
-            g.Container,
-            g.Resource,
-            g.DeviceIds
-                .GroupBy(id => numaNode(g.Resource, id)?.ToString() ?? NoNumaNode, StringComparer.Ordinal)
-                .ToDictionary(n => n.Key, IReadOnlyList<string> (n) => [.. n], StringComparer.Ordinal),
-            g.AnswerBytes)).ToList();
-        var data = JsonSerializer.SerializeToUtf8Bytes(new Content(entries, registered));
+        var data = Pieces(grants, registered, numaNode);
+        // A Document, written without being put together first.
+        ReadOnlyMemory<byte>[] text = [Utf8("{\"Data\":"), .. data, Utf8($",\"Checksum\":{Fnv1a(data)}}}")];
         var unfinished = Path.Combine(Path.GetDirectoryName(file)!, $".{Path.GetFileName(file)}.new");
-        // A Document, of which the larger part is text already.
-        using (var text = File.Create(unfinished))
-        {
-            text.Write("{\"Data\":"u8);
-            text.Write(data);
-            text.Write(Encoding.UTF8.GetBytes($",\"Checksum\":{Fnv1a(data)}}}"));
-        }
+        using (var handle = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write))
+            RandomAccess.Write(handle, text, fileOffset: 0);
         File.Move(unfinished, file, overwrite: true);
     }
 
@@ -56,7 +47,7 @@ internal static class Checkpoint
         if (!File.Exists(file))
             return ([], []);
         var document = JsonSerializer.Deserialize<Document>(File.ReadAllText(file)) ?? throw new JsonException("The checkpoint is empty.");
-        if (document.Checksum != Fnv1a(JsonSerializer.SerializeToUtf8Bytes(document.Data)))
+        if (document.Checksum != Fnv1a([JsonSerializer.SerializeToUtf8Bytes(document.Data)]))
             throw new JsonException($"The checkpoint {file} is damaged: its checksum differs.");
         var grants = (document.Data.PodDeviceEntries ?? []).Select(e => new DeviceGrant(
             e.PodUid,
@@ -67,11 +58,53 @@ internal static class Checkpoint
         return (grants, [.. document.Data.RegisteredDevices?.Keys ?? []]);
     }
 
-    private static ulong Fnv1a(ReadOnlySpan<byte> bytes)
+    private static List<ReadOnlyMemory<byte>> Pieces(
+        IEnumerable<DeviceGrant> grants, IReadOnlyDictionary<string, IReadOnlyList<string>> registered, Func<string, string, long?> numaNode)
+    {
+        List<ReadOnlyMemory<byte>> pieces = [];
+        var before = Utf8("{\"PodDeviceEntries\":[");
+        foreach (var grant in grants)
+        {
+            pieces.Add(before);
+            pieces.Add(EntryOf(grant, numaNode));
+            before = Comma;
+        }
+        if (pieces.Count == 0)
+            pieces.Add(before);
+        pieces.Add(Utf8("],\"RegisteredDevices\":"));
+        pieces.Add(JsonSerializer.SerializeToUtf8Bytes(registered));
+        pieces.Add(Utf8("}"));
+        return pieces;
+    }
+
+    // The file of a full node is long, and all but one of its entries were in the one before.
+    private static byte[] EntryOf(DeviceGrant grant, Func<string, string, long?> numaNode)
+    {
+        var nodes = grant.DeviceIds.Select(id => numaNode(grant.Resource, id)?.ToString() ?? NoNumaNode).ToArray();
+        if (grant.Written is { } written && written.NumaNodes.AsSpan().SequenceEqual(nodes))
+            return written.Text;
+        var entry = new Entry(
+            grant.PodUid,
+            grant.Container,
+            grant.Resource,
+            grant.DeviceIds.Zip(nodes)
+                .GroupBy(d => d.Second, d => d.First, StringComparer.Ordinal)
+                .ToDictionary(n => n.Key, IReadOnlyList<string> (n) => [.. n], StringComparer.Ordinal),
+            grant.Answer.ToByteArray());
+        grant.Written = new(nodes, JsonSerializer.SerializeToUtf8Bytes(entry));
+        return grant.Written.Text;
+    }
+
+    private static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text);
+
+    private static ulong Fnv1a(IEnumerable<ReadOnlyMemory<byte>> pieces)
     {
         var hash = 14695981039346656037UL;
-        foreach (var b in bytes)
-            hash = (hash ^ b) * 1099511628211UL;
+        foreach (var piece in pieces)
+        {
+            foreach (var b in piece.Span)
+                hash = (hash ^ b) * 1099511628211UL;
+        }
         return hash;
     }
 }

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Kubelet.DevicePlugin.V1Beta1;
 
 namespace Hami.Lab.Kubelet;
@@ -11,18 +10,19 @@ internal sealed record DeviceGrant(
     IReadOnlyList<string> DeviceIds,
     ContainerAllocateResponse Answer)
 {
-    private byte[]? _bytes;
-
-    /// <summary>The answer as the checkpoint keeps it.</summary>
-    public byte[] AnswerBytes => _bytes ??= Answer.ToByteArray();
+    /// <summary>Its entry in the checkpoint, once it was written.</summary>
+    public WrittenGrant? Written { get; set; }
 }
+
+/// <summary>A checkpoint's entry as JSON, and the NUMA nodes, device by device, for which it is true.</summary>
+internal sealed record WrittenGrant(string[] NumaNodes, byte[] Text);
 
 /// <summary>Which container holds which device ids: the kubelet's device manager without its plugins.</summary>
 internal sealed class DeviceLedger
 {
     private readonly Lock _gate = new();
     private readonly List<DeviceGrant> _grants = [];
-    private ILookup<(string PodUid, string Container), DeviceGrant>? _byContainer;
+    private readonly Dictionary<string, IReadOnlyList<DeviceGrant>> _byPod = new(StringComparer.Ordinal);
 
     // Ended pods whose grants are still written down: nothing is done when a pod ends, they go when devices are next asked for.
     private readonly HashSet<string> _ended = new(StringComparer.Ordinal);
@@ -40,11 +40,14 @@ internal sealed class DeviceLedger
         }
     }
 
-    public IReadOnlyList<DeviceGrant> Of(string podUid, string container)
+    /// <summary>What a pod's containers hold; the same list as long as nothing of it changes.</summary>
+    public IReadOnlyList<DeviceGrant> Of(string podUid)
     {
         lock (_gate)
-            return _ended.Contains(podUid) ? [] : [.. (_byContainer ??= _grants.ToLookup(g => (g.PodUid, g.Container)))[(podUid, container)]];
+            return _byPod.GetValueOrDefault(podUid, []);
     }
+
+    public IReadOnlyList<DeviceGrant> Of(string podUid, string container) => [.. Of(podUid).Where(g => g.Container == container)];
 
     public IReadOnlySet<string> InUse(string resource)
     {
@@ -63,10 +66,10 @@ internal sealed class DeviceLedger
     {
         lock (_gate)
         {
-            _byContainer = null;
-            _grants.RemoveAll(g => _ended.Contains(g.PodUid));
+            if (_ended.Count > 0)
+                _grants.RemoveAll(g => _ended.Contains(g.PodUid));
             _ended.Clear();
-            _grants.Add(grant);
+            Add(grant);
             var key = (grant.PodUid, grant.Resource);
             if (!_reusable.TryGetValue(key, out var ids))
                 _reusable[key] = ids = new(StringComparer.Ordinal);
@@ -82,7 +85,7 @@ internal sealed class DeviceLedger
     {
         lock (_gate)
         {
-            if (_grants.Exists(g => g.PodUid == podUid))
+            if (_byPod.Remove(podUid))
                 _ended.Add(podUid);
             foreach (var key in _reusable.Keys.Where(k => k.PodUid == podUid).ToList())
                 _reusable.Remove(key);
@@ -94,8 +97,14 @@ internal sealed class DeviceLedger
     {
         lock (_gate)
         {
-            _byContainer = null;
-            _grants.AddRange(grants);
+            foreach (var grant in grants)
+                Add(grant);
         }
+    }
+
+    private void Add(DeviceGrant grant)
+    {
+        _grants.Add(grant);
+        _byPod[grant.PodUid] = [.. _byPod.GetValueOrDefault(grant.PodUid, []), grant];
     }
 }

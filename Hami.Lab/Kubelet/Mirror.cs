@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using Hami.Api.Plumbing.Kubernetes;
+using Hami.Lab.Cluster;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -13,12 +14,14 @@ namespace Hami.Lab.Kubelet;
 internal sealed record Change<T>(T? Before, T? Now) where T : class;
 
 /// <summary>Lists, then watches for ever: what an informer does, in a page.</summary>
+/// <param name="slim">What is kept and told instead of an object; it may not be changed, as others may hold it too.</param>
 /// <remarks>A broken watch is listed again after a short rest, and the difference is told as ordinary changes, so that no end of an object is missed.</remarks>
 internal sealed class Mirror<T>(
     Func<CancellationToken, Task<IItems<T>>> list,
     Func<string?, CancellationToken, IAsyncEnumerable<(WatchEventType Type, T Object)>> watch,
     TimeProvider time,
-    Action<Exception> broken)
+    Action<Exception> broken,
+    Func<T, T>? slim = null)
     where T : class, IKubernetesObject<V1ObjectMeta>
 {
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(300);
@@ -79,7 +82,7 @@ internal sealed class Mirror<T>(
 
     private List<Change<T>> Relist(IList<T> items)
     {
-        var now = items.ToDictionary(i => i.Uid(), StringComparer.Ordinal);
+        var now = items.ToDictionary(i => i.Uid(), Kept, StringComparer.Ordinal);
         var changes = _known.Where(k => !now.ContainsKey(k.Key)).Select(k => new Change<T>(k.Value, null)).ToList();
         foreach (var (uid, item) in now)
         {
@@ -93,8 +96,11 @@ internal sealed class Mirror<T>(
         return changes;
     }
 
-    private Change<T>? Take(WatchEventType type, T item)
+    private T Kept(T item) => slim?.Invoke(item) ?? item;
+
+    private Change<T>? Take(WatchEventType type, T told)
     {
+        var item = Kept(told);
         switch (type)
         {
             case WatchEventType.Added or WatchEventType.Modified:
@@ -121,7 +127,7 @@ internal static class Mirror
         var theirs = $"spec.nodeName={node}";
         return new(
             async ct => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: theirs, cancellationToken: ct),
-            (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct, fieldSelector: theirs),
+            (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct, fieldSelector: theirs, read: PodsReadOnce.Read),
             time,
             broken);
     }

@@ -16,7 +16,14 @@ internal sealed partial class Allocation(
     // The pod loop of the whole node waits for us; what is not written by then goes on in the background.
     private static readonly TimeSpan PatienceForTheCluster = TimeSpan.FromSeconds(2);
 
+    // Between its question for a preference and the Allocate that follows, the kubelet admits nobody else.
+    private static readonly TimeSpan PreferenceHolds = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim oneAtATime = new(1, 1);
+    private Preferred? preferred;
+
+    /// <param name="Listing">The kubelet's pod-resources, as they were when these ids were preferred.</param>
+    private sealed record Preferred(IReadOnlySet<string> Ids, IReadOnlyList<ListedPod>? Listing, long At);
 
     /// <exception cref="RpcException">Nothing can be handed out; the kubelet shows the detail to the pod's owner.</exception>
     public async Task<AllocateResponse> Allocate(AllocateRequest request, CancellationToken cancellation)
@@ -27,14 +34,15 @@ internal sealed partial class Allocation(
             var answer = new AllocateResponse();
             var inThisCall = new HashSet<(string, string)>();
             var touched = new Dictionary<string, PodOnNode>(StringComparer.Ordinal);
+            var served = Served();
             foreach (var ids in request.ContainerRequests.Select(r => r.DevicesIds))
             {
-                var (pod, container) = await OwnerOf(ids, inThisCall, cancellation);
+                var (pod, container) = await OwnerOf(ids, inThisCall, served, cancellation);
                 answer.ContainerResponses.Add(await Give(pod, container, ids));
                 inThisCall.Add((pod.Uid, container.Name));
                 touched[pod.Uid] = pod;
             }
-            foreach (var pod in touched.Values.Where(IsComplete))
+            foreach (var pod in touched.Values.Where(p => p.Shares.All(c => served(p.Uid, c.Name))))
                 await AtMost(phases.Succeeded(pod));
             return answer;
         }
@@ -44,25 +52,34 @@ internal sealed partial class Allocation(
         }
     }
 
-    /// <summary>The container that the kubelet will most likely ask for next; null when there is no telling.</summary>
-    public async Task<ContainerShare?> Next(int size, CancellationToken cancellation)
+    /// <summary>Of the devices that the kubelet offers, those of the cards that the scheduler chose for the container it will most likely ask for next; none when there is no telling.</summary>
+    public async Task<IReadOnlyList<string>> Prefer(ContainerPreferredAllocationRequest ask, CancellationToken cancellation)
     {
         var listing = await podResources.List(cancellation);
-        var ids = Enumerable.Repeat("", size).ToList();
-        var owner = WhoseAllocate.Find(ids, pods.Watched, listing, Served());
+        var served = Served();
+        var any = Enumerable.Repeat("", ask.AllocationSize).ToList();
+        var owner = WhoseAllocate.Find(any, pods.Watched, listing, served);
         if (owner is not { Certain: true } && await pods.Read(cancellation) is { } fresh)
-            owner = WhoseAllocate.Find(ids, fresh, listing, Served());
-        return owner?.Container;
+            owner = WhoseAllocate.Find(any, fresh, listing, served);
+        if (owner is null)
+            return [];
+        var ids = PreferredReplicas.Choose(
+            ask.AvailableDeviceIDs, ask.MustIncludeDeviceIDs, ask.AllocationSize, [.. owner.Container.Devices.Select(d => d.Uuid)]);
+        preferred = new(ids.ToHashSet(StringComparer.Ordinal), listing, time.GetTimestamp());
+        return ids;
     }
 
     public void Dispose() => oneAtATime.Dispose();
 
     private async Task<(PodOnNode, ContainerShare)> OwnerOf(
-        IReadOnlyList<string> ids, HashSet<(string, string)> inThisCall, CancellationToken cancellation)
+        IReadOnlyList<string> ids, HashSet<(string, string)> inThisCall, Func<string, string, bool> served, CancellationToken cancellation)
     {
-        var listing = await podResources.List(cancellation);
+        // An Allocate for just the ids that were preferred is for the container that they were preferred for.
+        var asked = Interlocked.Exchange(ref preferred, null);
+        var isThat = asked is not null && asked.Ids.SetEquals(ids) && time.GetElapsedTime(asked.At) < PreferenceHolds;
+        var listing = isThat ? asked!.Listing : await podResources.List(cancellation);
         var known = pods.Watched;
-        var owner = WhoseAllocate.Find(ids, known, listing, Served(), inThisCall);
+        var owner = WhoseAllocate.Find(ids, known, listing, served, inThisCall);
         if (owner is not { Certain: true } || !await pods.MayBeCurrent(owner.Pod, cancellation))
         {
             // The kubelet may have seen the pod before our watch did, or this is a new pod of an old one's name.
@@ -70,7 +87,9 @@ internal sealed partial class Allocation(
             if (fresh is null && owner is null && Repeated(ids, known) is null)
                 throw Error($"The pod that asks for {options.ResourceName} is not known yet and the API server did not answer; create the pod again once it does.");
             known = fresh ?? known;
-            owner = WhoseAllocate.Find(ids, known, listing, Served(), inThisCall);
+            if (isThat)
+                listing = await podResources.List(cancellation);
+            owner = WhoseAllocate.Find(ids, known, listing, served, inThisCall);
         }
         if (owner is not null)
             return (owner.Pod, owner.Container);
@@ -120,12 +139,6 @@ internal sealed partial class Allocation(
         {
             throw await Refuse(pod, e.Message);
         }
-    }
-
-    private bool IsComplete(PodOnNode pod)
-    {
-        var served = Served();
-        return pod.Shares.All(c => served(pod.Uid, c.Name));
     }
 
     private Func<string, string, bool> Served()

@@ -55,13 +55,8 @@ internal sealed partial class DevicePluginEndpoint(
         {
             // The kubelet asks for one container at a time; to guess further ahead would only be a worse hint.
             if (request.ContainerRequests is [var ask] && !ask.AvailableDeviceIDs.Any(StaticMigDevices.IsMig)
-                && await allocation.Next(ask.AllocationSize, context.CancellationToken) is { } next)
-            {
-                var ids = PreferredReplicas.Choose(
-                    ask.AvailableDeviceIDs, ask.MustIncludeDeviceIDs, ask.AllocationSize, [.. next.Devices.Select(d => d.Uuid)]);
-                if (ids.Count > 0)
-                    answer.ContainerResponses.Add(new ContainerPreferredAllocationResponse { DeviceIDs = { ids } });
-            }
+                && await allocation.Prefer(ask, context.CancellationToken) is { Count: > 0 } ids)
+                answer.ContainerResponses.Add(new ContainerPreferredAllocationResponse { DeviceIDs = { ids } });
         }
 #pragma warning disable CA1031 // An error here would reject the pod, though a hint is all that is asked (kubelet 1.36, tried).
         catch (Exception e)

@@ -23,6 +23,8 @@ internal static class WhoseAllocate
         IReadOnlyCollection<string> ids, IReadOnlyCollection<PodOnNode> pods, IReadOnlyList<ListedPod>? listing,
         Func<string, string, bool> served, IReadOnlySet<(string PodUid, string Container)>? inThisCall = null)
     {
+        // A listing has no UIDs: a pod of the same name that is still ending may be listed beside it.
+        var listedAs = listing?.ToLookup(l => (l.Namespace, l.Name));
         return Best(BindPhases.Allocating) ?? (listing is null ? null : Best(BindPhases.Success));
 
         Owner? Best(string phase)
@@ -30,8 +32,7 @@ internal static class WhoseAllocate
             var waiting =
                 from pod in pods
                 where pod.Phase == phase && !pod.Over && pod.Fault is null
-                // A listing has no UIDs: a pod of the same name that is still ending may be listed beside it.
-                from listed in listing?.Where(l => l.Name == pod.Name && l.Namespace == pod.Namespace) ?? Unlisted
+                from listed in listedAs?[(pod.Namespace, pod.Name)] ?? Unlisted
                 let next = pod.Shares.FirstOrDefault(c =>
                     inThisCall?.Contains((pod.Uid, c.Name)) is not true && !IsServed(pod, c, listed, served))
                 where next is not null

@@ -10,6 +10,9 @@ using k8s.Models;
 
 namespace Hami.Api.Plumbing.Kubernetes;
 
+/// <summary>Decodes one line of a watch.</summary>
+internal delegate (WatchEventType Type, T Object) ReadLine<T>(ReadOnlySpan<byte> line);
+
 /// <summary>Follows what happens to the objects of a resource; the objects are the client's.</summary>
 /// <remarks>The client's own watch makes each line a string and decodes it twice, first to see whether it is an error, which shows where many pods are followed.</remarks>
 internal static class WatchStream
@@ -20,22 +23,25 @@ internal static class WatchStream
     /// <param name="kubernetes">The client's own class, for its connections and credentials.</param>
     /// <param name="path">Of the resource's list, such as <c>api/v1/pods</c>.</param>
     /// <param name="resourceVersion">What is known already; null begins with all there is.</param>
+    /// <param name="read">Decodes a line instead of <see cref="Read{T}"/>.</param>
     /// <exception cref="KubernetesException">The server ended it with an error, such as 410: list again.</exception>
     /// <exception cref="HttpOperationException">The server refused to begin.</exception>
     public static async IAsyncEnumerable<(WatchEventType Type, T Object)> Of<T>(
-        IKubernetes kubernetes, string path, string? resourceVersion, [EnumeratorCancellation] CancellationToken ct, string? fieldSelector = null, string? labelSelector = null)
+        IKubernetes kubernetes, string path, string? resourceVersion, [EnumeratorCancellation] CancellationToken ct,
+        string? fieldSelector = null, string? labelSelector = null, ReadLine<T>? read = null)
     {
         using var answer = await BeginAsync((k8s.Kubernetes)kubernetes, path + Query(resourceVersion, fieldSelector, labelSelector), ct);
+        read ??= Read<T>;
         var lines = PipeReader.Create(await answer.Content.ReadAsStreamAsync(ct));
         try
         {
-            for (ReadResult read; !(read = await lines.ReadAsync(ct)).IsCompleted || !read.Buffer.IsEmpty;)
+            for (ReadResult come; !(come = await lines.ReadAsync(ct)).IsCompleted || !come.Buffer.IsEmpty;)
             {
-                var rest = read.Buffer;
-                while (TryTake(ref rest, out var line, read.IsCompleted))
+                var rest = come.Buffer;
+                while (TryTake(ref rest, out var line, come.IsCompleted))
                 {
                     if (!line.IsEmpty)
-                        yield return Read<T>(line.IsSingleSegment ? line.FirstSpan : line.ToArray());
+                        yield return read(line.IsSingleSegment ? line.FirstSpan : line.ToArray());
                 }
                 lines.AdvanceTo(rest.Start, rest.End);
             }
@@ -81,7 +87,9 @@ internal static class WatchStream
         return true;
     }
 
-    private static (WatchEventType Type, T Object) Read<T>(ReadOnlySpan<byte> line)
+    /// <summary>A line of a watch, without its end.</summary>
+    /// <exception cref="KubernetesException">It tells of an error.</exception>
+    public static (WatchEventType Type, T Object) Read<T>(ReadOnlySpan<byte> line)
     {
         // An error's object is of another kind, which need not even decode as T.
         if (IsError(line))

@@ -6,7 +6,8 @@ namespace Hami.Lab.ApiServer;
 /// <summary>The patch of a request: a function from the object that is there to the object that shall be there.</summary>
 /// <param name="Apply">Changes a copy of the object, and returns what it has become.</param>
 /// <param name="Shown">What an error about the patched object shows: the object, or for a strategic patch the patch as Go prints it.</param>
-internal sealed record Patch(Func<JsonObject, JsonObject> Apply, Func<JsonObject, string> Shown);
+/// <param name="LeavesSpec">It has no word about anything but metadata and status.</param>
+internal sealed record Patch(Func<JsonObject, JsonObject> Apply, Func<JsonObject, string> Shown, bool LeavesSpec);
 
 /// <summary>Reads patches.</summary>
 internal static class Patches
@@ -28,18 +29,20 @@ internal static class Patches
                     throw new KubernetesError(413, "RequestEntityTooLarge",
                         $"Request entity too large: The allowed maximum operations in a JSON patch is {MostOperations}, got {operations.Count}");
                 }
-                return new(current => Applied(current, operations), Json.Text);
+                return new(current => Applied(current, operations), Json.Text, LeavesSpec: false);
             case MergeType:
                 var merge = Map(body, options, "error decoding patch: ");
-                return new(current => MergePatch.Apply(current, merge), Json.Text);
+                return new(current => MergePatch.Apply(current, merge), Json.Text, LeavesSpec(merge));
             case StrategicType:
                 var strategic = Map(body, options, "");
-                return new(current => StrategicMergePatch.Apply(current, strategic), _ => GoText(strategic));
+                return new(current => StrategicMergePatch.Apply(current, strategic), _ => GoText(strategic), LeavesSpec(strategic));
             // Server-side apply included: it needs field ownership, which the lab does not keep.
             default:
                 throw KubernetesError.UnsupportedMediaType(string.Join(", ", JsonType, MergeType, StrategicType));
         }
     }
+
+    private static bool LeavesSpec(JsonObject patch) => patch.All(p => p.Key is "metadata" or "status");
 
     private static JsonNode? Parse(ReadOnlyMemory<byte> body, WriteOptions options, string prefix)
     {

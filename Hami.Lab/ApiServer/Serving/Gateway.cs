@@ -295,6 +295,12 @@ internal sealed class Gateway : IDisposable
     {
         if (http.Request.ContentLength > BodyLimit)
             throw KubernetesError.TooLarge(BodyLimit);
+        if (http.Request.ContentLength is { } length)
+        {
+            var whole = new byte[length];
+            await http.Request.Body.ReadExactlyAsync(whole, http.RequestAborted);
+            return whole;
+        }
         using var body = new MemoryStream();
         var buffer = new byte[16 * 1024];
         while (await http.Request.Body.ReadAsync(buffer, http.RequestAborted) is > 0 and var count)

@@ -57,9 +57,19 @@ internal sealed class Stored(Resource resource, long revision, byte[] utf8, Fact
         Encoding.UTF8.GetBytes($"{{\"kind\":\"{version.Kind}\",\"apiVersion\":\"{version.ApiVersion}\",");
 
     /// <summary>A copy of the object with kind and apiVersion of this version.</summary>
-    public JsonObject Typed(Resource version)
+    public JsonObject Typed(Resource version) => Typed(EventVersions.FromStorage(Json.Copy(Body), version), version);
+
+    /// <summary>The same with metadata and status alone.</summary>
+    public JsonObject TypedStatus(Resource version)
     {
-        var shown = EventVersions.FromStorage(Json.Copy(Body), version);
+        var shown = new JsonObject();
+        foreach (var name in (string[])["metadata", "status"])
+            shown.Put(name, Body[name]);
+        return Typed(shown, version);
+    }
+
+    private static JsonObject Typed(JsonObject shown, Resource version)
+    {
         shown.Insert(0, "kind", version.Kind);
         shown.Insert(1, "apiVersion", version.ApiVersion);
         return shown;

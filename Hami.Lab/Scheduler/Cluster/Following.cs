@@ -1,5 +1,6 @@
 using System.Net;
 using Hami.Api.Plumbing.Kubernetes;
+using Hami.Lab.Cluster;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -92,7 +93,7 @@ internal static class Following
 
     public static Following<V1Pod> Pods(IKubernetes kubernetes, TimeProvider time, Action<Exception> broken) => new(
         async (page, ct) => await kubernetes.CoreV1.ListPodForAllNamespacesAsync(fieldSelector: NotFinished, limit: Page, continueParameter: page, cancellationToken: ct),
-        (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct, fieldSelector: NotFinished),
+        (version, ct) => WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", version, ct, fieldSelector: NotFinished, read: PodsReadOnce.Read),
         time,
         broken);
 

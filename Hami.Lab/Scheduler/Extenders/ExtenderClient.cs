@@ -40,7 +40,9 @@ internal sealed class ExtenderClient : IDisposable
         if (!string.IsNullOrEmpty(answer.Error))
             throw new ExtenderException(answer.Error);
         var fitting = Options.NodeCacheCapable && answer.NodeNames is not null ? answer.NodeNames : [.. (answer.Nodes?.Items ?? []).Select(n => n.Metadata.Name)];
-        return fitting.Except(nodes.Select(n => n.Metadata.Name), StringComparer.Ordinal).FirstOrDefault() is { } stranger
+        var strangers = fitting.ToHashSet(StringComparer.Ordinal);
+        strangers.ExceptWith(nodes.Select(n => n.Metadata.Name));
+        return strangers.FirstOrDefault() is { } stranger
             ? throw new ExtenderException($"extender \"{_url}\" claims a filtered node \"{stranger}\" which is not found in the input node list")
             : (fitting, answer);
     }
