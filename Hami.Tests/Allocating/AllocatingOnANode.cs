@@ -52,6 +52,28 @@ public sealed class AllocatingOnANode
     }
 
     [Fact]
+    public async Task The_kubelet_is_asked_once_for_a_container_that_takes_the_devices_preferred_for_it()
+    {
+        await using var node = await Start();
+
+        await node.Kubelet.Admit(node.Bind(Pod("p", $"{A};{B};", [1, 1])));
+
+        Assert.Equal(2, node.Kubelet.Listings);
+    }
+
+    [Fact]
+    public async Task What_was_preferred_for_a_pod_that_was_then_rejected_does_not_decide_whose_the_next_Allocate_is()
+    {
+        await using var node = await Start();
+        var (rejected, next) = (node.Bind(Pod("a", $"{A};", [1])), node.Bind(Pod("b", $"{B};", [1])));
+        await node.Kubelet.RejectAfterThePreference(rejected);
+
+        var answers = await node.Kubelet.AllocateAtOnce(next, [node.Kubelet.Health.Keys.First(id => id.StartsWith("GPU-b", StringComparison.Ordinal))]);
+
+        Assert.Equal("GPU-b", Assert.Single(answers).Envs["NVIDIA_VISIBLE_DEVICES"]);
+    }
+
+    [Fact]
     public async Task A_pod_that_the_watch_has_not_seen_is_read_from_the_API_server()
     {
         await using var node = await Start();

@@ -41,6 +41,9 @@ internal sealed class TinyKubelet : IAsyncDisposable
     /// <summary>A hint need not be followed.</summary>
     public bool IgnoresPreference { get; set; }
 
+    /// <summary>How often pod-resources was asked.</summary>
+    public int Listings { get; private set; }
+
     public IReadOnlyList<string> IdsOf(string pod, string container) => given.Single(g => g.Pod.Name() == pod && g.Container.Name == container).Ids;
 
     /// <summary>Several containers in one call, as the protocol allows and no kubelet does.</summary>
@@ -89,6 +92,14 @@ internal sealed class TinyKubelet : IAsyncDisposable
             answers[container.Name] = answer;
         }
         return answers;
+    }
+
+    /// <summary>Asks which device a pod had best get, and then rejects it for something else.</summary>
+    public async Task RejectAfterThePreference(V1Pod pod)
+    {
+        listed.Add(pod);
+        await Choose(1);
+        listed.Remove(pod);
     }
 
     /// <summary>Writes down that a container holds ids, whoever was meant to.</summary>
@@ -195,8 +206,10 @@ internal sealed class TinyKubelet : IAsyncDisposable
 
     private sealed class Resources(TinyKubelet kubelet) : PodResourcesLister.PodResourcesListerBase
     {
-        public override Task<ListPodResourcesResponse> List(ListPodResourcesRequest request, ServerCallContext context) =>
-            Task.FromResult(new ListPodResourcesResponse
+        public override Task<ListPodResourcesResponse> List(ListPodResourcesRequest request, ServerCallContext context)
+        {
+            kubelet.Listings++;
+            return Task.FromResult(new ListPodResourcesResponse
             {
                 PodResources =
                 {
@@ -219,5 +232,6 @@ internal sealed class TinyKubelet : IAsyncDisposable
                     }),
                 },
             });
+        }
     }
 }

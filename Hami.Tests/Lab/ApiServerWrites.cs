@@ -101,6 +101,13 @@ public sealed class ApiServerWrites
         var pod = await lab.Read("p");
         Assert.Equal("Running", pod.Status.Phase);
         Assert.Null(pod.Spec.ActiveDeadlineSeconds);
+        // A patch of the status alone, and one that looks at the spec.
+        await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p/status", """{"status":{"message":"m"}}""", "application/strategic-merge-patch+json");
+        await lab.Send("PATCH", "/api/v1/namespaces/default/pods/p/status",
+            $$"""[{"op":"test","path":"/spec/containers/0/name","value":"{{pod.Spec.Containers[0].Name}}"},{"op":"add","path":"/status/reason","value":"r"}]""", "application/json-patch+json");
+        var told = await lab.Read("p");
+        Assert.Equal(("Running", "m", "r"), (told.Status.Phase, told.Status.Message, told.Status.Reason));
+        Assert.Equal(KubernetesJson.Serialize(pod.Spec), KubernetesJson.Serialize(told.Spec));
     }
 
     [Fact]

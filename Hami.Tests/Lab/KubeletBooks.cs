@@ -29,6 +29,24 @@ public sealed class KubeletBooks
     }
 
     [Fact]
+    public void A_checkpoint_written_again_has_what_was_given_since_and_where_the_devices_are_now()
+    {
+        var file = Path.GetTempFileName();
+        var registered = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
+        DeviceGrant[] grants = [Grant("a", "g-0"), Grant("b", "g-1")];
+
+        Checkpoint.Write(file, grants[..0], registered, (_, _) => null);
+        Assert.Empty(Checkpoint.Read(file).Grants);
+        Checkpoint.Write(file, grants[..1], registered, (_, _) => null);
+        Assert.Contains("{\"-1\":[\"g-0\"]}", File.ReadAllText(file), StringComparison.Ordinal);
+        Checkpoint.Write(file, grants, registered, (_, id) => id == "g-0" ? 1 : 0);
+
+        Assert.Contains("{\"1\":[\"g-0\"]}", File.ReadAllText(file), StringComparison.Ordinal);
+        Assert.Equal(["a", "b"], Checkpoint.Read(file).Grants.Select(g => g.Container));
+        File.Delete(file);
+    }
+
+    [Fact]
     public void What_an_init_container_held_is_reusable_in_its_pod_until_an_app_container_takes_it()
     {
         var ledger = new DeviceLedger();

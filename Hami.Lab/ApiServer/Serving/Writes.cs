@@ -236,8 +236,12 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
 
     private static JsonObject WithStatus(Stored current, JsonObject sent, Resource resource)
     {
-        var body = Json.Copy(current.Body);
-        body.Put("status", sent["status"]);
+        var body = new JsonObject();
+        foreach (var (name, value) in current.Body.Where(p => p.Key is not "status"))
+            body.Put(name, value);
+        // What was sent is nobody else's: its status moves, uncopied.
+        if (sent.Remove("status", out var status))
+            body.Put("status", status);
         if (resource.StatusCarriesMetadata)
         {
             foreach (var name in (string[])["labels", "annotations"])
