@@ -61,16 +61,13 @@ internal static class Checkpoint
     private static List<ReadOnlyMemory<byte>> Pieces(
         IEnumerable<DeviceGrant> grants, IReadOnlyDictionary<string, IReadOnlyList<string>> registered, Func<string, string, long?> numaNode)
     {
-        List<ReadOnlyMemory<byte>> pieces = [];
-        var before = Utf8("{\"PodDeviceEntries\":[");
+        List<ReadOnlyMemory<byte>> pieces = [Utf8("{\"PodDeviceEntries\":[")];
         foreach (var grant in grants)
         {
-            pieces.Add(before);
+            if (pieces.Count > 1)
+                pieces.Add(Comma);
             pieces.Add(EntryOf(grant, numaNode));
-            before = Comma;
         }
-        if (pieces.Count == 0)
-            pieces.Add(before);
         pieces.Add(Utf8("],\"RegisteredDevices\":"));
         pieces.Add(JsonSerializer.SerializeToUtf8Bytes(registered));
         pieces.Add(Utf8("}"));

@@ -145,6 +145,8 @@ public sealed partial class LabKubelet : IAsyncDisposable
         builder.Services.AddSingleton(_plugins);
         builder.Services.AddSingleton(_ledger);
         builder.Services.AddSingleton(_pods);
+        // Others are made for each call; this one remembers what it told.
+        builder.Services.AddSingleton<PodResourcesOnSocket>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(1));
         var address = IPAddress.Parse(_options.Address);
         _certificate = KubeletCertificate.Create(_options.NodeName, address, _options.Time);
