@@ -100,19 +100,18 @@ internal sealed class Mirror<T>(
 
     private Change<T>? Take(WatchEventType type, T told)
     {
+        // A bookmark is no object.
+        if (type is not (WatchEventType.Added or WatchEventType.Modified or WatchEventType.Deleted))
+            return null;
         var item = Kept(told);
-        switch (type)
+        if (type is WatchEventType.Deleted)
         {
-            case WatchEventType.Added or WatchEventType.Modified:
-                var before = _known.GetValueOrDefault(item.Uid());
-                _known[item.Uid()] = item;
-                return new(before, item);
-            case WatchEventType.Deleted:
-                _known.Remove(item.Uid());
-                return new(item, null);
-            default:
-                return null;
+            _known.Remove(item.Uid());
+            return new(item, null);
         }
+        var before = _known.GetValueOrDefault(item.Uid());
+        _known[item.Uid()] = item;
+        return new(before, item);
     }
 
     private static bool IsOutage(Exception e, CancellationToken cancellationToken) =>

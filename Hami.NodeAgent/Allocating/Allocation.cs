@@ -75,9 +75,9 @@ internal sealed partial class Allocation(
         IReadOnlyList<string> ids, HashSet<(string, string)> inThisCall, Func<string, string, bool> served, CancellationToken cancellation)
     {
         // An Allocate for just the ids that were preferred is for the container that they were preferred for.
-        var asked = Interlocked.Exchange(ref preferred, null);
-        var isThat = asked is not null && asked.Ids.SetEquals(ids) && time.GetElapsedTime(asked.At) < PreferenceHolds;
-        var listing = isThat ? asked!.Listing : await podResources.List(cancellation);
+        var kept = Interlocked.Exchange(ref preferred, null) is { } asked && asked.Ids.SetEquals(ids) && time.GetElapsedTime(asked.At) < PreferenceHolds
+            ? asked.Listing : null;
+        var listing = kept ?? await podResources.List(cancellation);
         var known = pods.Watched;
         var owner = WhoseAllocate.Find(ids, known, listing, served, inThisCall);
         if (owner is not { Certain: true } || !await pods.MayBeCurrent(owner.Pod, cancellation))
@@ -87,7 +87,7 @@ internal sealed partial class Allocation(
             if (fresh is null && owner is null && Repeated(ids, known) is null)
                 throw Error($"The pod that asks for {options.ResourceName} is not known yet and the API server did not answer; create the pod again once it does.");
             known = fresh ?? known;
-            if (isThat)
+            if (kept is not null)
                 listing = await podResources.List(cancellation);
             owner = WhoseAllocate.Find(ids, known, listing, served, inThisCall);
         }
