@@ -14,7 +14,7 @@ namespace Hami.Lab.Kubelet;
 internal sealed record Change<T>(T? Before, T? Now) where T : class;
 
 /// <summary>Lists, then watches for ever: what an informer does, in a page.</summary>
-/// <param name="slim">What is kept and told instead of an object; it may not be changed, as others may hold it too.</param>
+/// <param name="slim">What is kept and told instead of an object, which others may hold too and nobody may change.</param>
 /// <remarks>A broken watch is listed again after a short rest, and the difference is told as ordinary changes, so that no end of an object is missed.</remarks>
 internal sealed class Mirror<T>(
     Func<CancellationToken, Task<IItems<T>>> list,

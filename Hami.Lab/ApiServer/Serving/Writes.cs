@@ -59,9 +59,8 @@ internal sealed class Writes(ObjectStore store, Webhooks webhooks, TimeProvider 
     public Task<Stored> Replace(ApiRequest at, JsonObject sent, WriteOptions options) => Modify(at, options, _ => Json.Copy(sent), patch: null);
 
     // Of a status patch nothing else is kept, so nothing else is copied and decoded where it has no word about it.
-    public Task<Stored> Patch(ApiRequest at, Patch patch, WriteOptions options) => at.Subresource is "status" && patch.LeavesSpec
-        ? Modify(at, options, current => patch.Apply(current.TypedStatus(at.Resource)), patch)
-        : Modify(at, options, current => patch.Apply(current.Typed(at.Resource)), patch);
+    public Task<Stored> Patch(ApiRequest at, Patch patch, WriteOptions options) => Modify(
+        at, options, current => patch.Apply(at.Subresource is "status" && patch.LeavesSpec ? current.TypedStatus(at.Resource) : current.Typed(at.Resource)), patch);
 
     /// <summary>Deletes or begins to delete. Returns the object as it was last seen.</summary>
     public async Task<Stored> Delete(ApiRequest at, JsonObject asked, WriteOptions options)
