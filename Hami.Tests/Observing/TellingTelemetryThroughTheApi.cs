@@ -64,6 +64,9 @@ public sealed class TelemetryScene : IAsyncLifetime
         await ControlPlaneScene.UntilAsync(
             async () => (await Scene.QueryAsync("{ nodes(filter: { name: \"n1\" }) { items { allocations { shares { deviceUuid } } } } }"))["nodes"]!["items"]![0]!["allocations"] is JsonArray { Count: 1 } held
                 && (Device = held[0]!["shares"]![0]!["deviceUuid"]!.GetValue<string>()).Length > 0, () => Scene.Log);
+        // Lists of allocations are read from tables, which follow the log.
+        await ControlPlaneScene.UntilAsync(
+            async () => (await Scene.QueryAsync($$"""{ allocations(filter: { podUid: "{{PodUid}}" }) { totalCount } }"""))["allocations"]!["totalCount"]!.GetValue<int>() == 1, () => Scene.Log);
 
         await PostAsync("apis/rbac.authorization.k8s.io/v1/clusterroles", new { metadata = new { name = "agent" }, rules = new[] { new { apiGroups = new[] { "" }, resources = new[] { "nodes" }, verbs = new[] { "get", "patch" } } } });
         foreach (var account in (string[])["agent", "tenant", "of-team-a"])
