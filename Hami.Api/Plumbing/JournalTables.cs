@@ -41,13 +41,16 @@ internal static class JournalTables
         {
             BatchCommands =
             {
-                // A holder that hangs must not stop the cluster: PostgreSQL ends its session.
-                new("set local idle_in_transaction_session_timeout = '10s'"),
+                // A holder that hangs must not stop the cluster: PostgreSQL ends its session. And the append is planned once for each
+                // connection: its plan is the same for every group, and making it takes longer than what it does.
+                new("select set_config('idle_in_transaction_session_timeout', '10s', true), set_config('plan_cache_mode', 'force_generic_plan', true)"),
                 new("select pg_advisory_xact_lock($1)") { Parameters = { new() { Value = WriterLock } } },
                 new($"select position, hash, case when at = '-infinity' then 'epoch' else at end from {MartenSetup.Schema}.journal_head"),
             },
         };
+        await batch.PrepareAsync(cancellationToken);
         await using var row = await batch.ExecuteReaderAsync(cancellationToken);
+        await row.NextResultAsync(cancellationToken);
         await row.NextResultAsync(cancellationToken);
         await row.ReadAsync(cancellationToken);
         return new(row.GetInt64(0), row.GetString(1), row.GetFieldValue<DateTimeOffset>(2));

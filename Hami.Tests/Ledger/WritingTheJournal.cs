@@ -74,6 +74,31 @@ public sealed class WritingTheJournal
     }
 
     [Fact]
+    public async Task The_append_is_planned_once_for_a_connection()
+    {
+        await using var journal = await TestJournal.StartAsync(await TestPostgres.CreateDatabaseAsync());
+        await Register(journal, slots: 100);
+        for (var i = 0; i < 20; i++)
+            await Place(journal, $"pod-{i}");
+
+        var plans = new List<(long Generic, long Custom)>();
+        // One of the idle connections is the journal's.
+        var connections = await Task.WhenAll(Enumerable.Range(0, 5).Select(async _ => await journal.Database.OpenConnectionAsync()));
+        foreach (var connection in connections)
+        {
+            await using (connection)
+            await using (var command = new NpgsqlCommand("select generic_plans, custom_plans from pg_prepared_statements where statement like '%insert into hami.mt_events %'", connection))
+            {
+                await using var rows = await command.ExecuteReaderAsync();
+                while (await rows.ReadAsync())
+                    plans.Add((rows.GetInt64(0), rows.GetInt64(1)));
+            }
+        }
+        Assert.True(plans.Sum(p => p.Generic) >= 21, string.Join(" ", plans));
+        Assert.Equal(0, plans.Sum(p => p.Custom));
+    }
+
+    [Fact]
     public async Task The_chain_of_hashes_follows_the_order_of_the_log()
     {
         var connection = await TestPostgres.CreateDatabaseAsync();
