@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hami.Api.Placing;
 using Hami.Api.Plumbing;
 using Hami.Api.Plumbing.Kubernetes;
@@ -13,6 +14,24 @@ internal sealed class PodWatch(
     Readiness readiness, NvidiaConfig nvidia, FollowedLog log, TimeProvider time, ILogger<PodWatch> logger)
     : ListWatch<V1Pod>(log, time, logger)
 {
+    /// <summary>What is long in a pod and nobody here looks at: the watch passes it over, and who needs it reads the pod.</summary>
+    internal static readonly IReadOnlyDictionary<Type, string[]> PassedOver = new Dictionary<Type, string[]>
+    {
+        [typeof(V1ObjectMeta)] = ["managedFields"],
+        [typeof(V1PodSpec)] = ["volumes", "tolerations", "affinity", "topologySpreadConstraints", "securityContext", "imagePullSecrets", "dnsConfig", "hostAliases"],
+        [typeof(V1Container)] =
+        [
+            "command", "args", "env", "envFrom", "ports", "volumeMounts", "volumeDevices", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "securityContext",
+        ],
+        [typeof(V1PodStatus)] = ["podIPs", "hostIPs", "ephemeralContainerStatuses"],
+        [typeof(V1ContainerStatus)] = ["volumeMounts", "allocatedResources", "allocatedResourcesStatus", "resources", "user"],
+    };
+
+    private static readonly JsonSerializerOptions Reading = ClientJson.Without(PassedOver);
+
+    /// <summary>A line of the watch.</summary>
+    internal static (WatchEventType Type, V1Pod Object) Read(ReadOnlySpan<byte> line) => WatchStream.Read<V1Pod>(line, Reading);
+
     protected override async Task<(IList<V1Pod> Items, string ResourceVersion)> ListAsync(CancellationToken cancellationToken)
     {
         await journal.Loaded.WaitAsync(cancellationToken);
@@ -21,7 +40,7 @@ internal sealed class PodWatch(
     }
 
     protected override IAsyncEnumerable<(WatchEventType Type, V1Pod Object)> WatchAsync(string resourceVersion, CancellationToken cancellationToken) =>
-        WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", resourceVersion, cancellationToken);
+        WatchStream.Of<V1Pod>(kubernetes, "api/v1/pods", resourceVersion, cancellationToken, read: Read);
 
     protected override async Task ListedAsync(IList<V1Pod> items, CancellationToken cancellationToken)
     {

@@ -1,7 +1,13 @@
+using System.Reflection;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Hami.Api.Observing;
 using Hami.Api.Placing;
 using Hami.Domain.Placing;
 using Hami.Domain.Protocol;
+using Hami.Tests.Given;
+using k8s;
 using k8s.Models;
 
 namespace Hami.Tests.Observing;
@@ -73,6 +79,44 @@ public sealed class SeeingPods
         pod.Spec.NodeName = null;
         Assert.Null(Seen(pod).Foreign);
     }
+
+    [Fact]
+    public void What_the_watch_passes_over_is_missed_nowhere()
+    {
+        var pods = Recordings.Pods().Select(p => p.ToJsonString()).Append(Everything).ToList();
+        Assert.True(pods.Count > 20);
+        foreach (var text in pods)
+        {
+            var whole = KubernetesJson.Deserialize<V1Pod>(text);
+            var (type, told) = PodWatch.Read(Encoding.UTF8.GetBytes($$"""{"type":"MODIFIED","object":{{text}}}"""));
+
+            Assert.Equal(WatchEventType.Modified, type);
+            Assert.Equivalent(Seen(whole), Seen(told), strict: true);
+            Assert.Equivalent(PodNow.Of(whole, new()), PodNow.Of(told, new()), strict: true);
+            Assert.Equal(HostRooms.Ask(whole, ResourceNames.Nvidia), HostRooms.Ask(told, ResourceNames.Nvidia));
+            Assert.Equal((whole.Status?.NominatedNodeName, whole.ResourceVersion()), (told.Status?.NominatedNodeName, told.ResourceVersion()));
+            Assert.Null(told.Spec.Volumes);
+        }
+    }
+
+    [Fact]
+    public void What_the_watch_passes_over_has_the_names_that_the_client_knows()
+    {
+        foreach (var (type, names) in PodWatch.PassedOver)
+            Assert.Subset(type.GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? p.Name)).ToHashSet(), names.ToHashSet());
+    }
+
+    private const string Everything = """
+        {"metadata":{"name":"p","namespace":"n","uid":"u","resourceVersion":"7","generation":2,"labels":{"a":"b"},"ownerReferences":[{"kind":"Job","name":"j","uid":"x","apiVersion":"batch/v1","controller":true}],
+         "annotations":{"hami.io/vgpu-devices-allocated":"GPU-a,NVIDIA,1024,10:;","hami.io/vgpu-node":"n1","hami.io/bind-phase":"success"},"managedFields":[{"manager":"m"}]},
+         "spec":{"nodeName":"n1","priority":5,"priorityClassName":"high","schedulerName":"hami-scheduler","overhead":{"cpu":"10m"},"tolerations":[{"operator":"Exists"}],"volumes":[{"name":"v","emptyDir":{}}],
+          "affinity":{"nodeAffinity":{}},"securityContext":{"runAsUser":1},"initContainers":[{"name":"i","image":"x","env":[{"name":"A","value":"B"}],"resources":{"requests":{"cpu":"2"}}}],
+          "containers":[{"name":"c","image":"y","command":["z"],"volumeMounts":[{"name":"v","mountPath":"/v"}],"resources":{"limits":{"nvidia.com/gpu":"1","memory":"1Gi"},"requests":{"cpu":"500m"}}}]},
+         "status":{"phase":"Running","startTime":"2026-03-01T00:00:00Z","nominatedNodeName":"n2","podIPs":[{"ip":"10.0.0.1"}],"conditions":[{"type":"Ready","status":"True"}],
+          "initContainerStatuses":[{"name":"i","image":"x","imageID":"","ready":true,"restartCount":0,"state":{"terminated":{"exitCode":0,"startedAt":"2026-03-01T00:00:00Z"}}}],
+          "containerStatuses":[{"name":"c","image":"y","imageID":"","ready":true,"restartCount":3,"resources":{"limits":{"memory":"1Gi"}},"volumeMounts":[{"name":"v","mountPath":"/v"}],
+           "state":{"running":{}},"lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]}}
+        """;
 
     private static SeenPod Seen(V1Pod pod) => SeenPod.Of(pod, NvidiaConfig.Hami);
 

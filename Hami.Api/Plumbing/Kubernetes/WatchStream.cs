@@ -3,7 +3,6 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -17,13 +16,11 @@ internal delegate (WatchEventType Type, T Object) ReadLine<T>(ReadOnlySpan<byte>
 /// <remarks>The client's own watch makes each line a string and decodes it twice, first to see whether it is an error, which shows where many pods are followed.</remarks>
 internal static class WatchStream
 {
-    private static readonly JsonSerializerOptions Options = OfTheClient();
-
     /// <summary>Changes and bookmarks, in order, until the server ends the watch.</summary>
     /// <param name="kubernetes">The client's own class, for its connections and credentials.</param>
     /// <param name="path">Of the resource's list, such as <c>api/v1/pods</c>.</param>
     /// <param name="resourceVersion">What is known already; null begins with all there is.</param>
-    /// <param name="read">Decodes a line instead of <see cref="Read{T}"/>.</param>
+    /// <param name="read">Decodes a line instead of <see cref="Read{T}(ReadOnlySpan{byte})"/>.</param>
     /// <exception cref="KubernetesException">The server ended it with an error, such as 410: list again.</exception>
     /// <exception cref="HttpOperationException">The server refused to begin.</exception>
     public static async IAsyncEnumerable<(WatchEventType Type, T Object)> Of<T>(
@@ -89,37 +86,38 @@ internal static class WatchStream
 
     /// <summary>A line of a watch, without its end.</summary>
     /// <exception cref="KubernetesException">It tells of an error.</exception>
-    public static (WatchEventType Type, T Object) Read<T>(ReadOnlySpan<byte> line)
-    {
-        // An error's object is of another kind, which need not even decode as T.
-        if (IsError(line))
-            throw new KubernetesException(JsonSerializer.Deserialize<Line<V1Status>>(line, Options)!.Object);
-        var told = JsonSerializer.Deserialize<Line<T>>(line, Options)!;
-        return (told.Type, told.Object);
-    }
+    public static (WatchEventType Type, T Object) Read<T>(ReadOnlySpan<byte> line) => Read<T>(line, ClientJson.Options);
 
-    private static bool IsError(ReadOnlySpan<byte> line)
+    /// <param name="line">A line of a watch, without its end.</param>
+    /// <param name="options">How its object is read.</param>
+    /// <inheritdoc cref="Read{T}(ReadOnlySpan{byte})"/>
+    public static (WatchEventType Type, T Object) Read<T>(ReadOnlySpan<byte> line, JsonSerializerOptions options)
     {
         var reader = new Utf8JsonReader(line);
+        WatchEventType? type = null;
+        var told = -1;
         reader.Read();
         while (reader.Read() && reader.TokenType is JsonTokenType.PropertyName)
         {
-            var isType = reader.ValueTextEquals("type"u8);
+            var (isType, isObject) = (reader.ValueTextEquals("type"u8), reader.ValueTextEquals("object"u8));
             reader.Read();
             if (isType)
-                return reader.ValueTextEquals("ERROR"u8);
+                type = JsonSerializer.Deserialize<WatchEventType>(ref reader, ClientJson.Options);
+            // Kubernetes says first what kind of change it is.
+            else if (isObject && type is { } what)
+                return (what, ReadObject<T>(ref reader, what, options));
+            else if (isObject)
+                told = (int)reader.TokenStartIndex;
             reader.Skip();
         }
-        return false;
+        if (type is not { } late || told < 0)
+            throw new JsonException("A line of a watch is without a type or without an object.");
+        reader = new(line[told..]);
+        return (late, ReadObject<T>(ref reader, late, options));
     }
 
-    // Dates, quantities and enumerations as the client reads them everywhere else.
-    private static JsonSerializerOptions OfTheClient()
-    {
-        JsonSerializerOptions? options = null;
-        KubernetesJson.AddJsonOptions(its => options = its);
-        return options!;
-    }
-
-    private sealed record Line<T>([property: JsonPropertyName("type")] WatchEventType Type, [property: JsonPropertyName("object")] T Object);
+    // An error's object is of another kind, which need not even decode as T.
+    private static T ReadObject<T>(ref Utf8JsonReader reader, WatchEventType type, JsonSerializerOptions options) => type is WatchEventType.Error
+        ? throw new KubernetesException(JsonSerializer.Deserialize<V1Status>(ref reader, ClientJson.Options)!)
+        : JsonSerializer.Deserialize<T>(ref reader, options)!;
 }

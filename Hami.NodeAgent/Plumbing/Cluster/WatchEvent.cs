@@ -23,7 +23,7 @@ internal readonly record struct WatchEvent(WatchEventType Type, Pod Pod)
     {
         var reader = new Utf8JsonReader(line);
         WatchEventType? type = null;
-        long told = -1;
+        var told = -1;
         reader.Read();
         while (reader.Read() && reader.TokenType is JsonTokenType.PropertyName)
         {
@@ -31,13 +31,16 @@ internal readonly record struct WatchEvent(WatchEventType Type, Pod Pod)
             reader.Read();
             if (isType && !reader.ValueTextEquals("ERROR"u8))
                 type = Enum.TryParse(reader.GetString(), ignoreCase: true, out WatchEventType read) ? read : throw new JsonException("The API server tells of a change of a kind that watches do not have.");
+            // Kubernetes says first what kind of change it is.
+            else if (isObject && type is { } known)
+                return new(known, JsonSerializer.Deserialize(ref reader, ClusterJson.Default.Pod)!);
             else if (isObject)
-                told = reader.TokenStartIndex;
+                told = (int)reader.TokenStartIndex;
             reader.Skip();
         }
         if (told < 0)
             throw new JsonException("The API server tells of a change without an object.");
-        var @object = new Utf8JsonReader(line[(int)told..]);
+        var @object = new Utf8JsonReader(line[told..]);
         if (type is { } what)
             return new(what, JsonSerializer.Deserialize(ref @object, ClusterJson.Default.Pod)!);
         var refusal = JsonSerializer.Deserialize(ref @object, ClusterJson.Default.Refusal);
