@@ -17,18 +17,19 @@ internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files,
 
     private sealed record Seen(byte[] Text, IReadOnlyList<KnownEntry> Known, IReadOnlyList<CheckpointEntry> Entries);
 
-    private sealed record KnownEntry(byte[] Text, CheckpointEntry Entry);
+    private sealed record KnownEntry(byte[] Text, int Hash, CheckpointEntry Entry);
 
     /// <summary>Null when it cannot be read.</summary>
     public IReadOnlyList<CheckpointEntry>? Read()
     {
         try
         {
-            if (files.Read(options.CheckpointFile) is not { } text)
+            var seen = last;
+            if (files.Read(options.CheckpointFile, seen?.Text) is not { } text)
                 return null;
-            if (last is { } seen && seen.Text.AsSpan().SequenceEqual(text))
+            if (seen is not null && ReferenceEquals(seen.Text, text))
                 return seen.Entries;
-            var known = Parse(text, options.ResourceName, options.VgpuDir, last?.Known ?? []);
+            var known = Parse(text, options.ResourceName, options.VgpuDir, seen?.Known ?? []);
             last = new(text, known, [.. known.Select(k => k.Entry)]);
             return last.Entries;
         }
@@ -46,7 +47,7 @@ internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files,
     private static List<KnownEntry> Parse(byte[] json, string resourceName, string directoryMount, IReadOnlyList<KnownEntry> before)
     {
         // By the hash of their text, as the kubelet writes them in any order.
-        var known = before.ToLookup(k => Hash(k.Text));
+        var known = before.ToLookup(k => k.Hash);
         try
         {
             using var document = JsonDocument.Parse(json);
@@ -65,12 +66,13 @@ internal sealed partial class Checkpoint(AgentOptions options, IHostFiles files,
         KnownEntry Entry(JsonElement entry)
         {
             var text = JsonMarshal.GetRawUtf8Value(entry);
-            foreach (var same in known[Hash(text)])
+            var hash = Hash(text);
+            foreach (var same in known[hash])
             {
                 if (text.SequenceEqual(same.Text))
                     return same;
             }
-            return new(text.ToArray(), new(entry.GetProperty("PodUID").GetString() ?? "", entry.GetProperty("ContainerName").GetString() ?? "", Ids(entry), Kept(entry), directoryMount));
+            return new(text.ToArray(), hash, new(entry.GetProperty("PodUID").GetString() ?? "", entry.GetProperty("ContainerName").GetString() ?? "", Ids(entry), Kept(entry), directoryMount));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Hami.NodeAgent.Plumbing;
@@ -7,6 +8,9 @@ internal interface IHostFiles
 {
     /// <summary>Null when there is no such file, or something else than a file.</summary>
     byte[]? Read(string path);
+
+    /// <summary>The same, for a long file that is read often: what was read last is given again where the file still says it.</summary>
+    byte[]? Read(string path, byte[]? last);
 
     /// <summary>Its length; null when it is no regular file.</summary>
     long? Length(string path);
@@ -37,13 +41,15 @@ internal interface IHostFiles
 /// <param name="takesRoom">Whether room on the disk is really taken.</param>
 internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
 {
-    public byte[]? Read(string path)
+    public byte[]? Read(string path) => Read(path, last: null);
+
+    public byte[]? Read(string path, byte[]? last)
     {
-        if (Length(path) is null)
+        if (Length(path) is not { } length)
             return null;
         try
         {
-            return File.ReadAllBytes(path);
+            return last?.Length == length && Says(path, last) ? last : File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -53,8 +59,9 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
 
     public long? Length(string path)
     {
+        // The attributes are those of a link, where there is one.
         var file = new FileInfo(path);
-        return file.Exists && file.LinkTarget is null && file.Attributes is FileAttributes.Normal or FileAttributes.ReadOnly ? file.Length : null;
+        return file.Exists && file.Attributes is FileAttributes.Normal or FileAttributes.ReadOnly ? file.Length : null;
     }
 
     public bool IsWritable(string folder) =>
@@ -62,6 +69,10 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
 
     public void MakeFolder(string path, UnixFileMode mode)
     {
+        // As it mostly is, seen by one look.
+        var folder = new DirectoryInfo(path);
+        if (folder.Exists && !folder.Attributes.HasFlag(FileAttributes.ReparsePoint) && folder.UnixFileMode == mode)
+            return;
         if (new FileInfo(path) is { LinkTarget: not null } or { Exists: true })
             File.Delete(path);
         Directory.CreateDirectory(path);
@@ -102,6 +113,27 @@ internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
         : [];
 
     public void Remove(string path) => FolderTree.Remove(path);
+
+    private static bool Says(string path, byte[] last)
+    {
+        using var file = File.OpenHandle(path);
+        var chunk = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        try
+        {
+            var same = 0;
+            while (RandomAccess.Read(file, chunk, same) is > 0 and var read)
+            {
+                if (!last.AsSpan(same).StartsWith(chunk.AsSpan(0, read)))
+                    return false;
+                same += read;
+            }
+            return same == last.Length;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
+        }
+    }
 
     // A name that an agent killed before it was done has left behind is taken over.
     private static FileStream Begin(string path, long length, out string unplaced)

@@ -24,6 +24,8 @@ internal sealed class MemoryFiles(Action moment) : IHostFiles
 
     public void Delete(string path) => files.Remove(path);
 
+    public byte[]? Read(string path, byte[]? last) => last is not null && Read(path).AsSpan().SequenceEqual(last) ? last : Read(path);
+
     public byte[]? Read(string path) => files.GetValueOrDefault(path)?.Content;
 
     public long? Length(string path) => files.GetValueOrDefault(path)?.Length;

@@ -100,8 +100,9 @@ internal sealed class ApiServerClient(HttpClient http, Uri server, Func<HttpRequ
     private async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
         using var response = await AnswerAsync(method, path, body, cancellation);
-        await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
-        return await JsonSerializer.DeserializeAsync(stream, type, cancellation) ?? throw new JsonException($"The API server answered {method} {path} with nothing.");
+        // At most the pods of a node: short enough to be read whole.
+        var text = await response.Content.ReadAsByteArrayAsync(cancellation);
+        return JsonSerializer.Deserialize(text, type) ?? throw new JsonException($"The API server answered {method} {path} with nothing.");
     }
 
     private async Task<HttpResponseMessage> AnswerAsync(HttpMethod method, string path, HttpContent? body, CancellationToken cancellation)

@@ -9,6 +9,7 @@ internal sealed partial class SettingsWatch(AgentOptions options, SettingsFiles 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim woken = new(0, 1);
+    private Task? asking;
     private HashSet<string> said = [];
     private bool saidResource;
 
@@ -36,12 +37,16 @@ internal sealed partial class SettingsWatch(AgentOptions options, SettingsFiles 
 
     private async Task<bool> Asked(CancellationToken stopping)
     {
+        // Who waits for the question goes on waiting: to call it off every second would throw every second.
+        asking ??= woken.WaitAsync(stopping);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var asked = woken.WaitAsync(end.Token);
-        await Task.WhenAny(asked, Task.Delay(Period, time, end.Token));
-        var was = asked.IsCompletedSuccessfully;
+        await Task.WhenAny(asking, Task.Delay(Period, time, end.Token));
         await end.CancelAsync();
-        return was;
+        if (!asking.IsCompleted)
+            return false;
+        await asking;
+        asking = null;
+        return true;
     }
 
     private void ReadAgain()
