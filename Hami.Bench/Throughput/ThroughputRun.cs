@@ -78,7 +78,7 @@ internal sealed class ThroughputRun(LabCluster cluster, ThroughputOptions option
         stop.CancelAfter(Patience);
         var known = await cluster.ControlPlane.EventCountAsync(ct);
         var listed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var watching = new PodStream(api, time, NullLogger.Instance).Follow(
+        var watching = new PodStream(api, time, NullLogger.Instance, among: "status.phase!=Pending").Follow(
             (change, pod) =>
             {
                 if (change is PodChange.Listed)

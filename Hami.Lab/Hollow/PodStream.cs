@@ -22,12 +22,13 @@ internal enum PodChange
     Listed,
 }
 
-/// <summary>One list and one watch of all bound pods, read as bare JSON; nothing of it is kept here.</summary>
-internal sealed partial class PodStream(BareApi api, TimeProvider time, ILogger log)
+/// <summary>One list and one watch of bound pods, read as bare JSON; nothing of it is kept here.</summary>
+/// <param name="among">A field selector more; null for all bound pods.</param>
+internal sealed partial class PodStream(BareApi api, TimeProvider time, ILogger log, string? among = null)
 {
-    private const string Bound = "/api/v1/pods?fieldSelector=spec.nodeName%21%3D";
     private const int PageSize = 500;
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(300);
+    private readonly string _bound = $"/api/v1/pods?fieldSelector={Uri.EscapeDataString(among is null ? "spec.nodeName!=" : $"spec.nodeName!=,{among}")}";
     private string _version = "";
 
     /// <summary>Tells every change until cancelled, one at a time; the JSON is only good during the call.</summary>
@@ -59,7 +60,7 @@ internal sealed partial class PodStream(BareApi api, TimeProvider time, ILogger 
         await tell(PodChange.Listing, default);
         do
         {
-            using var answer = await api.Get($"{Bound}&limit={PageSize}{(next.Length > 0 ? $"&continue={Uri.EscapeDataString(next)}" : "")}", cancellationToken);
+            using var answer = await api.Get($"{_bound}&limit={PageSize}{(next.Length > 0 ? $"&continue={Uri.EscapeDataString(next)}" : "")}", cancellationToken);
             answer.EnsureSuccessStatusCode();
             await using var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
             using var page = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
@@ -79,7 +80,7 @@ internal sealed partial class PodStream(BareApi api, TimeProvider time, ILogger 
     /// <summary>True when it can be taken up where it ended.</summary>
     private async Task<bool> Watch(Func<PodChange, JsonElement, Task> tell, CancellationToken cancellationToken)
     {
-        using var answer = await api.Get($"{Bound}&watch=1&allowWatchBookmarks=true&resourceVersion={_version}", cancellationToken);
+        using var answer = await api.Get($"{_bound}&watch=1&allowWatchBookmarks=true&resourceVersion={_version}", cancellationToken);
         if (answer.StatusCode is HttpStatusCode.Gone)
             return false;
         answer.EnsureSuccessStatusCode();

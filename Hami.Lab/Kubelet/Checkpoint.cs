@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -77,15 +78,15 @@ internal static class Checkpoint
     // The file of a full node is long, and all but one of its entries were in the one before.
     private static byte[] EntryOf(DeviceGrant grant, Func<string, string, long?> numaNode)
     {
-        var nodes = grant.DeviceIds.Select(id => numaNode(grant.Resource, id)?.ToString() ?? NoNumaNode).ToArray();
-        if (grant.Written is { } written && written.NumaNodes.AsSpan().SequenceEqual(nodes))
+        if (grant.Written is { } written && written.NumaNodes.Index().All(n => n.Item == numaNode(grant.Resource, grant.DeviceIds[n.Index])))
             return written.Text;
+        long?[] nodes = [.. grant.DeviceIds.Select(id => numaNode(grant.Resource, id))];
         var entry = new Entry(
             grant.PodUid,
             grant.Container,
             grant.Resource,
             grant.DeviceIds.Zip(nodes)
-                .GroupBy(d => d.Second, d => d.First, StringComparer.Ordinal)
+                .GroupBy(d => d.Second?.ToString(CultureInfo.InvariantCulture) ?? NoNumaNode, d => d.First, StringComparer.Ordinal)
                 .ToDictionary(n => n.Key, IReadOnlyList<string> (n) => [.. n], StringComparer.Ordinal),
             grant.Answer.ToByteArray());
         grant.Written = new(nodes, JsonSerializer.SerializeToUtf8Bytes(entry));

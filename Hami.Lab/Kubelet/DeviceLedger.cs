@@ -14,8 +14,8 @@ internal sealed record DeviceGrant(
     public WrittenGrant? Written { get; set; }
 }
 
-/// <summary>A checkpoint's entry as JSON, and the NUMA nodes, device by device, for which it is true.</summary>
-internal sealed record WrittenGrant(string[] NumaNodes, byte[] Text);
+/// <summary>A checkpoint's entry as JSON, and the NUMA nodes, device by device, for which it is true; null for none.</summary>
+internal sealed record WrittenGrant(long?[] NumaNodes, byte[] Text);
 
 /// <summary>Which container holds which device ids: the kubelet's device manager without its plugins.</summary>
 internal sealed class DeviceLedger

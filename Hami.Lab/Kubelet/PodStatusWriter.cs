@@ -1,6 +1,7 @@
 using System.Net;
-using System.Text.Json.Nodes;
+using System.Text.Json;
 using System.Threading.Channels;
+using Hami.Api.Plumbing.Kubernetes;
 using Hami.Lab.Cluster;
 using k8s;
 using k8s.Models;
@@ -11,6 +12,13 @@ namespace Hami.Lab.Kubelet;
 internal sealed partial class PodStatusWriter : IAsyncDisposable
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+    // Conditions are merged field by field, so what does not hold any more has to be named.
+    private static readonly JsonSerializerOptions Writing = ClientJson.With(info =>
+    {
+        foreach (var property in info.Properties.Where(p => info.Type == typeof(V1PodCondition) && p.Name is ("reason" or "message")))
+            property.ShouldSerialize = static (_, _) => true;
+    });
+
     private readonly BareApi _api;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
@@ -37,19 +45,15 @@ internal sealed partial class PodStatusWriter : IAsyncDisposable
     public async Task<bool> Write()
     {
         var pod = _pod();
-        var status = KubernetesJson.Serialize(_report());
+        var status = JsonSerializer.Serialize(_report(), Writing);
         if (status == _written)
             return true;
-        var patch = new JsonObject
-        {
-            // The uid is a precondition: another pod of the same name must not get this one's status.
-            ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid },
-            ["status"] = Emptied(JsonNode.Parse(status)!.AsObject()),
-        };
+        // The uid is a precondition: another pod of the same name must not get this one's status.
+        var patch = $$"""{"metadata":{"uid":{{JsonSerializer.Serialize(pod.Metadata.Uid)}}},"status":{{status}}}""";
         try
         {
             var (code, said) = await _api.Send(
-                HttpMethod.Patch, $"/api/v1/namespaces/{pod.Metadata.NamespaceProperty}/pods/{pod.Metadata.Name}/status", BareApi.StrategicPatch, patch.ToJsonString(), CancellationToken.None);
+                HttpMethod.Patch, $"/api/v1/namespaces/{pod.Metadata.NamespaceProperty}/pods/{pod.Metadata.Name}/status", BareApi.StrategicPatch, patch, CancellationToken.None);
             // The pod is gone, or another one took its name: nobody to tell.
             if (code is HttpStatusCode.NotFound or HttpStatusCode.Conflict)
                 return true;
@@ -74,17 +78,6 @@ internal sealed partial class PodStatusWriter : IAsyncDisposable
             await _stop.CancelAsync();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
-    }
-
-    // Conditions are merged field by field, so what does not hold any more has to be named.
-    private static JsonObject Emptied(JsonObject status)
-    {
-        foreach (var condition in status["conditions"] as JsonArray ?? [])
-        {
-            condition!.AsObject().TryAdd("reason", null);
-            condition.AsObject().TryAdd("message", null);
-        }
-        return status;
     }
 
     private async Task WriteChanges()

@@ -1,6 +1,8 @@
 using System.Text;
 using Hami.Lab.Cluster;
+using Hami.Tests.Given;
 using k8s;
+using k8s.Models;
 
 namespace Hami.Tests.Lab;
 
@@ -33,6 +35,31 @@ public sealed class ReadingPodsOnce
 
         Assert.Equal(($"{padding}1", $"{padding}2"), (one.Metadata.Annotations["a"], other.Metadata.Annotations["a"]));
         Assert.Equal("8", PodsReadOnce.Read(Line("ADDED", uid, "8")).Object.Metadata.ResourceVersion);
+    }
+
+    [Fact]
+    public void A_spec_that_stayed_is_the_same_object_in_the_next_version()
+    {
+        var uid = Guid.NewGuid().ToString();
+
+        var one = PodsReadOnce.Read(Line("ADDED", uid, "7", "1")).Object;
+        var next = PodsReadOnce.Read(Line("MODIFIED", uid, "8", "2")).Object;
+
+        Assert.NotSame(one, next);
+        Assert.Same(one.Spec, next.Spec);
+    }
+
+    [Fact]
+    public void A_pod_is_read_as_the_client_reads_it()
+    {
+        var pods = Recordings.Pods().ToList();
+        Assert.NotEmpty(pods);
+        foreach (var pod in pods)
+        {
+            var read = PodsReadOnce.Read(Encoding.UTF8.GetBytes($$"""{"type":"ADDED","object":{{pod.ToJsonString()}}}""")).Object;
+
+            Assert.Equal(KubernetesJson.Serialize(KubernetesJson.Deserialize<V1Pod>(pod.ToJsonString())), KubernetesJson.Serialize(read));
+        }
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Hami.Lab.Kubelet;
 using k8s.Models;
 
@@ -34,8 +35,8 @@ internal sealed class Amounts
         MilliCpu += times * more.MilliCpu;
         MemoryBytes += times * more.MemoryBytes;
         DiskBytes += times * more.DiskBytes;
-        foreach (var (name, amount) in more.Others)
-            (_others ??= new(StringComparer.Ordinal))[name] = Other(name) + (times * amount);
+        foreach (var (name, amount) in more._others ?? [])
+            CollectionsMarshal.GetValueRefOrAddDefault(_others ??= new(StringComparer.Ordinal), name, out _) += times * amount;
     }
 
     /// <summary>Each amount becomes at least the other's.</summary>
