@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -11,6 +12,15 @@ internal static class Json
     // Go's encoder escapes far less than .NET's default one; quotes inside annotations must stay \" and not \u0022.
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonReaderOptions Reading = new() { MaxDepth = 512 };
+
+    private const int LargestKept = 256 * 1024;
+
+    // Names of properties are few, and come again and again.
+    private const int LongestKept = 48;
+    private static readonly string?[] KnownNames = new string?[1024];
+
+    [ThreadStatic]
+    private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer)? Writer;
 
     /// <summary>Reads a text whole, so that many threads may share the tree. Of a name that comes twice the last value counts, and its path is noted where a list is given.</summary>
     public static JsonNode? Parse(ReadOnlySpan<byte> utf8, List<string>? duplicates = null)
@@ -31,15 +41,23 @@ internal static class Json
 
     public static byte[] Utf8(JsonNode? node)
     {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, Writing))
+        var (buffer, writer) = Writer ??= NewWriter();
+        try
         {
             if (node is null)
                 writer.WriteNullValue();
             else
                 node.WriteTo(writer);
+            writer.Flush();
+            return buffer.WrittenSpan.ToArray();
         }
-        return buffer.ToArray();
+        finally
+        {
+            // One that has become large is not kept for small ones.
+            Writer = buffer.Capacity > LargestKept ? null : Writer;
+            buffer.ResetWrittenCount();
+            writer.Reset(buffer);
+        }
     }
 
     /// <summary>The node as one line of JSON.</summary>
@@ -115,6 +133,24 @@ internal static class Json
             map[name] = value.Parent is null ? value : value.DeepClone();
     }
 
+    private static (ArrayBufferWriter<byte>, Utf8JsonWriter) NewWriter()
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        return (buffer, new(buffer, Writing));
+    }
+
+    private static string NameIn(ref Utf8JsonReader reader)
+    {
+        if (reader.ValueIsEscaped || reader.ValueSpan.Length > LongestKept)
+            return reader.GetString()!;
+        var hash = new HashCode();
+        hash.AddBytes(reader.ValueSpan);
+        ref var known = ref KnownNames[(uint)hash.ToHashCode() % KnownNames.Length];
+        if (known is { } name && reader.ValueTextEquals(name))
+            return name;
+        return known = reader.GetString()!;
+    }
+
     private static JsonNode? ReadValue(ref Utf8JsonReader reader, string path, List<string>? duplicates)
     {
         switch (reader.TokenType)
@@ -123,10 +159,10 @@ internal static class Json
                 var map = new JsonObject();
                 while (reader.Read() && reader.TokenType is not JsonTokenType.EndObject)
                 {
-                    var name = reader.GetString()!;
+                    var name = NameIn(ref reader);
                     var at = duplicates is null ? "" : path.Length == 0 ? name : $"{path}.{name}";
-                    if (map.ContainsKey(name))
-                        duplicates?.Add(at);
+                    if (duplicates is not null && map.ContainsKey(name))
+                        duplicates.Add(at);
                     reader.Read();
                     map[name] = ReadValue(ref reader, at, duplicates);
                 }

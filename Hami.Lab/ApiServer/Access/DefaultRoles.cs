@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Hami.Lab.ApiServer;
@@ -74,7 +75,7 @@ internal static class DefaultRoles
     public static async Task Prepare(ObjectStore store, Func<ApiRequest, JsonObject, Task> create)
     {
         foreach (var (name, rules) in Roles.Where(r => store.Find(Resources.ClusterRoles, "", r.Name) is null))
-            await create(new(Resources.ClusterRoles, "", "", ""), new() { ["metadata"] = Metadata(name), ["rules"] = JsonNode.Parse($"[{rules}]") });
+            await create(new(Resources.ClusterRoles, "", "", ""), new() { ["metadata"] = Metadata(name), ["rules"] = Json.Parse(Encoding.UTF8.GetBytes($"[{rules}]")) });
         foreach (var (role, groups) in Bindings.Where(b => store.Find(Resources.ClusterRoleBindings, "", b.Role) is null))
         {
             await create(new(Resources.ClusterRoleBindings, "", "", ""), new()

@@ -44,11 +44,11 @@ internal static class PodAdmission
         spec.ChildList("volumes").Add(new JsonObject
         {
             ["name"] = volume,
-            ["projected"] = JsonNode.Parse("""
+            ["projected"] = Json.Parse("""
                 {"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},
                 {"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},
                 {"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"}}]}}],"defaultMode":420}
-                """),
+                """u8),
         });
         foreach (var container in unmounted)
             container.ChildList("volumeMounts").Add(new JsonObject { ["name"] = volume, ["readOnly"] = true, ["mountPath"] = TokenPath });

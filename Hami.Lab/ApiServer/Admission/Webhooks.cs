@@ -48,8 +48,11 @@ internal sealed class Webhooks(ObjectStore store, TimeProvider time) : IDisposab
     {
         if (call.Resource == Resources.MutatingWebhooks || call.Resource == Resources.ValidatingWebhooks)
             return [];
+        var covering = store.List(configurations).Objects.SelectMany(Webhook.Of).Where(w => w.Covers(call)).ToArray();
+        if (covering.Length == 0)
+            return [];
         var labels = call.Namespace.Length == 0 ? null : store.Find(Resources.Namespaces, "", call.Namespace)?.Body.MapAt("metadata", "labels");
-        return store.List(configurations).Objects.SelectMany(c => c.Body["webhooks"].Objects()).Where(w => WebhookRule.Wants(w, call, labels)).ToArray();
+        return [.. covering.Where(w => w.Selects(call, labels)).Select(w => w.Body)];
     }
 
     /// <summary>Returns the webhook's answer; null when it failed and may be ignored. A refusal is thrown with its words.</summary>

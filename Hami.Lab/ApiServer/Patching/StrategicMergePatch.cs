@@ -46,7 +46,7 @@ internal static class StrategicMergePatch
             else if (value is JsonObject inner)
                 MergeObject(target, name, inner);
             else if (value is JsonArray list)
-                target[name] = MergeList(name, target[name] as JsonArray ?? [], list);
+                Put(target, name, MergeList(name, target[name] as JsonArray ?? [], list));
             else
                 target[name] = value.DeepClone();
         }
@@ -65,7 +65,11 @@ internal static class StrategicMergePatch
             target.Remove(name);
             return;
         }
-        var merged = Apply(target[name] as JsonObject ?? [], inner);
+        Put(target, name, Apply(target[name] as JsonObject ?? [], inner));
+    }
+
+    private static void Put(JsonObject target, string name, JsonNode merged)
+    {
         if (!ReferenceEquals(merged, target[name]))
             target[name] = merged;
     }
@@ -81,9 +85,8 @@ internal static class StrategicMergePatch
         }
     }
 
-    private static JsonArray MergeList(string name, JsonArray current, JsonArray patch)
+    private static JsonArray MergeList(string name, JsonArray result, JsonArray patch)
     {
-        var result = (JsonArray)current.DeepClone();
         if (PrimitiveSets.Contains(name))
         {
             foreach (var item in patch.Where(p => !result.Any(r => Json.Same(r, p))).ToArray())
@@ -102,8 +105,8 @@ internal static class StrategicMergePatch
                 result.Remove(existing);
             else if (existing is null)
                 result.Add((JsonNode)Apply([], item));
-            else
-                result[result.IndexOf(existing)] = Apply(Json.Copy(existing), item);
+            else if (Apply(existing, item) is var merged && !ReferenceEquals(merged, existing))
+                result[result.IndexOf(existing)] = merged;
         }
         return result;
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Compression;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.Features;
@@ -28,6 +29,22 @@ internal static class Answers
         }
         await using var gzip = Compressed(http);
         await gzip.WriteAsync(body);
+    }
+
+    /// <summary>Writes a body of two parts as they lie in memory.</summary>
+    public static async Task Write(HttpContext http, int code, ReadOnlyMemory<byte> head, ReadOnlyMemory<byte> rest)
+    {
+        if (head.Length + rest.Length > GzipFrom || Accept.Try(http) is { Yaml: true })
+        {
+            await Write(http, code, (byte[])[.. head.Span, .. rest.Span]);
+            return;
+        }
+        http.Response.StatusCode = code;
+        http.Response.ContentType = JsonType;
+        http.Response.ContentLength = head.Length + rest.Length;
+        http.Response.BodyWriter.Write(head.Span);
+        http.Response.BodyWriter.Write(rest.Span);
+        await http.Response.BodyWriter.FlushAsync();
     }
 
     /// <summary>Writes a long body piece by piece; nowhere is it whole in memory.</summary>

@@ -172,7 +172,7 @@ internal sealed class Gateway : IDisposable
         var options = WriteOptions.From(http.Request.Query, "CreateOptions");
         var created = await _writes.Create(at, Intake.Read(http.Request.ContentType, body, at.Resource.Kind, options), options);
         Answers.Warn(http, options);
-        await Answers.Write(http, 201, View.Of(http, at.Resource, _time).One(created));
+        await View.Of(http, at.Resource, _time).Answer(http, 201, created);
     }
 
     private async Task Replace(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
@@ -180,7 +180,7 @@ internal sealed class Gateway : IDisposable
         var options = WriteOptions.From(http.Request.Query, "UpdateOptions");
         var replaced = await _writes.Replace(at, Intake.Read(http.Request.ContentType, body, at.Resource.Kind, options), options);
         Answers.Warn(http, options);
-        await Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(replaced));
+        await View.Of(http, at.Resource, _time).Answer(http, 200, replaced);
     }
 
     private async Task Patch(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
@@ -188,7 +188,7 @@ internal sealed class Gateway : IDisposable
         var options = WriteOptions.From(http.Request.Query, "PatchOptions");
         var patched = await _writes.Patch(at, Patches.Of(http.Request.ContentType, body, options), options);
         Answers.Warn(http, options);
-        await Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(patched));
+        await View.Of(http, at.Resource, _time).Answer(http, 200, patched);
     }
 
     private async Task Delete(HttpContext http, ApiRequest at, ReadOnlyMemory<byte> body)
@@ -197,7 +197,7 @@ internal sealed class Gateway : IDisposable
         var deleted = await _writes.Delete(at, asked, options);
         Answers.Warn(http, options);
         await (at.Resource.AnswersDeleted || deleted.Body.TextAt("metadata", "deletionTimestamp") is not null
-            ? Answers.Write(http, 200, View.Of(http, at.Resource, _time).One(deleted))
+            ? View.Of(http, at.Resource, _time).Answer(http, 200, deleted)
             : Answers.Write(http, 200, Answers.Success(at.Resource, deleted)));
     }
 

@@ -4,7 +4,7 @@ namespace Hami.Lab.ApiServer;
 internal sealed class Reads(ObjectStore store, TimeProvider time)
 {
     public Task Get(HttpContext http, ApiRequest at) =>
-        Answers.Write(http, 200, View.Of(http, at.Resource, time).One(store.Get(at.Resource, at.Namespace, at.Name)));
+        View.Of(http, at.Resource, time).Answer(http, 200, store.Get(at.Resource, at.Namespace, at.Name));
 
     /// <summary>One list, or one page of it; all pages are of the revision of the first.</summary>
     public Task List(HttpContext http, ApiRequest at)

@@ -10,11 +10,18 @@ internal sealed record View(Resource Version, string As, string Include, TimePro
 {
     private static readonly ConcurrentDictionary<(string ApiVersion, string Kind), byte[]> Heads = new();
 
+    private bool IsAsStored => As.Length == 0 && Version.StoredAs is null;
+
     /// <summary>Throws 406 when the client takes nothing the server could give.</summary>
     public static View Of(HttpContext http, Resource version, TimeProvider time, bool watch = false) =>
         new(version, Accept.Of(http, watch).As, http.Request.Query["includeObject"].ToString(), time);
 
-    public ReadOnlyMemory<byte> One(Stored stored) => As switch
+    /// <summary>Answers with one object.</summary>
+    public Task Answer(HttpContext http, int code, Stored stored) => IsAsStored
+        ? Answers.Write(http, code, HeadOf(Version), stored.Utf8[1..])
+        : Answers.Write(http, code, One(stored));
+
+    private ReadOnlyMemory<byte> One(Stored stored) => As switch
     {
         "Table" => Json.Utf8(Version.Table.Of([stored], Version, Revision(stored.Revision), Include, Time.GetUtcNow())),
         "Partial" => Json.Utf8(Table.Partial(stored)),
@@ -29,9 +36,9 @@ internal sealed record View(Resource Version, string As, string Include, TimePro
         {
             to.Write(Json.Utf8(Version.Table.Of([stored], Version, Revision(stored.Revision), Include, Time.GetUtcNow(), withColumns: first)));
         }
-        else if (As.Length == 0 && Version.StoredAs is null)
+        else if (IsAsStored)
         {
-            to.Write(Heads.GetOrAdd((Version.ApiVersion, Version.Kind), static (_, version) => Stored.Head(version), Version));
+            to.Write(HeadOf(Version));
             to.Write(stored.Utf8.Span[1..]);
         }
         else
@@ -56,6 +63,8 @@ internal sealed record View(Resource Version, string As, string Include, TimePro
     }
 
     public static JsonObject Revision(long revision) => new() { ["resourceVersion"] = revision.ToString() };
+
+    private static byte[] HeadOf(Resource version) => Heads.GetOrAdd((version.ApiVersion, version.Kind), static (_, of) => Stored.Head(of), version);
 
     private IEnumerable<ReadOnlyMemory<byte>> Pieces(IEnumerable<ReadOnlyMemory<byte>> items, JsonObject metadata)
     {

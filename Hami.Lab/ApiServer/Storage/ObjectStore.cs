@@ -106,7 +106,7 @@ internal sealed class ObjectStore : IDisposable
                 return expected;
             if (dryRun)
                 return draft;
-            var stored = draft.At(_revision + 1);
+            var stored = draft.At(_revision + 1, body);
             Log(log => log.Put(stored));
             Commit(shelf, new(stored.Revision, expected, stored));
             return stored;

@@ -6,7 +6,7 @@ namespace Hami.Lab.ApiServer;
 /// <summary>One version of one object, as UTF-8. It carries no kind and apiVersion: the answer adds those.</summary>
 internal sealed class Stored(Resource resource, long revision, byte[] utf8, Facts facts, DateTimeOffset writtenAt = default)
 {
-    // A tree is some fifteen times as large as its text: kept as long as somebody uses it.
+    // A tree is some fifteen times as large as its text: kept until the collector comes by.
     private WeakReference<JsonObject>? _tree;
 
     public Resource Resource { get; } = resource;
@@ -84,5 +84,14 @@ internal sealed class Stored(Resource resource, long revision, byte[] utf8, Fact
         var to = from + Utf8.Span[from..].IndexOf((byte)'"');
         byte[] changed = [.. Utf8.Span[..from], .. Encoding.UTF8.GetBytes(revision.ToString()), .. Utf8.Span[to..]];
         return new(Resource, revision, changed, Facts, WrittenAt);
+    }
+
+    /// <summary>The same, where its body is there as a tree that nobody else has: who writes next often does so soon, and need not read it anew.</summary>
+    public Stored At(long revision, JsonObject tree)
+    {
+        var stored = At(revision);
+        tree["metadata"]!["resourceVersion"] = revision.ToString();
+        stored._tree = new(tree);
+        return stored;
     }
 }
