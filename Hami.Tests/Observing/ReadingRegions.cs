@@ -188,7 +188,8 @@ public sealed class ReadingRegions
                 return reading.Devices is >= 0 and <= MostDevices && reading.Processes.Count <= MostSlots
                     && Enumerable.Range(0, MostDevices).All(d => reading.Use(d) is { Busy: >= 0 and <= 100, TotalBytes: <= 1UL << 58 });
             },
-            iter: 60);
+            iter: 60,
+            threads: 1); // one after another into the same memory, as the agent reads
     }
 
     [Fact]
