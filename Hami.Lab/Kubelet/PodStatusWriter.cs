@@ -12,6 +12,7 @@ namespace Hami.Lab.Kubelet;
 internal sealed partial class PodStatusWriter : IAsyncDisposable
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+
     // Conditions are merged field by field, so what does not hold any more has to be named.
     private static readonly JsonSerializerOptions Writing = ClientJson.With(info =>
     {

@@ -7,10 +7,8 @@ namespace Hami.NodeAgent.Plumbing;
 internal interface IHostFiles
 {
     /// <summary>Null when there is no such file, or something else than a file.</summary>
-    byte[]? Read(string path);
-
-    /// <summary>The same, for a long file that is read often: what was read last is given again where the file still says it.</summary>
-    byte[]? Read(string path, byte[]? last);
+    /// <param name="last">Of a long file that is read often, what was read last: given again where the file still says it.</param>
+    byte[]? Read(string path, byte[]? last = null);
 
     /// <summary>Its length; null when it is no regular file.</summary>
     long? Length(string path);
@@ -41,9 +39,7 @@ internal interface IHostFiles
 /// <param name="takesRoom">Whether room on the disk is really taken.</param>
 internal sealed partial class HostFiles(bool takesRoom = true) : IHostFiles
 {
-    public byte[]? Read(string path) => Read(path, last: null);
-
-    public byte[]? Read(string path, byte[]? last)
+    public byte[]? Read(string path, byte[]? last = null)
     {
         if (Length(path) is not { } length)
             return null;

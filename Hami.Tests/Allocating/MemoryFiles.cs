@@ -24,9 +24,11 @@ internal sealed class MemoryFiles(Action moment) : IHostFiles
 
     public void Delete(string path) => files.Remove(path);
 
-    public byte[]? Read(string path, byte[]? last) => last is not null && Read(path).AsSpan().SequenceEqual(last) ? last : Read(path);
-
-    public byte[]? Read(string path) => files.GetValueOrDefault(path)?.Content;
+    public byte[]? Read(string path, byte[]? last = null)
+    {
+        var now = files.GetValueOrDefault(path)?.Content;
+        return now is not null && last is not null && now.AsSpan().SequenceEqual(last) ? last : now;
+    }
 
     public long? Length(string path) => files.GetValueOrDefault(path)?.Length;
 

@@ -25,7 +25,7 @@ internal sealed record View(Resource Version, string As, string Include, TimePro
     {
         "Table" => Json.Utf8(Version.Table.Of([stored], Version, Revision(stored.Revision), Include, Time.GetUtcNow())),
         "Partial" => Json.Utf8(Table.Partial(stored)),
-        _ => stored.Utf8As(Version),
+        _ => Json.Utf8(stored.Typed(Version)),
     };
 
     /// <summary>Writes one object of a watch; only the first table names its columns.</summary>
@@ -51,7 +51,7 @@ internal sealed record View(Resource Version, string As, string Include, TimePro
     {
         if (As is "Table")
             return Answers.Write(http, 200, Version.Table.Of(objects, Version, metadata, Include, Time.GetUtcNow()));
-        var items = objects.Select(o => As is "Partial" ? Json.Utf8(Table.Partial(o)) : Version.StoredAs is null ? o.Utf8 : o.Utf8As(Version));
+        var items = objects.Select(o => As is "Partial" ? Json.Utf8(Table.Partial(o)) : Version.StoredAs is null ? o.Utf8 : Json.Utf8(o.Typed(Version)));
         var pieces = Pieces(items, metadata);
         var length = objects.Sum(o => (long)o.Utf8.Length);
         if (length > 64 * 1024 && Accept.Of(http) is { Yaml: false })

@@ -44,14 +44,6 @@ internal sealed class Stored(Resource resource, long revision, byte[] utf8, Fact
 
     public static string KeyOf(string? @namespace, string name) => $"{@namespace}/{name}";
 
-    /// <summary>The whole object as a client of this version sees it.</summary>
-    public ReadOnlyMemory<byte> Utf8As(Resource version)
-    {
-        if (version.StoredAs is not null)
-            return Json.Utf8(Typed(version));
-        return (byte[])[.. Head(version), .. Utf8.Span[1..]];
-    }
-
     /// <summary>The beginning of the whole object in its stored version; the body follows without its brace.</summary>
     public static byte[] Head(Resource version) =>
         Encoding.UTF8.GetBytes($"{{\"kind\":\"{version.Kind}\",\"apiVersion\":\"{version.ApiVersion}\",");

@@ -35,7 +35,9 @@ internal sealed class Amounts
         MilliCpu += times * more.MilliCpu;
         MemoryBytes += times * more.MemoryBytes;
         DiskBytes += times * more.DiskBytes;
-        foreach (var (name, amount) in more._others ?? [])
+        if (more._others is null)
+            return;
+        foreach (var (name, amount) in more._others)
             CollectionsMarshal.GetValueRefOrAddDefault(_others ??= new(StringComparer.Ordinal), name, out _) += times * amount;
     }
 

@@ -40,7 +40,9 @@ internal sealed class ExtenderClient : IDisposable
         if (!string.IsNullOrEmpty(answer.Error))
             throw new ExtenderException(answer.Error);
         var fitting = Options.NodeCacheCapable && answer.NodeNames is not null ? answer.NodeNames : [.. (answer.Nodes?.Items ?? []).Select(n => n.Metadata.Name)];
-        return Stranger(fitting, nodes) is { } stranger
+        var strangers = fitting.ToHashSet(StringComparer.Ordinal);
+        strangers.ExceptWith(nodes.Select(n => n.Metadata.Name));
+        return strangers.FirstOrDefault() is { } stranger
             ? throw new ExtenderException($"extender \"{_url}\" claims a filtered node \"{stranger}\" which is not found in the input node list")
             : (fitting, answer);
     }
@@ -66,16 +68,6 @@ internal sealed class ExtenderClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
-
-    private static string? Stranger(IReadOnlyList<string> fitting, IReadOnlyCollection<V1Node> nodes)
-    {
-        // An extender that chooses names one of them.
-        if (fitting is [var one])
-            return nodes.Any(n => n.Metadata.Name == one) ? null : one;
-        var strangers = fitting.ToHashSet(StringComparer.Ordinal);
-        strangers.ExceptWith(nodes.Select(n => n.Metadata.Name));
-        return strangers.FirstOrDefault();
-    }
 
     private bool Asks(IDictionary<string, ResourceQuantity>? quantities) => quantities is not null && quantities.Keys.Any(_managed.Contains);
 
