@@ -252,6 +252,7 @@ public sealed class KubeletAdmitting
         await scene.Run("a1", "Always", [], Container("c0", 1, "sleep", "100"));
         await scene.Run("plain", "Always", [], Container("c0", 0, "sleep", "100"));
         await scene.Until("a1", "Running");
+        await scene.Until("plain", "Running");
 
         await scene.Kubelet.DisposeAsync();
         await scene.Plugin.DisposeAsync();
