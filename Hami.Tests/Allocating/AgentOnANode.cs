@@ -99,7 +99,7 @@ internal sealed class AgentOnANode : IAsyncDisposable
         return pod;
     }
 
-    public static async Task Eventually(Func<bool> holds, int seconds = 15)
+    public static async Task Eventually(Func<bool> holds, int seconds = 60)
     {
         var start = TimeProvider.System.GetTimestamp();
         while (!holds())

@@ -153,7 +153,7 @@ public sealed class InstancesOnANode
         Assert.Equal(2, node.Uuids.Count);
 
         node.Api.Away = false;
-        await Eventually(() => node.Told("q")[0].MigUuid is not null, seconds: 30);
+        await Eventually(() => node.Told("q")[0].MigUuid is not null);
         Assert.Equal(2, node.Uuids.Count);
     }
 
@@ -209,7 +209,7 @@ public sealed class InstancesOnANode
         await node.Registered();
         Assert.Single(node.Uuids);
         // Seen at the next full look.
-        await Eventually(() => File.Exists(node.Book) && File.ReadAllText(node.Book).Contains("uid-p", StringComparison.Ordinal), seconds: 45);
+        await Eventually(() => File.Exists(node.Book) && File.ReadAllText(node.Book).Contains("uid-p", StringComparison.Ordinal));
 
         node.Api.Delete("p");
         await Eventually(() => node.Uuids.Count == 0);

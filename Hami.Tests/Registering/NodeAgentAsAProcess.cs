@@ -40,11 +40,11 @@ public sealed class NodeAgentAsAProcess
         var reading = Read(agent.StandardOutput, lines);
         try
         {
-            await Eventually(() => Said(lines, "1 cards, 1 of them healthy"), seconds: 60);
+            await Eventually(() => Said(lines, "1 cards, 1 of them healthy"));
             Assert.Equal(0, api.NodePatches);
 
             await using var kubelet = await TinyKubelet.Start(folder.FullName);
-            await Eventually(() => kubelet.Health.Count == 5 && api.NodePatches == 1, seconds: 60);
+            await Eventually(() => kubelet.Health.Count == 5 && api.NodePatches == 1);
             Assert.Equal("nvidia-gpu.sock nvidia.com/gpu", kubelet.Registrations.Select(r => $"{r.Endpoint} {r.ResourceName}").Single());
             var device = NodeRegister.Decode(api.Node.GetAnnotation(HamiKeys.NodeRegister)).Single();
             Assert.Equal((5, 24576, 200), (device.Count, device.MemoryMiB, device.Cores));
