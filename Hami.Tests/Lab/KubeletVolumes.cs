@@ -78,7 +78,7 @@ public sealed class KubeletVolumes
         await scene.Kubernetes.CoreV1.CreateNamespacedConfigMapAsync(new() { Metadata = new() { Name = "conf" }, Data = Texts(("A", "1"), ("B", "2")) }, "default");
         await scene.Kubernetes.CoreV1.CreateNamespacedSecretAsync(new() { Metadata = new() { Name = "key" }, StringData = Texts(("P", "s3")) }, "default");
         var container = Container("c0", 0, "sh", "-c", "echo $X_A $X_B $FROM_MAP $FROM_SECRET $CPU $MEMORY ${NOTHING-unset}");
-        container.Resources = new() { Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal) { ["cpu"] = new("1500m"), ["memory"] = new("64Mi") } };
+        container.Resources = new() { Limits = new Dictionary<string, ResourceQuantity>(StringComparer.Ordinal) { ["cpu"] = new("500m"), ["memory"] = new("64Mi") } };
         container.EnvFrom = [new() { Prefix = "X_", ConfigMapRef = new() { Name = "conf" } }, new() { SecretRef = new() { Name = "nobody", Optional = true } }];
         container.Env =
         [
@@ -92,7 +92,7 @@ public sealed class KubeletVolumes
         await scene.Run("a1", container);
         await scene.Until("a1", "Succeeded");
 
-        Assert.Equal("1 2 2 s3 2 64 unset\n", await scene.Logs("a1", "c0"));
+        Assert.Equal("1 2 2 s3 1 64 unset\n", await scene.Logs("a1", "c0"));
     }
 
     [Theory]
