@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -36,7 +37,7 @@ internal sealed class LabAuthority
         }
     }
 
-    // Moved into place whole; of two labs that make one at the same moment, both go on with the first's.
+    // Comes into place whole; of two labs that make one at the same moment, both go on with the first's.
     private static void Make(string file, TimeProvider time)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -47,14 +48,11 @@ internal sealed class LabAuthority
         using var made = request.CreateSelfSigned(from, from + Lifetime);
         var unfinished = $"{file}.{Guid.NewGuid():N}";
         PrivateFile.Write(unfinished, made.ExportCertificatePem() + '\n' + key.ExportPkcs8PrivateKeyPem() + '\n');
-        try
-        {
-            File.Move(unfinished, file, overwrite: false);
-        }
-        catch (IOException) when (File.Exists(file))
-        {
-            File.Delete(unfinished);
-        }
+        // File.Move looks first and renames then: it would take away one that came in between.
+        var failure = link(unfinished, file) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        File.Delete(unfinished);
+        if (failure != 0 && !File.Exists(file))
+            throw new IOException($"{file} cannot be made: {Marshal.GetPInvokeErrorMessage(failure)}.");
     }
 
     /// <summary>Writes a server's certificate for this host and loopback, with its key, into <paramref name="directory"/>.</summary>
@@ -91,6 +89,12 @@ internal sealed class LabAuthority
         using var certificate = request.Create(_certificate, from, from + LeafLifetime, RandomNumberGenerator.GetBytes(16));
         return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
+
+    [DllImport("libc", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+#pragma warning disable SYSLIB1054, CA5392, CA2101 // The generated marshalling needs unsafe code for the whole project; .NET's "Ansi" is UTF-8 on Linux.
+    private static extern int link(string file, string name);
+#pragma warning restore SYSLIB1054, CA5392, CA2101
 }
 
 /// <summary>What the control plane serves TLS with, and who vouches for it and for its extender's clients.</summary>
