@@ -99,12 +99,12 @@ internal sealed class AgentOnANode : IAsyncDisposable
         return pod;
     }
 
-    public static async Task Eventually(Func<bool> holds, int seconds = 60)
+    public static async Task Eventually(Func<bool> holds)
     {
         var start = TimeProvider.System.GetTimestamp();
         while (!holds())
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(seconds), "This did not come true in time.");
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "This did not come true in time.");
             await Task.Delay(10);
         }
     }

@@ -58,9 +58,11 @@ public sealed class NodeAgentRegistering
         var old = node.Kubelet;
         await old.DisposeAsync();
 
+        var before = TimeProvider.System.GetTimestamp();
         await node.StartKubelet();
         await Eventually(() => node.Kubelet.Health.Count == 20);
 
+        Assert.True(TimeProvider.System.GetElapsedTime(before) < TimeSpan.FromSeconds(2));
         Assert.Single(node.Kubelet.Registrations);
         await Task.Delay(1500);
         Assert.Single(node.Kubelet.Registrations);
